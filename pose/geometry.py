@@ -1,0 +1,78 @@
+"""From a person's box to the network's crop and back, as one affine matrix, in pixels.
+
+Frames: `_img` the original image, `_crop` the network's input, `_hm` its heatmaps. Points are (x, y), sizes
+(height, width). Source: docs of HRNet / SimpleBaselines (`lib/utils/transforms.py`), whose scale / 200 units are
+not used here.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+BOX_PADDING = 1.25  # of the box of a whole person
+HALF_BODY_PADDING = 1.5  # of the box of half a person, whose extent is that of its keypoints
+
+Affine = NDArray[np.float64]
+
+
+def grow_box(
+    box_xywh: ArrayLike, input_size: tuple[int, int], *, padding: float = BOX_PADDING
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Grow boxes about their centre to the crop's aspect ratio, then by `padding`.
+
+    Args:
+        box_xywh: (..., 4) left, top, width, height in image pixels.
+        input_size: (height, width) of the crop.
+    Returns:
+        center_img: (..., 2) x, y.
+        size_img: (..., 2) *width, height* of the grown box.
+    """
+    box = np.asarray(box_xywh, dtype=np.float64)
+    center = box[..., :2] + box[..., 2:] / 2
+    aspect = input_size[1] / input_size[0]
+    width = np.maximum(box[..., 2], box[..., 3] * aspect) * padding
+    return center, np.stack([width, width / aspect], axis=-1)
+
+
+def crop_affine(
+    center_img: ArrayLike, width_img: float, input_size: tuple[int, int], *, rotation: float = 0.0, flip: bool = False
+) -> Affine:
+    """The affine from image to crop pixels: centre to centre, the grown box's width to the crop's width.
+
+    Args:
+        center_img: (2,) x, y of the grown box.
+        width_img: width of the grown box; its height follows from the crop's aspect ratio.
+        input_size: (height, width) of the crop; give the heatmap's size for the affine to the heatmap.
+        rotation: degrees; positive turns the content anticlockwise on screen.
+        flip: mirror the crop, x' -> width - x' (the image's x -> W - 1 - x followed by the crop of the mirrored
+            box is the same map).
+    Returns:
+        (2, 3) float64 matrix.
+    """
+    cx, cy = np.asarray(center_img, dtype=np.float64)
+    height, width = input_size
+    scale = width / width_img
+    cos, sin = scale * math.cos(math.radians(rotation)), scale * math.sin(math.radians(rotation))
+    m = np.array([[cos, sin, 0.0], [-sin, cos, 0.0]])
+    m[0, 2] = width / 2 - m[0, 0] * cx - m[0, 1] * cy
+    m[1, 2] = height / 2 - m[1, 0] * cx - m[1, 1] * cy
+    if flip:
+        m[0] = -m[0]
+        m[0, 2] += width
+    return m
+
+
+def invert_affine(matrix: ArrayLike) -> Affine:
+    """Inverse of (..., 2, 3) affine matrices."""
+    m = np.asarray(matrix, dtype=np.float64)
+    linear = np.linalg.inv(m[..., :2])
+    return np.concatenate([linear, -linear @ m[..., 2:]], axis=-1)
+
+
+def apply_affine(points: ArrayLike, matrix: ArrayLike) -> NDArray[np.float64]:
+    """Map (..., N, 2) points by (..., 2, 3) matrices."""
+    m = np.asarray(matrix, dtype=np.float64)
+    return np.asarray(points, dtype=np.float64) @ np.swapaxes(m[..., :2], -1, -2) + m[..., None, :, 2]

@@ -1,0 +1,182 @@
+"""The keypoints of one kind of object: names, left-right pairs, edges, OKS sigmas, upper body.
+
+One `Skeleton` drives everything that depends on the number or meaning of keypoints: the head's last layer, the
+flip of augmentation and test, half-body crops, OKS-NMS, COCOeval and the drawings.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Keypoint names and how they belong together; indexes refer to `keypoint_names`.
+
+    Attributes:
+        name: for messages and file headers.
+        keypoint_names: K names, in the order of the annotation's keypoints.
+        flip_pairs: (left, right) index pairs that change places in a mirrored image.
+        edges: index pairs to draw a line between.
+        oks_sigmas: K per-keypoint constants of the OKS metric (COCO's `kpt_oks_sigmas`).
+        upper_body: indexes that form the upper half in half-body augmentation; the rest are the lower half.
+    """
+
+    name: str
+    keypoint_names: tuple[str, ...]
+    flip_pairs: tuple[tuple[int, int], ...]
+    edges: tuple[tuple[int, int], ...]
+    oks_sigmas: tuple[float, ...]
+    upper_body: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        k = self.num_keypoints
+        if k < 1:
+            raise ValueError(f"skeleton '{self.name}' has no keypoints; list at least one name")
+        doubles = sorted({n for n in self.keypoint_names if self.keypoint_names.count(n) > 1})
+        if doubles:
+            raise ValueError(f"skeleton '{self.name}' names keypoints twice: {', '.join(doubles)}")
+        if len(self.oks_sigmas) != k or any(not 0 < s < 10 for s in self.oks_sigmas):
+            raise ValueError(
+                f"skeleton '{self.name}' needs one positive OKS sigma for each of its {k} keypoints, "
+                f"got {list(self.oks_sigmas)}"
+            )
+        for what, pairs in (("flip_pairs", self.flip_pairs), ("edges", self.edges)):
+            for pair in pairs:
+                if len(pair) != 2 or pair[0] == pair[1] or not all(0 <= i < k for i in pair):
+                    raise ValueError(f"skeleton '{self.name}': {what} holds {pair}, not two different keypoints")
+        flat = [i for pair in self.flip_pairs for i in pair]
+        if len(flat) != len(set(flat)):
+            raise ValueError(f"skeleton '{self.name}': a keypoint stands in two flip_pairs")
+        if not all(0 <= i < k for i in self.upper_body):
+            raise ValueError(f"skeleton '{self.name}': upper_body must index its {k} keypoints")
+
+    @property
+    def num_keypoints(self) -> int:
+        return len(self.keypoint_names)
+
+    @cached_property
+    def flip_indices(self) -> NDArray[np.int64]:
+        """(K,) permutation: keypoint i of the mirrored image is keypoint flip_indices[i] of the original."""
+        order = np.arange(self.num_keypoints)
+        for left, right in self.flip_pairs:
+            order[left], order[right] = right, left
+        return order
+
+    @cached_property
+    def sides(self) -> tuple[str, ...]:
+        """(K,) "left", "right" or "middle" of each keypoint, from the order inside `flip_pairs`."""
+        side = ["middle"] * self.num_keypoints
+        for left, right in self.flip_pairs:
+            side[left], side[right] = "left", "right"
+        return tuple(side)
+
+    @classmethod
+    def from_names(
+        cls,
+        name: str,
+        *,
+        keypoint_names: Sequence[str],
+        flip_pairs: Sequence[Sequence[str]] = (),
+        edges: Sequence[Sequence[str]] = (),
+        oks_sigmas: Sequence[float] | None = None,
+        upper_body: Sequence[str] = (),
+    ) -> Skeleton:
+        """Build from names instead of indexes, as a YAML file gives them.
+
+        Args:
+            oks_sigmas: without them every keypoint gets 0.079 (COCO's mean of the 17 is 0.079 for the arms).
+        Raises:
+            ValueError: a pair, edge or upper-body entry names no keypoint; the closest name is suggested.
+        """
+        index = {n: i for i, n in enumerate(keypoint_names)}
+
+        def find(key: str, n: str) -> int:
+            if n not in index:
+                close = difflib.get_close_matches(n, keypoint_names, n=1)
+                hint = f"; did you mean '{close[0]}'?" if close else f"; the names are {', '.join(keypoint_names)}"
+                raise ValueError(f"skeleton '{name}': {key} names '{n}', which is no keypoint{hint}")
+            return index[n]
+
+        def pairs(key: str, given: Sequence[Sequence[str]]) -> tuple[tuple[int, int], ...]:
+            for pair in given:
+                if len(pair) != 2:
+                    raise ValueError(f"skeleton '{name}': {key} holds {list(pair)}; each entry is two names")
+            return tuple((find(key, a), find(key, b)) for a, b in given)
+
+        return cls(
+            name=name,
+            keypoint_names=tuple(keypoint_names),
+            flip_pairs=pairs("flip_pairs", flip_pairs),
+            edges=pairs("edges", edges),
+            oks_sigmas=tuple(oks_sigmas) if oks_sigmas is not None else (0.079,) * len(keypoint_names),
+            upper_body=tuple(find("upper_body", n) for n in upper_body),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data with names instead of indexes: what YAML files and checkpoints hold."""
+        names = self.keypoint_names
+        return {
+            "name": self.name,
+            "keypoint_names": list(names),
+            "flip_pairs": [[names[a], names[b]] for a, b in self.flip_pairs],
+            "edges": [[names[a], names[b]] for a, b in self.edges],
+            "oks_sigmas": list(self.oks_sigmas),
+            "upper_body": [names[i] for i in self.upper_body],
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Skeleton:
+        """The inverse of `to_dict`."""
+        return cls.from_names(data["name"], **{key: value for key, value in data.items() if key != "name"})
+
+
+COCO17 = Skeleton.from_names(
+    "coco17",
+    keypoint_names=(
+        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
+        "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
+    ).split(),
+    flip_pairs=[
+        (f"left_{part}", f"right_{part}")
+        for part in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    ],
+    edges=[
+        ("left_ankle", "left_knee"),
+        ("left_knee", "left_hip"),
+        ("right_ankle", "right_knee"),
+        ("right_knee", "right_hip"),
+        ("left_hip", "right_hip"),
+        ("left_shoulder", "left_hip"),
+        ("right_shoulder", "right_hip"),
+        ("left_shoulder", "right_shoulder"),
+        ("left_shoulder", "left_elbow"),
+        ("right_shoulder", "right_elbow"),
+        ("left_elbow", "left_wrist"),
+        ("right_elbow", "right_wrist"),
+        ("left_eye", "right_eye"),
+        ("nose", "left_eye"),
+        ("nose", "right_eye"),
+        ("left_eye", "left_ear"),
+        ("right_eye", "right_ear"),
+        ("left_ear", "left_shoulder"),
+        ("right_ear", "right_shoulder"),
+    ],
+    oks_sigmas=[
+        *(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072),
+        *(0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
+    ],
+    upper_body=(
+        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
+        "left_wrist right_wrist"
+    ).split(),
+)
+
+SKELETONS: dict[str, Skeleton] = {COCO17.name: COCO17}
