@@ -1,8 +1,7 @@
 """From a person's box to the network's crop and back, as one affine matrix, in pixels.
 
 Frames: `_img` the original image, `_crop` the network's input, `_hm` its heatmaps. Points are (x, y), sizes
-(height, width). Source: docs of HRNet / SimpleBaselines (`lib/utils/transforms.py`), whose scale / 200 units are
-not used here.
+(height, width). Source: HRNet and SimpleBaselines, `lib/utils/transforms.py`, but for their unit of 200 pixels.
 """
 
 from __future__ import annotations
@@ -38,7 +37,12 @@ def grow_box(
 
 
 def crop_affine(
-    center_img: ArrayLike, width_img: float, input_size: tuple[int, int], *, rotation: float = 0.0, flip: bool = False
+    center_img: ArrayLike,
+    width_img: float,
+    input_size: tuple[int, int],
+    *,
+    rotation: float = 0.0,
+    flip: bool = False,
 ) -> Affine:
     """The affine from image to crop pixels: centre to centre, the grown box's width to the crop's width.
 
@@ -47,8 +51,8 @@ def crop_affine(
         width_img: width of the grown box; its height follows from the crop's aspect ratio.
         input_size: (height, width) of the crop; give the heatmap's size for the affine to the heatmap.
         rotation: degrees; positive turns the content anticlockwise on screen.
-        flip: mirror the crop, x' -> width - x' (the image's x -> W - 1 - x followed by the crop of the mirrored
-            box is the same map).
+        flip: mirror the crop, x' -> width - x' (mirroring the image by x -> W - 1 - x, then cropping the
+            mirrored box, is the same map at rotation 0).
     Returns:
         (2, 3) float64 matrix.
     """

@@ -1,7 +1,7 @@
 """The keypoints of one kind of object: names, left-right pairs, edges, OKS sigmas, upper body.
 
-One `Skeleton` drives everything that depends on the number or meaning of keypoints: the head's last layer, the
-flip of augmentation and test, half-body crops, OKS-NMS, COCOeval and the drawings.
+One `Skeleton` drives all that depends on the number or meaning of keypoints: the head's last layer, the flip of
+augmentation and test, half-body crops, OKS-NMS, COCOeval and the drawings.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Skeleton:
         for what, pairs in (("flip_pairs", self.flip_pairs), ("edges", self.edges)):
             for pair in pairs:
                 if len(pair) != 2 or pair[0] == pair[1] or not all(0 <= i < k for i in pair):
-                    raise ValueError(f"skeleton '{self.name}': {what} holds {pair}, not two different keypoints")
+                    raise ValueError(
+                        f"skeleton '{self.name}': {what} holds {pair}, not two different keypoints"
+                    )
         flat = [i for pair in self.flip_pairs for i in pair]
         if len(flat) != len(set(flat)):
             raise ValueError(f"skeleton '{self.name}': a keypoint stands in two flip_pairs")
@@ -101,8 +103,10 @@ class Skeleton:
         def find(key: str, n: str) -> int:
             if n not in index:
                 close = difflib.get_close_matches(n, keypoint_names, n=1)
-                hint = f"; did you mean '{close[0]}'?" if close else f"; the names are {', '.join(keypoint_names)}"
-                raise ValueError(f"skeleton '{name}': {key} names '{n}', which is no keypoint{hint}")
+                hint = (
+                    f"did you mean '{close[0]}'?" if close else f"the names are {', '.join(keypoint_names)}"
+                )
+                raise ValueError(f"skeleton '{name}': {key} names '{n}', which is no keypoint; {hint}")
             return index[n]
 
         def pairs(key: str, given: Sequence[Sequence[str]]) -> tuple[tuple[int, int], ...]:
@@ -138,16 +142,13 @@ class Skeleton:
         return cls.from_names(data["name"], **{key: value for key, value in data.items() if key != "name"})
 
 
+_PARTS = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+_NAMES = ["nose", *(f"{side}_{part}" for part in _PARTS for side in ("left", "right"))]
+
 COCO17 = Skeleton.from_names(
     "coco17",
-    keypoint_names=(
-        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
-        "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
-    ).split(),
-    flip_pairs=[
-        (f"left_{part}", f"right_{part}")
-        for part in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    ],
+    keypoint_names=_NAMES,
+    flip_pairs=[(f"left_{part}", f"right_{part}") for part in _PARTS],
     edges=[
         ("left_ankle", "left_knee"),
         ("left_knee", "left_hip"),
@@ -173,10 +174,7 @@ COCO17 = Skeleton.from_names(
         *(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072),
         *(0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
     ],
-    upper_body=(
-        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
-        "left_wrist right_wrist"
-    ).split(),
+    upper_body=_NAMES[:11],  # nose to wrists
 )
 
 SKELETONS: dict[str, Skeleton] = {COCO17.name: COCO17}
