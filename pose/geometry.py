@@ -1,7 +1,7 @@
 """From a person's box to the network's crop and back, as one affine matrix, in pixels.
 
 Frames: `_img` the original image, `_crop` the network's input, `_hm` its heatmaps. Points are (x, y), sizes
-(height, width). Source: HRNet and SimpleBaselines, `lib/utils/transforms.py`, but for their unit of 200 pixels.
+(height, width). Source: HRNet, `lib/utils/transforms.py`, without its unit of 200 pixels.
 """
 
 from __future__ import annotations

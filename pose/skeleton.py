@@ -1,7 +1,7 @@
 """The keypoints of one kind of object: names, left-right pairs, edges, OKS sigmas, upper body.
 
-One `Skeleton` drives all that depends on the number or meaning of keypoints: the head's last layer, the flip of
-augmentation and test, half-body crops, OKS-NMS, COCOeval and the drawings.
+One `Skeleton` drives all that depends on the number or meaning of keypoints: the head's last layer, the flips,
+half-body crops, OKS-NMS, COCOeval and the drawings.
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ class Skeleton:
         for what, pairs in (("flip_pairs", self.flip_pairs), ("edges", self.edges)):
             for pair in pairs:
                 if len(pair) != 2 or pair[0] == pair[1] or not all(0 <= i < k for i in pair):
-                    raise ValueError(
-                        f"skeleton '{self.name}': {what} holds {pair}, not two different keypoints"
-                    )
+                    raise ValueError(f"skeleton '{self.name}': {what} holds {pair}, not two different keypoints")
         flat = [i for pair in self.flip_pairs for i in pair]
         if len(flat) != len(set(flat)):
             raise ValueError(f"skeleton '{self.name}': a keypoint stands in two flip_pairs")
@@ -103,9 +101,7 @@ class Skeleton:
         def find(key: str, n: str) -> int:
             if n not in index:
                 close = difflib.get_close_matches(n, keypoint_names, n=1)
-                hint = (
-                    f"did you mean '{close[0]}'?" if close else f"the names are {', '.join(keypoint_names)}"
-                )
+                hint = f"did you mean '{close[0]}'?" if close else f"the names are {', '.join(keypoint_names)}"
                 raise ValueError(f"skeleton '{name}': {key} names '{n}', which is no keypoint; {hint}")
             return index[n]
 

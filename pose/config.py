@@ -1,0 +1,302 @@
+"""The YAML file of a run: its schema, reading, overrides, and errors that say what to write instead.
+
+Only the command line, the engine and the model factory know these classes; layers, models and data take plain
+arguments.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pose.skeleton import SKELETONS, Skeleton
+
+Positive = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SkeletonConfig(_Section):
+    """A skeleton of one's own, by names."""
+
+    name: str = "custom"
+    keypoint_names: list[str] = Field(min_length=1)
+    flip_pairs: list[tuple[str, str]] = []
+    edges: list[tuple[str, str]] = []
+    oks_sigmas: list[float] | None = None
+    upper_body: list[str] = []
+
+
+class FiguresConfig(_Section):
+    """Generated people: made in data.root when training or evaluation first needs them."""
+
+    level: Literal["easy", "normal", "hard"] = "normal"
+    train: Positive = 2000
+    val: Positive = 500
+    seed: int = 0
+
+
+class SplitConfig(_Section):
+    """One split of a COCO-format dataset; paths are relative to data.root."""
+
+    images: str
+    annotations: str
+    limit: Positive | None = None
+    min_keypoints: Positive = 1
+    min_area: float = 0.0
+
+
+class ValConfig(SplitConfig):
+    boxes: str = "gt"
+
+    @model_validator(mode="after")
+    def _filters_need_ground_truth(self) -> ValConfig:
+        if self.boxes != "gt" and (self.limit or self.min_keypoints > 1 or self.min_area):
+            raise ValueError("limit, min_keypoints and min_area choose annotated people; they need boxes: gt")
+        return self
+
+
+class DataConfig(_Section):
+    root: str = "data/coco"
+    skeleton: str | SkeletonConfig = "coco17"
+    figures: FiguresConfig | None = None
+    train: SplitConfig
+    val: ValConfig
+
+    def resolve_skeleton(self) -> Skeleton:
+        if isinstance(self.skeleton, SkeletonConfig):
+            fields = self.skeleton.model_dump()
+            return Skeleton.from_names(fields.pop("name"), **fields)
+        return SKELETONS[self.skeleton]
+
+    @model_validator(mode="after")
+    def _skeleton_is_valid(self) -> DataConfig:
+        if isinstance(self.skeleton, str) and self.skeleton not in SKELETONS:
+            raise ValueError(f"skeleton '{self.skeleton}' is unknown; {_closest(self.skeleton, SKELETONS)}")
+        self.resolve_skeleton()
+        return self
+
+
+class ActivationConfig(_Section):
+    """See `pose.layers.activations.Activation`; a bare name stands for `{name: NAME}`."""
+
+    name: str = "default"
+    sites: list[str] = ["a1", "a2", "a3"]
+    form: str = "trainable"
+    reduction: Positive = 8
+    num_pieces: Positive = 2
+    alpha: list[float] | None = None
+    beta: list[float] | None = None
+    lambda_a: float = 1.0
+    lambda_b: float = 0.5
+    gamma: float = Field(default=1 / 3, gt=0)
+    tau: float = Field(default=10.0, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, data: Any) -> Any:
+        return {"name": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _is_known(self) -> ActivationConfig:
+        from pose.layers.activations import Activation  # here, as it loads torch
+
+        Activation(**self.model_dump())
+        return self
+
+
+class HeadConfig(_Section):
+    activation: ActivationConfig = ActivationConfig()
+    channels: tuple[Positive, Positive, Positive, Positive] = (256, 256, 128, 128)
+    hidden: tuple[Positive, Positive, Positive, Positive] = (256, 768, 768, 384)
+    kernel: Positive = 3
+
+
+class ModelConfig(_Section):
+    backbone: str = "mobilenet_v2"
+    width: float = Field(default=1.0, gt=0)
+    activation: ActivationConfig = ActivationConfig()
+    head: HeadConfig = HeadConfig()
+    input_size: tuple[Positive, Positive] = (256, 192)
+    init: str | None = None
+
+    @model_validator(mode="after")
+    def _size_fits(self) -> ModelConfig:
+        if any(side % 32 for side in self.input_size):
+            raise ValueError(
+                f"input_size is [height, width], multiples of 32 such as [256, 192], got {list(self.input_size)}"
+            )
+        return self
+
+
+class AugmentConfig(_Section):
+    """See `pose.data.transforms.Augment`; `extra` lists albumentations transforms, each {name: ..., arguments}."""
+
+    half_body: Probability = 0.3
+    half_body_min_keypoints: int = Field(default=8, ge=0)
+    scale: float = Field(default=0.35, ge=0, lt=1)
+    rotation: float = Field(default=45.0, ge=0, le=180)
+    rotation_prob: Probability = 0.6
+    rotation_mode: Literal["uniform", "hrnet"] = "uniform"
+    flip: Probability = 0.5
+    extra: list[dict[str, Any]] = []
+
+
+class TrainConfig(_Section):
+    epochs: Positive = 210
+    batch_size: Positive = 128
+    lr: float = Field(default=1e-3, gt=0)
+    milestones: list[Positive] = [170, 200]
+    lr_factor: float = Field(default=0.1, gt=0, le=1)
+    seed: int = Field(default=0, ge=0)
+    workers: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _milestones_rise(self) -> TrainConfig:
+        if sorted(set(self.milestones)) != self.milestones:
+            raise ValueError(f"milestones are epochs in rising order, got {self.milestones}")
+        return self
+
+
+class EvalConfig(_Section):
+    every: Positive = 10
+    flip_test: bool = True
+    batch_size: Positive = 64
+
+
+class Config(_Section):
+    task: Literal["keypoints"] = "keypoints"
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    augment: AugmentConfig | None = AugmentConfig()
+    train: TrainConfig = TrainConfig()
+    eval: EvalConfig = EvalConfig()
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
+    """Read a YAML file, apply `a.b=c` overrides, expand `${VAR}`, and check the whole.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not YAML, empty, an unset variable, or wrong keys or values: all of them in one message.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"no config file {file}; the ones that come with the project are in configs/"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read config {file}: {error}; expected a YAML text file") from None
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"config {file} is not valid YAML: {error}") from None
+    if not isinstance(data, dict):
+        got = "an empty file" if data is None else f"a {type(data).__name__}"
+        raise ValueError(f"config {file} holds {got}; expected keys such as data:, model:, train:")
+    return make_config(data, overrides, source=str(file))
+
+
+def make_config(data: dict[str, Any], overrides: Sequence[str] = (), *, source: str = "config") -> Config:
+    """`load_config` of data already read; `source` names it in errors."""
+    for override in overrides:
+        data = _override(data, override)
+    data = _expand(data, source)
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        lines = [_explain(item) for item in error.errors()]
+        raise ValueError(
+            f"{source} has {len(lines)} wrong entr{'y' if len(lines) == 1 else 'ies'}:\n  " + "\n  ".join(lines)
+        ) from None
+
+
+def _override(data: dict[str, Any], override: str) -> dict[str, Any]:
+    """A copy of `data` with one `a.b=c` applied; the value is YAML."""
+    key, equals, text = override.partition("=")
+    if not equals or not re.fullmatch(r"[\w]+(\.[\w]+)*", key):
+        raise ValueError(f"an override looks like train.lr=0.001, got '{override}'")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"the value of override '{override}' is not valid YAML: {error}") from None
+    result = dict(data)
+    section = result
+    *parents, last = key.split(".")
+    for parent in parents:
+        child = section.get(parent)
+        if isinstance(child, str) and parent == "activation":
+            child = {"name": child}
+        if child is not None and not isinstance(child, dict):
+            raise ValueError(f"override '{override}': {parent} is a value, not a section")
+        section[parent] = dict(child or {})
+        section = section[parent]
+    section[last] = value
+    return result
+
+
+def _expand(value: Any, source: str) -> Any:
+    """Replace ${VAR} in all strings by the environment's value."""
+    if isinstance(value, dict):
+        return {key: _expand(item, source) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, source) for item in value]
+    if not isinstance(value, str):
+        return value
+
+    def variable(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1])
+        if not found:
+            raise ValueError(f"{source} uses ${{{match[1]}}}, which is not set; run: export {match[1]}=/the/folder")
+        return found
+
+    return re.sub(r"\$\{(\w+)\}", variable, value)
+
+
+def _explain(error: Any) -> str:
+    """One line for one pydantic error: where, what was got, what is expected."""
+    # Steps that pydantic adds for unions ("str", "SkeletonConfig") are no keys of the file.
+    loc = [step for step in error["loc"] if not (isinstance(step, str) and (step == "str" or step[:1].isupper()))]
+    where = ".".join(str(step) for step in loc)
+    if error["type"] == "extra_forbidden":
+        section = _section_at(loc[:-1])
+        valid = list(section.model_fields) if section else []
+        return f"{where}: no such key; {_closest(str(loc[-1]), valid)}"
+    if error["type"] == "missing":
+        return f"{where}: missing"
+    message = error["msg"].removeprefix("Value error, ")
+    got = "" if error["type"] == "value_error" else f", got {error['input']!r:.80}"
+    return f"{where}: {message}{got}" if where else f"{message}{got}"
+
+
+def _section_at(loc: Sequence[Any]) -> type[BaseModel] | None:
+    section: Any = Config
+    for step in loc:
+        field = section.model_fields.get(step) if isinstance(step, str) else None
+        if field is None:
+            return None
+        options = get_args(field.annotation) if get_origin(field.annotation) else (field.annotation,)
+        section = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+        if section is None:
+            return None
+    return section
+
+
+def _closest(name: str, valid: Any) -> str:
+    close = difflib.get_close_matches(name, list(valid), n=1)
+    return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(valid)}"

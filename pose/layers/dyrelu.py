@@ -1,0 +1,146 @@
+"""Dynamic ReLU: a piecewise linear function whose slopes and intercepts are computed from its whole input.
+
+    y_c = max_k (a_c^k * x_c + b_c^k),   a, b = coefficients(x)                      (Eq 1, 2)
+
+Source: Chen et al., "Dynamic ReLU", ECCV 2020 (arXiv 2003.10027), sections 3 and 4.
+
+Where the paper is silent: both FCs have biases; the hidden width is max(1, C // R); alpha for K > 2 is
+(1, 0, ..., 0); the attention's 1x1 convolution has no bias, which could not change a softmax; the hyper function
+and the softmax run in fp32 at least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+Variant = Literal["A", "B", "C"]
+
+
+class DyReLU(nn.Module):
+    """Dynamic ReLU of variant A (shared by channels), B (per channel) or C (per channel, times attention).
+
+    Shapes: N batch, C channels, H x W map, K pieces, R reduction.
+
+    Args:
+        channels: C of the input.
+        variant: "A", "B" or "C".
+        reduction: R; the hyper function's hidden width is max(1, C // R).
+        num_pieces: K >= 1; with one piece the function is linear for a given input.
+        alpha: K initial slopes, (1, 0, ..., 0) by default.
+        beta: K initial intercepts, zeros by default.
+        lambda_a: range of the slopes' residuals; a is in (alpha - lambda_a, alpha + lambda_a).
+        lambda_b: the same for the intercepts.
+        gamma: (C) the attention is min(gamma * H * W * softmax(z / tau), 1). The paper's 1/3 makes a uniform
+            attention 1/3 everywhere.
+        tau: (C) temperature of the attention's softmax.
+        zero_init: start the hyper function's last layer and the attention's projection at zero, so that the layer
+            starts as the static function that alpha and beta describe (times gamma for C).
+    Raises:
+        ValueError: an argument out of its range.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        variant: Variant = "B",
+        *,
+        reduction: int = 8,
+        num_pieces: int = 2,
+        alpha: Sequence[float] | None = None,
+        beta: Sequence[float] | None = None,
+        lambda_a: float = 1.0,
+        lambda_b: float = 0.5,
+        gamma: float = 1 / 3,
+        tau: float = 10.0,
+        zero_init: bool = False,
+    ) -> None:
+        super().__init__()
+        if variant not in get_args(Variant):
+            raise ValueError(f"DyReLU's variant is 'A', 'B' or 'C', got {variant!r}")
+        for name, value in (("channels", channels), ("reduction", reduction), ("num_pieces", num_pieces)):
+            if value < 1:
+                raise ValueError(f"DyReLU's {name} must be at least 1, got {value}")
+        if gamma <= 0 or tau <= 0:
+            raise ValueError(f"DyReLU's gamma and tau must be positive, got gamma {gamma}, tau {tau}")
+        alpha = tuple(alpha) if alpha is not None else (1.0,) + (0.0,) * (num_pieces - 1)
+        beta = tuple(beta) if beta is not None else (0.0,) * num_pieces
+        for name, values in (("alpha", alpha), ("beta", beta)):
+            if len(values) != num_pieces:
+                raise ValueError(f"DyReLU's {name} needs {num_pieces} values (num_pieces), got {len(values)}")
+
+        self.channels, self.variant, self.num_pieces = channels, variant, num_pieces
+        self.lambda_a, self.lambda_b = lambda_a, lambda_b
+        self.gamma, self.tau = gamma, tau
+        hidden = max(1, channels // reduction)
+        per_piece = 1 if variant == "A" else channels
+        self.fc1 = nn.Linear(channels, hidden)
+        self.fc2 = nn.Linear(hidden, 2 * num_pieces * per_piece)
+        self.alpha: Tensor
+        self.beta: Tensor
+        # Constants, not weights: they travel with the module's device but not in its state dict.
+        self.register_buffer("alpha", torch.tensor(alpha, dtype=torch.float32), persistent=False)
+        self.register_buffer("beta", torch.tensor(beta, dtype=torch.float32), persistent=False)
+        if variant == "C":
+            self.attention = nn.Conv2d(channels, 1, kernel_size=1, bias=False)
+        if zero_init:
+            for weight in (*self.fc2.parameters(), *(self.attention.parameters() if variant == "C" else ())):
+                nn.init.zeros_(weight)
+
+    def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Slopes a and intercepts b for each input (Eq 2), before the attention.
+
+        Args:
+            x: (N, C, H, W) or (N, C).
+        Returns:
+            a, b: (N, K, C) each, or (N, K, 1) for variant A; fp32, or fp64 if x is.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            context = (x.mean(dim=(2, 3)) if x.ndim == 4 else x).to(self.fc1.weight.dtype)
+            residuals = 2 * torch.sigmoid(self.fc2(torch.relu(self.fc1(context)))) - 1
+            # (N, 2K * C) -> (N, 2, K, C): all a^1, ..., all a^K, all b^1, ..., all b^K.
+            residuals = residuals.unflatten(1, (2, self.num_pieces, -1))
+            a = self.alpha[:, None] + self.lambda_a * residuals[:, 0]
+            b = self.beta[:, None] + self.lambda_b * residuals[:, 1]
+        return a, b
+
+    def spatial_attention(self, x: Tensor) -> Tensor:
+        """pi = min(gamma * H * W * softmax_hw(z / tau), 1) of variant C, z a 1x1 convolution of x.
+
+        Args:
+            x: (N, C, H, W).
+        Returns:
+            (N, 1, H, W) in (0, 1]; fp32, or fp64 if x is.
+        """
+        height, width = x.shape[2:]
+        # A matrix product over channels: a convolution to one channel is many times slower in eager mode.
+        z = torch.matmul(self.attention.weight.view(1, -1).to(x.dtype), x.flatten(2))
+        with torch.autocast(x.device.type, enabled=False):
+            z = z if z.dtype == torch.float64 else z.float()
+            pi = torch.softmax(z / self.tau, dim=2) * (self.gamma * height * width)
+            return pi.clamp(max=1.0).unflatten(2, (height, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W), or (N, C) for A and B -> the same shape and dtype."""
+        if x.ndim not in ((4,) if self.variant == "C" else (2, 4)):
+            shapes = "(N, C, H, W)" if self.variant == "C" else "(N, C, H, W) or (N, C)"
+            raise ValueError(f"DyReLU-{self.variant} takes {shapes}, got a tensor of shape {tuple(x.shape)}")
+        if x.shape[1] != self.channels:
+            raise ValueError(f"DyReLU was made for {self.channels} channels, got shape {tuple(x.shape)}")
+        a, b = (coefficient.to(x.dtype) for coefficient in self.coefficients(x))
+        if x.ndim == 4:
+            a, b = a[..., None, None], b[..., None, None]
+        # Piece by piece, as coefficients broadcast to (N, K, C, H, W) would cost 2K times the input's memory.
+        y = a[:, 0] * x + b[:, 0]
+        for k in range(1, self.num_pieces):
+            y = torch.maximum(y, a[:, k] * x + b[:, k])
+        if self.variant == "C":
+            # pi >= 0, so scaling the maximum equals scaling all coefficients.
+            y = y * self.spatial_attention(x).to(y.dtype)
+        return y
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, variant={self.variant}, num_pieces={self.num_pieces}"
