@@ -1,0 +1,245 @@
+"""People -> batches: the dataset, its order and its loader, with no random state in any worker.
+
+Each sample's augmentation is drawn from (seed, epoch, person id), the order from (seed, epoch), so neither the
+number of workers nor a resumed run changes anything. The epoch travels with each index, which reaches workers that
+persist over epochs.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from pose.data.coco import Person, read_image
+from pose.data.transforms import Augment, build_compose, build_extra, sample_affine, warp
+from pose.geometry import Affine, apply_affine
+from pose.skeleton import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One crop. See `Batch` for the fields; the image is (H, W, 3) uint8 RGB here."""
+
+    image: NDArray[np.uint8]
+    keypoints_crop: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    index: int
+    affine: Affine
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Crops of B people with K keypoints.
+
+    Attributes:
+        images: (B, 3, H, W) uint8 RGB; `pose.data.transforms.normalize` makes them the network's input.
+        keypoints_crop: (B, K, 2) float32 x, y in crop pixels, 0 where not labelled.
+        weights: (B, K) float32, 1 where labelled, else 0.
+        index: (B,) int64 into the dataset's `people`.
+        affines: (B, 2, 3) float64 from image to crop pixels; their inverse brings keypoints back.
+    """
+
+    images: Tensor
+    keypoints_crop: Tensor
+    weights: Tensor
+    index: Tensor
+    affines: Tensor
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
+        """Move what the training step needs; `index` and the float64 `affines` stay on the CPU."""
+        return Batch(
+            self.images.to(device, non_blocking=non_blocking),
+            self.keypoints_crop.to(device, non_blocking=non_blocking),
+            self.weights.to(device, non_blocking=non_blocking),
+            self.index,
+            self.affines,
+        )
+
+    def pin_memory(self) -> Batch:
+        """Called by the DataLoader."""
+        return Batch(
+            self.images.pin_memory(),
+            self.keypoints_crop.pin_memory(),
+            self.weights.pin_memory(),
+            self.index,
+            self.affines,
+        )
+
+
+class PeopleDataset(Dataset[Sample]):
+    """Crops of people, augmented or plain.
+
+    Args:
+        people: what to crop; those without keypoints (detections) get weights of 0.
+        skeleton: of their keypoints.
+        input_size: (height, width) of the crop.
+        augment: None for the plain crop of evaluation.
+        extra: albumentations' transforms from the config (see `build_extra`), applied to the crop.
+        seed: of the augmentation; not negative.
+    Raises:
+        ValueError: an `extra` transform is wrong.
+    """
+
+    def __init__(
+        self,
+        people: Sequence[Person],
+        skeleton: Skeleton,
+        *,
+        input_size: tuple[int, int],
+        augment: Augment | None = None,
+        extra: Sequence[Mapping[str, Any]] = (),
+        seed: int = 0,
+    ) -> None:
+        build_extra(extra)  # wrong transforms fail here, not in a worker
+        self.people = people
+        self.skeleton = skeleton
+        self.input_size = input_size
+        self.augment = augment
+        self.extra = tuple(extra)
+        self.seed = seed
+        self.epoch = 0
+        self._compose: Any = None  # built on first use: its class does not pickle
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch of indexes that bring none with them."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_compose": None}
+
+    def __getitem__(self, item: tuple[int, int] | int) -> Sample:
+        """Crop one person.
+
+        Args:
+            item: (epoch, index) as `EpochSampler` gives them, or an index.
+        Raises:
+            FileNotFoundError, ValueError: the image is missing or broken.
+        """
+        epoch, index = item if isinstance(item, tuple) else (self.epoch, item)
+        person = self.people[index]
+        rng = np.random.default_rng((self.seed, epoch, person.id))
+        points = person.keypoints_img
+        affine, flipped = sample_affine(
+            person.box_xywh,
+            points,
+            skeleton=self.skeleton,
+            input_size=self.input_size,
+            augment=self.augment,
+            rng=rng,
+        )
+        if points is None:
+            points = np.zeros((self.skeleton.num_keypoints, 3), np.float32)
+        image = read_image(person.path)
+        if self.extra:
+            crop, keypoints = self._with_extra(image, points[:, :2], affine, rng)
+        else:
+            crop, keypoints = warp(image, affine, self.input_size), apply_affine(points[:, :2], affine)
+        weights = (points[:, 2] > 0).astype(np.float32)
+        keypoints = np.where(weights[:, None] > 0, keypoints, 0).astype(np.float32)
+        if flipped:
+            keypoints, weights = keypoints[self.skeleton.flip_indices], weights[self.skeleton.flip_indices]
+        return Sample(crop, keypoints, weights, index, affine)
+
+    def _with_extra(
+        self, image: NDArray[np.uint8], keypoints: NDArray[np.float32], affine: Affine, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+        if self._compose is None:
+            self._compose = build_compose(self.extra, input_size=self.input_size)
+        # albumentations draws from both generators; this costs far less than building the pipeline anew.
+        self._compose.set_random_state(rng, random.Random(int(rng.integers(2**63))))
+        result = self._compose(image=image, keypoints=keypoints, affine=affine)
+        return result["image"], result["keypoints"]
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """(epoch, index) pairs in an order that depends on (seed, epoch) only.
+
+    Args:
+        length: of the dataset.
+        seed: not negative.
+        start: position in the epoch's order to begin at, to resume within an epoch.
+        shuffle: False for the dataset's own order.
+    Raises:
+        ValueError: `start` lies outside the epoch.
+    """
+
+    def __init__(self, length: int, *, seed: int, epoch: int = 0, start: int = 0, shuffle: bool = True) -> None:
+        self.length, self.seed, self.shuffle = length, seed, shuffle
+        self.set_epoch(epoch, start=start)
+
+    def set_epoch(self, epoch: int, *, start: int = 0) -> None:
+        """What the next iteration gives."""
+        if not 0 <= start <= self.length:
+            raise ValueError(f"start must be in [0, {self.length}], the epoch's samples; got {start}")
+        self.epoch, self.start = epoch, start
+
+    def __len__(self) -> int:
+        return self.length - self.start
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = np.arange(self.length)
+        if self.shuffle:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
+        epoch = self.epoch  # a set_epoch during iteration concerns the next one
+        return iter([(epoch, int(index)) for index in order[self.start :]])
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack samples to a batch."""
+    return Batch(
+        images=torch.from_numpy(np.stack([s.image for s in samples]).transpose(0, 3, 1, 2).copy()),
+        keypoints_crop=torch.from_numpy(np.stack([s.keypoints_crop for s in samples])),
+        weights=torch.from_numpy(np.stack([s.weights for s in samples])),
+        index=torch.tensor([s.index for s in samples]),
+        affines=torch.from_numpy(np.stack([s.affine for s in samples])),
+    )
+
+
+def make_loader(
+    dataset: PeopleDataset,
+    *,
+    batch_size: int,
+    workers: int,
+    sampler: Sampler[Any],
+    pin_memory: bool = False,
+    drop_last: bool = False,
+    start_method: str | None = None,
+) -> DataLoader[Batch]:
+    """Batches of a dataset in the sampler's order.
+
+    Args:
+        workers: processes; 0 loads in this one. They persist over epochs.
+        sampler: `EpochSampler`, or any sampler of indexes.
+        start_method: of the workers: "fork", "spawn", "forkserver"; None for the platform's own.
+    """
+    return DataLoader(
+        dataset,  # type: ignore[arg-type]  # of samples, which collate makes batches of
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=pin_memory,
+        drop_last=drop_last,
+        worker_init_fn=_init_worker,
+        persistent_workers=workers > 0,
+        multiprocessing_context=start_method if workers else None,
+        # Without its own, each iterator would draw a seed from torch's global generator, and dropout would depend
+        # on how often a loader was started.
+        generator=torch.Generator(),
+    )
+
+
+def _init_worker(worker: int) -> None:
+    cv2.setNumThreads(0)  # the processes are the parallelism

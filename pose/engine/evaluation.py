@@ -1,0 +1,246 @@
+"""Results in, numbers out: rescoring, OKS-NMS, COCO result records and the ten numbers of COCOeval.
+
+No model and no torch. Shapes: N people, K keypoints. Points are (x, y), in image pixels.
+Source: HRNet, `lib/dataset/coco.py` and `lib/nms/nms.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pose.data.coco import CocoFile
+from pose.skeleton import Skeleton
+
+METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
+MAX_DETECTIONS = 20  # per image
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a model found in N boxes.
+
+    Attributes:
+        image_ids: (N,) int.
+        boxes_xywh: (N, 4) as given, not grown; image pixels.
+        box_scores: (N,) of the detector; 1 for annotated boxes.
+        keypoints_img: (N, K, 2) image pixels.
+        keypoint_scores: (N, K) peak values of the heatmaps.
+        areas: (N,) width * height of the *grown* box, in square pixels: OKS-NMS scales distances by it.
+    """
+
+    image_ids: NDArray[np.int64]
+    boxes_xywh: NDArray[np.float64]
+    box_scores: NDArray[np.float64]
+    keypoints_img: NDArray[np.float64]
+    keypoint_scores: NDArray[np.float64]
+    areas: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n, k = self.keypoints_img.shape[:2]
+        shapes = {
+            "image_ids": (n,),
+            "boxes_xywh": (n, 4),
+            "box_scores": (n,),
+            "keypoints_img": (n, k, 2),
+            "keypoint_scores": (n, k),
+            "areas": (n,),
+        }
+        for name, shape in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape:
+                raise ValueError(f"predictions of {n} people: {name} must have shape {shape}, got {array.shape}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"predictions hold values in {name} that are not finite; did training diverge?")
+
+
+def rescore(predictions: Predictions, *, threshold: float = 0.2) -> NDArray[np.float64]:
+    """Each person's score: the box's times the mean of the keypoint scores above `threshold`, 0 if none is.
+
+    Returns:
+        (N,) float64.
+    Source: HRNet, COCODataset.evaluate.
+    """
+    scores = np.asarray(predictions.keypoint_scores, dtype=np.float64)
+    above = scores > threshold
+    mean = (scores * above).sum(axis=1) / np.maximum(above.sum(axis=1), 1)
+    return predictions.box_scores * mean
+
+
+def oks_nms(
+    keypoints: ArrayLike, scores: ArrayLike, areas: ArrayLike, sigmas: ArrayLike, *, threshold: float = 0.9
+) -> NDArray[np.int64]:
+    """Drop the people of one image who are too similar to one that scores higher.
+
+    Args:
+        keypoints: (N, K, 2) image pixels; all K count, whatever their scores.
+        scores: (N,); equal ones keep their order.
+        areas: (N,) square pixels, averaged over a pair.
+        sigmas: (K,) OKS sigmas.
+        threshold: two people with more similarity (OKS) than this are one.
+    Returns:
+        (M,) indexes of the kept, best first.
+    Source: HRNet, `lib/nms/nms.py`, oks_nms.
+    """
+    points, area = np.asarray(keypoints, dtype=np.float64), np.asarray(areas, dtype=np.float64)
+    variances = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
+    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
+    kept = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        squared = ((points[rest] - points[best]) ** 2).sum(axis=-1)
+        mean_area = (area[best] + area[rest]) / 2 + np.spacing(1)
+        oks = np.exp(-squared / variances / mean_area[:, None] / 2).mean(axis=1)
+        order = rest[oks <= threshold]
+    return np.array(kept, dtype=np.int64)
+
+
+def to_coco_results(
+    predictions: Predictions,
+    skeleton: Skeleton,
+    *,
+    category_id: int = 1,
+    keypoint_threshold: float = 0.2,
+    nms_threshold: float = 0.9,
+) -> list[dict[str, Any]]:
+    """Rescore, apply OKS-NMS to each image, and write what is left as COCO's result records.
+
+    The records hold no `bbox`: with one, COCO's tools take the box's area for the person's.
+
+    Args:
+        category_id: of the records, as in the annotation file.
+        keypoint_threshold: of `rescore`.
+        nms_threshold: of `oks_nms`.
+    Returns:
+        Records of image_id, category_id, keypoints (3 K numbers: x, y, score) and score; images in the order of
+        their first person, people of an image best first.
+    Raises:
+        ValueError: the predictions have another number of keypoints than the skeleton.
+    """
+    k = predictions.keypoints_img.shape[1]
+    if k != skeleton.num_keypoints:
+        raise ValueError(
+            f"predictions have {k} keypoints, skeleton '{skeleton.name}' has {skeleton.num_keypoints}; "
+            f"use the skeleton that the model was trained with"
+        )
+    scores = rescore(predictions, threshold=keypoint_threshold)
+    flat = np.concatenate([predictions.keypoints_img, predictions.keypoint_scores[..., None]], axis=-1)
+    people_of: dict[int, list[int]] = {}
+    for index, image_id in enumerate(predictions.image_ids.tolist()):
+        people_of.setdefault(image_id, []).append(index)
+    results = []
+    for image_id, people in people_of.items():
+        kept = oks_nms(
+            predictions.keypoints_img[people],
+            scores[people],
+            predictions.areas[people],
+            skeleton.oks_sigmas,
+            threshold=nms_threshold,
+        )
+        for index in np.array(people)[kept]:
+            results.append(
+                {
+                    "image_id": image_id,
+                    "category_id": category_id,
+                    "keypoints": flat[index].ravel().tolist(),
+                    "score": float(scores[index]),
+                }
+            )
+    return results
+
+
+def evaluate_coco(
+    coco: CocoFile,
+    results: Sequence[dict[str, Any]],
+    skeleton: Skeleton,
+    *,
+    image_ids: Iterable[int] | None = None,
+    person_ids: Iterable[int] | None = None,
+) -> dict[str, float]:
+    """COCO's ten keypoint numbers, through pycocotools, for any number of keypoints.
+
+    Args:
+        coco: ground truth.
+        results: records as `to_coco_results` gives them; a `bbox` is ignored.
+        image_ids: images to evaluate; all of the file by default. Results on others do not count.
+        person_ids: annotations to evaluate against; the others are as if not annotated. All by default.
+    Returns:
+        AP, AP50, AP75, APM, APL, AR, AR50, AR75, ARM, ARL, in [0, 1]; -1 where no person of that size is
+        annotated. All 0 for empty results.
+    Raises:
+        ValueError: no annotations, or a record is malformed, of an unknown image or of another category.
+    """
+    if coco.annotations is None:
+        raise ValueError(f"{coco.path} has no annotations to evaluate against; the results can still be written")
+    _check_results(results, coco, skeleton)
+    images = list(coco.images) if image_ids is None else list(set(image_ids))
+    wanted = set(images)
+    results = [r for r in results if r["image_id"] in wanted]
+    if not results:  # COCO.loadRes fails on an empty list
+        return dict.fromkeys(METRICS, 0.0)
+
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    people = None if person_ids is None else set(person_ids)
+    truth = COCO()
+    truth.dataset = {
+        "info": {},
+        "images": [{"id": image_id} for image_id in coco.images],
+        "categories": [{"id": coco.category_id}],
+        "annotations": [
+            {
+                "id": a.id,
+                "image_id": a.image_id,
+                "category_id": coco.category_id,
+                "keypoints": a.keypoints_img.ravel().tolist(),
+                "num_keypoints": a.num_keypoints,
+                "bbox": list(a.box_xywh),
+                "area": a.area,
+                "iscrowd": int(a.is_crowd),
+            }
+            for a in coco.annotations
+            if people is None or a.id in people
+        ],
+    }
+    fields = ("image_id", "category_id", "keypoints", "score")
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
+        truth.createIndex()
+        # Copies, since loadRes writes into the records.
+        evaluation = COCOeval(truth, truth.loadRes([{f: r[f] for f in fields} for r in results]), "keypoints")
+        evaluation.params.kpt_oks_sigmas = np.array(skeleton.oks_sigmas)
+        evaluation.params.maxDets = [MAX_DETECTIONS]
+        evaluation.params.imgIds = images
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return {name: float(value) for name, value in zip(METRICS, evaluation.stats, strict=True)}
+
+
+def _check_results(results: Sequence[dict[str, Any]], coco: CocoFile, skeleton: Skeleton) -> None:
+    for index, record in enumerate(results):
+        missing = [f for f in ("image_id", "category_id", "keypoints", "score") if f not in record]
+        if missing:
+            raise ValueError(f"result {index} lacks {', '.join(missing)}; it needs COCO's keypoint result format")
+        if record["category_id"] != coco.category_id:
+            raise ValueError(
+                f"result {index} is of category {record['category_id']}, the keypoints of {coco.path} are of "
+                f"{coco.category_id}; write the results with that category_id"
+            )
+        if len(record["keypoints"]) != 3 * skeleton.num_keypoints:
+            raise ValueError(
+                f"result {index} has {len(record['keypoints'])} numbers, skeleton '{skeleton.name}' with "
+                f"{skeleton.num_keypoints} keypoints needs {3 * skeleton.num_keypoints}"
+            )
+        if record["image_id"] not in coco.images:
+            raise ValueError(
+                f"result {index} is on image {record['image_id']}, which is not in {coco.path}; "
+                f"evaluate against the annotations of the same images"
+            )

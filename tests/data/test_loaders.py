@@ -1,0 +1,200 @@
+"""Samples and batches: values, and that nothing but (seed, epoch, person) decides them."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from pose.data.coco import Person
+from pose.data.loaders import Batch, EpochSampler, PeopleDataset, make_loader
+from pose.data.transforms import Augment
+from pose.geometry import apply_affine, invert_affine
+from pose.skeleton import COCO17
+
+INPUT = (256, 192)
+EXTRA = [{"name": "ColorJitter", "p": 0.8}, {"name": "CoarseDropout", "p": 0.5}, {"name": "GaussNoise", "p": 0.5}]
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> list[Person]:
+    """Ten people on three images of noise."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    found = []
+    for number in range(3):
+        cv2.imwrite(str(folder / f"{number}.png"), rng.integers(0, 256, (240, 320, 3), dtype=np.uint8))
+    for number in range(10):
+        x, y = rng.uniform(0, 100, 2)
+        points = rng.uniform([x, y], [x + 80, y + 120], (17, 2))
+        keypoints = np.column_stack([points, rng.integers(0, 3, 17)]).astype(np.float32)
+        path = folder / f"{number % 3}.png"
+        found.append(Person(100 + number, number % 3, path, (x, y, 80.0, 120.0), keypoints, (240, 320), 5000.0))
+    return found
+
+
+def make(people: list[Person], **other: Any) -> PeopleDataset:
+    return PeopleDataset(people, COCO17, **{"input_size": INPUT, "augment": Augment(), "seed": 3, **other})
+
+
+def digest(batches: Iterable[Batch]) -> str:
+    sha = hashlib.sha256()
+    for b in batches:
+        for tensor in (b.images, b.keypoints_crop, b.weights, b.index, b.affines):
+            sha.update(tensor.numpy().tobytes())
+    return sha.hexdigest()
+
+
+def epochs(dataset: PeopleDataset, workers: int, start_method: str | None = None) -> list[str]:
+    """The digests of two epochs from one loader, whose workers persist."""
+    sampler = EpochSampler(len(dataset), seed=3)
+    loader = make_loader(dataset, batch_size=4, workers=workers, sampler=sampler, start_method=start_method)
+    found = []
+    for epoch in (0, 1):
+        sampler.set_epoch(epoch)
+        found.append(digest(loader))
+    return found
+
+
+@pytest.mark.timeout(120)
+def test_the_number_and_kind_of_workers_change_nothing(people: list[Person]) -> None:
+    dataset = make(people, extra=EXTRA)
+    want = epochs(dataset, 0)
+    assert want[0] != want[1]
+    assert epochs(dataset, 2) == want
+    assert epochs(dataset, 1, "spawn") == want
+    assert epochs(make(people, extra=EXTRA, seed=4), 0)[0] != want[0]
+
+
+def test_a_sample_depends_on_seed_epoch_and_person_only(people: list[Person]) -> None:
+    dataset = make(people, extra=EXTRA)
+    first = dataset[(5, 2)]
+    for index in (7, 2, 0):
+        dataset[(4, index)]
+    again = dataset[(5, 2)]
+    alone = make(people[2:3], extra=EXTRA)[(5, 0)]
+    for other in (again, alone):
+        np.testing.assert_array_equal(first.image, other.image)
+        np.testing.assert_array_equal(first.keypoints_crop, other.keypoints_crop)
+    assert (dataset[(6, 2)].affine != first.affine).any()
+    dataset.set_epoch(5)
+    np.testing.assert_array_equal(dataset[2].image, first.image)
+
+
+def test_global_random_states_are_neither_read_nor_moved(people: list[Person]) -> None:
+    def states() -> tuple[bytes, bytes]:
+        return torch.get_rng_state().numpy().tobytes(), pickle.dumps(np.random.get_state())  # noqa: NPY002
+
+    dataset = make(people, extra=EXTRA)
+    before = states()
+    first = epochs(dataset, 0)
+    assert states() == before
+    torch.manual_seed(99)
+    assert epochs(make(people, extra=EXTRA), 0) == first
+
+
+def test_extra_draws_do_not_change_the_geometry(people: list[Person]) -> None:
+    for index in range(10):
+        plain, extra = make(people)[(0, index)], make(people, extra=EXTRA)[(0, index)]
+        np.testing.assert_array_equal(plain.affine, extra.affine)
+        # albumentations carries keypoints as float32.
+        np.testing.assert_allclose(plain.keypoints_crop, extra.keypoints_crop, atol=2e-4)
+
+
+def test_plain_crop_and_batch(people: list[Person]) -> None:
+    dataset = make(people, augment=None)
+    sampler = EpochSampler(10, seed=0, shuffle=False)
+    batches = list(make_loader(dataset, batch_size=4, workers=0, sampler=sampler))
+    assert [len(b.index) for b in batches] == [4, 4, 2]
+    assert torch.cat([b.index for b in batches]).tolist() == list(range(10))
+    batch = batches[0]
+    assert (batch.images.shape, batch.images.dtype) == ((4, 3, 256, 192), torch.uint8)
+    assert batch.images.is_contiguous()
+    assert (batch.keypoints_crop.dtype, batch.weights.dtype) == (torch.float32, torch.float32)
+    assert batch.affines.dtype == torch.float64
+    for row, person in enumerate(people[:4]):
+        keypoints = person.keypoints_img
+        assert keypoints is not None
+        labelled = keypoints[:, 2] > 0
+        np.testing.assert_array_equal(batch.weights[row].numpy(), labelled)
+        assert (batch.keypoints_crop[row][~torch.from_numpy(labelled)] == 0).all()
+        # Back to the image; float32 crop coordinates of some hundreds hold 3e-5.
+        back = apply_affine(batch.keypoints_crop[row].numpy(), invert_affine(batch.affines[row].numpy()))
+        np.testing.assert_allclose(back[labelled], keypoints[labelled, :2], atol=1e-4)
+        np.testing.assert_array_equal(batch.images[row].permute(1, 2, 0).numpy(), dataset[row].image)
+
+
+def test_flip_swaps_keypoints_and_weights(people: list[Person]) -> None:
+    settings = {"half_body": 0.0, "scale": 0.0, "rotation_prob": 0.0}
+    plain = make(people, augment=Augment(**settings, flip=0.0))[0]
+    flipped = make(people, augment=Augment(**settings, flip=1.0))[0]
+    order = COCO17.flip_indices
+    np.testing.assert_array_equal(flipped.weights, plain.weights[order])
+    labelled = flipped.weights > 0
+    want = plain.keypoints_crop[order] * [-1, 1] + [192, 0]
+    np.testing.assert_allclose(flipped.keypoints_crop[labelled], want[labelled], atol=1e-4)  # float32
+    # Pixel x lands on 192 - x: column 0 of the plain crop falls outside. The warp rounds weights to 1/32 px.
+    difference = flipped.image[:, 1:].astype(int) - plain.image[:, :0:-1]
+    assert np.abs(difference).mean() < 4
+
+
+def test_detections_have_no_weights(people: list[Person]) -> None:
+    person = Person(0, 0, people[0].path, (5.0, 5.0, 90.0, 100.0), None, (240, 320), 9000.0, 0.9)
+    sample = make([person], augment=None)[0]
+    assert sample.weights.shape == (17,)
+    assert not sample.weights.any()
+    assert not sample.keypoints_crop.any()
+
+
+def test_dataset_pickles_after_use(people: list[Person]) -> None:
+    dataset = make(people, extra=EXTRA)
+    first = dataset[(0, 0)]
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(dataset))[(0, 0)].image, first.image)
+
+
+def test_wrong_extra_fails_when_built(people: list[Person]) -> None:
+    with pytest.raises(ValueError, match="did you mean 'ColorJitter'"):
+        make(people, extra=[{"name": "ColorJiter"}])
+
+
+def test_sampler_order_is_a_function_of_seed_and_epoch() -> None:
+    def order(**given: Any) -> list[tuple[int, int]]:
+        return list(EpochSampler(50, **given))
+
+    assert order(seed=1, epoch=2) == order(seed=1, epoch=2)
+    assert sorted(i for _, i in order(seed=1, epoch=2)) == list(range(50))
+    assert {e for e, _ in order(seed=1, epoch=2)} == {2}
+    assert len({tuple(i for _, i in order(seed=s, epoch=e)) for s in (0, 1) for e in (0, 1)}) == 4
+    assert order(seed=1, shuffle=False) == [(0, i) for i in range(50)]
+
+
+def test_sampler_resumes_within_an_epoch() -> None:
+    whole = list(EpochSampler(50, seed=1, epoch=2))
+    rest = EpochSampler(50, seed=1, epoch=2, start=20)
+    assert len(rest) == 30
+    assert list(rest) == whole[20:]
+    rest.set_epoch(3)
+    assert list(rest) == list(EpochSampler(50, seed=1, epoch=3))
+    with pytest.raises(ValueError, match=r"\[0, 50\]"):
+        rest.set_epoch(3, start=51)
+
+
+def test_drop_last_and_moving(people: list[Person]) -> None:
+    sampler = EpochSampler(10, seed=0)
+    loader = make_loader(make(people), batch_size=4, workers=0, sampler=sampler, drop_last=True)
+    assert len(list(loader)) == len(loader) == 2
+    batch = next(iter(loader))
+    assert digest([batch.to("cpu")]) == digest([batch])
+
+
+def test_a_missing_image_is_named(people: list[Person]) -> None:
+    gone = Person(1, 1, Path("gone.jpg"), (5.0, 5.0, 90.0, 100.0), None, (240, 320), 9000.0)
+    with pytest.raises(FileNotFoundError, match=r"gone\.jpg"):
+        make([gone])[0]
