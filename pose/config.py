@@ -20,10 +20,11 @@ from pose.skeleton import SKELETONS, Skeleton
 
 Positive = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+MAX_ENTRIES = 100_000
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SkeletonConfig(_Section):
@@ -116,7 +117,7 @@ class ActivationConfig(_Section):
 
 
 class HeadConfig(_Section):
-    activation: ActivationConfig = ActivationConfig()
+    activation: ActivationConfig = Field(default_factory=ActivationConfig)
     channels: tuple[Positive, Positive, Positive, Positive] = (256, 256, 128, 128)
     hidden: tuple[Positive, Positive, Positive, Positive] = (256, 768, 768, 384)
     kernel: Positive = 3
@@ -125,8 +126,8 @@ class HeadConfig(_Section):
 class ModelConfig(_Section):
     backbone: str = "mobilenet_v2"
     width: float = Field(default=1.0, gt=0)
-    activation: ActivationConfig = ActivationConfig()
-    head: HeadConfig = HeadConfig()
+    activation: ActivationConfig = Field(default_factory=ActivationConfig)
+    head: HeadConfig = Field(default_factory=HeadConfig)
     input_size: tuple[Positive, Positive] = (256, 192)
     init: str | None = None
 
@@ -177,7 +178,7 @@ class EvalConfig(_Section):
 class Config(_Section):
     task: Literal["keypoints"] = "keypoints"
     data: DataConfig
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = Field(default_factory=ModelConfig)
     augment: AugmentConfig | None = AugmentConfig()
     train: TrainConfig = TrainConfig()
     eval: EvalConfig = EvalConfig()
@@ -204,7 +205,7 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
         raise ValueError(f"cannot read config {file}: {error}; expected a YAML text file") from None
     try:
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2024-13-45
         raise ValueError(f"config {file} is not valid YAML: {error}") from None
     if not isinstance(data, dict):
         got = "an empty file" if data is None else f"a {type(data).__name__}"
@@ -216,11 +217,14 @@ def make_config(data: dict[str, Any], overrides: Sequence[str] = (), *, source: 
     """`load_config` of data already read; `source` names it in errors."""
     for override in overrides:
         data = _override(data, override)
+    _check_size(data, source)
     data = _expand(data, source)
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        lines = [_explain(item) for item in error.errors()]
+        # A skeleton is a name or a section: of a section, pydantic also says that it is no name.
+        is_noise = [e["loc"] == ("data", "skeleton", "str") and isinstance(e["input"], dict) for e in error.errors()]
+        lines = [_explain(e) for e, noise in zip(error.errors(), is_noise, strict=True) if not noise]
         raise ValueError(
             f"{source} has {len(lines)} wrong entr{'y' if len(lines) == 1 else 'ies'}:\n  " + "\n  ".join(lines)
         ) from None
@@ -233,7 +237,7 @@ def _override(data: dict[str, Any], override: str) -> dict[str, Any]:
         raise ValueError(f"an override looks like train.lr=0.001, got '{override}'")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"the value of override '{override}' is not valid YAML: {error}") from None
     result = dict(data)
     section = result
@@ -248,6 +252,17 @@ def _override(data: dict[str, Any], override: str) -> dict[str, Any]:
         section = section[parent]
     section[last] = value
     return result
+
+
+def _check_size(data: dict[str, Any], source: str) -> None:
+    """Refuse YAML whose aliases (`*name`) multiply or contain themselves, before anything walks through it."""
+    stack: list[Any] = [data]
+    for _ in range(MAX_ENTRIES):
+        if not stack:
+            return
+        item = stack.pop()
+        stack.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+    raise ValueError(f"{source} has more than {MAX_ENTRIES} entries; write it without nested aliases (*name)")
 
 
 def _expand(value: Any, source: str) -> Any:
@@ -270,8 +285,9 @@ def _expand(value: Any, source: str) -> Any:
 
 def _explain(error: Any) -> str:
     """One line for one pydantic error: where, what was got, what is expected."""
-    # Steps that pydantic adds for unions ("str", "SkeletonConfig") are no keys of the file.
-    loc = [step for step in error["loc"] if not (isinstance(step, str) and (step == "str" or step[:1].isupper()))]
+    loc = list(error["loc"])
+    if loc[:2] == ["data", "skeleton"]:
+        del loc[2:3]  # pydantic names the member of the union there ("str", "SkeletonConfig"), which is no key
     where = ".".join(str(step) for step in loc)
     if error["type"] == "extra_forbidden":
         section = _section_at(loc[:-1])

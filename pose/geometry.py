@@ -52,7 +52,7 @@ def crop_affine(
         input_size: (height, width) of the crop; give the heatmap's size for the affine to the heatmap.
         rotation: degrees; positive turns the content anticlockwise on screen.
         flip: mirror the crop, x' -> width - x' (mirroring the image by x -> W - 1 - x, then cropping the
-            mirrored box, is the same map at rotation 0).
+            mirrored box, is the same map with the rotation reversed).
     Returns:
         (2, 3) float64 matrix.
     """

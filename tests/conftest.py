@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
+import torch
+
+from pose.skeleton import COCO17
+
+# Tensors are tiny here: several threads would only wait for each other, and on a busy machine for long.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +25,59 @@ def coco_sample() -> Path:
     if not folder:
         pytest.skip("set POSE_COCO_SAMPLE to a folder with annotations/ and images/ of COCO 2017")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten 80 x 64 pictures of one "person" each: 17 dots, red at left and green at right, on noise.
+
+    The layout is that of COCO; train and val are the same pictures, and boxes.json holds a detection of each.
+    """
+    root = tmp_path_factory.mktemp("tiny")
+    (root / "images").mkdir()
+    rng = np.random.default_rng(0)
+    images, annotations, detections = [], [], []
+    for number in range(1, 11):
+        image = rng.integers(0, 60, (80, 64, 3), dtype=np.uint8)
+        points = rng.uniform((12, 14), (52, 66), (17, 2))
+        for index, (x, y) in enumerate(points):
+            colour = {"left": (0, 0, 255), "right": (0, 255, 0), "middle": (255, 255, 255)}[COCO17.sides[index]]
+            cv2.circle(image, (round(x), round(y)), 2, colour, -1)
+        name = f"{number:06}.png"
+        cv2.imwrite(str(root / "images" / name), image)
+        images.append({"id": number, "file_name": name, "width": 64, "height": 80})
+        keypoints = np.concatenate([points, np.full((17, 1), 2)], axis=1)
+        box = [8, 10, 48, 60]
+        annotations.append(
+            {
+                **{"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, "bbox": box, "area": 2880},
+                **{"num_keypoints": 17, "keypoints": keypoints.ravel().tolist()},
+            }
+        )
+        detections.append({"image_id": number, "category_id": 1, "bbox": [9, 9, 47, 61], "score": 0.9})
+    names = {"keypoints": list(COCO17.keypoint_names), "skeleton": []}
+    document = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "person", **names}],
+    }
+    (root / "people.json").write_text(json.dumps(document))
+    (root / "boxes.json").write_text(json.dumps(detections))
+    return root
+
+
+@pytest.fixture
+def tiny_config(tiny_dataset: Path) -> dict[str, Any]:
+    """A config for `tiny_dataset` that trains in seconds; as data, to be changed or written as YAML."""
+    split = {"images": "images", "annotations": "people.json"}
+    return {
+        "data": {"root": str(tiny_dataset), "train": dict(split), "val": dict(split)},
+        "model": {
+            "width": 0.1,
+            "activation": "dyrelu_c",
+            "input_size": [64, 64],
+            "head": {"activation": "dyrelu_c", "channels": [16, 16, 16, 16], "hidden": [16, 32, 32, 32]},
+        },
+        "train": {"epochs": 3, "batch_size": 4, "milestones": [2], "seed": 1},
+        "eval": {"every": 2, "batch_size": 4},
+    }

@@ -1,26 +1,22 @@
-"""COCO keypoint annotations and detections, read, checked and turned into people to crop.
+"""COCO keypoint annotations, read and checked.
 
 Frames: `_img` is the original image's pixels. Points are (x, y), sizes (height, width), boxes (left, top,
 width, height). Images are found by `file_name` and carried by their id. Imports neither torch nor albumentations.
-Source: HRNet, `lib/dataset/coco.py`, for the cleaning of boxes.
 """
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, TypeGuard
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pose.skeleton import Skeleton
-
-MAX_IMAGE_SIDE = 32_766  # cv2.warpAffine holds coordinates in 16 bits
 
 
 @dataclass(frozen=True)
@@ -68,30 +64,6 @@ class CocoFile:
     category_id: int
 
 
-@dataclass(frozen=True, eq=False)
-class Person:
-    """One box to crop.
-
-    Attributes:
-        id: annotation id, or the index of the detection in its file.
-        path: the image file.
-        box_xywh: image pixels; cleaned if it comes from an annotation.
-        keypoints_img: (K, 3) float32 x, y, visibility; None for a detection.
-        image_size: (height, width) of the image.
-        area: of the annotation; of the box for a detection. Square pixels.
-        score: of the detection; 1 for an annotation.
-    """
-
-    id: int
-    image_id: int
-    path: Path
-    box_xywh: tuple[float, float, float, float]
-    keypoints_img: NDArray[np.float32] | None
-    image_size: tuple[int, int]
-    area: float
-    score: float = 1.0
-
-
 def load_coco(path: Path | str, skeleton: Skeleton, *, need_annotations: bool = True) -> CocoFile:
     """Read and check a COCO keypoint file.
 
@@ -106,7 +78,7 @@ def load_coco(path: Path | str, skeleton: Skeleton, *, need_annotations: bool = 
         ValueError: not a COCO keypoint file for this skeleton; the message names the entry and what it lacks.
     """
     path = Path(path)
-    data = _read_json(path)
+    data = read_json(path)
     if not isinstance(data, dict):
         kind = "list (detections?)" if isinstance(data, list) else type(data).__name__
         raise ValueError(f"{path} holds a {kind}, not a COCO file; it needs an object with images and annotations")
@@ -123,7 +95,7 @@ def load_coco(path: Path | str, skeleton: Skeleton, *, need_annotations: bool = 
     return CocoFile(path, images, _read_annotations(path, records, images, skeleton), category_id)
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; check the path, or download the annotations first")
     if path.stat().st_size == 0:
@@ -134,7 +106,7 @@ def _read_json(path: Path) -> Any:
         raise ValueError(f"{path} is not JSON ({error}); the download may have been cut off") from error
 
 
-def _is_int(value: Any) -> TypeGuard[int]:
+def is_int(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -142,7 +114,7 @@ def _read_images(path: Path, records: Sequence[Any]) -> dict[int, ImageInfo]:
     images: dict[int, ImageInfo] = {}
     for index, record in enumerate(records):
         where = f"{path}: images[{index}]"
-        if not isinstance(record, dict) or not _is_int(record.get("id")):
+        if not isinstance(record, dict) or not is_int(record.get("id")):
             raise ValueError(f"{where} has no integer 'id', got {record!r:.100}")
         name = record.get("file_name")
         if not isinstance(name, str) or not name:
@@ -152,7 +124,7 @@ def _read_images(path: Path, records: Sequence[Any]) -> dict[int, ImageInfo]:
         if PurePosixPath(name).is_absolute() or windows.anchor or ".." in windows.parts or "\0" in name:
             raise ValueError(f"{where}: file_name {name!r} leaves the images folder; give a path below it")
         height, width = record.get("height"), record.get("width")
-        if not (_is_int(height) and _is_int(width) and height > 0 and width > 0):
+        if not (is_int(height) and is_int(width) and height > 0 and width > 0):
             raise ValueError(f"{where} needs 'height' and 'width' in pixels, got {height!r} and {width!r}")
         image = ImageInfo(record["id"], name, (height, width))
         if images.setdefault(image.id, image).file_name != name:
@@ -163,10 +135,10 @@ def _read_images(path: Path, records: Sequence[Any]) -> dict[int, ImageInfo]:
 
 
 def _category_with_keypoints(path: Path, categories: Sequence[Any], annotations: Sequence[Any]) -> int:
-    found = {c["id"] for c in categories if isinstance(c, dict) and c.get("keypoints") and _is_int(c.get("id"))}
+    found = {c["id"] for c in categories if isinstance(c, dict) and c.get("keypoints") and is_int(c.get("id"))}
     if not found:  # own files often leave `categories` out
         ids = [a.get("category_id", 1) for a in annotations if isinstance(a, dict) and "keypoints" in a]
-        found = {i for i in ids if _is_int(i)}
+        found = {i for i in ids if is_int(i)}
     if len(found) > 1:
         raise ValueError(
             f"{path} has keypoints in several categories, {sorted(found)}; a skeleton is for one, split the file"
@@ -186,9 +158,9 @@ def _read_annotations(
         number = record.get("id")
         where = f"{path}: annotation {number if number is not None else f'[{index}]'}"
         image_id = record.get("image_id")
-        if not _is_int(image_id) or image_id not in images:
+        if not is_int(image_id) or image_id not in images:
             raise ValueError(f"{where} has image_id {image_id!r}, which is not in 'images'; add the image or drop it")
-        keypoints = _numbers(record.get("keypoints"), where, "keypoints")
+        keypoints = numbers(record.get("keypoints"), where, "keypoints")
         if len(keypoints) != 3 * skeleton.num_keypoints:
             raise ValueError(
                 f"{where} has {len(keypoints)} numbers, skeleton '{skeleton.name}' with "
@@ -196,7 +168,7 @@ def _read_annotations(
                 f"set data.skeleton to the one of this file"
             )
         points = keypoints.astype(np.float32).reshape(-1, 3)
-        box = _numbers(record.get("bbox"), where, "bbox")
+        box = numbers(record.get("bbox"), where, "bbox")
         if len(box) != 4:
             raise ValueError(f"{where} has a bbox of {len(box)} numbers; it needs x, y, width, height")
         x, y, w, h = box.tolist()
@@ -204,8 +176,8 @@ def _read_annotations(
         no_count += given_count is None
         no_area += given_area is None
         count = (points[:, 2] > 0).sum() if given_count is None else given_count
-        area = float(_numbers([w * h if given_area is None else given_area], where, "area")[0])
-        count = int(_numbers([count], where, "num_keypoints")[0])
+        area = float(numbers([w * h if given_area is None else given_area], where, "area")[0])
+        count = int(numbers([count], where, "num_keypoints")[0])
         zero_area += area <= 0 and count > 0
         crowd = bool(record.get("iscrowd", 0))
         ids.append(number)
@@ -216,7 +188,7 @@ def _read_annotations(
         notes.append(f"{no_area} annotations without area (took width * height of the box)")
     if no_count:
         notes.append(f"{no_count} annotations without num_keypoints (counted the labelled)")
-    if all(_is_int(i) and i > 0 for i in ids) and len(set(ids)) == len(ids):
+    if all(is_int(i) and i > 0 for i in ids) and len(set(ids)) == len(ids):
         found = [replace(a, id=i) for i, a in zip(ids, found, strict=True)]
     else:
         notes.append("annotation ids that are missing, 0 or doubled (all renumbered from 1)")
@@ -228,7 +200,7 @@ def _read_annotations(
     return tuple(found)
 
 
-def _numbers(value: Any, where: str, key: str) -> NDArray[np.float64]:
+def numbers(value: Any, where: str, key: str) -> NDArray[np.float64]:
     """A flat list of finite numbers as an array."""
     if not isinstance(value, list):
         raise ValueError(f"{where} has no list '{key}', got {value!r:.60}")
@@ -239,133 +211,3 @@ def _numbers(value: Any, where: str, key: str) -> NDArray[np.float64]:
     if array.ndim != 1 or not np.isfinite(array).all():
         raise ValueError(f"{where}: '{key}' must hold finite numbers only, got {value!r:.100}")
     return array
-
-
-def ground_truth_people(
-    coco: CocoFile,
-    images_dir: Path | str,
-    *,
-    limit: int | None = None,
-    min_keypoints: int = 1,
-    min_area: float = 0.0,
-) -> list[Person]:
-    """Annotated people with their boxes cleaned as HRNet does, by annotation id.
-
-    The cleaned box is one pixel smaller than the annotated one and lies inside the image. Left out are
-    crowds, people with fewer than `min_keypoints` labelled keypoints, with area 0 or less than `min_area`
-    (square pixels), and those whose box lies outside the image.
-
-    Args:
-        limit: keep only the first so many, after the filters.
-    Raises:
-        ValueError: the file has no annotations.
-    """
-    if coco.annotations is None:
-        raise ValueError(f"{coco.path} has no annotations; give detected boxes instead")
-    people = []
-    for a in sorted(coco.annotations, key=lambda a: a.id):
-        image = coco.images[a.image_id]
-        height, width = image.image_size
-        x, y, w, h = a.box_xywh
-        x1, y1 = max(0.0, x), max(0.0, y)
-        x2, y2 = min(width - 1.0, x1 + max(0.0, w - 1)), min(height - 1.0, y1 + max(0.0, h - 1))
-        if a.is_crowd or a.area <= 0 or a.area < min_area or x2 < x1 or y2 < y1:
-            continue
-        if (a.keypoints_img[:, 2] > 0).sum() < min_keypoints:
-            continue
-        if x2 == x1 and y2 == y1:  # a single pixel: HRNet keeps it, but it has no size to scale to the crop's
-            continue
-        path, box = Path(images_dir, image.file_name), (x1, y1, x2 - x1, y2 - y1)
-        people.append(Person(a.id, a.image_id, path, box, a.keypoints_img, image.image_size, a.area))
-        if limit is not None and len(people) >= limit:
-            break
-    return people
-
-
-def detected_people(
-    detections: Path | str | list[Any], coco: CocoFile, images_dir: Path | str, *, min_score: float = 0.0
-) -> list[Person]:
-    """Detected boxes as they are (neither clipped nor shrunk), in the file's order.
-
-    Args:
-        detections: a JSON file, or its content: a list of {image_id, category_id, bbox: [x, y, w, h], score}.
-        min_score: boxes that score less are dropped, as are other categories.
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: a record is malformed, an image is unknown, or nothing is left.
-    """
-    if isinstance(detections, list):
-        source, records = "detections", detections
-    else:
-        source, records = str(detections), _read_json(Path(detections))
-    if not isinstance(records, list):
-        raise ValueError(f"{source} holds a {type(records).__name__}; detections are a list of records")
-    people, unknown = [], []
-    for index, record in enumerate(records):
-        where = f"{source}: detection {index}"
-        missing = [
-            k for k in ("image_id", "category_id", "bbox", "score") if not isinstance(record, dict) or k not in record
-        ]
-        if missing:
-            raise ValueError(f"{where} lacks {', '.join(missing)}, got {record!r:.100}")
-        if record["category_id"] != coco.category_id:
-            continue
-        box, score = _numbers(record["bbox"], where, "bbox"), _numbers([record["score"]], where, "score")
-        if len(box) != 4 or box[2] <= 0 or box[3] <= 0:
-            raise ValueError(f"{where} has bbox {record['bbox']}; it needs x, y and a positive width and height")
-        image_id = record["image_id"]
-        if not _is_int(image_id) or image_id not in coco.images:
-            unknown.append(image_id)
-        elif score[0] >= min_score:
-            x, y, w, h = box.tolist()
-            image = coco.images[image_id]
-            path = Path(images_dir, image.file_name)
-            people.append(Person(index, image_id, path, (x, y, w, h), None, image.image_size, w * h, float(score[0])))
-    if unknown:
-        different = list(dict.fromkeys(map(str, unknown)))
-        raise ValueError(
-            f"{source} has {len(unknown)} boxes on {len(different)} images that are not in {coco.path}: "
-            f"{', '.join(different[:5])}{', ...' * (len(different) > 5)}; "
-            f"give the detections of this annotation file's images"
-        )
-    if not people:
-        raise ValueError(
-            f"{source} has no box of category {coco.category_id} that scores at least {min_score} "
-            f"({len(records)} records); check the file and the score threshold"
-        )
-    return people
-
-
-def check_images_exist(people: Iterable[Person]) -> None:
-    """Look for every person's image before hours are spent.
-
-    Raises:
-        FileNotFoundError: naming the first five that are missing, and how many.
-    """
-    paths = list(dict.fromkeys(p.path for p in people))
-    missing = [str(path) for path in paths if not path.is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{len(missing)} of {len(paths)} images are missing: {', '.join(missing[:5])}"
-            f"{', ...' * (len(missing) > 5)}; check the images folder"
-        )
-
-
-def read_image(path: Path | str) -> NDArray[np.uint8]:
-    """Read an image as (height, width, 3) uint8 RGB, its EXIF orientation ignored as COCO's annotations do.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file is broken, no image, or too large to crop from.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no image {path}; check the images folder")
-    try:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error as error:  # more pixels than OpenCV's own limit of 2^30
-        raise ValueError(f"cannot read {path}: {str(error).strip()}") from error
-    if image is None:
-        raise ValueError(f"cannot read {path}: broken, or not an image; replace the file")
-    if max(image.shape[:2]) > MAX_IMAGE_SIDE:
-        raise ValueError(f"{path} is {image.shape[1]} x {image.shape[0]}; sides go up to {MAX_IMAGE_SIDE} pixels")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

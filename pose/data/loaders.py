@@ -8,6 +8,7 @@ persist over epochs.
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pose.data.coco import Person, read_image
+from pose.data.images import read_image
+from pose.data.people import Person
 from pose.data.transforms import Augment, build_compose, build_extra, sample_affine, warp
 from pose.geometry import Affine, apply_affine
 from pose.skeleton import Skeleton
@@ -243,3 +245,5 @@ def make_loader(
 
 def _init_worker(worker: int) -> None:
     cv2.setNumThreads(0)  # the processes are the parallelism
+    # Ctrl-C reaches the whole process group; the trainer answers it, and needs its workers until then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.coco import CocoFile
+from pose.results import person_scores
 from pose.skeleton import Skeleton
 
 METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
@@ -58,19 +59,6 @@ class Predictions:
                 raise ValueError(f"predictions of {n} people: {name} must have shape {shape}, got {array.shape}")
             if not np.isfinite(array).all():
                 raise ValueError(f"predictions hold values in {name} that are not finite; did training diverge?")
-
-
-def rescore(predictions: Predictions, *, threshold: float = 0.2) -> NDArray[np.float64]:
-    """Each person's score: the box's times the mean of the keypoint scores above `threshold`, 0 if none is.
-
-    Returns:
-        (N,) float64.
-    Source: HRNet, COCODataset.evaluate.
-    """
-    scores = np.asarray(predictions.keypoint_scores, dtype=np.float64)
-    above = scores > threshold
-    mean = (scores * above).sum(axis=1) / np.maximum(above.sum(axis=1), 1)
-    return predictions.box_scores * mean
 
 
 def oks_nms(
@@ -116,7 +104,7 @@ def to_coco_results(
 
     Args:
         category_id: of the records, as in the annotation file.
-        keypoint_threshold: of `rescore`.
+        keypoint_threshold: of `person_scores`.
         nms_threshold: of `oks_nms`.
     Returns:
         Records of image_id, category_id, keypoints (3 K numbers: x, y, score) and score; images in the order of
@@ -130,7 +118,7 @@ def to_coco_results(
             f"predictions have {k} keypoints, skeleton '{skeleton.name}' has {skeleton.num_keypoints}; "
             f"use the skeleton that the model was trained with"
         )
-    scores = rescore(predictions, threshold=keypoint_threshold)
+    scores = person_scores(predictions.box_scores, predictions.keypoint_scores, threshold=keypoint_threshold)
     flat = np.concatenate([predictions.keypoints_img, predictions.keypoint_scores[..., None]], axis=-1)
     people_of: dict[int, list[int]] = {}
     for index, image_id in enumerate(predictions.image_ids.tolist()):

@@ -23,6 +23,7 @@ STATIC: dict[str, Callable[[], nn.Module]] = {
 }
 DYNAMIC: dict[str, Variant] = {"dyrelu_a": "A", "dyrelu_b": "B", "dyrelu_c": "C"}
 ACTIVATIONS = ("default", *STATIC, *DYNAMIC)
+IDLE_OFFSET = 0.01  # how far below its equal a piece starts in the trainable form
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class Activation:
             "literal": as the text has it. Deep networks then stay at the all-zero prediction for a long time.
             "trainable": every layer starts as the function that the network had at that place before DY-ReLU:
             ReLU at a1 and a2, the identity at a3 (alpha = (1, ..., 1)). For that the last FC and the attention
-            start at zero, and C's alpha, beta, lambda_a and lambda_b are given in units of 1 / gamma, which
-            cancels the factor that a uniform attention has. docs/training_dyrelu.md has the measurements.
+            start at zero (C's then scales by gamma, everywhere alike), and pieces of equal slope start IDLE_OFFSET
+            below one another: equal pieces would get equal gradients and stay one piece for ever.
+            docs/training_dyrelu.md has the measurements.
         reduction, num_pieces, alpha, beta, lambda_a, lambda_b, gamma, tau: see `DyReLU`.
     """
 
@@ -81,12 +83,12 @@ class Activation:
             return default() if site == "a3" else STATIC[self.name]()
         if not self.is_dynamic or (site != "outer" and site not in self.sites):
             return default()
-        alpha, beta, unit = self.alpha, self.beta, 1.0
+        alpha, beta = self.alpha, self.beta
         if self.form == "trainable":
             start = (1.0,) * self.num_pieces if site == "a3" else (1.0,) + (0.0,) * (self.num_pieces - 1)
-            unit = 1 / min(self.gamma, 1.0) if self.name == "dyrelu_c" else 1.0
-            alpha = [unit * value for value in (start if alpha is None else alpha)]
-            beta = [unit * value for value in ((0.0,) * self.num_pieces if beta is None else beta)]
+            alpha = tuple(start if alpha is None else alpha)
+            if beta is None:
+                beta = [-IDLE_OFFSET * alpha[:k].count(slope) for k, slope in enumerate(alpha)]
         return DyReLU(
             channels,
             DYNAMIC[self.name],
@@ -94,8 +96,8 @@ class Activation:
             num_pieces=self.num_pieces,
             alpha=alpha,
             beta=beta,
-            lambda_a=unit * self.lambda_a,
-            lambda_b=unit * self.lambda_b,
+            lambda_a=self.lambda_a,
+            lambda_b=self.lambda_b,
             gamma=self.gamma,
             tau=self.tau,
             zero_init=self.form == "trainable",

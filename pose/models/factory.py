@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from torch import nn
@@ -89,7 +89,7 @@ def build_model(config: ModelConfig, *, num_keypoints: int) -> PoseNet:
     return PoseNet(backbone, head)
 
 
-def load_weights(model: nn.Module, weights: dict[str, object], *, source: str) -> None:
+def load_weights(model: nn.Module, weights: Mapping[str, object], *, source: str) -> None:
     """Fill a model with a state dict, strictly.
 
     Raises:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from pose.data.coco import Person
 from pose.data.loaders import Batch, EpochSampler, PeopleDataset, make_loader
+from pose.data.people import Person
 from pose.data.transforms import Augment
 from pose.geometry import apply_affine, invert_affine
 from pose.skeleton import COCO17

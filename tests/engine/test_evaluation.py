@@ -13,9 +13,11 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from pose.data.coco import CocoFile, detected_people, ground_truth_people, load_coco
-from pose.engine.evaluation import METRICS, Predictions, evaluate_coco, oks_nms, rescore, to_coco_results
+from pose.data.coco import CocoFile, load_coco
+from pose.data.people import detected_people, ground_truth_people
+from pose.engine.evaluation import METRICS, Predictions, evaluate_coco, oks_nms, to_coco_results
 from pose.geometry import grow_box
+from pose.results import person_scores
 from pose.skeleton import COCO17, Skeleton
 
 SIGMAS = np.array(COCO17.oks_sigmas)
@@ -37,7 +39,7 @@ def make_predictions(n: int = 60, images: int = 4, k: int = 17, seed: int = 0) -
     )
 
 
-def test_rescore_equals_the_loop() -> None:
+def test_person_scores_equal_the_loop() -> None:
     p = make_predictions()
     p.keypoint_scores[0] = 0.1  # none above
     p.keypoint_scores[1] = 0.2  # exactly at the threshold does not count
@@ -49,8 +51,8 @@ def test_rescore_equals_the_loop() -> None:
             if score > 0.2:
                 total, valid = total + score, valid + 1
         want.append((total / valid if valid else 0.0) * box_score)
-    np.testing.assert_allclose(rescore(p), want, rtol=1e-12)
-    assert rescore(p)[:2].tolist() == [0, 0]
+    np.testing.assert_allclose(person_scores(p.box_scores, p.keypoint_scores), want, rtol=1e-12)
+    assert person_scores(p.box_scores, p.keypoint_scores)[:2].tolist() == [0, 0]
 
 
 def naive_nms(
@@ -110,7 +112,7 @@ def test_nms_of_none_one_and_equals() -> None:
 def test_results_are_per_image_best_first_and_without_bbox() -> None:
     p = make_predictions()
     results = to_coco_results(p, COCO17, category_id=3)
-    scores = rescore(p)
+    scores = person_scores(p.box_scores, p.keypoint_scores)
     want = []
     for image_id in dict.fromkeys(p.image_ids.tolist()):
         people = np.flatnonzero(p.image_ids == image_id)

@@ -1,0 +1,59 @@
+"""`pose summary`: a network's size, stage by stage, beside the paper's figure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from pose.analysis.counts import Counts, count
+from pose.config import load_config
+from pose.models.factory import MODELS, build_model, model_config
+from pose.skeleton import COCO17
+
+
+def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
+    """Print to stdout.
+
+    Args:
+        model: a YAML file, or a name in `MODELS`.
+    Raises:
+        FileNotFoundError, ValueError: no such file or name, or overrides of a name.
+    """
+    if model.endswith((".yaml", ".yml")) or Path(model).is_file():
+        config = load_config(model, overrides)
+        section, num_keypoints = config.model, config.data.resolve_skeleton().num_keypoints
+    elif overrides:
+        raise ValueError("overrides change a config file; give its path instead of a model's name")
+    else:
+        section, num_keypoints = model_config(model), COCO17.num_keypoints
+    total, stages = count(build_model(section, num_keypoints=num_keypoints), section.input_size)
+    paper = next((row for name, row in MODELS.items() if model_config(name) == section), None)
+    if as_json:
+        document = {
+            "model": model,
+            "input_size": list(section.input_size),
+            "params": total.params,
+            "madds": total.madds,
+            "madds_dyrelu": total.madds_dyrelu,
+            "paper": None if paper is None else {"params": paper.params, "madds": paper.madds},
+            "stages": [asdict(stage) for stage in stages],
+        }
+        print(json.dumps(document, indent=2))
+        return
+    width = max(len(stage.name) for stage in stages)
+    print(f"{model}, input {section.input_size[0]} x {section.input_size[1]} (height x width)")
+    print(f"{'stage':{width}}  {'output':>13}  {'params':>10}  {'MAdds':>13}  {'of DY-ReLU':>11}")
+    for stage in [*stages, total]:
+        print(_line(stage, width))
+    both = total.madds + total.madds_dyrelu
+    print(f"ours:  {total.params / 1e6:.2f}M params, {both / 1e6:.2f}M MAdds with DY-ReLU's")
+    if paper is not None:
+        print(f"paper: {paper.params or '?'} params, {paper.madds} MAdds (Table 10)")
+
+
+def _line(counts: Counts, width: int) -> str:
+    output = " x ".join(map(str, counts.output))
+    return (
+        f"{counts.name:{width}}  {output:>13}  {counts.params:>10,}  {counts.madds:>13,}  {counts.madds_dyrelu:>11,}"
+    )

@@ -1,0 +1,140 @@
+"""A JSON file of boxes, matched to images by file name or id."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) scores
+_EXAMPLE = '{"file_name": "street.jpg", "bbox": [x, y, width, height], "score": 0.9}'
+
+
+def read_boxes(path: Path, names: Sequence[str], *, min_score: float) -> dict[str, Boxes]:
+    """The boxes of each of the images `names`; `predict_files` says how records are matched."""
+    records, file_names = _load_records(path)
+    match = _Matcher(names)
+    boxes: dict[str, list[list[float]]] = {name: [] for name in names}
+    said: list[str] = []
+    matched = 0
+    for index, record in records:
+        where = f"{path}: record {index}"
+        box, score = _check_record(where, record)
+        file_name = record.get("file_name") or file_names.get(record["image_id"])
+        said.append(f"file_name {file_name}" if file_name else f"image_id {record['image_id']}")
+        hits = match.by_name(file_name) if file_name else match.by_id(record["image_id"])
+        if len(hits) > 1:
+            raise ValueError(
+                f"{where} with {said[-1]} fits {hits[0]} and {hits[1]}; "
+                f"write the path below the input folder as its file_name"
+            )
+        matched += len(hits)
+        if hits and score >= min_score:
+            boxes[hits[0]].append([*box, score])
+    if not matched:
+        raise ValueError(
+            f"none of the {len(records)} boxes of {path} is of the {len(names)} images given: the boxes are of "
+            f"{', '.join(list(dict.fromkeys(said))[:3])}, the images are {', '.join(names[:3])}"
+        )
+    arrays = {name: np.array(rows, dtype=np.float64).reshape(-1, 5) for name, rows in boxes.items()}
+    return {name: (array[:, :4], array[:, 4]) for name, array in arrays.items()}
+
+
+class _Matcher:
+    """From a record's file_name or image_id to the images that it may mean."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = set(names)
+        self.by_end: dict[str, list[str]] = {}
+        self.by_stem: dict[str | int, list[str]] = {}
+        for name in names:
+            for end in _ends(name):
+                self.by_end.setdefault(end, []).append(name)
+            stem = Path(name).stem
+            number = re.fullmatch(r"(?:COCO_[a-z]+\d*_)?(\d+)", stem)  # COCO 2014 has the split in front
+            self.by_stem.setdefault(stem, []).append(name)
+            if number:
+                self.by_stem.setdefault(int(number[1]), []).append(name)
+
+    def by_name(self, file_name: str) -> list[str]:
+        name = PureWindowsPath(file_name).as_posix()
+        if name in self.names:
+            return [name]
+        # Either may have more folders in front than the other.
+        return self.by_end.get(name) or [end for end in _ends(name) if end in self.names][:1]
+
+    def by_id(self, image_id: str | int) -> list[str]:
+        return self.by_stem.get(image_id, [])
+
+
+def _ends(name: str) -> list[str]:
+    """a/b/c.jpg, b/c.jpg, c.jpg"""
+    parts = name.split("/")
+    return ["/".join(parts[i:]) for i in range(len(parts))]
+
+
+def _load_records(path: Path) -> tuple[list[tuple[int, Any]], dict[Any, str]]:
+    """The records of people with their indexes, and the file names of image ids where the file gives them."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no boxes {path}; give a JSON file of boxes, or 'whole'")
+    try:
+        data = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON ({error}); expected a list of records such as {_EXAMPLE}") from None
+    images: list[Any] = []
+    categories: list[Any] = []
+    if isinstance(data, dict):
+        images, categories, data = data.get("images") or [], data.get("categories") or [], data.get("annotations")
+    if not isinstance(data, list) or not isinstance(images, list) or not isinstance(categories, list):
+        raise ValueError(f"{path} holds no list of boxes; expected records such as {_EXAMPLE}, or COCO annotations")
+    if not data:
+        raise ValueError(f"{path} holds no boxes; expected records such as {_EXAMPLE}, or give 'whole'")
+    file_names = {}
+    for index, image in enumerate(images):
+        if not isinstance(image, dict) or not _is_id(image.get("id")) or not isinstance(image.get("file_name"), str):
+            raise ValueError(f"{path}: images[{index}] needs an id and a file_name, got {image!r:.80}")
+        file_names[image["id"]] = image["file_name"]
+    kinds = {r["category_id"] for r in data if isinstance(r, dict) and _is_id(r.get("category_id"))}
+    posed = {
+        c["id"] for c in categories if isinstance(c, dict) and c.get("keypoints") and _is_id(c.get("id"))
+    } & kinds
+    wanted = posed or ({1} & kinds) or kinds
+    if len(wanted) > 1:
+        raise ValueError(f"{path} has boxes of the categories {sorted(wanted, key=str)}; leave only those to predict")
+    people = [
+        (index, r)
+        for index, r in enumerate(data)
+        if not isinstance(r, dict) or (r.get("category_id") in (None, *wanted) and not r.get("iscrowd"))
+    ]
+    return people, file_names
+
+
+def _check_record(where: str, record: Any) -> tuple[list[float], float]:
+    """The box (4) and the score."""
+    if not isinstance(record, dict):
+        raise ValueError(f"{where} is {record!r:.80}; expected an object such as {_EXAMPLE}")
+    name = record.get("file_name")
+    if not (isinstance(name, str) and name if name is not None else _is_id(record.get("image_id"))):
+        raise ValueError(f"{where} needs a file_name or an image_id, got {record!r:.80}; e.g. {_EXAMPLE}")
+    box, score = record.get("bbox"), record.get("score", 1.0)
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) <= 0:
+        raise ValueError(
+            f"{where} has bbox {box!r:.80}; expected [x, y, width, height] in pixels, width and height positive"
+        )
+    if not _is_number(score):
+        raise ValueError(f"{where} has score {score!r:.40}; expected a number, or none for 1")
+    return [float(v) for v in box], float(score)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    """Also refuses NaN, and what no image has."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9

@@ -1,0 +1,108 @@
+"""What generated people wear, and their colours; the same left and right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.data.figure_surface import Material
+
+Array = NDArray[Any]
+Color = tuple[float, float, float]
+
+SKIN = ((240, 200, 176), (226, 178, 148), (205, 150, 116), (172, 118, 86), (128, 84, 60), (86, 56, 42))
+HAIR = ((28, 22, 20), (52, 36, 26), (86, 58, 36), (128, 92, 54), (186, 150, 96), (120, 56, 30), (150, 148, 144))
+CLOTH = (
+    *((24, 24, 28), (40, 44, 52), (30, 38, 66), (52, 66, 98), (84, 104, 140), (120, 122, 126), (186, 186, 184)),
+    *((232, 231, 226), (246, 246, 246), (134, 30, 34), (186, 44, 44), (200, 106, 40), (222, 184, 66), (54, 92, 56)),
+    *((88, 98, 60), (40, 116, 128), (76, 136, 196), (96, 64, 110), (206, 136, 150), (142, 108, 78), (196, 172, 136)),
+)
+
+
+def linear(rgb: tuple[float, ...] | Array) -> Color:
+    """8-bit sRGB to linear 0..1."""
+    r, g, b = (float(v) for v in (np.asarray(rgb, dtype=np.float64) / 255) ** 2.2)
+    return (r, g, b)
+
+
+def _pick(rng: np.random.Generator, palette: tuple[tuple[int, ...], ...], jitter: float = 10) -> Color:
+    return linear(np.clip(np.array(palette[rng.integers(len(palette))]) + rng.normal(0, jitter, 3), 8, 250))
+
+
+@dataclass(frozen=True)
+class Clothes:
+    """What one person wears; lengths are along the limb: 0 at its root, 1 at elbow or knee, 2 at wrist or ankle.
+
+    Attributes:
+        materials: by part: skin, head, top, bottom, shoes, sole, hair, hat.
+        sleeve, leg: where sleeve and trouser leg end.
+        skirt: where a skirt ends, 0 for trousers.
+        hem: height of the top's lower edge against the hips, metres of a 1.75 m body.
+        loose, wide: distance of top and trousers from the body, metres.
+        hair: "short", "long", "tail", "bun", "bald"; hat: "none", "cap", "beanie".
+        volume: thickness of the hair against the head's radius.
+    """
+
+    materials: dict[str, Material]
+    sleeve: float
+    leg: float
+    skirt: float
+    hem: float
+    loose: float
+    wide: float
+    hair: str
+    hat: str
+    volume: float
+
+    @staticmethod
+    def random(rng: np.random.Generator) -> Clothes:
+        t = rng.uniform(0, len(SKIN) - 1)
+        low = int(t)
+        tone = np.array(SKIN[low]) * (1 - t + low) + np.array(SKIN[min(low + 1, len(SKIN) - 1)]) * (t - low)
+        skin = linear(np.clip(tone + rng.normal(0, 4, 3), 20, 250))
+        hair_color = _pick(rng, HAIR[: 3 if t > 3 else None], 6)
+        top, bottom = _pick(rng, CLOTH), _pick(rng, CLOTH)
+        pattern = str(rng.choice(["plain"] * 5 + ["stripes", "bars", "checks", "speckle", "badge", "badge"]))
+        jeans = rng.random() < 0.35
+        if jeans:
+            bottom = linear(np.array((62, 78, 112)) * rng.uniform(0.4, 1.3) + rng.normal(0, 4, 3))
+        phase = float(rng.uniform(0, 50))
+        skirt = float(rng.choice([0.35, 0.6, 0.9, 1.2, 1.7])) if rng.random() < 0.15 else 0.0
+        if skirt and rng.random() < 0.5:  # a dress
+            bottom = top
+        shoes = _pick(rng, CLOTH) if rng.random() < 0.85 else skin
+        sleeve = float(rng.choice([0.0, 0.35, 0.45, 0.55, 1.0, 1.6, 1.95, 1.95, 1.95]))
+        hair = str(rng.choice(["short"] * 6 + ["long"] * 4 + ["tail", "bun", "bald"]))
+        hat = str(rng.choice(["none"] * 8 + ["cap", "beanie"]))
+        hat_color = _pick(rng, CLOTH)
+        dark = (0.6 * hair_color[0], 0.6 * hair_color[1], 0.6 * hair_color[2])
+        hairline = 0.42 if hat != "none" else 3.0 if hair == "bald" else float(rng.uniform(0.45, 0.68))
+        materials = {
+            "skin": Material("plain", skin, gloss=0.10),
+            "head": Material("head", skin, hat_color if hat != "none" else hair_color, hairline, 0.08),
+            "top": Material(
+                pattern, top, _pick(rng, CLOTH), float(rng.uniform(0.04, 0.14)), 0.02, rng.uniform(0.15, 0.5), phase
+            ),
+            "bottom": Material(
+                "denim" if jeans else ("checks" if rng.random() < 0.05 else "plain"),
+                *(bottom, _pick(rng, CLOTH), 0.08, 0.02, float(rng.uniform(0.15, 0.45)), phase + 7),
+            ),
+            "shoes": Material("plain", shoes, gloss=0.15),
+            "hair": Material("wood", hair_color, dark, 0.02, 0.2, 0.3),
+            "hat": Material("plain", hat_color),
+        }
+        return Clothes(
+            materials=materials,
+            sleeve=sleeve,
+            leg=float(rng.choice([0.35, 0.6, 0.85, 1.97, 1.97, 1.97, 1.97, 1.5])),
+            skirt=skirt,
+            hem=0.07 if skirt else float(rng.choice([0.07, -0.03, -0.06, -0.10])),
+            loose=float(rng.choice([0.006, 0.012, 0.02, 0.032])),
+            wide=float(rng.choice([0.004, 0.01, 0.018, 0.028])),
+            hair=hair,
+            hat=hat,
+            volume=0.0 if hair == "bald" else float(rng.uniform(0.03, 0.13)),
+        )

@@ -1,0 +1,107 @@
+"""The levels of difficulty of generated people, as one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Level:
+    """How hard the pictures are; pairs are (low, high) of a uniform draw, chances are 0..1.
+
+    Attributes:
+        people: relative frequency of 1, 2, ... people.
+        near: chance that a further person stands close to another one instead of anywhere.
+        postures: relative frequency by kind.
+        views: relative frequency of people seen from the front, the side and the back.
+        person_height: of the main person standing, in pixels; half as much again when cut.
+        cut: chance that the picture's border cuts the main person.
+        eye_height: of the camera, metres. roll: deviation of its tilt, degrees.
+        things_before, things_behind: mean number of objects that may hide people, and that stand behind them.
+        held: chance that a person holds something.
+        clutter: of the backdrop, 0 plain to 1 busy.
+        contrast: distant light against the light from all around.
+        exposure: mean brightness of the picture, linear 0..1.
+        noise, blur: of the sensor, 8-bit steps; and of the lens, pixels.
+    """
+
+    name: str
+    people: tuple[float, ...]
+    near: float
+    postures: dict[str, float]
+    views: tuple[float, float, float]
+    person_height: tuple[float, float]
+    cut: float
+    eye_height: tuple[float, float]
+    roll: float
+    things_before: float
+    things_behind: float
+    held: float
+    clutter: tuple[float, float]
+    contrast: tuple[float, float]
+    exposure: tuple[float, float]
+    noise: tuple[float, float]
+    blur: tuple[float, float]
+
+
+LEVELS: dict[str, Level] = {
+    "easy": Level(
+        name="easy",
+        people=(0.9, 0.1),
+        near=0.0,
+        postures={"stand": 6, "walk": 3, "reach": 1},
+        views=(0.55, 0.05, 0.40),
+        person_height=(110, 200),
+        cut=0.05,
+        eye_height=(0.9, 1.7),
+        roll=1.5,
+        things_before=0.05,
+        things_behind=0.3,
+        held=0.0,
+        clutter=(0.0, 0.3),
+        contrast=(0.5, 1.3),
+        exposure=(0.20, 0.34),
+        noise=(0.0, 2.0),
+        blur=(0.0, 0.4),
+    ),
+    "normal": Level(
+        name="normal",
+        people=(0.36, 0.32, 0.20, 0.12),
+        near=0.4,
+        postures={"stand": 6, "walk": 4, "run": 2.5, "sit": 3.5, "reach": 2, "bend": 1.5, "squat": 1, "lunge": 1}
+        | {"kick": 1, "kneel": 0.7, "jump": 0.8},
+        views=(0.37, 0.22, 0.41),
+        person_height=(95, 235),
+        cut=0.30,
+        eye_height=(0.6, 2.6),
+        roll=4.0,
+        things_before=0.35,
+        things_behind=1.2,
+        held=0.15,
+        clutter=(0.2, 1.0),
+        contrast=(0.3, 2.2),
+        exposure=(0.14, 0.36),
+        noise=(0.5, 6.0),
+        blur=(0.0, 0.8),
+    ),
+    "hard": Level(
+        name="hard",
+        people=(0.12, 0.28, 0.30, 0.18, 0.12),
+        near=0.7,
+        postures={"stand": 3, "walk": 2, "run": 2.5, "sit": 3, "reach": 2, "bend": 3, "squat": 2, "lunge": 2}
+        | {"kick": 2, "kneel": 1.5, "jump": 2, "lie": 1},
+        views=(0.34, 0.30, 0.36),
+        person_height=(70, 260),
+        cut=0.45,
+        eye_height=(0.4, 4.5),
+        roll=9.0,
+        things_before=1.1,
+        things_behind=2.0,
+        held=0.3,
+        clutter=(0.5, 1.3),
+        contrast=(0.2, 3.2),
+        exposure=(0.05, 0.36),
+        noise=(1.0, 12.0),
+        blur=(0.0, 1.3),
+    ),
+}

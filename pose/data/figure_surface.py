@@ -1,0 +1,116 @@
+"""The colours and creases of surfaces: cloth patterns, faces and hair as functions of a point on the body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+PATTERNS = ("plain", "stripes", "bars", "checks", "speckle", "badge", "head", "wood", "denim")
+
+
+@dataclass(frozen=True)
+class Material:
+    """How a surface looks; colours are linear RGB in 0..1.
+
+    Attributes:
+        pattern: one of `PATTERNS`, a function of the mesh's `local` coordinates in metres (`head`: unit sphere).
+        color, color2: base and second colour (`head`: skin and hair).
+        scale: size of one period of the pattern in metres (`head`: height of the hairline).
+        gloss: strength of the highlight.
+        folds: strength of the creases that bend the normals.
+        phase: offset of pattern and creases.
+    """
+
+    pattern: str
+    color: tuple[float, float, float]
+    color2: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    scale: float = 0.1
+    gloss: float = 0.0
+    folds: float = 0.0
+    phase: float = 0.0
+
+
+def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[Array, Array, Array]:
+    """Albedo (N, 3), gloss (N,) and what to add to the normals (N, 3), at `local` (N, 3) of materials index (N,)."""
+    color = np.array([m.color for m in materials], np.float32)
+    second = np.array([m.color2 for m in materials], np.float32)
+    scale, gloss, folds, phase = (
+        np.array([getattr(m, key) for m in materials], np.float32)[index]
+        for key in ("scale", "gloss", "folds", "phase")
+    )
+    kind = np.array([PATTERNS.index(m.pattern) for m in materials], np.int8)[index]
+    albedo = color[index]
+    x, y, z = local.T
+    for k in np.unique(kind):
+        name = PATTERNS[k]
+        if name == "plain":
+            continue
+        on = np.flatnonzero(kind == k)
+        a, b, c, f = x[on], y[on], z[on], 2 * np.pi / np.maximum(scale[on], 1e-3)
+        if name == "head":
+            albedo[on] = _face(local[on], color[index[on]], second[index[on]], scale[on])
+            continue
+        if name == "stripes":
+            mix = (np.sin(b * f + phase[on]) > 0.2).astype(np.float32)
+        elif name == "bars":
+            mix = (np.sin(np.arctan2(a, np.abs(c) + 0.02) * 0.09 * f + phase[on]) > 0.3).astype(np.float32)
+        elif name == "checks":
+            mix = 0.4 * (np.sin(b * f) > 0) + 0.4 * (np.sin(np.arctan2(a, np.abs(c) + 0.02) * 0.12 * f) > 0)
+        elif name == "speckle":
+            mix = (np.sin(a * 95 + 3 * np.sin(b * 61)) + np.sin(b * 83 + 2 * np.sin(c * 47)) > 0.9).astype(np.float32)
+        elif name == "badge":
+            mix = ((a / 0.08) ** 2 + ((b - 0.34) / (scale[on] * 0.6)) ** 2 < 1).astype(np.float32)
+        elif name == "wood":
+            mix = 0.5 + 0.5 * np.sin(a * f + 2 * np.sin(b * f * 0.2) + 1.5 * np.sin(c * f * 0.3))
+        else:  # denim: worn where the legs and the trunk are broadest
+            mix = 0.25 * np.exp(-((a / 0.04) ** 2))
+            second_on = np.minimum(albedo[on] * 2.2 + 0.06, 1)
+            albedo[on] += (second_on - albedo[on]) * mix[:, None]
+            continue
+        albedo[on] += (second[index[on]] - albedo[on]) * mix[:, None].astype(np.float32)
+    bend = np.zeros_like(local)
+    on = np.flatnonzero(folds > 0)
+    if len(on):
+        a, b, c, p = x[on], y[on], z[on], phase[on]
+        wave = np.sin(38 * b + 30 * a + p + 2 * np.sin(21 * c + p)) + 0.6 * np.sin(70 * b - 45 * c + 2 * p)
+        bend[on, 1] = wave * folds[on] * 0.5
+        bend[on, 0] = np.sin(24 * b - 33 * c + 3 * p) * folds[on] * 0.4
+    return albedo, gloss, bend
+
+
+def _face(q: Array, skin: Array, hair: Array, line: Array) -> Array:
+    """Colours (N, 3) of a head at unit-sphere points q (N, 3)."""
+    x, y, z = np.abs(q[:, 0]), q[:, 1], q[:, 2]
+    front = z > 0
+    color = skin * (1 - 0.10 * np.clip(-y, 0, 1)[:, None])
+
+    def paint(where: Array, tint: Array | float, strength: float = 1.0) -> None:
+        color[where] += (tint - color[where]) * strength
+
+    cheek = front & ((x - 0.42) ** 2 + (y + 0.28) ** 2 < 0.06)
+    paint(cheek, np.array([0.55, 0.18, 0.14], np.float32), 0.10)
+    socket = front & (((x - 0.39) / 0.26) ** 2 + ((y - 0.11) / 0.15) ** 2 < 1)
+    color[socket] *= 0.72
+    paint(front & (((x - 0.40) / 0.17) ** 2 + ((y - 0.08) / 0.075) ** 2 < 1), 0.62)
+    paint(front & (((x - 0.40) / 0.085) ** 2 + ((y - 0.08) / 0.085) ** 2 < 1), 0.015)
+    brow = front & (np.abs(x - 0.40) < 0.24) & (np.abs(y - 0.27 + 0.4 * (x - 0.40) ** 2) < 0.04)
+    color[brow] = 0.25 * hair[brow] + 0.12 * skin[brow]
+    paint(front & ((x / 0.30) ** 2 + ((y + 0.56) / 0.075) ** 2 < 1), np.array([0.30, 0.07, 0.07], np.float32), 0.55)
+    paint(front & (x < 0.24) & (np.abs(y + 0.56) < 0.02), 0.02, 0.7)
+    mask = hair_mask(q, line)[:, None]
+    streaks = (0.85 + 0.25 * np.sin(34 * q[:, 0] + 9 * np.sin(5 * z)))[:, None]
+    return (color + (hair * streaks - color) * mask).astype(np.float32)
+
+
+def hair_mask(q: Array, line: float | Array) -> Array:
+    """Share of hair 0..1 at unit-sphere points q (N, 3) of the head; `line`: height of the hairline in front."""
+    t = np.clip((q[:, 2] + 0.25) / 0.75, 0, 1)
+    threshold = -0.55 + (line + 0.55) * t * t * (3 - 2 * t)
+    mask: Array = np.clip((q[:, 1] - threshold) * 9 + 0.5, 0, 1)
+    return mask

@@ -1,0 +1,41 @@
+"""Reading image files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_IMAGE_SIDE = 32_766  # cv2.warpAffine holds coordinates in 16 bits
+
+
+def read_image(path: Path | str) -> NDArray[np.uint8]:
+    """Read an image as (height, width, 3) uint8 RGB, its EXIF orientation ignored as COCO's annotations do.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is broken, no image, or too large to crop from.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no image {path}; check the images folder")
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:  # more pixels than OpenCV's own limit of 2^30
+        raise ValueError(f"cannot read {path}: {str(error).strip()}") from error
+    if image is None:
+        raise ValueError(f"cannot read {path}: broken, or not an image; replace the file")
+    if max(image.shape[:2]) > MAX_IMAGE_SIDE:
+        raise ValueError(f"{path} is {image.shape[1]} x {image.shape[0]}; sides go up to {MAX_IMAGE_SIDE} pixels")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def read_upright(path: Path | str) -> NDArray[np.uint8]:
+    """Like `read_image`, but turned by its EXIF orientation, as viewers show it."""
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:
+        image = None
+    # `read_image` says what is wrong.
+    return read_image(path) if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

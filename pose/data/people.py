@@ -1,0 +1,152 @@
+"""Who is cropped: people with annotated boxes, or detected ones.
+
+Frames: `_img` is the original image's pixels. Points are (x, y), sizes (height, width), boxes (left, top,
+width, height). Imports neither torch nor albumentations.
+Source: HRNet, `lib/dataset/coco.py`, for the cleaning of boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.data.coco import CocoFile, is_int, numbers, read_json
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One box to crop.
+
+    Attributes:
+        id: annotation id, or the index of the detection in its file.
+        path: the image file.
+        box_xywh: image pixels; cleaned if it comes from an annotation.
+        keypoints_img: (K, 3) float32 x, y, visibility; None for a detection.
+        image_size: (height, width) of the image.
+        area: of the annotation; of the box for a detection. Square pixels.
+        score: of the detection; 1 for an annotation.
+    """
+
+    id: int
+    image_id: int
+    path: Path
+    box_xywh: tuple[float, float, float, float]
+    keypoints_img: NDArray[np.float32] | None
+    image_size: tuple[int, int]
+    area: float
+    score: float = 1.0
+
+
+def ground_truth_people(
+    coco: CocoFile,
+    images_dir: Path | str,
+    *,
+    limit: int | None = None,
+    min_keypoints: int = 1,
+    min_area: float = 0.0,
+) -> list[Person]:
+    """Annotated people with their boxes cleaned as HRNet does, by annotation id.
+
+    The cleaned box is one pixel smaller than the annotated one and lies inside the image. Left out are
+    crowds, people with fewer than `min_keypoints` labelled keypoints, with area 0 or less than `min_area`
+    (square pixels), and those whose box lies outside the image.
+
+    Args:
+        limit: keep only the first so many, after the filters.
+    Raises:
+        ValueError: the file has no annotations.
+    """
+    if coco.annotations is None:
+        raise ValueError(f"{coco.path} has no annotations; give detected boxes instead")
+    people = []
+    for a in sorted(coco.annotations, key=lambda a: a.id):
+        image = coco.images[a.image_id]
+        height, width = image.image_size
+        x, y, w, h = a.box_xywh
+        x1, y1 = max(0.0, x), max(0.0, y)
+        x2, y2 = min(width - 1.0, x1 + max(0.0, w - 1)), min(height - 1.0, y1 + max(0.0, h - 1))
+        if a.is_crowd or a.area <= 0 or a.area < min_area or x2 < x1 or y2 < y1:
+            continue
+        if (a.keypoints_img[:, 2] > 0).sum() < min_keypoints:
+            continue
+        if x2 == x1 and y2 == y1:  # a single pixel: HRNet keeps it, but it has no size to scale to the crop's
+            continue
+        path, box = Path(images_dir, image.file_name), (x1, y1, x2 - x1, y2 - y1)
+        people.append(Person(a.id, a.image_id, path, box, a.keypoints_img, image.image_size, a.area))
+        if limit is not None and len(people) >= limit:
+            break
+    return people
+
+
+def detected_people(
+    detections: Path | str | list[Any], coco: CocoFile, images_dir: Path | str, *, min_score: float = 0.0
+) -> list[Person]:
+    """Detected boxes as they are (neither clipped nor shrunk), in the file's order.
+
+    Args:
+        detections: a JSON file, or its content: a list of {image_id, category_id, bbox: [x, y, w, h], score}.
+        min_score: boxes that score less are dropped, as are other categories.
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a record is malformed, an image is unknown, or nothing is left.
+    """
+    if isinstance(detections, list):
+        source, records = "detections", detections
+    else:
+        source, records = str(detections), read_json(Path(detections))
+    if not isinstance(records, list):
+        raise ValueError(f"{source} holds a {type(records).__name__}; detections are a list of records")
+    people, unknown = [], []
+    for index, record in enumerate(records):
+        where = f"{source}: detection {index}"
+        missing = [
+            k for k in ("image_id", "category_id", "bbox", "score") if not isinstance(record, dict) or k not in record
+        ]
+        if missing:
+            raise ValueError(f"{where} lacks {', '.join(missing)}, got {record!r:.100}")
+        if record["category_id"] != coco.category_id:
+            continue
+        box, score = numbers(record["bbox"], where, "bbox"), numbers([record["score"]], where, "score")
+        if len(box) != 4 or box[2] <= 0 or box[3] <= 0:
+            raise ValueError(f"{where} has bbox {record['bbox']}; it needs x, y and a positive width and height")
+        image_id = record["image_id"]
+        if not is_int(image_id) or image_id not in coco.images:
+            unknown.append(image_id)
+        elif score[0] >= min_score:
+            x, y, w, h = box.tolist()
+            image = coco.images[image_id]
+            path = Path(images_dir, image.file_name)
+            people.append(Person(index, image_id, path, (x, y, w, h), None, image.image_size, w * h, float(score[0])))
+    if unknown:
+        different = list(dict.fromkeys(map(str, unknown)))
+        raise ValueError(
+            f"{source} has {len(unknown)} boxes on {len(different)} images that are not in {coco.path}: "
+            f"{', '.join(different[:5])}{', ...' * (len(different) > 5)}; "
+            f"give the detections of this annotation file's images"
+        )
+    if not people:
+        raise ValueError(
+            f"{source} has no box of category {coco.category_id} that scores at least {min_score} "
+            f"({len(records)} records); check the file and the score threshold"
+        )
+    return people
+
+
+def check_images_exist(people: Iterable[Person]) -> None:
+    """Look for every person's image before hours are spent.
+
+    Raises:
+        FileNotFoundError: naming the first five that are missing, and how many.
+    """
+    paths = list(dict.fromkeys(p.path for p in people))
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(paths)} images are missing: {', '.join(missing[:5])}"
+            f"{', ...' * (len(missing) > 5)}; check the images folder"
+        )

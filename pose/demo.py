@@ -1,0 +1,142 @@
+"""`pose demo`: the main job on generated people, from nothing to pictures, in a few minutes on a CPU."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+from rich.console import Console
+
+from pose.config import Config, load_config, make_config
+from pose.data.people import Person
+from pose.engine.checkpoint import load_checkpoint
+from pose.engine.evaluation import Predictions
+from pose.engine.evaluator import predict_people, score
+from pose.engine.loggers import Progress, duration
+from pose.engine.splits import ValidationSet, make_figures, training_people, validation_set
+from pose.engine.trainer import summary_line, train
+from pose.predict_files import predict_files
+from pose.predictor import Predictor
+
+CONFIG = """
+task: keypoints
+data:
+  root: {out}/data
+  figures: {{level: easy, train: 2500, val: 400, seed: 0}}
+  train:
+    images: images/train
+    annotations: annotations/person_keypoints_train.json
+  val:
+    images: images/val
+    annotations: annotations/person_keypoints_val.json
+    boxes: person_detection_results/val.json
+model:
+  backbone: mobilenet_v2
+  width: 0.35
+  activation: dyrelu_c
+  head: {{activation: dyrelu_c, channels: [96, 96, 64, 64], hidden: [96, 192, 192, 128]}}
+  input_size: [128, 96]
+augment: {{half_body: 0, scale: 0.15, rotation: 20, flip: 0.5}}
+train: {{epochs: 10, batch_size: 32, lr: 0.003, milestones: [7, 9], seed: 0}}
+eval: {{every: 5, batch_size: 32}}
+"""
+PICTURES = 24
+
+
+def run_demo(out: Path, *, device: torch.device, workers: int, console: Console) -> None:
+    """Generate, train, evaluate, draw; print the numbers to stdout. Finished parts are not done again.
+
+    Raises:
+        ValueError: `out` holds a demo of other settings.
+    """
+    started = time.monotonic()
+    config = make_config(yaml.safe_load(CONFIG.format(out=out)), source="the demo's config")
+    run = out / "run"
+    resume = (run / "resume.pt").is_file()
+    if resume and load_config(run / "config.yaml") != config:
+        raise ValueError(f"{run} was made with other settings; delete {out}, or choose another folder with --out")
+
+    figures = config.data.figures
+    assert figures is not None
+    with Progress(console, figures.train + figures.val) as progress:
+        make_figures(
+            config.data,
+            progress=lambda done, total: progress.update("generating people", steps=done - progress.done),
+        )
+    console.print(f"{figures.train} + {figures.val} pictures of generated people: {out / 'data'}", highlight=False)
+    train(config, run, device=device, workers=workers, console=console, resume=resume)
+
+    _evaluate(config, run, out=out, device=device, workers=workers, console=console)
+    _draw(config, run, out=out, device=device)
+    print(f"pictures: {out / 'pictures'}")
+    print(f"first training batch: {run / 'batch0.jpg'}")
+    print(f"model: {run / 'best.safetensors'}")
+    print(f"took {duration(time.monotonic() - started)}")
+
+
+def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, workers: int, console: Console) -> None:
+    """The model's numbers on held-out people, between those of two baselines that show what they mean."""
+    skeleton = config.data.resolve_skeleton()
+    val = validation_set(config.data)
+    checkpoint = load_checkpoint(run)
+    with Progress(console, len(val.people)) as progress:
+        predictions = predict_people(
+            checkpoint.build(device),
+            val.people,
+            skeleton=skeleton,
+            input_size=config.model.input_size,
+            device=device,
+            workers=workers,
+            on_batch=lambda count: progress.update("evaluating", steps=count),
+        )
+    result = score(predictions, val, skeleton)
+    details = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.epoch, "flip_test": True}
+    result.write(out / "eval", config=config, details=details)
+    swapped = replace(
+        predictions,
+        keypoints_img=predictions.keypoints_img[:, skeleton.flip_indices],
+        keypoint_scores=predictions.keypoint_scores[:, skeleton.flip_indices],
+    )
+    mean_pose = _mean_pose_predictions(training_people(config.data), val, predictions)
+    print(summary_line(result))
+    for name, other in (("left and right swapped", swapped), ("a mean pose in every box", mean_pose)):
+        metrics = score(other, val, skeleton).metrics
+        assert metrics is not None
+        print(f"AP {metrics['AP']:.3f} with {name}, for comparison")
+    print("  ".join(f"{name:>6}" for name in result.metrics or {}))
+    print("  ".join(f"{value:6.3f}" for value in (result.metrics or {}).values()))
+
+
+def _mean_pose_predictions(people: list[Person], val: ValidationSet, predictions: Predictions) -> Predictions:
+    """Each keypoint at its mean place in the boxes of the training people: what one gets without looking."""
+    relative: list[NDArray[np.float64]] = []
+    for person in people:
+        assert person.keypoints_img is not None
+        x, y, width, height = person.box_xywh
+        points = (person.keypoints_img[:, :2] - (x, y)) / (max(width, 1), max(height, 1))
+        relative.append(np.where(person.keypoints_img[:, 2:] > 0, points, np.nan))
+    mean = np.nan_to_num(np.nanmean(np.stack(relative), axis=0), nan=0.5)
+    boxes = predictions.boxes_xywh[:, None]
+    return replace(
+        predictions,
+        keypoints_img=boxes[..., :2] + mean * boxes[..., 2:],
+        keypoint_scores=np.ones_like(predictions.keypoint_scores),
+    )
+
+
+def _draw(config: Config, run: Path, *, out: Path, device: torch.device) -> None:
+    images = Path(config.data.root, config.data.val.images)
+    predictor = Predictor.from_checkpoint(run, device=str(device))
+    predict_files(
+        predictor,
+        sorted(images.glob("*.jpg"))[:PICTURES],
+        out=out / "pictures",
+        boxes=Path(config.data.root, config.data.val.boxes),
+        heatmaps=False,
+        threshold=0.2,
+    )

@@ -1,0 +1,132 @@
+"""Run a model over boxes and count: the test procedure of HRNet and SimpleBaselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pose.codec import decode
+from pose.config import Config
+from pose.data.loaders import EpochSampler, PeopleDataset, make_loader
+from pose.data.people import Person
+from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
+from pose.engine.splits import ValidationSet
+from pose.files import write_atomic, write_json
+from pose.geometry import apply_affine, grow_box, invert_affine
+from pose.models.pose_net import STRIDE
+from pose.predictor import predict_heatmaps
+from pose.skeleton import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What an evaluation gives.
+
+    Attributes:
+        metrics: COCO's ten numbers; None without annotations.
+        results: COCO's result records.
+        boxes: where the boxes came from: "gt" or a file.
+        images, people: how many were evaluated.
+    """
+
+    metrics: dict[str, float] | None
+    results: list[dict[str, Any]]
+    boxes: str
+    images: int
+    people: int
+
+    def write(self, folder: Path, *, config: Config, details: dict[str, Any]) -> None:
+        """metrics.json (with `details` beside the numbers), results.json and config.yaml."""
+        write_json(folder / "results.json", self.results, indent=None)
+        counts = {"boxes": self.boxes, "images": self.images, "people": self.people}
+        write_json(folder / "metrics.json", {**(self.metrics or {}), **counts, **details})
+        write_atomic(folder / "config.yaml", config.to_yaml().encode())
+
+
+def predict_people(
+    model: nn.Module,
+    people: Sequence[Person],
+    *,
+    skeleton: Skeleton,
+    input_size: tuple[int, int],
+    device: torch.device,
+    flip_test: bool = True,
+    batch_size: int = 64,
+    workers: int = 0,
+    on_batch: Callable[[int], None] | None = None,
+) -> Predictions:
+    """Find the keypoints of each person's box.
+
+    Args:
+        people: N boxes, and the images that they lie in.
+        flip_test: average with the mirrored crop's heatmaps.
+        on_batch: called with the number of people after each batch; may raise to stop.
+    Returns:
+        N predictions, in the order of `people`.
+    """
+    dataset = PeopleDataset(people, skeleton, input_size=input_size)
+    sampler = EpochSampler(len(people), seed=0, shuffle=False)
+    loader = make_loader(
+        dataset, batch_size=batch_size, workers=workers, sampler=sampler, pin_memory=device.type == "cuda"
+    )
+    flip_indices = skeleton.flip_indices if flip_test else None
+    keypoints, scores = [], []
+    for batch in loader:
+        heatmaps = predict_heatmaps(model, batch.images.to(device), flip_indices=flip_indices)
+        xy_hm, peak = decode(heatmaps)
+        xy_crop = xy_hm.cpu().numpy().astype(np.float64) * STRIDE
+        keypoints.append(apply_affine(xy_crop, invert_affine(batch.affines.numpy())))
+        scores.append(peak.cpu().numpy().astype(np.float64))
+        if on_batch is not None:
+            on_batch(len(peak))
+    boxes = np.array([person.box_xywh for person in people])
+    _, grown = grow_box(boxes, input_size)
+    return Predictions(
+        image_ids=np.array([person.image_id for person in people]),
+        boxes_xywh=boxes,
+        box_scores=np.array([person.score for person in people]),
+        keypoints_img=np.concatenate(keypoints),
+        keypoint_scores=np.concatenate(scores),
+        areas=grown.prod(axis=1),
+    )
+
+
+def score(predictions: Predictions, val: ValidationSet, skeleton: Skeleton) -> Evaluation:
+    """Rescoring, OKS-NMS and COCOeval of predictions already made."""
+    results = to_coco_results(predictions, skeleton, category_id=val.coco.category_id)
+    metrics = None
+    if val.coco.annotations is not None:
+        metrics = evaluate_coco(val.coco, results, skeleton, image_ids=val.image_ids, person_ids=val.person_ids)
+    return Evaluation(metrics, results, val.boxes, images=len(val.image_ids), people=len(val.people))
+
+
+def evaluate(
+    model: nn.Module,
+    val: ValidationSet,
+    config: Config,
+    *,
+    device: torch.device,
+    workers: int = 0,
+    on_batch: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """`predict_people` and `score` with a config's settings; the model is left in evaluation mode."""
+    skeleton = config.data.resolve_skeleton()
+    model.eval()
+    predictions = predict_people(
+        model,
+        val.people,
+        skeleton=skeleton,
+        input_size=config.model.input_size,
+        device=device,
+        flip_test=config.eval.flip_test,
+        batch_size=config.eval.batch_size,
+        workers=workers,
+        on_batch=on_batch,
+    )
+    return score(predictions, val, skeleton)

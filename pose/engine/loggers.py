@@ -1,0 +1,154 @@
+"""What a run tells: a live progress line, metrics.csv, TensorBoard, and the versions it ran with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import rich.progress
+from rich.console import Console
+
+import pose
+from pose.files import write_atomic
+
+PACKAGES = (
+    *("torch", "torchvision", "numpy", "opencv-python-headless", "albumentations", "pycocotools"),
+    *("pydantic", "safetensors", "typer", "rich", "tensorboard"),
+)
+
+
+def versions() -> dict[str, str]:
+    """What a bug report needs: this package, Python, the platform, the libraries, and the devices."""
+    import torch
+
+    found = {"pose": pose.__version__, "python": platform.python_version(), "platform": platform.platform()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    found["threads"] = str(torch.get_num_threads())
+    found["cuda"] = torch.version.cuda or "none" if torch.cuda.is_available() else "not available"
+    for index in range(torch.cuda.device_count()):
+        found[f"cuda:{index}"] = torch.cuda.get_device_name(index)
+    return found
+
+
+class MetricsFile:
+    """metrics.csv: one row an epoch, rewritten whole so that a crash never leaves half a row.
+
+    Args:
+        path: of the file.
+        keep_epochs: rows of a run that is resumed are kept up to this epoch.
+    """
+
+    FIELDS = (
+        *("epoch", "lr", "loss", "images_per_s", "data_wait", "seconds"),
+        *("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"),
+    )
+
+    def __init__(self, path: Path, *, keep_epochs: int) -> None:
+        self.path = path
+        self.rows: list[Mapping[str, Any]] = []
+        if keep_epochs and path.is_file():
+            with path.open(newline="") as file:
+                self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= keep_epochs]
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        self.rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.FIELDS, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomic(self.path, text.getvalue().encode())
+
+
+class TensorBoard:
+    """Scalars for TensorBoard where it is installed; does nothing elsewhere."""
+
+    def __init__(self, folder: Path, *, purge_step: int | None) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            self.writer = None
+        else:
+            self.writer = SummaryWriter(str(folder), purge_step=purge_step)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        if self.writer is None:
+            return
+        for key, value in row.items():
+            if key != "epoch" and isinstance(value, int | float):
+                self.writer.add_scalar(key, value, row["epoch"])
+        self.writer.flush()
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+class Progress:
+    """One live line on a terminal; elsewhere a plain line every `interval` seconds.
+
+    Args:
+        total: steps of the whole task; the ETA is to its end.
+    """
+
+    def __init__(self, console: Console, total: int, *, done: int = 0, interval: float = 30.0) -> None:
+        self.console, self.total, self.done = console, total, done
+        self.first, self.interval = done, interval
+        self.start = self.last_line = time.monotonic()
+        self.bar: rich.progress.Progress | None = None
+        if console.is_terminal:
+            self.bar = rich.progress.Progress(
+                rich.progress.TextColumn("{task.description}"),
+                rich.progress.BarColumn(bar_width=None),
+                rich.progress.TaskProgressColumn(),
+                rich.progress.TextColumn("ETA"),
+                rich.progress.TimeRemainingColumn(elapsed_when_finished=True),
+                console=console,
+                transient=True,
+            )
+            self.task = self.bar.add_task("", total=total, completed=done)
+
+    def __enter__(self) -> Progress:
+        if self.bar is not None:
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def update(self, text: str, *, steps: int = 1) -> None:
+        self.done += steps
+        if self.bar is not None:
+            self.bar.update(self.task, advance=steps, description=text)
+        elif time.monotonic() - self.last_line >= self.interval:
+            self.last_line = time.monotonic()
+            pace = (self.last_line - self.start) / max(1, self.done - self.first)
+            self.console.print(
+                f"{text}  {self.done}/{self.total}  ETA {duration(pace * (self.total - self.done))}", highlight=False
+            )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as 1:02:03 or 2:03."""
+    minutes, secs = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
+
+
+def make_console() -> Console:
+    """Messages and progress go to stderr, so that stdout holds results only."""
+    return Console(file=sys.stderr, soft_wrap=True)

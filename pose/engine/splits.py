@@ -1,0 +1,106 @@
+"""From a config's `data` section to the people to train on and to evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pose.config import DataConfig, SplitConfig
+from pose.data.coco import CocoFile, load_coco
+from pose.data.people import Person, check_images_exist, detected_people, ground_truth_people
+
+
+@dataclass(frozen=True, eq=False)
+class ValidationSet:
+    """What is evaluated.
+
+    Attributes:
+        people: the boxes to look into.
+        boxes: "gt", or the detections file.
+        image_ids: images that count.
+        person_ids: annotations that count; None for all.
+    """
+
+    coco: CocoFile
+    people: list[Person]
+    boxes: str
+    image_ids: list[int]
+    person_ids: list[int] | None
+
+
+def make_figures(data: DataConfig, *, progress: Callable[[int, int], None] | None = None) -> None:
+    """Generate the pictures of `data.figures`, unless they are there already or are not asked for."""
+    if data.figures is None:
+        return
+    from pose.data.figures import generate
+
+    wanted = data.figures
+    generate(
+        data.root,
+        level=wanted.level,
+        train=wanted.train,
+        val=wanted.val,
+        seed=wanted.seed,
+        workers=2,
+        progress=progress,
+    )
+
+
+def training_people(data: DataConfig) -> list[Person]:
+    """People of the training split.
+
+    Raises:
+        FileNotFoundError, ValueError: a file is missing or wrong, or nobody is left.
+    """
+    split = data.train
+    coco = load_coco(Path(data.root, split.annotations), data.resolve_skeleton())
+    people = _annotated(data, split, coco)
+    check_images_exist(people)
+    return people
+
+
+def validation_set(
+    data: DataConfig, *, boxes: str | None = None, only_images_with_boxes: bool = False
+) -> ValidationSet:
+    """People of the validation split.
+
+    Args:
+        boxes: "gt" or a detections file, instead of the config's.
+        only_images_with_boxes: leave out images in which there is no box.
+    Raises:
+        FileNotFoundError, ValueError: a file is missing or wrong, or nobody is left.
+    """
+    split = data.val
+    path = Path(data.root, split.annotations)
+    source = split.boxes if boxes is None else boxes
+    coco = load_coco(path, data.resolve_skeleton(), need_annotations=source == "gt")
+    person_ids: list[int] | None = None
+    if source == "gt":
+        people = _annotated(data, split, coco)
+        if split.limit or split.min_keypoints > 1 or split.min_area:
+            person_ids = [person.id for person in people]
+    else:
+        # A file named in the config lies in the dataset, one given on the command line where the user is.
+        file = Path(data.root, source) if boxes is None else Path(source)
+        people = detected_people(file, coco, Path(data.root, split.images))
+    check_images_exist(people)
+    with_boxes = {person.image_id for person in people}
+    image_ids = [i for i in coco.images if i in with_boxes or not only_images_with_boxes]
+    return ValidationSet(coco, people, source, image_ids, person_ids)
+
+
+def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> list[Person]:
+    people = ground_truth_people(
+        coco,
+        Path(data.root, split.images),
+        limit=split.limit,
+        min_keypoints=split.min_keypoints,
+        min_area=split.min_area,
+    )
+    if not people:
+        raise ValueError(
+            f"{coco.path} has no person with at least {split.min_keypoints} labelled keypoints and an area of at "
+            f"least {split.min_area:g} pixels; check the file, or lower min_keypoints and min_area"
+        )
+    return people

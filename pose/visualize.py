@@ -1,0 +1,332 @@
+"""Draw people, heatmaps and training crops. numpy and OpenCV only.
+
+Left is blue, right is orange, whatever lies between the sides takes the person's own colour. Widths follow the
+size of the person and of the picture, shapes are anti-aliased at fractions of a pixel, and a dark outline
+keeps them legible on any background.
+Shapes: N people, K keypoints. Images are (H, W, 3) uint8 RGB; points are (x, y), sizes (height, width), in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pose.files import write_atomic
+from pose.skeleton import Skeleton
+
+Image = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+LEFT: Colour = (45, 156, 255)
+RIGHT: Colour = (255, 128, 22)
+OUTLINE: Colour = (18, 20, 28)
+# Bright, and neither blue nor orange.
+PEOPLE: tuple[Colour, ...] = (
+    *((186, 235, 52), (255, 92, 173), (255, 226, 66), (181, 126, 255), (48, 214, 152), (245, 245, 245)),
+)
+OPAQUE_FROM = 0.6  # scores fade below this: trained networks seldom give more than 0.9 to what they are sure of
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+_BACKGROUND: Colour = (24, 26, 32)
+_TEXT: Colour = (228, 230, 235)
+
+
+def draw_people(
+    image_rgb: Image,
+    keypoints: ArrayLike,
+    scores: ArrayLike,
+    *,
+    skeleton: Skeleton,
+    boxes_xywh: ArrayLike | None = None,
+    threshold: float = 0.2,
+    scale: float = 1.0,
+) -> Image:
+    """Draw skeletons, the first person on top; the given image is left as it is.
+
+    Args:
+        image_rgb: (H, W, 3) uint8.
+        keypoints: (N, K, 2) image pixels, integers are pixel centres. They may lie outside of the image.
+        scores: (N, K); opacity grows with the score up to 0.6. What scores `threshold` or less, or is not
+            finite, is not drawn.
+        skeleton: of the K keypoints: which are left and right, and what is joined.
+        boxes_xywh: (N, 4) image pixels; their corners are drawn in each person's colour.
+        scale: factor on all widths.
+    Raises:
+        ValueError: shapes do not fit.
+    """
+    canvas = _check_image(image_rgb).copy()
+    points, confidence = np.asarray(keypoints, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    k = skeleton.num_keypoints
+    if points.ndim != 3 or points.shape[1:] != (k, 2) or confidence.shape != points.shape[:2]:
+        raise ValueError(
+            f"skeleton '{skeleton.name}' needs keypoints (N, {k}, 2) and scores (N, {k}), "
+            f"got {points.shape} and {confidence.shape}"
+        )
+    boxes = None if boxes_xywh is None else np.asarray(boxes_xywh, dtype=np.float64)
+    if boxes is not None and boxes.shape != (len(points), 4):
+        raise ValueError(f"boxes must be ({len(points)}, 4), one a person, got {boxes.shape}")
+    screen = max(1.0, max(canvas.shape[:2]) / 1000)  # image pixels a pixel of a screen that shows the whole image
+    for person in reversed(range(len(points))):
+        colour = PEOPLE[person % len(PEOPLE)]
+        finite = (np.abs(points[person]) < 1e6).all(axis=-1) & np.isfinite(confidence[person])
+        alpha = np.where(
+            finite & (confidence[person] > threshold), np.clip(confidence[person] / OPAQUE_FROM, 0, 1), 0
+        )
+        seen = points[person][alpha > 0]
+        box = None if boxes is None or not np.isfinite(boxes[person]).all() else boxes[person]
+        extents = [np.ptp(seen, axis=0).max()] if len(seen) > 1 else []
+        extents += [] if box is None else [box[2:].max()]
+        width = scale * line_width(max(extents, default=40.0 * screen), screen)
+        if box is not None:
+            _draw_corners(canvas, box, colour, width=min(0.6 * width, 1.3 * scale * screen))
+        _draw_skeleton(canvas, points[person], alpha, skeleton, colour, width)
+    return canvas
+
+
+def line_width(person: float, screen: float) -> float:
+    """Width of a limb, in image pixels.
+
+    Args:
+        person: longest side of the person.
+        screen: image pixels to a pixel of the screen that the whole image is looked at on.
+    """
+    # Never below what a screen shows, unless that were a blob on the person; nor endlessly thick close up.
+    return float(np.clip(0.012 * person, min(1.7 * screen, max(0.9, 0.025 * person)), 4.5 * screen))
+
+
+def draw_heatmaps(crop_rgb: Image, heatmaps: ArrayLike, skeleton: Skeleton, *, columns: int = 6) -> Image:
+    """Lay each keypoint's heatmap over the crop, in a grid with names and peaks; their sum comes first.
+
+    Colours are absolute (0 to 1), so a faint spot is an unsure one.
+
+    Args:
+        crop_rgb: (H, W, 3) uint8, the network's input.
+        heatmaps: (K, h, w); pixel (i, j) belongs to crop pixel (i, j) * H / h, as in decoding.
+    Raises:
+        ValueError: shapes do not fit.
+    """
+    crop = _check_image(crop_rgb)
+    maps = np.nan_to_num(np.asarray(heatmaps, dtype=np.float32))
+    if maps.ndim != 3 or len(maps) != skeleton.num_keypoints:
+        raise ValueError(
+            f"skeleton '{skeleton.name}' needs heatmaps ({skeleton.num_keypoints}, h, w), got {maps.shape}"
+        )
+    zoom = max(1.0, 200 / crop.shape[1])
+    size = (round(crop.shape[1] * zoom), round(crop.shape[0] * zoom))  # width, height, as OpenCV takes it
+    grey = cv2.cvtColor(cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_RGB2GRAY)
+    base = np.repeat(grey[..., None] * np.float32(0.55), 3, axis=-1)
+    enlarge = np.array([[size[0] / maps.shape[2], 0, 0], [0, size[1] / maps.shape[1], 0]])
+    cells = []
+    for name, values in [("sum", maps.clip(0).sum(axis=0)), *zip(skeleton.keypoint_names, maps, strict=True)]:
+        large = cv2.warpAffine(values, enlarge, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).clip(
+            0, 1
+        )
+        heat = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
+        alpha = np.minimum(1, large * 2.2)[..., None] * np.float32(0.85)
+        side = skeleton.sides[skeleton.keypoint_names.index(name)] if name != "sum" else "middle"
+        title = name.replace("_", " ") if name == "sum" else f"{name.replace('_', ' ')}  {values.max():.2f}"
+        panel = (base * (1 - alpha) + heat * alpha).astype(np.uint8)
+        cells.append(_titled(panel, title, _side_colour(side, _TEXT)))
+    return _grid(cells, columns=columns, gap=6)
+
+
+def draw_batch(
+    images: Image, keypoints_crop: ArrayLike, weights: ArrayLike, *, skeleton: Skeleton, columns: int = 8
+) -> Image:
+    """A contact sheet of training crops with their keypoints, to see what the network is taught.
+
+    Args:
+        images: (B, H, W, 3) uint8.
+        keypoints_crop: (B, K, 2) crop pixels.
+        weights: (B, K); keypoints of weight 0 are not drawn.
+    Raises:
+        ValueError: shapes do not fit, or there are no images.
+    """
+    points, shown = np.asarray(keypoints_crop), np.asarray(weights)
+    k = skeleton.num_keypoints
+    if images.ndim != 4 or not len(images) or points.shape != (len(images), k, 2) or shown.shape != points.shape[:2]:
+        raise ValueError(
+            f"skeleton '{skeleton.name}' needs images (B, H, W, 3), keypoints (B, {k}, 2) and weights (B, {k}), "
+            f"got {images.shape}, {points.shape} and {shown.shape}"
+        )
+    cells = [
+        draw_people(image, xy[None], (w > 0)[None], skeleton=skeleton)
+        for image, xy, w in zip(images, points, shown, strict=True)
+    ]
+    sheet = _grid(cells, columns=columns, gap=4)
+    legend = _legend(sheet.shape[1], f"{len(cells)} crops" if len(cells) > 1 else "1 crop")
+    return np.concatenate([legend, sheet])
+
+
+def write_image(path: str | os.PathLike[str], image_rgb: Image, *, quality: int = 92) -> None:
+    """Write a whole image or nothing; the suffix says the format.
+
+    Args:
+        path: ends in .jpg, .jpeg, .png or .webp.
+        quality: 1 to 100, of .jpg and .webp.
+    Raises:
+        ValueError: another suffix, or more pixels than the format holds.
+        OSError: not writable.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"cannot write {target} as '{target.suffix}'; name it with one of {', '.join(SUFFIXES)}")
+    key = {".png": cv2.IMWRITE_PNG_COMPRESSION, ".webp": cv2.IMWRITE_WEBP_QUALITY}.get(
+        suffix, cv2.IMWRITE_JPEG_QUALITY
+    )
+    try:
+        done, data = cv2.imencode(
+            suffix, _check_image(image_rgb)[..., ::-1], [key, 3 if suffix == ".png" else quality]
+        )
+        why = ""
+    except cv2.error as error:
+        done, why = False, f" ({str(error).strip()})"
+    if not done:
+        height, width = image_rgb.shape[:2]
+        raise ValueError(f"cannot write {target}: {width} x {height} does not fit the format{why}; use .png")
+    write_atomic(target, data.tobytes())
+
+
+def _check_image(image: Image) -> Image:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f"an image is an array (H, W, 3) of uint8 in RGB, got {got}; `read_image` gives one")
+    if not image.size:
+        raise ValueError(f"the image is empty: {image.shape}")
+    return image
+
+
+def _side_colour(side: str, middle: Colour) -> Colour:
+    return {"left": LEFT, "right": RIGHT}.get(side, middle)
+
+
+def _draw_skeleton(
+    canvas: Image,
+    points: NDArray[np.float64],
+    alpha: NDArray[np.float64],
+    skeleton: Skeleton,
+    colour: Colour,
+    width: float,
+) -> None:
+    """One person: limbs, then keypoints. `points` (K, 2), `alpha` (K,) opacity."""
+    outline = min(max(0.6, 0.28 * width), 0.6 * width)
+    drawn = points[alpha > 0]
+    shapes: list[tuple[float, int, int, float, Colour]] = []  # opacity, two ends, radius, colour
+    for a, b in skeleton.edges:
+        # An edge from the middle to a side belongs to that side, one between the sides to neither.
+        sides = {skeleton.sides[a], skeleton.sides[b]} - {"middle"}
+        side = sides.pop() if len(sides) == 1 else "middle"
+        # Thinner where keypoints lie close together, so that a face keeps its parts.
+        half = np.clip(0.12 * math.dist(points[a], points[b]), 0.28 * width, 0.5 * width)
+        shapes.append((min(alpha[a], alpha[b]), a, b, half, _side_colour(side, colour)))
+    shapes.sort(key=lambda shape: shape[0])
+    for k in np.argsort(alpha, kind="stable"):
+        apart = np.sort(np.hypot(*(drawn - points[k]).T))[1:2]  # to the nearest other
+        radius = np.clip(0.4 * apart.min(initial=np.inf), 0.5 * width, 0.95 * width)
+        shapes.append((alpha[k], k, k, radius, _side_colour(skeleton.sides[k], colour)))
+    shapes = [shape for shape in shapes if shape[0] > 0]
+    if not shapes:
+        return
+    margin = 2 * width + 2
+    x0, y0 = np.maximum(drawn.min(axis=0) - margin, 0).astype(int)
+    x1, y1 = np.maximum(drawn.max(axis=0) + margin, 0).astype(int) + 1
+    region = canvas[y0:y1, x0:x1]
+    behind = region.copy()
+    for opacity, a, b, radius, paint in shapes:
+        _stamp(region, behind, points[a] - (x0, y0), points[b] - (x0, y0), radius, outline, paint, opacity)
+
+
+def _draw_corners(canvas: Image, box_xywh: NDArray[np.float64], colour: Colour, *, width: float) -> None:
+    x, y, w, h = box_xywh
+    length = 0.18 * min(w, h)
+    for cx, dx in ((x, length), (x + w, -length)):
+        for cy, dy in ((y, length), (y + h, -length)):
+            corner = np.array([cx, cy])
+            for arm in ((dx, 0), (0, dy)):
+                _stamp(canvas, canvas, corner, corner + arm, width / 2, 0.6 * width, colour, 0.9)
+
+
+def _stamp(
+    canvas: Image,
+    behind: Image,
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    radius: float,
+    outline: float,
+    colour: Colour,
+    alpha: float,
+) -> None:
+    """Put a line with round ends (a disc, if both ends are one point) into the canvas, in place.
+
+    `behind` shows through: the canvas without this person, so that its parts do not add up where they overlap.
+    """
+    reach = radius + outline + 1
+    height, width = canvas.shape[:2]
+    low, high = np.minimum(start, end) - reach, np.maximum(start, end) + reach
+    x0, y0 = (int(v) for v in np.clip(np.floor(low), 0, (width, height)))
+    x1, y1 = (int(v) for v in np.clip(np.ceil(high) + 1, 0, (width, height)))
+    if x0 >= x1 or y0 >= y1:
+        return
+    dx, dy = (end - start).astype(np.float32)
+    x = np.arange(x0, x1, dtype=np.float32) - np.float32(start[0])
+    y = np.arange(y0, y1, dtype=np.float32)[:, None] - np.float32(start[1])
+    along = np.clip((x * dx + y * dy) / max(float(dx * dx + dy * dy), 1e-6), 0, 1)
+    distance = np.hypot(x - along * dx, y - along * dy)
+    rows, cols = np.nonzero(distance < radius + outline + 0.5)
+    near = distance[rows, cols][:, None]
+    inner = np.clip(radius + 0.5 - near, 0, 1)  # share of the pixel inside the shape, then inside its outline
+    outer = np.clip(radius + outline + 0.5 - near, 0, 1)
+    dark, bright = np.array(OUTLINE, dtype=np.float32), np.array(colour, dtype=np.float32)
+    paint = (dark + (bright - dark) * inner) * alpha + behind[y0:y1, x0:x1][rows, cols] * (1 - alpha)
+    region = canvas[y0:y1, x0:x1]
+    under = region[rows, cols]
+    region[rows, cols] = np.rint(under + (paint - under) * outer).astype(np.uint8)
+
+
+def _titled(panel: Image, title: str, colour: Colour) -> Image:
+    """A panel with its title on a bar above it."""
+    bar = np.full((24, panel.shape[1], 3), _BACKGROUND, dtype=np.uint8)
+    _text(bar, title, (4, 17), colour)
+    return np.concatenate([bar, panel])
+
+
+def _text(image: Image, text: str, origin: tuple[int, int], colour: Colour) -> int:
+    """Write in place, baseline at `origin`, shrunk to fit; returns the x where it ends."""
+    size = 0.5
+    width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
+    size *= min(1.0, (image.shape[1] - origin[0] - 2) / max(1, width))
+    cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+    return origin[0] + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
+
+
+def _legend(width: int, title: str) -> Image:
+    bar = np.full((30, width, 3), _BACKGROUND, dtype=np.uint8)
+    x = 10
+    for name, colour in (("left", LEFT), ("right", RIGHT), ("middle", PEOPLE[0])):
+        center = np.array([x + 5.0, 15.0])
+        _stamp(bar, bar, center, center, 5.0, 0.0, colour, 1.0)
+        x = _text(bar, name, (x + 16, 20), _TEXT) + 18
+    if width > x + 80:
+        _text(bar, title, (width - 80, 20), _TEXT)
+    return bar
+
+
+def _grid(cells: Sequence[Image], *, columns: int, gap: int) -> Image:
+    """Equal cells in rows of `columns`."""
+    if columns < 1:
+        raise ValueError(f"a grid needs at least one column, got {columns}")
+    columns = min(columns, len(cells))
+    rows = -(-len(cells) // columns)
+    height, width = cells[0].shape[:2]
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), _BACKGROUND, dtype=np.uint8)
+    for index, cell in enumerate(cells):
+        y, x = gap + index // columns * (height + gap), gap + index % columns * (width + gap)
+        sheet[y : y + height, x : x + width] = cell
+    return sheet

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Set up and run the main job on generated people: train, evaluate, draw. Options go to `pose demo`.
+. "$(dirname "$0")/common.sh"
+install
+exec .venv/bin/pose demo "$@"
