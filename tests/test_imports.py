@@ -79,7 +79,7 @@ def test_geometry_and_skeleton_import_nothing() -> None:
 
 def test_only_the_top_knows_the_config() -> None:
     # demo and summary are whole commands, which cli only calls.
-    top = ("pose.cli", "pose.engine", "pose.models.factory", "pose.demo", "pose.analysis.summary")
+    top = ("pose.commands", "pose.engine", "pose.models.factory", "pose.demo", "pose.analysis.summary")
     assert [name for name in MODULES if "pose.config" in imports_of(name) and not is_in(name, *top)] == []
 
 

@@ -1,0 +1,1 @@
+"""One file for each command of `pose`; nothing heavy is imported until a command runs."""

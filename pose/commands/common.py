@@ -1,0 +1,60 @@
+"""Options that several commands have, and what they do before the work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    import torch
+    from rich.console import Console
+
+    from pose.config import Config
+
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045 (typer reads it at run time)
+    typer.Argument(metavar="[KEY=VALUE]...", help="Override entries of the config, e.g. train.lr=5e-4."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Workers = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(min=0, help="Loader processes; 0 loads in the main one. Default: from the config, or by machine."),
+]
+BatchSize = Annotated[Optional[int], typer.Option(min=1, help="People in a batch.")]  # noqa: UP045
+
+
+def prepare_figures(config: Config, console: Console) -> None:
+    """Generate a config's people if they are not there yet."""
+    from pose.engine.loggers import Progress
+    from pose.engine.splits import make_figures
+
+    wanted = config.data.figures
+    if wanted is None:
+        return
+    with Progress(console, wanted.train + wanted.val) as progress:
+        update: Callable[[int, int], None] = lambda done, total: progress.update(  # noqa: E731
+            f"generating people in {config.data.root}", steps=done - progress.done
+        )
+        make_figures(config.data, progress=update)
+
+
+def check_writable(folder: Path) -> None:
+    """Fail before the work, not after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"cannot write to {folder}; choose another --out")
+
+
+def pick_workers(wanted: int | None, device: torch.device) -> int:
+    """On a small machine without a GPU the model needs every core, and loading beside it only gets in its way."""
+    if wanted is not None:
+        return wanted
+    cores = os.cpu_count() or 1
+    return min(8, cores - 1) if device.type != "cpu" else min(2, cores // 4)

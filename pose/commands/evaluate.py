@@ -1,0 +1,81 @@
+"""`pose eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from pose.commands.common import BatchSize, Device, Overrides, Workers, check_writable, pick_workers, prepare_figures
+
+
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file, or a run folder for its best one.")],
+    overrides: Overrides = None,
+    boxes: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="gt|FILE", help="Annotated boxes or a detections JSON. Default: the checkpoint's config."
+        ),
+    ] = None,
+    only_images_with_boxes: Annotated[bool, typer.Option(help="Leave out images without any box.")] = False,
+    flip_test: Annotated[
+        bool, typer.Option("--flip-test/--no-flip-test", help="Average with the mirrored crop.")
+    ] = True,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder for metrics.json and results.json. Default: eval-<boxes> beside the checkpoint."),
+    ] = None,
+    device: Device = "auto",
+    batch_size: BatchSize = None,
+    workers: Workers = None,
+) -> None:
+    """Evaluate a checkpoint as COCO does; the ten numbers go to stdout and into a folder."""
+    from pose.config import make_config
+    from pose.engine.checkpoint import load_checkpoint
+    from pose.engine.evaluator import evaluate as run_evaluation
+    from pose.engine.loggers import Progress, make_console
+    from pose.engine.splits import validation_set
+    from pose.engine.trainer import summary_line
+    from pose.predictor import pick_device
+
+    console = make_console()
+    loaded = load_checkpoint(checkpoint)
+    changes = list(overrides or [])
+    if batch_size is not None:
+        changes.append(f"eval.batch_size={batch_size}")
+    if not flip_test:
+        changes.append("eval.flip_test=false")
+    settings = make_config(loaded.config.model_dump(mode="json"), changes, source=f"the config inside {loaded.path}")
+    if settings.model != loaded.config.model:
+        raise ValueError("the model is the checkpoint's; overrides of model.* are for `pose train`")
+    chosen = pick_device(device)
+    prepare_figures(settings, console)
+    val = validation_set(settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes)
+    folder = out or loaded.path.parent / f"eval-{Path(val.boxes).stem}"
+    check_writable(folder)
+    model = loaded.build(chosen)
+    with Progress(console, len(val.people)) as progress:
+        result = run_evaluation(
+            model,
+            val,
+            settings,
+            device=chosen,
+            workers=pick_workers(workers, chosen),
+            on_batch=lambda count: progress.update("people", steps=count),
+        )
+    details = {
+        "checkpoint": str(loaded.path),
+        "epoch": loaded.epoch,
+        "flip_test": settings.eval.flip_test,
+        "only_images_with_boxes": only_images_with_boxes,
+    }
+    result.write(folder, config=settings, details=details)
+    print(summary_line(result))
+    if result.metrics:
+        print("  ".join(f"{name:>6}" for name in result.metrics))
+        print("  ".join(f"{value:6.3f}" for value in result.metrics.values()))
+        print(f"metrics and results: {folder}")
+    else:
+        print(f"no annotations, so no numbers; results: {folder / 'results.json'}")

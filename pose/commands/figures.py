@@ -1,0 +1,33 @@
+"""`pose figures`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def figures(
+    out: Annotated[Path, typer.Argument(help="Folder for the dataset; new or empty.")],
+    level: Annotated[str, typer.Option(help="easy, normal or hard.")] = "normal",
+    train: Annotated[int, typer.Option(min=1, help="Pictures to train on.")] = 2000,
+    val: Annotated[int, typer.Option(min=1, help="Pictures to evaluate on.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes.")] = 2,
+) -> None:
+    """Generate pictures of people with annotations and detections, in COCO's format."""
+    from pose.data.figures import generate
+    from pose.engine.loggers import Progress, make_console
+
+    with Progress(make_console(), train + val) as progress:
+        generate(
+            out,
+            level=level,
+            train=train,
+            val=val,
+            seed=seed,
+            workers=workers,
+            progress=lambda done, total: progress.update("pictures", steps=done - progress.done),
+        )
+    print(f"{train} + {val} pictures: {out}")

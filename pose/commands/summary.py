@@ -1,0 +1,22 @@
+"""`pose summary`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pose.commands.common import Overrides
+
+
+def summary(
+    model: Annotated[
+        str, typer.Argument(metavar="CONFIG|MODEL", help="A YAML file, or a name such as mobilenet_v2_x1.0_dyrelu.")
+    ],
+    overrides: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Count parameters and multiply-adds by stage, beside the paper's figure where there is one."""
+    from pose.analysis.summary import print_summary
+
+    print_summary(model, list(overrides or []), as_json=json)

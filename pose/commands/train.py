@@ -1,0 +1,68 @@
+"""`pose train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from pose.commands.common import BatchSize, Device, Overrides, Workers, pick_workers, prepare_figures
+
+
+def train(
+    config: Annotated[Optional[Path], typer.Argument(help="YAML file, e.g. from configs/.")] = None,  # noqa: UP045
+    overrides: Overrides = None,
+    out: Annotated[Optional[Path], typer.Option(help="Run folder. Default: runs/<config>-<time>.")] = None,  # noqa: UP045
+    resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Continue the run in this folder.")] = None,  # noqa: UP045
+    device: Device = "auto",
+    batch_size: BatchSize = None,
+    workers: Workers = None,
+) -> None:
+    """Train a model from a YAML file, or continue a run.
+
+    The run folder gets the resolved config, versions, metrics.csv, the first batch as a picture, TensorBoard logs
+    and checkpoints. Ctrl-C stops after the current step and keeps everything; --resume goes on from there.
+    """
+    import time
+
+    from pose.config import load_config
+    from pose.engine.checkpoint import load_checkpoint
+    from pose.engine.loggers import make_console
+    from pose.engine.stop import Stopped
+    from pose.engine.trainer import train as run_training
+    from pose.predictor import pick_device
+
+    console = make_console()
+    changes = list(overrides or [])
+    if batch_size is not None:
+        changes.append(f"train.batch_size={batch_size}")
+    if resume is not None:
+        if config is not None or changes or out is not None:
+            raise ValueError("--resume continues a run as it was: give the run folder alone, no config or overrides")
+        run, settings = resume, load_config(resume / "config.yaml")
+    elif config is None:
+        raise ValueError("give a config file, e.g. `pose train configs/figures/mobilenet_v2_x0.5_dyrelu.yaml`")
+    else:
+        settings = load_config(config, changes)
+        run = out or Path("runs", f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+        if run.exists() and (not run.is_dir() or any(run.iterdir())):
+            raise ValueError(f"{run} exists already; choose another --out, or continue it with --resume {run}")
+    chosen = pick_device(device)
+    prepare_figures(settings, console)
+    console.print(f"run folder {run}", highlight=False)
+    try:
+        run_training(
+            settings,
+            run,
+            device=chosen,
+            workers=pick_workers(workers if workers is not None else settings.train.workers, chosen),
+            console=console,
+            resume=resume is not None,
+        )
+    except Stopped as stop:
+        console.print(f"{stop}; everything is saved. Go on with: pose train --resume {run}", highlight=False)
+        raise typer.Exit(128 + stop.signal) from None
+    best = load_checkpoint(run).metrics if (run / "best.safetensors").exists() else {}
+    if best:
+        print(f"best AP {best['AP']:.3f}, boxes {settings.data.val.boxes}: {run / 'best.safetensors'}")
