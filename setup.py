@@ -1,5 +1,28 @@
-"""Everything is declared in pyproject.toml; this file lets old tools find the project."""
+"""Everything is declared in pyproject.toml but the compiled kernel, which an install can do without."""
 
-from setuptools import setup
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CCompilerError, ExecError, PlatformError
 
-setup()
+FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros"]
+
+
+class BuildKernel(build_ext):
+    """Build with OpenMP, else without (Apple's compiler has none), else not at all, which costs speed only."""
+
+    def build_extension(self, ext: Extension) -> None:
+        problem: Exception | None = None
+        for openmp in (["-fopenmp"], []):
+            ext.extra_compile_args, ext.extra_link_args = FLAGS + openmp, openmp
+            try:
+                return super().build_extension(ext)
+            except (CCompilerError, ExecError, PlatformError, OSError) as error:
+                problem = error
+        self.warn(f"no C compiler for DY-ReLU's fast CPU kernel, so PyTorch's operators do its work: {problem}")
+
+
+setup(
+    # optional: called by ctypes, so no Python module.
+    ext_modules=[Extension("pose.layers._dyrelu_cpu", ["pose/layers/dyrelu_cpu.c"], optional=True)],
+    cmdclass={"build_ext": BuildKernel},
+)

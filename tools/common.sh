@@ -1,4 +1,4 @@
-# Sourced by demo.sh and test.sh: makes .venv and installs the project into it, once for each pyproject.toml.
+# Sourced by demo.sh and test.sh: makes .venv and installs the project into it, again when what the install depends on has changed.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,9 +11,9 @@ install() { # install [EXTRA]
     fi
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     stamp=".venv/installed${extra}"
-    if ! cmp -s pyproject.toml "$stamp"; then
+    if ! cat pyproject.toml setup.py pose/layers/dyrelu_cpu.c | cmp -s - "$stamp"; then
         echo "Installing into .venv (some minutes the first time) ..."
         .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra}"
-        cp pyproject.toml "$stamp"
+        cat pyproject.toml setup.py pose/layers/dyrelu_cpu.c >"$stamp"
     fi
 }

@@ -17,6 +17,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from pose.layers import dyrelu_fused
+
 Variant = Literal["A", "B", "C"]
 
 
@@ -130,6 +132,25 @@ class DyReLU(nn.Module):
             raise ValueError(f"DyReLU-{self.variant} takes {shapes}, got a tensor of shape {tuple(x.shape)}")
         if x.shape[1] != self.channels:
             raise ValueError(f"DyReLU was made for {self.channels} channels, got shape {tuple(x.shape)}")
+        if self.num_pieces == 2 and self.variant != "A" and dyrelu_fused.is_supported(x) and not _is_exporting():
+            return dyrelu_fused.dyrelu(
+                x,
+                self.fc1.weight,
+                self.fc1.bias,
+                self.fc2.weight,
+                self.fc2.bias,
+                self.attention.weight.view(-1) if self.variant == "C" else None,
+                self.alpha,
+                self.beta,
+                self.lambda_a,
+                self.lambda_b,
+                self.gamma,
+                self.tau,
+            )
+        return self.plain(x)
+
+    def plain(self, x: Tensor) -> Tensor:
+        """`forward` in PyTorch's own operators: the reference for the fused kernels, and what exporters see."""
         a, b = (coefficient.to(x.dtype) for coefficient in self.coefficients(x))
         if x.ndim == 4:
             a, b = a[..., None, None], b[..., None, None]
@@ -144,3 +165,7 @@ class DyReLU(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.channels}, variant={self.variant}, num_pieces={self.num_pieces}"
+
+
+def _is_exporting() -> bool:
+    return torch.compiler.is_exporting() or torch.jit.is_tracing() or torch.jit.is_scripting()
