@@ -19,7 +19,7 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK = 2048, CACHE = 1 << 18, TILE = 16 }; /* positions, floats, channels */
+enum { BLOCK = 2048, CACHE = 1 << 18 }; /* positions, floats */
 
 typedef struct {
     int64_t n, c, hw, hidden, channels_last, threads;
@@ -217,32 +217,43 @@ CLONES static void reduce_block(const Args *a, int64_t image, int64_t block, flo
     const float *pi = a->pi ? a->pi + image * hw + start : NULL;
     if (pi) memset(dpi + start, 0, size * sizeof(float));
     if (a->channels_last) {
-        for (int64_t k0 = 0; k0 < c; k0 += TILE) {
-            /* A tile of channels at a time, so that its sums stay in registers. */
-            int64_t width = c - k0 < TILE ? c - k0 : TILE, offset = (image * hw + start) * c + k0;
-            float s1[TILE] = {0}, s2[TILE] = {0}, t1[TILE] = {0}, t2[TILE] = {0};
-            float u1[TILE] = {0}, u2[TILE] = {0}, v1[TILE] = {0}, v2[TILE] = {0};
-            memcpy(s1, a1 + k0, width * sizeof(float)), memcpy(s2, a2 + k0, width * sizeof(float));
-            memcpy(t1, b1 + k0, width * sizeof(float)), memcpy(t2, b2 + k0, width * sizeof(float));
-            for (int64_t p = 0; p < size; p++) {
-                const float *x = a->x + offset + p * c, *g = a->dy + offset + p * c;
-                float xs[TILE] = {0}, gs[TILE] = {0}, dot = 0, scale = pi ? min1(pi[p]) : 1.0f;
-                if (width == TILE)
-                    memcpy(xs, x, sizeof xs), memcpy(gs, g, sizeof gs);
-                else
-                    memcpy(xs, x, width * sizeof(float)), memcpy(gs, g, width * sizeof(float));
-#pragma omp simd reduction(+ : dot)
-                for (int k = 0; k < TILE; k++) {
-                    float m1 = s1[k] * xs[k] + t1[k], m2 = s2[k] * xs[k] + t2[k], gp = gs[k] * scale;
-                    dot += gs[k] * (m1 >= m2 ? m1 : m2);
-                    float one = m1 >= m2 ? gp : 0.0f, two = m1 >= m2 ? 0.0f : gp;
-                    u1[k] += one * xs[k], u2[k] += two * xs[k], v1[k] += one, v2[k] += two;
-                }
-                if (pi) dpi[start + p] += dot;
+        memset(sums, 0, 4 * c * sizeof(float));
+        float *u1 = sums, *u2 = u1 + c, *v1 = u2 + c, *v2 = v1 + c;
+        int64_t offset = (image * hw + start) * c, p = 0;
+        const float *x0 = a->x + offset, *g0 = a->dy + offset;
+#define REDUCE(i)                                                                                                     \
+    {                                                                                                                 \
+        float m1 = a1[k] * x##i[k] + b1[k], m2 = a2[k] * x##i[k] + b2[k], gp = g##i[k] * scale##i;                    \
+        float one = m1 >= m2 ? gp : 0.0f, two = m1 >= m2 ? 0.0f : gp;                                                 \
+        dot##i += g##i[k] * (m1 >= m2 ? m1 : m2);                                                                     \
+        s1 += one * x##i[k], s2 += two * x##i[k], t1 += one, t2 += two;                                               \
+    }
+        for (; p + 4 <= size; p += 4, x0 += 4 * c, g0 += 4 * c) { /* four positions share the reading of the sums */
+            const float *x1 = x0 + c, *x2 = x1 + c, *x3 = x2 + c, *g1 = g0 + c, *g2 = g1 + c, *g3 = g2 + c;
+            float scale0 = pi ? min1(pi[p]) : 1, scale1 = pi ? min1(pi[p + 1]) : 1;
+            float scale2 = pi ? min1(pi[p + 2]) : 1, scale3 = pi ? min1(pi[p + 3]) : 1;
+            float dot0 = 0, dot1 = 0, dot2 = 0, dot3 = 0;
+#pragma omp simd reduction(+ : dot0, dot1, dot2, dot3)
+            for (int64_t k = 0; k < c; k++) {
+                float s1 = 0, s2 = 0, t1 = 0, t2 = 0;
+                REDUCE(0) REDUCE(1) REDUCE(2) REDUCE(3)
+                u1[k] += s1, u2[k] += s2, v1[k] += t1, v2[k] += t2;
             }
-            memcpy(sums + k0, u1, width * sizeof(float)), memcpy(sums + c + k0, u2, width * sizeof(float));
-            memcpy(sums + 2 * c + k0, v1, width * sizeof(float)), memcpy(sums + 3 * c + k0, v2, width * sizeof(float));
+            if (!pi) continue;
+            float *out = dpi + start + p;
+            out[0] = dot0, out[1] = dot1, out[2] = dot2, out[3] = dot3;
         }
+        for (; p < size; p++, x0 += c, g0 += c) {
+            float scale0 = pi ? min1(pi[p]) : 1, dot0 = 0;
+#pragma omp simd reduction(+ : dot0)
+            for (int64_t k = 0; k < c; k++) {
+                float s1 = 0, s2 = 0, t1 = 0, t2 = 0;
+                REDUCE(0)
+                u1[k] += s1, u2[k] += s2, v1[k] += t1, v2[k] += t2;
+            }
+            if (pi) dpi[start + p] = dot0;
+        }
+#undef REDUCE
         return;
     }
     for (int64_t k = 0; k < c; k++) {
@@ -327,25 +338,35 @@ CLONES static void scatter_block(const Args *a, int64_t image, int64_t block, co
     const float *a1 = a->coefficients + image * 4 * c, *a2 = a1 + c, *b1 = a2 + c, *b2 = b1 + c;
     const float *pi = a->pi ? a->pi + image * hw + start : NULL, *w = a->projection;
     if (a->channels_last) {
-        int64_t offset = (image * hw + start) * c;
-        const float *x = a->x + offset, *g = a->dy + offset;
-        float *dx = a->dx + offset;
+        int64_t offset = (image * hw + start) * c, p = 0;
+        const float *x0 = a->x + offset, *g0 = a->dy + offset;
+        float *y0 = a->dx + offset;
         if (pi) memset(dprojection, 0, c * sizeof(float));
-        for (int64_t p = 0; p < size; p++, x += c, g += c, dx += c) {
-            if (pi) {
-                float scale = min1(pi[p]), d = dz[start + p];
+#define SCATTER(i) \
+    y##i[k] = g##i[k] * scale##i * (a1[k] * x##i[k] + b1[k] >= a2[k] * x##i[k] + b2[k] ? a1[k] : a2[k]) + dc + d##i * weight
+        for (; pi && p + 2 <= size; p += 2, x0 += 2 * c, g0 += 2 * c, y0 += 2 * c) {
+            const float *x1 = x0 + c, *g1 = g0 + c;
+            float scale0 = min1(pi[p]), scale1 = min1(pi[p + 1]), d0 = dz[start + p], d1 = dz[start + p + 1], *y1 = y0 + c;
 #pragma omp simd
-                for (int64_t k = 0; k < c; k++) {
-                    float slope = a1[k] * x[k] + b1[k] >= a2[k] * x[k] + b2[k] ? a1[k] : a2[k];
-                    dprojection[k] += d * x[k];
-                    dx[k] = g[k] * scale * slope + dcontext[k] + d * w[k];
-                }
-            } else {
-#pragma omp simd
-                for (int64_t k = 0; k < c; k++)
-                    dx[k] = g[k] * (a1[k] * x[k] + b1[k] >= a2[k] * x[k] + b2[k] ? a1[k] : a2[k]) + dcontext[k];
+            for (int64_t k = 0; k < c; k++) {
+                float dc = dcontext[k], weight = w[k];
+                SCATTER(0);
+                SCATTER(1);
+                dprojection[k] += d0 * x0[k] + d1 * x1[k];
             }
         }
+        for (; p < size; p++, x0 += c, g0 += c, y0 += c) {
+            float scale0 = pi ? min1(pi[p]) : 1, d0 = pi ? dz[start + p] : 0;
+            if (pi)
+#pragma omp simd
+                for (int64_t k = 0; k < c; k++) dprojection[k] += d0 * x0[k];
+#pragma omp simd
+            for (int64_t k = 0; k < c; k++) {
+                float dc = dcontext[k], weight = pi ? w[k] : 0;
+                SCATTER(0);
+            }
+        }
+#undef SCATTER
         return;
     }
     for (int64_t k = 0; k < c; k++) {
