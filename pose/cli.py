@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from typing import Annotated
@@ -11,11 +12,16 @@ import typer
 
 import pose
 from pose.commands.demo import demo
+from pose.commands.download import download
 from pose.commands.env import env
 from pose.commands.evaluate import evaluate
 from pose.commands.figures import figures
+from pose.commands.inspect import inspect
 from pose.commands.predict import predict
+from pose.commands.predict_video import clip
+from pose.commands.report import compare, report
 from pose.commands.summary import summary
+from pose.commands.tables import tables
 from pose.commands.train import train
 
 # Every other import stands inside a command, so that `pose --help` answers at once.
@@ -48,9 +54,15 @@ def _root(
 app.command()(train)
 app.command(name="eval")(evaluate)
 app.command()(predict)
+app.command()(report)
+app.command()(compare)
 app.command()(summary)
+app.command()(tables)
+app.command()(inspect)
 app.command()(demo)
 app.command()(figures)
+app.command()(clip)
+app.command()(download)
 app.command()(env)
 
 
@@ -58,12 +70,23 @@ def main() -> None:
     """Run the command line; what users can get wrong ends in one message, not a traceback."""
     warnings.showwarning = _show_warning
     try:
-        app()
+        app(prog_name="pose")  # also where it is `python -m pose`
     except (ValueError, OSError) as error:
         if os.environ.get("POSE_DEBUG"):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_explain(error)}", file=sys.stderr)
         sys.exit(2)
+
+
+def _explain(error: ValueError | OSError) -> str:
+    """What to tell the user: the system's errors without their number, a loader process's without its traceback."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    text = str(error)
+    if "Original Traceback (most recent call last)" in text:
+        text = re.split(r"\n {2,}.*\n(?! )", text)[-1]  # what follows the last indented line
+        text = re.sub(r"\A[\w.]+: ", "", text).strip()
+    return text
 
 
 def _show_warning(message: Warning | str, *details: object, **more: object) -> None:

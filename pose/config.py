@@ -6,39 +6,42 @@ arguments.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from pose.config_base import (
+    ActivationConfig,
+    Positive,
+    Probability,
+    Section,
+    check_input_size,
+    check_milestones,
+    closest,
+)
+from pose.config_classification import ClassificationConfig
 from pose.skeleton import SKELETONS, Skeleton
 
-Positive = Annotated[int, Field(ge=1)]
-Probability = Annotated[float, Field(ge=0, le=1)]
 MAX_ENTRIES = 100_000
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class SkeletonConfig(_Section):
+class SkeletonConfig(Section):
     """A skeleton of one's own, by names."""
 
     name: str = "custom"
     keypoint_names: list[str] = Field(min_length=1)
-    flip_pairs: list[tuple[str, str]] = []
-    edges: list[tuple[str, str]] = []
+    flip_pairs: list[tuple[str, str]] = Field(default=[])
+    edges: list[tuple[str, str]] = Field(default=[])
     oks_sigmas: list[float] | None = None
-    upper_body: list[str] = []
+    upper_body: list[str] = Field(default=[])
 
 
-class FiguresConfig(_Section):
+class FiguresConfig(Section):
     """Generated people: made in data.root when training or evaluation first needs them."""
 
     level: Literal["easy", "normal", "hard"] = "normal"
@@ -47,7 +50,7 @@ class FiguresConfig(_Section):
     seed: int = 0
 
 
-class SplitConfig(_Section):
+class SplitConfig(Section):
     """One split of a COCO-format dataset; paths are relative to data.root."""
 
     images: str
@@ -67,7 +70,7 @@ class ValConfig(SplitConfig):
         return self
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     root: str = "data/coco"
     skeleton: str | SkeletonConfig = "coco17"
     figures: FiguresConfig | None = None
@@ -83,47 +86,19 @@ class DataConfig(_Section):
     @model_validator(mode="after")
     def _skeleton_is_valid(self) -> DataConfig:
         if isinstance(self.skeleton, str) and self.skeleton not in SKELETONS:
-            raise ValueError(f"skeleton '{self.skeleton}' is unknown; {_closest(self.skeleton, SKELETONS)}")
+            raise ValueError(f"skeleton '{self.skeleton}' is unknown; {closest(self.skeleton, SKELETONS)}")
         self.resolve_skeleton()
         return self
 
 
-class ActivationConfig(_Section):
-    """See `pose.layers.activations.Activation`; a bare name stands for `{name: NAME}`."""
-
-    name: str = "default"
-    sites: list[str] = ["a1", "a2", "a3"]
-    form: str = "trainable"
-    reduction: Positive = 8
-    num_pieces: Positive = 2
-    alpha: list[float] | None = None
-    beta: list[float] | None = None
-    lambda_a: float = 1.0
-    lambda_b: float = 0.5
-    gamma: float = Field(default=1 / 3, gt=0)
-    tau: float = Field(default=10.0, gt=0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, data: Any) -> Any:
-        return {"name": data} if isinstance(data, str) else data
-
-    @model_validator(mode="after")
-    def _is_known(self) -> ActivationConfig:
-        from pose.layers.activations import Activation  # here, as it loads torch
-
-        Activation(**self.model_dump())
-        return self
-
-
-class HeadConfig(_Section):
+class HeadConfig(Section):
     activation: ActivationConfig = Field(default_factory=ActivationConfig)
     channels: tuple[Positive, Positive, Positive, Positive] = (256, 256, 128, 128)
     hidden: tuple[Positive, Positive, Positive, Positive] = (256, 768, 768, 384)
     kernel: Positive = 3
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     backbone: str = "mobilenet_v2"
     width: float = Field(default=1.0, gt=0)
     activation: ActivationConfig = Field(default_factory=ActivationConfig)
@@ -133,14 +108,11 @@ class ModelConfig(_Section):
 
     @model_validator(mode="after")
     def _size_fits(self) -> ModelConfig:
-        if any(side % 32 for side in self.input_size):
-            raise ValueError(
-                f"input_size is [height, width], multiples of 32 such as [256, 192], got {list(self.input_size)}"
-            )
+        check_input_size(self.input_size, example=[256, 192])
         return self
 
 
-class AugmentConfig(_Section):
+class AugmentConfig(Section):
     """See `pose.data.transforms.Augment`; `extra` lists albumentations transforms, each {name: ..., arguments}."""
 
     half_body: Probability = 0.3
@@ -150,32 +122,31 @@ class AugmentConfig(_Section):
     rotation_prob: Probability = 0.6
     rotation_mode: Literal["uniform", "hrnet"] = "uniform"
     flip: Probability = 0.5
-    extra: list[dict[str, Any]] = []
+    extra: list[dict[str, Any]] = Field(default=[])
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     epochs: Positive = 210
     batch_size: Positive = 128
     lr: float = Field(default=1e-3, gt=0)
-    milestones: list[Positive] = [170, 200]
+    milestones: list[Positive] = Field(default=[170, 200])
     lr_factor: float = Field(default=0.1, gt=0, le=1)
     seed: int = Field(default=0, ge=0)
     workers: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _milestones_rise(self) -> TrainConfig:
-        if sorted(set(self.milestones)) != self.milestones:
-            raise ValueError(f"milestones are epochs in rising order, got {self.milestones}")
+        check_milestones(self.milestones)
         return self
 
 
-class EvalConfig(_Section):
+class EvalConfig(Section):
     every: Positive = 10
     flip_test: bool = True
     batch_size: Positive = 64
 
 
-class Config(_Section):
+class Config(Section):
     task: Literal["keypoints"] = "keypoints"
     data: DataConfig
     model: ModelConfig = Field(default_factory=ModelConfig)
@@ -187,7 +158,14 @@ class Config(_Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
-def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
+AnyConfig = Config | ClassificationConfig
+SCHEMAS: dict[str, type[Config] | type[ClassificationConfig]] = {
+    "keypoints": Config,
+    "classification": ClassificationConfig,
+}
+
+
+def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> AnyConfig:
     """Read a YAML file, apply `a.b=c` overrides, expand `${VAR}`, and check the whole.
 
     Raises:
@@ -213,18 +191,20 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     return make_config(data, overrides, source=str(file))
 
 
-def make_config(data: dict[str, Any], overrides: Sequence[str] = (), *, source: str = "config") -> Config:
+def make_config(data: dict[str, Any], overrides: Sequence[str] = (), *, source: str = "config") -> AnyConfig:
     """`load_config` of data already read; `source` names it in errors."""
     for override in overrides:
         data = _override(data, override)
     _check_size(data, source)
     data = _expand(data, source)
+    task = data.get("task", "keypoints")
+    schema = SCHEMAS.get(task, Config) if isinstance(task, str) else Config
     try:
-        return Config.model_validate(data)
+        return schema.model_validate(data)
     except ValidationError as error:
         # A skeleton is a name or a section: of a section, pydantic also says that it is no name.
         is_noise = [e["loc"] == ("data", "skeleton", "str") and isinstance(e["input"], dict) for e in error.errors()]
-        lines = [_explain(e) for e, noise in zip(error.errors(), is_noise, strict=True) if not noise]
+        lines = [_explain(e, schema) for e, noise in zip(error.errors(), is_noise, strict=True) if not noise]
         raise ValueError(
             f"{source} has {len(lines)} wrong entr{'y' if len(lines) == 1 else 'ies'}:\n  " + "\n  ".join(lines)
         ) from None
@@ -283,16 +263,18 @@ def _expand(value: Any, source: str) -> Any:
     return re.sub(r"\$\{(\w+)\}", variable, value)
 
 
-def _explain(error: Any) -> str:
+def _explain(error: Any, schema: type[BaseModel]) -> str:
     """One line for one pydantic error: where, what was got, what is expected."""
     loc = list(error["loc"])
     if loc[:2] == ["data", "skeleton"]:
         del loc[2:3]  # pydantic names the member of the union there ("str", "SkeletonConfig"), which is no key
     where = ".".join(str(step) for step in loc)
+    if where == "task":
+        return f"task: Input should be {' or '.join(map(repr, SCHEMAS))}, got {error['input']!r:.80}"
     if error["type"] == "extra_forbidden":
-        section = _section_at(loc[:-1])
+        section = _section_at(schema, loc[:-1])
         valid = list(section.model_fields) if section else []
-        return f"{where}: no such key; {_closest(str(loc[-1]), valid)}"
+        return f"{where}: no such key; {closest(str(loc[-1]), valid)}"
     if error["type"] == "missing":
         return f"{where}: missing"
     message = error["msg"].removeprefix("Value error, ")
@@ -300,8 +282,8 @@ def _explain(error: Any) -> str:
     return f"{where}: {message}{got}" if where else f"{message}{got}"
 
 
-def _section_at(loc: Sequence[Any]) -> type[BaseModel] | None:
-    section: Any = Config
+def _section_at(schema: type[BaseModel], loc: Sequence[Any]) -> type[BaseModel] | None:
+    section: Any = schema
     for step in loc:
         field = section.model_fields.get(step) if isinstance(step, str) else None
         if field is None:
@@ -311,8 +293,3 @@ def _section_at(loc: Sequence[Any]) -> type[BaseModel] | None:
         if section is None:
             return None
     return section
-
-
-def _closest(name: str, valid: Any) -> str:
-    close = difflib.get_close_matches(name, list(valid), n=1)
-    return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(valid)}"

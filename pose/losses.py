@@ -1,8 +1,9 @@
-"""The training loss: mean squared error of heatmaps, by keypoint weight."""
+"""The training losses: mean squared error of heatmaps by keypoint weight, and cross-entropy with its variations."""
 
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn import functional
 
 
 def heatmap_mse(pred: Tensor, target: Tensor, weights: Tensor) -> Tensor:
@@ -29,3 +30,38 @@ def heatmap_mse(pred: Tensor, target: Tensor, weights: Tensor) -> Tensor:
         )
     error = (pred.float() - target.float()) * weights.float()[..., None, None]
     return 0.5 * error.square().mean()
+
+
+def mixed_cross_entropy(
+    logits: Tensor, labels: Tensor, *, smoothing: float = 0.0, partners: Tensor | None = None, share: float = 1.0
+) -> Tensor:
+    """Cross-entropy with label smoothing, for images that may be mixed of two.
+
+    The target of an image is share * onehot(labels) + (1 - share) * onehot(partners), and then
+    (1 - smoothing) * target + smoothing / C.
+
+    Shapes: B batch, C classes.
+
+    Args:
+        logits: (B, C), any float dtype.
+        labels, partners: (B,) int64; no partners where images are not mixed.
+        share: of `labels` in the mixture.
+    Returns:
+        () float32.
+    Source: Szegedy et al., CVPR 2016 (label smoothing); Zhang et al., "mixup", ICLR 2018.
+    """
+    loss = functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+    if partners is None:
+        return loss
+    other = functional.cross_entropy(logits.float(), partners, label_smoothing=smoothing)
+    return share * loss + (1 - share) * other
+
+
+def mixup(images: Tensor, order: Tensor, *, share: float) -> Tensor:
+    """share * images + (1 - share) * images[order].
+
+    Args:
+        images: (B, ...) float.
+        order: (B,) int64 permutation: the partner of each image.
+    """
+    return share * images + (1 - share) * images[order]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,7 @@ def predict_files(
     heatmaps: bool = False,
     threshold: float = 0.2,
     min_box_score: float = 0.0,
+    workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> PredictSummary:
     """Draw the people of image files, and write all that was found into predictions.json.
@@ -76,6 +80,7 @@ def predict_files(
         heatmaps: also write each person's heatmaps, `street.jpg.heatmaps-0.jpg` for the first.
         threshold: keypoints that score less are not drawn; the JSON has them all.
         min_box_score: boxes that score less are left out.
+        workers: threads that read images ahead; 0 reads each when its turn comes.
         progress: called with the numbers of images done and in all.
     Raises:
         FileNotFoundError: an input or the boxes are missing.
@@ -100,11 +105,12 @@ def predict_files(
     broken: list[_Input] = []
     # Shows at once if `out` is not writable, and marks the folder as ours if this run is cut off.
     write_json(out / PREDICTIONS, {**header, "complete": False, "images": []})
-    for index, item in enumerate(found):
+    images = _read_ahead([item.path for item in found], read_upright if whole else read_image, workers)
+    for index, (item, get_image) in enumerate(zip(found, images, strict=True)):
         if progress is not None:
             progress(index, len(found))
         try:
-            image = read_upright(item.path) if whole else read_image(item.path)
+            image = get_image()
         except (ValueError, OSError) as error:
             broken.append(item)
             warnings.warn(f"skipped: {error}", stacklevel=2)
@@ -133,6 +139,21 @@ def predict_files(
         out=out,
         boxes=str(header["boxes"]),
     )
+
+
+def _read_ahead(paths: Sequence[Path], read: Callable[[Path], Image], workers: int) -> Iterator[Callable[[], Image]]:
+    """For each path what gives its image, or raises what `read` raises."""
+    if workers == 0:
+        yield from (partial(read, path) for path in paths)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Image]] = deque()
+        for path in paths:
+            waiting.append(pool.submit(read, path))
+            if len(waiting) > workers:  # more would only fill the memory
+                yield waiting.popleft().result
+        while waiting:
+            yield waiting.popleft().result
 
 
 def _drawn_heatmaps(predictor: Predictor, image: Image, boxes: NDArray[np.float64]) -> Iterator[Image]:

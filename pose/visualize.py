@@ -133,7 +133,7 @@ def draw_heatmaps(crop_rgb: Image, heatmaps: ArrayLike, skeleton: Skeleton, *, c
         title = name.replace("_", " ") if name == "sum" else f"{name.replace('_', ' ')}  {values.max():.2f}"
         panel = (base * (1 - alpha) + heat * alpha).astype(np.uint8)
         cells.append(_titled(panel, title, _side_colour(side, _TEXT)))
-    return _grid(cells, columns=columns, gap=6)
+    return grid(cells, columns=columns, gap=6)
 
 
 def draw_batch(
@@ -159,7 +159,7 @@ def draw_batch(
         draw_people(image, xy[None], (w > 0)[None], skeleton=skeleton)
         for image, xy, w in zip(images, points, shown, strict=True)
     ]
-    sheet = _grid(cells, columns=columns, gap=4)
+    sheet = grid(cells, columns=columns, gap=4)
     legend = _legend(sheet.shape[1], f"{len(cells)} crops" if len(cells) > 1 else "1 crop")
     return np.concatenate([legend, sheet])
 
@@ -318,7 +318,7 @@ def _legend(width: int, title: str) -> Image:
     return bar
 
 
-def _grid(cells: Sequence[Image], *, columns: int, gap: int) -> Image:
+def grid(cells: Sequence[Image], *, columns: int, gap: int) -> Image:
     """Equal cells in rows of `columns`."""
     if columns < 1:
         raise ValueError(f"a grid needs at least one column, got {columns}")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from pose.skeleton import COCO17
 
@@ -69,9 +76,13 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny_config(tiny_dataset: Path) -> dict[str, Any]:
     """A config for `tiny_dataset` that trains in seconds; as data, to be changed or written as YAML."""
+    return make_tiny_config(tiny_dataset)
+
+
+def make_tiny_config(root: Path) -> dict[str, Any]:
     split = {"images": "images", "annotations": "people.json"}
     return {
-        "data": {"root": str(tiny_dataset), "train": dict(split), "val": dict(split)},
+        "data": {"root": str(root), "train": dict(split), "val": dict(split)},
         "model": {
             "width": 0.1,
             "activation": "dyrelu_c",
@@ -81,3 +92,52 @@ def tiny_config(tiny_dataset: Path) -> dict[str, Any]:
         "train": {"epochs": 3, "batch_size": 4, "milestones": [2], "seed": 1},
         "eval": {"every": 2, "batch_size": 4},
     }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind: its exit code and its two streams."""
+
+    code: int
+    out: str
+    err: str
+
+
+def call_pose(*arguments: object) -> Outcome:
+    """Run the command `pose` in this process."""
+    from pose.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        stack.enter_context(warnings.catch_warnings())  # each run says its own, as a new process would
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(sys, "argv", ["pose", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def pose_cli() -> Callable[..., Outcome]:
+    """`pose_cli("eval", run, "--boxes", "gt")` runs the command in this process."""
+    return call_pose
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of `tiny_config`, trained by the command for two epochs; to be read only.
+
+    Beside it lies the file it was trained from, tiny.yaml.
+    """
+    folder = tmp_path_factory.mktemp("runs")
+    config = make_tiny_config(tiny_dataset)
+    config["train"] |= {"epochs": 2, "milestones": []}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
+    outcome = call_pose("train", folder / "tiny.yaml", "--out", folder / "run", "--workers", 0)
+    assert outcome.code == 0, outcome.err
+    return folder / "run"

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from pose.config import ActivationConfig, Config, ModelConfig, load_config, make_config
+from pose.config_classification import ClassificationConfig
 from pose.skeleton import COCO17
 
 BASE = """
@@ -79,7 +80,7 @@ def test_round_trip(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
 def test_the_projects_own_configs_load(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSE_COCO_SAMPLE", "/sample")
-    assert isinstance(load_config(file), Config)
+    assert isinstance(load_config(file), Config | ClassificationConfig)
 
 
 def test_frozen(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_missing_keys(tmp_path: Path) -> None:
         ("train.milestones=[170, 170]", "milestones are epochs in rising order"),
         ("augment.flip=1.5", "augment.flip: Input should be less than or equal to 1, got 1.5"),
         ("augment.rotation_mode=hrent", "augment.rotation_mode: Input should be 'uniform' or 'hrnet', got 'hrent'"),
-        ("task=classify", "task: Input should be 'keypoints', got 'classify'"),
+        ("task=classify", "task: Input should be 'keypoints' or 'classification', got 'classify'"),
         ("model.activation=dyrelo_b", "unknown activation 'dyrelo_b'; did you mean 'dyrelu_b'?"),
         ("model.head.activation.form=litteral", "model.head.activation: unknown activation form 'litteral'; did you"),
         ("model.activation.sites=[a4]", "unknown activation site 'a4'"),

@@ -2,8 +2,8 @@
 
 - params: every learnable number, norms and biases included.
 - madds: convolutions and fully connected layers (squeeze-and-excite included) without biases, DY-ReLU excluded.
-- madds_dyrelu: DY-ReLU's two FCs, its 1x1 convolution (C), and 2K multiply-adds an element. The paper's
-  DY-ReLU rows are compared with the sum of both.
+- madds_dyrelu: DY-ReLU's two FCs, its 1x1 convolution (C), and 2K multiply-adds an element (of the forms with fewer
+  coefficients, one for each). The paper's DY-ReLU rows are compared with the sum of both.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from pose.layers.dyrelu import DyReLU
+from pose.layers.dyrelu_forms import ReducedDyReLU
 
 
 @dataclass(frozen=True)
@@ -97,4 +98,5 @@ def _params(module: nn.Module) -> int:
 def _dyrelu_madds(module: DyReLU, output: Tensor) -> int:
     fcs = module.fc1.weight.numel() + module.fc2.weight.numel()
     attention = output.numel() if module.variant == "C" else 0
-    return fcs + attention + 2 * module.num_pieces * output.numel()
+    kinds = 1 if isinstance(module, ReducedDyReLU) and not module.intercept else 2
+    return fcs + attention + kinds * module.num_pieces * output.numel()

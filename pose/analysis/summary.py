@@ -6,10 +6,15 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from torch import nn
+
 from pose.analysis.counts import Counts, count
-from pose.config import load_config
-from pose.models.factory import MODELS, build_model, model_config
+from pose.config import Config, ModelConfig, load_config
+from pose.config_classification import ClassifierConfig
+from pose.models.factory import MODELS, build_classifier, build_model, model_config
 from pose.skeleton import COCO17
+
+IMAGENET_CLASSES = 1000  # a classifier's number of classes is its data's, which counting does not read
 
 
 def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
@@ -22,12 +27,17 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
     """
     if model.endswith((".yaml", ".yml")) or Path(model).is_file():
         config = load_config(model, overrides)
-        section, num_keypoints = config.model, config.data.resolve_skeleton().num_keypoints
+        section: ModelConfig | ClassifierConfig = config.model
+        num_keypoints = config.data.resolve_skeleton().num_keypoints if isinstance(config, Config) else 0
     elif overrides:
         raise ValueError("overrides change a config file; give its path instead of a model's name")
     else:
         section, num_keypoints = model_config(model), COCO17.num_keypoints
-    total, stages = count(build_model(section, num_keypoints=num_keypoints), section.input_size)
+    if isinstance(section, ModelConfig):
+        network: nn.Module = build_model(section, num_keypoints=num_keypoints)
+    else:
+        network = build_classifier(section, num_classes=IMAGENET_CLASSES)
+    total, stages = count(network, section.input_size)
     paper = next((row for name, row in MODELS.items() if model_config(name) == section), None)
     if as_json:
         document = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,11 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
-    from pose.config import Config
+    from pose.config import AnyConfig
 
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045 (typer reads it at run time)
-    typer.Argument(metavar="[KEY=VALUE]...", help="Override entries of the config, e.g. train.lr=5e-4."),
+    typer.Argument(metavar="KEY=VALUE", help="Override entries of the config, e.g. train.lr=5e-4."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Workers = Annotated[
@@ -27,29 +28,43 @@ Workers = Annotated[
 BatchSize = Annotated[Optional[int], typer.Option(min=1, help="People in a batch.")]  # noqa: UP045
 
 
-def prepare_figures(config: Config, console: Console) -> None:
-    """Generate a config's people if they are not there yet."""
+def prepare_figures(config: AnyConfig, console: Console) -> None:
+    """Generate a config's people or shapes if they are not there yet."""
+    from pose.config import Config
+    from pose.engine.classification import make_shapes
     from pose.engine.loggers import Progress
     from pose.engine.splits import make_figures
 
-    wanted = config.data.figures
+    wanted = config.data.figures if isinstance(config, Config) else config.data.shapes
     if wanted is None:
         return
+    what = "people" if isinstance(config, Config) else "shapes"
     with Progress(console, wanted.train + wanted.val) as progress:
         update: Callable[[int, int], None] = lambda done, total: progress.update(  # noqa: E731
-            f"generating people in {config.data.root}", steps=done - progress.done
+            f"generating {what} in {config.data.root}", steps=done - progress.done
         )
-        make_figures(config.data, progress=update)
+        if isinstance(config, Config):
+            make_figures(config.data, progress=update)
+        else:
+            make_shapes(config.data, progress=update)
 
 
 def check_writable(folder: Path) -> None:
-    """Fail before the work, not after it."""
+    """Fail before the work, not after it; nothing is left of the trial."""
+    made = [place for place in (folder, *folder.parents) if not os.path.exists(place)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except FileExistsError:
+        raise ValueError(f"cannot write to {folder}: it is a file; choose another --out") from None
     except OSError as error:
         raise ValueError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"cannot write to {folder}; choose another --out")
+    finally:
+        for place in made:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+    if not writable:
+        raise ValueError(f"cannot write to {folder}: no permission; choose another --out")
 
 
 def pick_workers(wanted: int | None, device: torch.device) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pose.commands.common import Device, Workers, pick_workers
+from pose.commands.common import Device, Workers, check_writable, pick_workers
 
 
 def demo(
@@ -15,10 +15,20 @@ def demo(
     device: Device = "auto",
     workers: Workers = None,
 ) -> None:
-    """Generate people, train a small model on them, evaluate it, and draw what it sees: a few minutes on a CPU."""
+    """Generate people, train a small model on them, evaluate it, and draw what it sees: a few minutes on a CPU.
+
+    Ctrl-C in training keeps everything; the same command goes on from there.
+    """
     from pose.demo import run_demo
     from pose.engine.loggers import make_console
+    from pose.engine.stop import Stopped
     from pose.predictor import pick_device
 
     chosen = pick_device(device)
-    run_demo(out, device=chosen, workers=pick_workers(workers, chosen), console=make_console())
+    check_writable(out)
+    console = make_console()
+    try:
+        run_demo(out, device=chosen, workers=pick_workers(workers, chosen), console=console)
+    except Stopped as stop:
+        console.print(f"{stop}; everything is saved. Go on with: pose demo --out {out}", highlight=False)
+        raise typer.Exit(128 + stop.signal) from None

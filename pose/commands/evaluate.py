@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from pose.commands.analysis import write_analysis
 from pose.commands.common import BatchSize, Device, Overrides, Workers, check_writable, pick_workers, prepare_figures
 
 
@@ -19,25 +20,28 @@ def evaluate(
             metavar="gt|FILE", help="Annotated boxes or a detections JSON. Default: the checkpoint's config."
         ),
     ] = None,
-    only_images_with_boxes: Annotated[bool, typer.Option(help="Leave out images without any box.")] = False,
+    only_images_with_boxes: Annotated[
+        bool, typer.Option("--only-images-with-boxes", help="Leave out images without any box.")
+    ] = False,
     flip_test: Annotated[
         bool, typer.Option("--flip-test/--no-flip-test", help="Average with the mirrored crop.")
     ] = True,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder for metrics.json and results.json. Default: eval-<boxes> beside the checkpoint."),
+        typer.Option(help="Folder for the numbers and results. Default: eval-<boxes> beside the checkpoint."),
     ] = None,
     device: Device = "auto",
     batch_size: BatchSize = None,
     workers: Workers = None,
 ) -> None:
-    """Evaluate a checkpoint as COCO does; the ten numbers go to stdout and into a folder."""
-    from pose.config import make_config
+    """Evaluate a checkpoint: COCO's ten numbers, a classifier's top-1 and top-5; to stdout and into a folder."""
+    from pose.commands.evaluate_classifier import evaluate_classifier
+    from pose.config import Config, make_config
     from pose.engine.checkpoint import load_checkpoint
     from pose.engine.evaluator import evaluate as run_evaluation
+    from pose.engine.keypoints import summary_line
     from pose.engine.loggers import Progress, make_console
     from pose.engine.splits import validation_set
-    from pose.engine.trainer import summary_line
     from pose.predictor import pick_device
 
     console = make_console()
@@ -45,13 +49,18 @@ def evaluate(
     changes = list(overrides or [])
     if batch_size is not None:
         changes.append(f"eval.batch_size={batch_size}")
-    if not flip_test:
+    if not flip_test and isinstance(loaded.config, Config):
         changes.append("eval.flip_test=false")
     settings = make_config(loaded.config.model_dump(mode="json"), changes, source=f"the config inside {loaded.path}")
     if settings.model != loaded.config.model:
         raise ValueError("the model is the checkpoint's; overrides of model.* are for `pose train`")
     chosen = pick_device(device)
     prepare_figures(settings, console)
+    if not isinstance(settings, Config):
+        if boxes is not None or only_images_with_boxes or not flip_test:
+            raise ValueError(f"{loaded.path} holds a classifier: it has no boxes and no flip test")
+        evaluate_classifier(loaded, settings, out=out, device=chosen, workers=workers, console=console)
+        return
     val = validation_set(settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes)
     folder = out or loaded.path.parent / f"eval-{Path(val.boxes).stem}"
     check_writable(folder)
@@ -62,7 +71,7 @@ def evaluate(
             val,
             settings,
             device=chosen,
-            workers=pick_workers(workers, chosen),
+            workers=pick_workers(workers if workers is not None else settings.train.workers, chosen),
             on_batch=lambda count: progress.update("people", steps=count),
         )
     details = {
@@ -72,10 +81,12 @@ def evaluate(
         "only_images_with_boxes": only_images_with_boxes,
     }
     result.write(folder, config=settings, details=details)
+    table = write_analysis(result, val, loaded, folder)
     print(summary_line(result))
     if result.metrics:
         print("  ".join(f"{name:>6}" for name in result.metrics))
         print("  ".join(f"{value:6.3f}" for value in result.metrics.values()))
+        print(table)
         print(f"metrics and results: {folder}")
     else:
         print(f"no annotations, so no numbers; results: {folder / 'results.json'}")

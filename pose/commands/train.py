@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from pose.commands.common import BatchSize, Device, Overrides, Workers, pick_workers, prepare_figures
+from pose.commands.common import BatchSize, Device, Overrides, Workers, check_writable, pick_workers, prepare_figures
 
 
 def train(
@@ -26,7 +26,7 @@ def train(
     """
     import time
 
-    from pose.config import load_config
+    from pose.config import Config, load_config
     from pose.engine.checkpoint import load_checkpoint
     from pose.engine.loggers import make_console
     from pose.engine.stop import Stopped
@@ -40,15 +40,21 @@ def train(
     if resume is not None:
         if config is not None or changes or out is not None:
             raise ValueError("--resume continues a run as it was: give the run folder alone, no config or overrides")
+        if not (resume / "config.yaml").is_file():
+            raise ValueError(f"no run to continue in {resume}; give the folder that `pose train` wrote to")
         run, settings = resume, load_config(resume / "config.yaml")
     elif config is None:
         raise ValueError("give a config file, e.g. `pose train configs/figures/mobilenet_v2_x0.5_dyrelu.yaml`")
+    elif config.is_dir():
+        raise ValueError(f"{config} is a folder; give a YAML file, or continue a run with --resume {config}")
     else:
         settings = load_config(config, changes)
         run = out or Path("runs", f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
         if run.exists() and (not run.is_dir() or any(run.iterdir())):
             raise ValueError(f"{run} exists already; choose another --out, or continue it with --resume {run}")
     chosen = pick_device(device)
+    if resume is None:
+        check_writable(run)
     prepare_figures(settings, console)
     console.print(f"run folder {run}", highlight=False)
     try:
@@ -64,5 +70,7 @@ def train(
         console.print(f"{stop}; everything is saved. Go on with: pose train --resume {run}", highlight=False)
         raise typer.Exit(128 + stop.signal) from None
     best = load_checkpoint(run).metrics if (run / "best.safetensors").exists() else {}
-    if best:
+    if best and isinstance(settings, Config):
         print(f"best AP {best['AP']:.3f}, boxes {settings.data.val.boxes}: {run / 'best.safetensors'}")
+    elif best:
+        print(f"best top-1 {best['top1']:.1%}, top-5 {best['top5']:.1%}: {run / 'best.safetensors'}")

@@ -25,7 +25,7 @@ from pose.skeleton import COCO17
 
 __all__ = ["GENERATOR_VERSION", "LEVELS", "Figure", "Level", "Picture", "generate", "render_picture"]
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 SPLITS = {"train": 0, "val": 1}  # part of each picture's seed
 JPEG_QUALITY = 92
 DONE, UNDERWAY = "figures.json", "figures.partial.json"

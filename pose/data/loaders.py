@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,7 +201,8 @@ class EpochSampler(Sampler[tuple[int, int]]):
 def collate(samples: Sequence[Sample]) -> Batch:
     """Stack samples to a batch."""
     return Batch(
-        images=torch.from_numpy(np.stack([s.image for s in samples]).transpose(0, 3, 1, 2).copy()),
+        # Seen as (B, 3, H, W) without a copy: channels_last, which convolutions are faster in.
+        images=torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2),
         keypoints_crop=torch.from_numpy(np.stack([s.keypoints_crop for s in samples])),
         weights=torch.from_numpy(np.stack([s.weights for s in samples])),
         index=torch.tensor([s.index for s in samples]),
@@ -210,24 +211,26 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 
 def make_loader(
-    dataset: PeopleDataset,
+    dataset: Dataset[Any],
     *,
     batch_size: int,
     workers: int,
     sampler: Sampler[Any],
+    collate: Callable[[Sequence[Any]], Any] = collate,
     pin_memory: bool = False,
     drop_last: bool = False,
     start_method: str | None = None,
-) -> DataLoader[Batch]:
+) -> DataLoader[Any]:
     """Batches of a dataset in the sampler's order.
 
     Args:
+        collate: makes a batch of the dataset's samples: `Batch` of people by default.
         workers: processes; 0 loads in this one. They persist over epochs.
         sampler: `EpochSampler`, or any sampler of indexes.
         start_method: of the workers: "fork", "spawn", "forkserver"; None for the platform's own.
     """
     return DataLoader(
-        dataset,  # type: ignore[arg-type]  # of samples, which collate makes batches of
+        dataset,
         batch_size=batch_size,
         sampler=sampler,
         num_workers=workers,

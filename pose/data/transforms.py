@@ -162,7 +162,7 @@ def build_extra(extra: Sequence[Mapping[str, Any]]) -> list[A.BasicTransform]:
     """
     if not extra:
         return []
-    library = _albumentations()
+    library = import_albumentations()
     every: dict[str, Any] = {
         n: c for n, c in vars(library).items() if inspect.isclass(c) and issubclass(c, library.BasicTransform)
     }
@@ -210,7 +210,7 @@ def build_compose(extra: Sequence[Mapping[str, Any]], *, input_size: tuple[int, 
     crop and the keypoints in crop pixels, float32. Left and right are not swapped: that is the caller's, who knows
     the skeleton and the flip.
     """
-    library = _albumentations()
+    library = import_albumentations()
 
     base: Any = library.DualTransform
 
@@ -241,7 +241,8 @@ def build_compose(extra: Sequence[Mapping[str, Any]], *, input_size: tuple[int, 
     )
 
 
-def _albumentations() -> Any:
+def import_albumentations() -> Any:
+    """The library, told not to ask the network for updates."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     import albumentations
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,10 +15,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 import pose
-from pose.config import Config, make_config
+from pose.config import AnyConfig, Config, make_config
+from pose.config_classification import ClassificationConfig
 from pose.files import write_atomic
-from pose.models.factory import build_model, load_weights
+from pose.models.classifier import Classifier
+from pose.models.factory import build_classifier, build_model, load_weights
 from pose.models.pose_net import PoseNet
+from pose.models.torchvision_weights import convert_torchvision
 from pose.skeleton import Skeleton
 
 FORMAT = "pose-checkpoint-1"
@@ -33,26 +36,55 @@ class Checkpoint:
         weights: the network's state dict, on the CPU.
         epoch: number of epochs trained.
         metrics: of the last evaluation; empty before the first.
+        classes: of a classifier, in the order of its outputs.
     """
 
     path: Path
-    config: Config
+    config: AnyConfig
     weights: dict[str, Tensor]
     epoch: int
     metrics: dict[str, float]
+    classes: tuple[str, ...] | None = None
+
+    @property
+    def pose_config(self) -> Config:
+        """The config of a pose network.
+
+        Raises:
+            ValueError: the file holds a classifier.
+        """
+        if not isinstance(self.config, Config):
+            raise ValueError(f"{self.path} holds a classifier, not a pose network; `pose eval` and `inspect` take it")
+        return self.config
 
     @property
     def skeleton(self) -> Skeleton:
-        return self.config.data.resolve_skeleton()
+        return self.pose_config.data.resolve_skeleton()
 
     def build(self, device: torch.device | str = "cpu") -> PoseNet:
-        """The network with its weights, in evaluation mode."""
-        model = build_model(self.config.model, num_keypoints=self.skeleton.num_keypoints)
+        """The pose network with its weights, in evaluation mode."""
+        model = build_model(self.pose_config.model, num_keypoints=self.skeleton.num_keypoints)
         load_weights(model, self.weights, source=str(self.path))
-        return model.to(device).eval()
+        return model.to(device).to(memory_format=torch.channels_last).eval()
+
+    def build_classifier(self, device: torch.device | str = "cpu") -> Classifier:
+        """The same for a file that holds a classifier."""
+        assert isinstance(self.config, ClassificationConfig)
+        assert self.classes is not None
+        model = build_classifier(self.config.model, num_classes=len(self.classes))
+        load_weights(model, self.weights, source=str(self.path))
+        return model.to(device).to(memory_format=torch.channels_last).eval()
 
 
-def save_checkpoint(path: Path, model: nn.Module, *, config: Config, epoch: int, metrics: dict[str, float]) -> None:
+def save_checkpoint(
+    path: Path,
+    model: nn.Module,
+    *,
+    config: AnyConfig,
+    epoch: int,
+    metrics: dict[str, float],
+    classes: Sequence[str] | None = None,
+) -> None:
     """Write weights and everything needed to use them into one safetensors file, atomically."""
     header = {
         "format": FORMAT,
@@ -60,6 +92,7 @@ def save_checkpoint(path: Path, model: nn.Module, *, config: Config, epoch: int,
         "config": config.model_dump(mode="json"),
         "epoch": epoch,
         "metrics": metrics,
+        **({} if classes is None else {"classes": list(classes)}),
     }
     weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     write_atomic(path, save(weights, metadata={"pose": json.dumps(header)}))
@@ -74,7 +107,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """
     file = Path(path)
     if file.is_dir():
-        file = file / "best.safetensors"
+        file, last = file / "best.safetensors", file / "last.safetensors"
+        if last.is_file() and not file.is_file():
+            raise FileNotFoundError(f"no checkpoint {file}: the run has not been evaluated yet; give {last}")
     if not file.is_file():
         raise FileNotFoundError(
             f"no checkpoint {file}; `pose train` writes best.safetensors and last.safetensors into its run folder"
@@ -97,26 +132,62 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         weights=weights,
         epoch=header["epoch"],
         metrics=header["metrics"],
+        classes=tuple(header["classes"]) if "classes" in header else None,
     )
 
 
 def load_initial_weights(model: nn.Module, path: str | Path) -> str:
-    """Fill a network with the weights of another run where names and shapes agree (`model.init`).
+    """Fill a network with other weights where names and shapes agree (`model.init`).
 
+    Args:
+        path: of a run of either task, or torchvision's weights of the static backbone (.pth).
     Returns:
-        A line that counts the matched tensors and lists what stays as initialised.
+        A line that counts the matched tensors, and lists what stays as initialised and what is not used.
     Raises:
-        ValueError: nothing of the backbone matches.
+        FileNotFoundError, ValueError: no such file, or less than half of the convolutions that both backbones have
+            match.
     """
-    checkpoint = load_checkpoint(path)
     own = model.state_dict()
-    matched = {k: v for k, v in checkpoint.weights.items() if k in own and own[k].shape == v.shape}
-    if not any(key.startswith("backbone.") for key in matched):
-        raise ValueError(f"{checkpoint.path} holds another network: no tensor of the backbone matches this config")
+    if Path(path).suffix in (".pth", ".pt"):
+        source, weights = Path(path), _torchvision_weights(Path(path), model)
+    else:
+        checkpoint = load_checkpoint(path)
+        source, weights = checkpoint.path, checkpoint.weights
+    matched = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
+    # Not all tensors: norms count their batches in scalars, which match between any two networks.
+    shared = [k for k, v in own.items() if k.startswith("backbone.") and v.ndim == 4 and k in weights]
+    fitting = sum(key in matched for key in shared)
+    if 2 * fitting <= len(shared):
+        raise ValueError(
+            f"{source} holds another network: {fitting} of {len(shared)} convolutions of the backbone match "
+            "this config; give weights of the same backbone and width as model.init"
+        )
     model.load_state_dict(matched, strict=False)
-    fresh = [key for key in own if key not in matched]
-    listed = ": " + ", ".join(fresh[:6]) + (" ..." if len(fresh) > 6 else "") if fresh else ""
-    return f"{len(matched)} of {len(own)} tensors taken from {checkpoint.path}; {len(fresh)} start fresh{listed}"
+    fresh, unused = [key for key in own if key not in matched], [key for key in weights if key not in own]
+    line = f"{len(matched)} of {len(own)} tensors taken from {source}; {len(fresh)} start fresh{_listed(fresh)}"
+    return line + (f"; {len(unused)} not used{_listed(unused)}" if unused else "")
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return ": " + ", ".join(keys[:6]) + (" ..." if len(keys) > 6 else "") if keys else ""
+
+
+def _torchvision_weights(path: Path, model: nn.Module) -> dict[str, Tensor]:
+    """A file of torchvision's, named as in `model`: the classifier too where it has as many classes."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights {path}; download the .pth file of torchvision's model first")
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes make torch's reader fail in any way
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{path} is no file of weights, or a damaged one: {reason}") from None
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise ValueError(f"{path} holds no weights; expected a state dict of torchvision's")
+    try:
+        return convert_torchvision(weights, model)
+    except ValueError:
+        backbone = convert_torchvision(weights, cast(nn.Module, model.backbone))
+        return {f"backbone.{key}": value for key, value in backbone.items()}
 
 
 def save_resume(path: Path, state: dict[str, Any]) -> None:
@@ -136,8 +207,9 @@ def load_resume(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no {path}; only a folder in which `pose train` finished a step can be resumed")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError) as error:
-        raise ValueError(f"{path} is no resume file, or a damaged one: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # damaged bytes make torch's reader fail in any way
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{path} is no resume file, or a damaged one: {reason}") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ValueError(f"{path} was not written by this project's `pose train`")
     return state
@@ -148,7 +220,9 @@ def _parse_header(text: str | None) -> dict[str, Any] | None:
         header = json.loads(text or "")
     except json.JSONDecodeError:
         return None
-    keys = ("config", "epoch", "metrics")
-    if not isinstance(header, dict) or header.get("format") != FORMAT or any(k not in header for k in keys):
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        return None
+    kinds = {"config": dict, "epoch": int, "metrics": dict}
+    if not all(isinstance(header.get(key), kind) for key, kind in kinds.items()):
         return None
     return header

@@ -42,10 +42,13 @@ class Evaluation:
     people: int
 
     def write(self, folder: Path, *, config: Config, details: dict[str, Any]) -> None:
-        """metrics.json (with `details` beside the numbers), results.json and config.yaml."""
+        """results.json, config.yaml and, with annotations, metrics.json (`details` beside the numbers)."""
         write_json(folder / "results.json", self.results, indent=None)
         counts = {"boxes": self.boxes, "images": self.images, "people": self.people}
-        write_json(folder / "metrics.json", {**(self.metrics or {}), **counts, **details})
+        if self.metrics is None:
+            (folder / "metrics.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results
+        else:
+            write_json(folder / "metrics.json", {**self.metrics, **counts, **details})
         write_atomic(folder / "config.yaml", config.to_yaml().encode())
 
 
@@ -76,7 +79,8 @@ def predict_people(
         dataset, batch_size=batch_size, workers=workers, sampler=sampler, pin_memory=device.type == "cuda"
     )
     flip_indices = skeleton.flip_indices if flip_test else None
-    keypoints, scores = [], []
+    keypoints = [np.zeros((0, skeleton.num_keypoints, 2))]
+    scores = [np.zeros((0, skeleton.num_keypoints))]
     for batch in loader:
         heatmaps = predict_heatmaps(model, batch.images.to(device), flip_indices=flip_indices)
         xy_hm, peak = decode(heatmaps)
@@ -85,12 +89,12 @@ def predict_people(
         scores.append(peak.cpu().numpy().astype(np.float64))
         if on_batch is not None:
             on_batch(len(peak))
-    boxes = np.array([person.box_xywh for person in people])
+    boxes = np.array([person.box_xywh for person in people], dtype=np.float64).reshape(-1, 4)
     _, grown = grow_box(boxes, input_size)
     return Predictions(
-        image_ids=np.array([person.image_id for person in people]),
+        image_ids=np.array([person.image_id for person in people], dtype=np.int64),
         boxes_xywh=boxes,
-        box_scores=np.array([person.score for person in people]),
+        box_scores=np.array([person.score for person in people], dtype=np.float64),
         keypoints_img=np.concatenate(keypoints),
         keypoint_scores=np.concatenate(scores),
         areas=grown.prod(axis=1),

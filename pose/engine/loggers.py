@@ -7,7 +7,7 @@ import io
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -47,16 +47,15 @@ class MetricsFile:
 
     Args:
         path: of the file.
+        metrics: names of the evaluation's columns.
         keep_epochs: rows of a run that is resumed are kept up to this epoch.
     """
 
-    FIELDS = (
-        *("epoch", "lr", "loss", "images_per_s", "data_wait", "seconds"),
-        *("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"),
-    )
+    FIELDS = ("epoch", "lr", "loss", "images_per_s", "data_wait", "seconds")
 
-    def __init__(self, path: Path, *, keep_epochs: int) -> None:
+    def __init__(self, path: Path, *, metrics: Sequence[str], keep_epochs: int) -> None:
         self.path = path
+        self.fields = (*self.FIELDS, *metrics)
         self.rows: list[Mapping[str, Any]] = []
         if keep_epochs and path.is_file():
             with path.open(newline="") as file:
@@ -65,7 +64,7 @@ class MetricsFile:
     def add(self, row: Mapping[str, Any]) -> None:
         self.rows.append(row)
         text = io.StringIO()
-        writer = csv.DictWriter(text, self.FIELDS, restval="", lineterminator="\n")
+        writer = csv.DictWriter(text, self.fields, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         write_atomic(self.path, text.getvalue().encode())

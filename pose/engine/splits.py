@@ -74,7 +74,10 @@ def validation_set(
     split = data.val
     path = Path(data.root, split.annotations)
     source = split.boxes if boxes is None else boxes
-    coco = load_coco(path, data.resolve_skeleton(), need_annotations=source == "gt")
+    _check_filters(split, source)
+    coco = load_coco(path, data.resolve_skeleton(), need_annotations=False)
+    if source == "gt" and coco.annotations is None:
+        raise ValueError(f"{path} has no annotations and so no boxes; give detected ones with --boxes FILE")
     person_ids: list[int] | None = None
     if source == "gt":
         people = _annotated(data, split, coco)
@@ -88,6 +91,18 @@ def validation_set(
     with_boxes = {person.image_id for person in people}
     image_ids = [i for i in coco.images if i in with_boxes or not only_images_with_boxes]
     return ValidationSet(coco, people, source, image_ids, person_ids)
+
+
+def _check_filters(split: SplitConfig, source: str) -> None:
+    """The config refuses this too, but does not know of boxes that are given instead of its own."""
+    off = {"limit": "null", "min_keypoints": "1", "min_area": "0"}
+    active = {"limit": split.limit, "min_keypoints": split.min_keypoints > 1, "min_area": split.min_area}
+    unset = [f"data.val.{key}={off[key]}" for key, value in active.items() if value]
+    if source != "gt" and unset:
+        raise ValueError(
+            f"the config chooses among the annotated people, which needs boxes: gt; for the boxes of {source} add "
+            f"{' '.join(unset)}"
+        )
 
 
 def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> list[Person]:

@@ -30,7 +30,7 @@ class InvertedResidual(nn.Module):
         kernel: of the depthwise convolution; odd.
         activation: the choice for a1, a2, a3.
         default: the block's own activation at a1 and a2; a3's own is none ("linear bottleneck").
-        squeeze_excite: MobileNetV3's SE after a2; left out where the activation is dynamic (section 5.1).
+        squeeze_excite: MobileNetV3's SE after a2; left out where the activation is dynamic (section 5.1), or SE.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class InvertedResidual(nn.Module):
                 norm_eps=norm_eps,
             )
         )
-        if squeeze_excite and not activation.is_dynamic:
+        if squeeze_excite and not activation.is_dynamic and activation.name != "se_relu":
             squeezed = make_divisible(hidden_channels // 4)
             layers.append(SqueezeExcitation(hidden_channels, squeezed, scale_activation=nn.Hardsigmoid))
         a3 = activation.at("a3", out_channels, default=nn.Identity)

@@ -9,17 +9,36 @@ from dataclasses import dataclass
 from torch import nn
 
 from pose.config import ActivationConfig, HeadConfig, ModelConfig
+from pose.config_classification import ClassifierConfig
 from pose.layers.activations import Activation
+from pose.layers.inverted_residual import make_divisible
+from pose.models.classifier import Classifier
 from pose.models.head import PoseHead
 from pose.models.mobilenet_v2 import MobileNetV2
 from pose.models.mobilenet_v3 import MobileNetV3
 from pose.models.pose_net import PoseNet
+from pose.models.resnet import ResNet
 
-BACKBONES: dict[str, Callable[[float, Activation], MobileNetV2 | MobileNetV3]] = {
+Backbone = MobileNetV2 | MobileNetV3 | ResNet
+
+
+def _resnet(depth: int) -> Callable[[float, Activation], ResNet]:
+    def make(width: float, activation: Activation) -> ResNet:
+        if width != 1:
+            raise ValueError(f"resnet{depth} comes at width 1 only, got {width}; leave model.width out")
+        return ResNet(depth, activation=activation)
+
+    return make
+
+
+BACKBONES: dict[str, Callable[[float, Activation], Backbone]] = {
     "mobilenet_v2": lambda width, activation: MobileNetV2(width, activation=activation),
     "mobilenet_v3_large": lambda width, activation: MobileNetV3("large", width=width, activation=activation),
     "mobilenet_v3_small": lambda width, activation: MobileNetV3("small", width=width, activation=activation),
+    **{f"resnet{depth}": _resnet(depth) for depth in (10, 18, 34, 50)},
 }
+# Width of the classifiers' middle layer at width 1, where there is one.
+CLASSIFIER_HIDDEN = {"mobilenet_v3_large": 1280, "mobilenet_v3_small": 1024}
 
 
 @dataclass(frozen=True)
@@ -76,8 +95,7 @@ def build_model(config: ModelConfig, *, num_keypoints: int) -> PoseNet:
     Raises:
         ValueError: an unknown backbone or activation, or sizes that do not fit together.
     """
-    make_backbone = BACKBONES[_known(config.backbone, BACKBONES, "backbone")]
-    backbone = make_backbone(config.width, Activation(**config.activation.model_dump()))
+    backbone = _build_backbone(config)
     head = PoseHead(
         backbone.out_channels,
         num_keypoints,
@@ -87,6 +105,23 @@ def build_model(config: ModelConfig, *, num_keypoints: int) -> PoseNet:
         activation=Activation(**config.head.activation.model_dump()),
     )
     return PoseNet(backbone, head)
+
+
+def build_classifier(config: ClassifierConfig, *, num_classes: int) -> Classifier:
+    """The same for a config with `task: classification`."""
+    backbone = _build_backbone(config)
+    hidden = CLASSIFIER_HIDDEN.get(config.backbone)
+    return Classifier(
+        backbone,
+        num_classes,
+        hidden=make_divisible(hidden * config.width) if hidden else None,
+        dropout=config.dropout,
+    )
+
+
+def _build_backbone(config: ModelConfig | ClassifierConfig) -> Backbone:
+    make = BACKBONES[_known(config.backbone, BACKBONES, "backbone")]
+    return make(config.width, Activation(**config.activation.model_dump()))
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, object], *, source: str) -> None:

@@ -99,7 +99,7 @@ def test_every_annotation_is_consistent(normal: list[Picture]) -> None:
 
 
 def test_left_and_right_follow_the_view() -> None:
-    pictures = [render_picture(picture_rng(1, "train", i), LEVELS["easy"]) for i in range(25)]
+    pictures = [render_picture(picture_rng(1, "train", i), LEVELS["easy"]) for i in range(80)]
     left, right = index("left_shoulder", "left_hip"), index("right_shoulder", "right_hip")
     checked = {"front": 0, "back": 0}
     for f in (f for p in pictures for f in p.people if f.view != "side"):

@@ -116,7 +116,7 @@ def test_plain_crop_and_batch(people: list[Person]) -> None:
     assert torch.cat([b.index for b in batches]).tolist() == list(range(10))
     batch = batches[0]
     assert (batch.images.shape, batch.images.dtype) == ((4, 3, 256, 192), torch.uint8)
-    assert batch.images.is_contiguous()
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
     assert (batch.keypoints_crop.dtype, batch.weights.dtype) == (torch.float32, torch.float32)
     assert batch.affines.dtype == torch.float64
     for row, person in enumerate(people[:4]):

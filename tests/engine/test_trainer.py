@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 
 import pose.engine.trainer as trainer_module
+from pose.codec import encode
 from pose.config import Config, load_config, make_config
 from pose.data.loaders import EpochSampler, PeopleDataset, make_loader
 from pose.engine.checkpoint import load_checkpoint
@@ -77,7 +78,7 @@ def test_the_model_learns(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     people = training_people(config.data)
     dataset = PeopleDataset(people, config.data.resolve_skeleton(), input_size=(64, 64))
     batch = next(iter(make_loader(dataset, batch_size=10, workers=0, sampler=EpochSampler(10, seed=0))))
-    targets, _ = trainer_module.encode(batch.keypoints_crop / 4, batch.weights, heatmap_size=(16, 16))
+    targets, _ = encode(batch.keypoints_crop / 4, batch.weights, heatmap_size=(16, 16))
     nothing = 0.5 * targets.square().mean().item()
     assert losses[-1] < 0.9 * nothing < losses[0] * 1.5
 

@@ -1,0 +1,32 @@
+"""What `pose eval` adds to the ten numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pose.engine.checkpoint import Checkpoint
+    from pose.engine.evaluator import Evaluation
+    from pose.engine.splits import ValidationSet
+
+
+def write_analysis(result: Evaluation, val: ValidationSet, checkpoint: Checkpoint, folder: Path) -> str:
+    """Put analysis.json beside metrics.json; gives the short table, or nothing without annotations."""
+    from pose.analysis.analyse import analyse
+    from pose.analysis.analysis_table import analysis_table
+    from pose.analysis.counts import count
+    from pose.engine.loggers import versions
+    from pose.files import write_json
+
+    if result.metrics is None:
+        (folder / "analysis.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results
+        return ""
+    analysis = analyse(
+        val.coco, result.results, checkpoint.skeleton, image_ids=val.image_ids, person_ids=val.person_ids
+    )
+    total, _ = count(checkpoint.build("cpu"), checkpoint.pose_config.model.input_size)
+    analysis["model"] = {"params": total.params, "madds": total.madds, "madds_dyrelu": total.madds_dyrelu}
+    analysis["versions"] = versions()
+    write_json(folder / "analysis.json", analysis, indent=None)
+    return analysis_table(analysis)

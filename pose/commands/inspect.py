@@ -1,0 +1,108 @@
+"""`pose inspect`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from pose.commands.common import Device, check_writable, prepare_figures
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from pose.config import AnyConfig
+    from pose.engine.checkpoint import Checkpoint
+
+BATCH_SIZE = 16
+
+
+def inspect(
+    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file, or a run folder for its best one.")],
+    out: Annotated[Path, typer.Option(help="Folder for the figures and inspect.json.")],
+    data: Annotated[
+        Optional[Path],  # noqa: UP045 (typer reads it at run time)
+        typer.Option(help="The dataset's folder (data.root). Default: that of the checkpoint's config."),
+    ] = None,
+    images: Annotated[int, typer.Option(min=2, help="How many validation images, or people, to look at.")] = 64,
+    device: Device = "auto",
+) -> None:
+    """Show whether a network's DY-ReLUs are dynamic: Figure 3 of the paper, and numbers for each layer."""
+    import numpy as np
+    import torch
+
+    from pose.analysis.dynamics import every_other_block, inspect_dynamics
+    from pose.analysis.dynamics_plots import load_pyplot, plot_attention, plot_inputs_outputs, plot_spread
+    from pose.config import Config, make_config
+    from pose.engine.checkpoint import load_checkpoint
+    from pose.engine.loggers import make_console
+    from pose.files import write_json
+    from pose.predictor import pick_device
+
+    load_pyplot()  # fail before the work
+    loaded = load_checkpoint(checkpoint)
+    changes = [] if data is None else [f"data.root={str(data)!r}"]
+    config = make_config(loaded.config.model_dump(mode="json"), changes, source=f"the config inside {loaded.path}")
+    chosen = pick_device(device)
+    check_writable(out)
+    prepare_figures(config, make_console())
+    model = loaded.build(chosen) if isinstance(config, Config) else loaded.build_classifier(chosen)
+    batches = list(_batches(loaded, config, count=images, device=chosen))
+    layers = inspect_dynamics(model, batches)
+
+    out.mkdir(parents=True, exist_ok=True)
+    plot_inputs_outputs(every_other_block(layers), out / "inputs_outputs")
+    plot_spread(layers, out / "spread")
+    pictures = torch.cat(batches)[:8].permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)
+    has_attention = plot_attention(layers, pictures, out / "attention")
+    rows = [layer.numbers() for layer in layers]
+    write_json(
+        out / "inspect.json", {"checkpoint": str(loaded.path), "images": sum(map(len, batches)), "layers": rows}
+    )
+
+    width = max(len(row["layer"]) for row in rows)
+    print(f"{'layer':{width}}  a over images  over channels  b over images  over channels  dynamic")
+    for row in rows:
+        print(
+            f"{row['layer']:{width}}  {row['slope_spread_images']:13.3f}  {row['slope_spread_channels']:13.3f}  "
+            f"{row['intercept_spread_images']:13.3f}  {row['intercept_spread_channels']:13.3f}  "
+            f"{row['dynamic_share']:7.1%}"
+        )
+    figures = ["inputs_outputs", "spread", *(["attention"] if has_attention else [])]
+    print("over images, channels: standard deviations of slopes a and intercepts b; over images, static ones have 0")
+    print("dynamic: the share of the output's variance that the channels' mean coefficients do not explain")
+    print(f"figures: {', '.join(f'{out / name}.png' for name in figures)}")
+
+
+def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch.device) -> Iterator[Tensor]:
+    """Plain crops of the validation split, spread over all of it: (B, 3, H, W) uint8."""
+    import numpy as np
+
+    from pose.config import Config
+    from pose.data.imagenet import PictureDataset, collate_pictures, find_pictures
+    from pose.data.loaders import EpochSampler, PeopleDataset, collate, make_loader
+    from pose.engine.splits import validation_set
+
+    def spread(length: int) -> list[int]:
+        return [int(i) for i in np.unique(np.linspace(0, length - 1, min(count, length)).round())]
+
+    size = config.model.input_size
+    if isinstance(config, Config):
+        val = validation_set(config.data)
+        if val.coco.annotations is not None and val.boxes != "gt":
+            val = validation_set(config.data, boxes="gt")  # people rather than a detector's mistakes
+        people = val.people
+        chosen = [people[i] for i in spread(len(people))]
+        dataset = PeopleDataset(chosen, config.data.resolve_skeleton(), input_size=size)
+        sampler = EpochSampler(len(chosen), seed=0, shuffle=False)
+        loader = make_loader(dataset, batch_size=BATCH_SIZE, workers=0, sampler=sampler, collate=collate)
+    else:
+        found = find_pictures(Path(config.data.root, config.data.val), loaded.classes or ())
+        pictures = PictureDataset([found[i] for i in spread(len(found))], input_size=size, crop=config.eval.crop)
+        sampler = EpochSampler(len(pictures), seed=0, shuffle=False)
+        loader = make_loader(pictures, batch_size=BATCH_SIZE, workers=0, sampler=sampler, collate=collate_pictures)
+    for batch in loader:
+        yield batch.images.to(device)

@@ -1,0 +1,91 @@
+"""`pose predict` on a video or a camera, and `pose clip`, which makes a video to try it on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pose.video import VIDEO_SUFFIXES
+
+if TYPE_CHECKING:
+    from pose.predictor import Predictor
+
+
+def is_video(path: Path) -> bool:
+    """Whether a name is that of a video."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def predict_one_video(
+    predictor: Predictor, source: Path | int, *, out: Path, boxes: str, threshold: float, smooth: bool
+) -> None:
+    """Run a file, or the camera of a number until Ctrl-C, with progress to stderr and the summary to stdout."""
+    from pose.engine.loggers import Progress, make_console
+    from pose.engine.stop import StopRequest
+    from pose.video.predict import predict_video
+    from pose.video.reading import open_camera, open_video
+    from pose.video.writing import h264_by
+
+    if isinstance(source, int) and boxes != "whole":
+        raise ValueError("--boxes FILE is for videos: a camera's frames are not known beforehand")
+    console = make_console()
+    video = open_camera(source) if isinstance(source, int) else open_video(source)
+    if h264_by() is None:
+        console.print(
+            "writing mp4v, which browsers do not play; pip install 'pose[video]' for H.264",
+            highlight=False,
+            markup=False,
+        )
+    if video.live:
+        console.print(f"recording {video.name} into {out}; Ctrl-C ends it", highlight=False, markup=False)
+    with StopRequest() as stop, Progress(console, video.frames or 0) as bar:
+
+        def show(done: int, total: int | None, pace: float) -> None:
+            bar.total = max(bar.total, done)
+            bar.update(f"frames  {pace:.1f} frames/s", steps=1)
+
+        summary = predict_video(
+            predictor,
+            video,
+            out=out,
+            boxes=boxes if boxes == "whole" else Path(boxes),
+            threshold=threshold,
+            smooth=smooth,
+            progress=show,
+            stop=lambda: stop.received is not None,
+        )
+    print(summary)
+    if summary.stopped and not video.live:
+        raise typer.Exit(128 + (stop.received or 0))
+
+
+def clip(
+    out: Annotated[Path, typer.Argument(help="The video, an .mp4; its true boxes and tracks go beside it as .json.")],
+    people: Annotated[int, typer.Option(min=1, max=5, help="How many walk through the picture.")] = 2,
+    frames: Annotated[int, typer.Option(min=1, help="Length at 15 frames a second.")] = 90,
+    level: Annotated[str, typer.Option(help="easy, normal or hard: light, backdrop and noise.")] = "easy",
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+) -> None:
+    """Generate a video of people who walk past each other, with their true boxes, keypoints and tracks."""
+    from pose.data.figure_motion import FPS, SIZE, render_clip, truth_records
+    from pose.engine.loggers import Progress, make_console
+    from pose.files import write_json
+    from pose.video.writing import VideoWriter
+
+    if out.suffix.lower() != ".mp4":
+        raise ValueError(f"{out} is no video; name it with .mp4")
+    truth = out.with_suffix(".json")
+    for target in (out, truth):
+        if target.exists():
+            raise ValueError(f"{target} exists; delete it or give another name")
+    records = []
+    rendered = render_clip(seed, frames=frames, people=people, level=level)
+    with VideoWriter(out, size=SIZE, fps=FPS) as writer, Progress(make_console(), frames) as progress:
+        for number, frame in enumerate(rendered):
+            writer.write(frame.image, number / FPS)
+            records += truth_records(number, frame)
+            progress.update("frames")
+    write_json(truth, records, indent=None)
+    print(f"{frames} frames of {people} people: {out}, {truth}")

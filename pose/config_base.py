@@ -1,0 +1,65 @@
+"""What the config schemas of both tasks have in common."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ActivationConfig(Section):
+    """See `pose.layers.activations.Activation`; a bare name stands for `{name: NAME}`."""
+
+    name: str = "default"
+    sites: list[str] = ["a1", "a2", "a3"]
+    form: str = "trainable"
+    reduction: Positive = 8
+    num_pieces: Positive = 2
+    intercept: bool = True
+    zero_piece: bool = False
+    alpha: list[float] | None = None
+    beta: list[float] | None = None
+    lambda_a: float = 1.0
+    lambda_b: float = 0.5
+    gamma: float = Field(default=1 / 3, gt=0)
+    tau: float = Field(default=10.0, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, data: Any) -> Any:
+        return {"name": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _is_known(self) -> ActivationConfig:
+        from pose.layers.activations import Activation  # here, as it loads torch
+
+        if not self.sites:
+            raise ValueError("sites names no place; give some of a1, a2, a3, or another activation")
+        Activation(**self.model_dump())
+        return self
+
+
+def check_milestones(milestones: list[int]) -> None:
+    if sorted(set(milestones)) != milestones:
+        raise ValueError(f"milestones are epochs in rising order, got {milestones}")
+
+
+def check_input_size(size: tuple[int, int], *, example: list[int]) -> None:
+    if any(side % 32 for side in size):
+        raise ValueError(f"input_size is [height, width], multiples of 32 such as {example}, got {list(size)}")
+
+
+def closest(name: str, valid: Iterable[str]) -> str:
+    """The end of a message about an unknown name."""
+    names = list(valid)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(names)}"

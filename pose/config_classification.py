@@ -1,0 +1,90 @@
+"""The schema of a run with `task: classification`. The defaults are MobileNetV2's recipe (section 5.1)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, model_validator
+
+from pose.config_base import ActivationConfig, Positive, Probability, Section, check_input_size, check_milestones
+
+
+class ShapesConfig(Section):
+    """Generated pictures of ten classes: made in data.root when training or evaluation first needs them."""
+
+    train: Positive = 2000
+    val: Positive = 500
+    seed: int = Field(default=0, ge=0)
+
+
+class ImagesConfig(Section):
+    """Folders with one folder of images a class, relative to root."""
+
+    root: str = "data/imagenet"
+    train: str = "train"
+    val: str = "val"
+    shapes: ShapesConfig | None = None
+
+
+class ClassifierConfig(Section):
+    backbone: str = "mobilenet_v2"
+    width: float = Field(default=1.0, gt=0)
+    activation: ActivationConfig = Field(default_factory=ActivationConfig)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    input_size: tuple[Positive, Positive] = (224, 224)
+    init: str | None = None
+
+    @model_validator(mode="after")
+    def _size_fits(self) -> ClassifierConfig:
+        check_input_size(self.input_size, example=[224, 224])
+        return self
+
+
+class ImageAugmentConfig(Section):
+    """See `pose.data.imagenet.ImageAugment`; `extra` lists albumentations transforms, each {name: ..., arguments}."""
+
+    min_area: float = Field(default=0.08, gt=0, le=1)
+    flip: Probability = 0.5
+    colour_jitter: float = Field(default=0.4, ge=0, lt=1)
+    extra: list[dict[str, Any]] = Field(default=[])
+
+
+class ClassifierTrainConfig(Section):
+    epochs: Positive = 300
+    batch_size: Positive = 256
+    lr: float = Field(default=0.05, gt=0)
+    schedule: Literal["cosine", "step"] = "cosine"
+    milestones: list[Positive] = Field(default=[])
+    lr_factor: float = Field(default=0.1, gt=0, le=1)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=3e-5, ge=0)
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    mixup: float = Field(default=0.0, ge=0)
+    seed: int = Field(default=0, ge=0)
+    workers: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _schedule_fits(self) -> ClassifierTrainConfig:
+        check_milestones(self.milestones)
+        if bool(self.milestones) != (self.schedule == "step"):
+            raise ValueError("milestones are for schedule: step, which needs some; a cosine has none")
+        return self
+
+
+class ClassifierEvalConfig(Section):
+    every: Positive = 10
+    batch_size: Positive = 64
+    crop: float = Field(default=0.875, gt=0, le=1)
+
+
+class ClassificationConfig(Section):
+    task: Literal["classification"] = "classification"
+    data: ImagesConfig = ImagesConfig()
+    model: ClassifierConfig = Field(default_factory=ClassifierConfig)
+    augment: ImageAugmentConfig | None = ImageAugmentConfig()
+    train: ClassifierTrainConfig = ClassifierTrainConfig()
+    eval: ClassifierEvalConfig = ClassifierEvalConfig()
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

@@ -1,0 +1,201 @@
+"""Clips of generated people who walk past each other, with exact boxes, keypoints and who is who.
+
+The same bodies, clothes and rendering as the pictures of `figure_picture`; only postures and places follow the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.data import figure_picture as still
+from pose.data.figure_backdrop import backdrop
+from pose.data.figure_body import BodyBuilder
+from pose.data.figure_bones import Body, place
+from pose.data.figure_clothes import Clothes
+from pose.data.figure_levels import LEVELS
+from pose.data.figure_pose import Arm, Leg, Posture
+from pose.data.figure_render import Camera, ShadowMap, join, render
+from pose.data.figure_surface import Material
+from pose.data.figure_things import random_light
+
+Array = NDArray[Any]
+
+FPS = 15.0
+SIZE = (240, 320)  # (height, width)
+DISTANCE, FOCAL = 5.0, 330.0  # metres to the middle of the scene; pixels
+CYCLE = 1.42  # metres a cycle of two steps
+HALF_WIDTH = 2.9  # metres from the middle at which walkers turn round, just outside of the picture
+
+
+@dataclass(frozen=True)
+class Walker:
+    """Somebody who walks to and fro across the picture.
+
+    Attributes:
+        start: metres to the right of the middle at time 0.
+        depth: metres towards the camera.
+        speed: metres a second, negative to the left.
+        wave: whether an arm is waved.
+    """
+
+    body: Body
+    clothes: Clothes
+    start: float
+    depth: float
+    speed: float
+    wave: bool
+
+    @staticmethod
+    def random(rng: np.random.Generator, *, start: float, depth: float, direction: float) -> Walker:
+        speed = direction * float(rng.uniform(0.9, 1.4))
+        return Walker(Body.random(rng), Clothes.random(rng), start, depth, speed, bool(rng.random() < 0.3))
+
+    def at(self, time: float) -> tuple[Array, float, Posture]:
+        """Place (3,) in metres, yaw in degrees, and posture."""
+        way = self.start + self.speed * time
+        turns = np.floor((way + HALF_WIDTH) / (2 * HALF_WIDTH))
+        x = way - 2 * HALF_WIDTH * turns
+        facing = 1.0 if self.speed > 0 else -1.0
+        if turns % 2:  # on the way back
+            x, facing = -x, -facing
+        phase = 2 * np.pi * abs(self.speed) * time / CYCLE * 1.0
+        return np.array([x, 0.0, self.depth]), 90.0 * facing, walking(float(phase), wave=self.wave)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a clip.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        people: those that are at least partly in the picture.
+        tracks: of `people`, who it is: 1, 2, ...
+    """
+
+    image: Array
+    people: tuple[still.Figure, ...]
+    tracks: tuple[int, ...]
+
+
+def walking(phase: float, *, wave: bool = False) -> Posture:
+    """The posture at a phase (radians) of the walk: the left leg is ahead at pi / 2."""
+
+    def leg(at: float) -> Leg:
+        swing = max(0.0, float(np.cos(at)))  # while it moves to the front the knee is bent
+        return Leg(flex=25 * float(np.sin(at)), out=3.0, turn=6.0, knee=6 + 42 * swing**2, ankle=0.0)
+
+    def arm(at: float) -> Arm:
+        swing = 24 * float(np.sin(at))
+        return Arm(lift=abs(swing) + 6, plane=5.0 if swing > 0 else 175.0, turn=8.0, elbow=22.0, palm=70.0, wrist=8.0)
+
+    right_arm = arm(phase)
+    if wave:
+        right_arm = Arm(
+            lift=150.0, plane=80.0, turn=-40.0, elbow=50 + 25 * float(np.sin(2 * phase)), palm=70.0, wrist=0.0
+        )
+    return Posture(
+        kind="walk",
+        pelvis=(3.0, 0.0, -6 * float(np.sin(phase))),
+        spine=(3.0, 0.0, 10 * float(np.sin(phase))),
+        neck=(3.0, 0.0, -4 * float(np.sin(phase))),
+        arms=(arm(phase + np.pi), right_arm),
+        legs=(leg(phase), leg(phase + np.pi)),
+    )
+
+
+def walkers(rng: np.random.Generator, count: int) -> list[Walker]:
+    """People at different depths who go in turns to the right and to the left, so that they cross."""
+    found = []
+    for index in range(count):
+        direction = 1.0 if index % 2 == 0 else -1.0
+        start = direction * (-HALF_WIDTH + 0.6 + 1.1 * (index // 2) + float(rng.uniform(0, 0.5)))
+        found.append(Walker.random(rng, start=start, depth=0.9 - 0.75 * index, direction=direction))
+    return found
+
+
+def render_clip(seed: int, *, frames: int, people: int = 2, fps: float = FPS, level: str = "easy") -> Iterator[Frame]:
+    """Render a clip frame by frame; a pure function of its arguments.
+
+    Args:
+        people: 1 to 5.
+        level: a key of `LEVELS`, for light, backdrop and the sensor.
+    Raises:
+        ValueError: a number out of range.
+    """
+    for name, number, low, high in (
+        ("people", people, 1, 5),
+        ("frames", frames, 1, 100_000),
+        ("seed", seed, 0, 2**63),
+    ):
+        if not low <= number <= high:
+            raise ValueError(f"{name} = {number}, but it must be from {low} to {high}")
+    if level not in LEVELS:
+        raise ValueError(f"figures level '{level}' is unknown; the levels are {', '.join(LEVELS)}")
+    return _render(seed, frames=frames, count=people, fps=fps, level=level)
+
+
+def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> Iterator[Frame]:
+    settings = LEVELS[level]
+    rng = np.random.default_rng((seed, 2))
+    who = walkers(rng, count)
+    eye = float(rng.uniform(1.2, 1.6))
+    pitch = np.arctan2(eye - 0.95, DISTANCE)
+    c, s = np.cos(pitch), np.sin(pitch)
+    upright = np.array([[1, 0, 0], [0, -c, s], [0, -s, -c]])
+    camera = Camera(np.array([0, eye, DISTANCE]), upright, FOCAL, np.array([SIZE[1] / 2, SIZE[0] / 2]), SIZE)
+    outdoor, clutter = bool(rng.random() < 0.5), float(rng.uniform(*settings.clutter))
+    light = random_light(rng, contrast=settings.contrast, outdoor=outdoor)
+    scenery = int(rng.integers(2**31))
+    materials: list[Material] = [m for walker in who for m in walker.clothes.materials.values()]
+    for number in range(frames):
+        meshes, points, persons = [], [], []
+        first = 0
+        for index, walker in enumerate(who):
+            spot, yaw, posture = walker.at(number / fps)
+            bones = place(walker.body, posture, yaw=yaw)
+            builder = BodyBuilder(walker.body, bones, walker.clothes, first_material=first, instance=index)
+            first += len(walker.clothes.materials)
+            mesh, keypoints = builder.build()
+            meshes.append(still._moved(mesh, spot))
+            points.append(keypoints + spot)
+            persons.append(still._Person(walker.body, bones, walker.clothes, "walk", spot, yaw))
+        mesh = join(meshes)
+        shadows = ShadowMap(mesh, light.direction)
+        layer = render(mesh, materials, camera=camera, light=light, shadows=shadows)
+        feet = np.stack([k[i] * (1, 0, 1) for k in points for i in (15, 16) if k[i, 1] < 0.3] or [np.full(3, 99.0)])
+        scene = backdrop(
+            np.random.default_rng(scenery),  # the same place in every frame
+            camera=camera,
+            light=light,
+            shadows=shadows,
+            feet=feet,
+            outdoor=outdoor,
+            clutter=clutter,
+            distance=3.0 + 0.75 * count,
+        )
+        image = still._develop(np.random.default_rng(scenery), settings, scene * (1 - layer.alpha) + layer.color)
+        seen = [
+            (still._annotate(person, meshes[i], points[i], camera=camera, layer=layer, instance=i), i + 1)
+            for i, person in enumerate(persons)
+        ]
+        kept = [(figure, track) for figure, track in seen if figure is not None]
+        yield Frame(image, tuple(f for f, _ in kept), tuple(t for _, t in kept))
+
+
+def truth_records(number: int, frame: Frame) -> list[dict[str, Any]]:
+    """A frame's people as records for `pose predict --boxes`: frame (from 0), track, bbox, score and keypoints."""
+    return [
+        {
+            "frame": number,
+            "track": track,
+            "bbox": np.round(figure.box_xywh, 2).tolist(),
+            "score": 1.0,
+            "keypoints": np.round(figure.keypoints, 2).tolist(),
+        }
+        for figure, track in zip(frame.people, frame.tracks, strict=True)
+    ]

@@ -1,0 +1,197 @@
+"""`task: classification` for the trainer and for `pose eval`: images in, classes out, top-1 and top-5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from pose.config_classification import ClassificationConfig, ImagesConfig
+from pose.data.imagenet import (
+    ImageAugment,
+    ImageBatch,
+    Picture,
+    PictureDataset,
+    collate_pictures,
+    find_classes,
+    find_pictures,
+)
+from pose.data.loaders import EpochSampler, make_loader
+from pose.data.shapes import generate_shapes
+from pose.data.transforms import normalize
+from pose.engine.optim import cosine_learning_rate, learning_rate
+from pose.engine.tasks import Task
+from pose.files import write_atomic, write_json
+from pose.losses import mixed_cross_entropy, mixup
+from pose.models.factory import build_classifier
+from pose.visualize import grid, write_image
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEvaluation:
+    """What an evaluation gives.
+
+    Attributes:
+        metrics: top1 and top5, shares of the images, and val_loss, the cross-entropy.
+        results: for each image its file, its class, and the five most probable classes.
+    """
+
+    metrics: dict[str, float]
+    results: list[dict[str, Any]]
+
+    def write(self, folder: Path, *, config: ClassificationConfig, details: dict[str, Any]) -> None:
+        """results.json, config.yaml and metrics.json (`details` beside the numbers)."""
+        write_json(folder / "results.json", self.results, indent=None)
+        write_json(folder / "metrics.json", {**self.metrics, "images": len(self.results), **details})
+        write_atomic(folder / "config.yaml", config.to_yaml().encode())
+
+    def line(self) -> str:
+        top1, top5 = self.metrics["top1"], self.metrics["top5"]
+        return f"top-1 {top1:.1%}, top-5 {top5:.1%} ({len(self.results)} images)"
+
+
+class ClassificationTask(Task):
+    """Images of `data.train`, cross-entropy, SGD with momentum, top-1 and top-5 on `data.val`."""
+
+    metrics = ("top1", "top5", "val_loss")
+
+    def __init__(self, config: ClassificationConfig) -> None:
+        self.config = config
+        root = Path(config.data.root)
+        self.classes = tuple(find_classes(root / config.data.train))
+        self.pictures = find_pictures(root / config.data.train, self.classes)
+        self.val = find_pictures(root / config.data.val, self.classes)
+        self.num_samples = len(self.pictures)
+        augment = config.augment
+        self.dataset = PictureDataset(
+            self.pictures,
+            input_size=config.model.input_size,
+            augment=ImageAugment(**augment.model_dump(exclude={"extra"})) if augment else None,
+            extra=augment.extra if augment else (),
+            crop=config.eval.crop,
+            seed=config.train.seed,
+        )
+
+    def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[ImageBatch]:
+        return make_loader(
+            self.dataset,
+            batch_size=self.config.train.batch_size,
+            workers=workers,
+            sampler=sampler,
+            collate=collate_pictures,
+            pin_memory=pin_memory,
+        )
+
+    def build_model(self) -> nn.Module:
+        assert self.classes is not None
+        return build_classifier(self.config.model, num_classes=len(self.classes))
+
+    def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        train = self.config.train
+        return torch.optim.SGD(
+            model.parameters(), lr=train.lr, momentum=train.momentum, weight_decay=train.weight_decay
+        )
+
+    def learning_rate(self, epoch: float) -> float:
+        train = self.config.train
+        if train.schedule == "cosine":
+            return cosine_learning_rate(epoch, base=train.lr, epochs=train.epochs)
+        return learning_rate(epoch, base=train.lr, milestones=train.milestones, factor=train.lr_factor)
+
+    def loss(self, model: nn.Module, batch: ImageBatch, rng: np.random.Generator) -> Tensor:
+        train = self.config.train
+        images, labels = normalize(batch.images), batch.labels
+        if not train.mixup:
+            return mixed_cross_entropy(model(images), labels, smoothing=train.label_smoothing)
+        share = float(rng.beta(train.mixup, train.mixup))
+        order = torch.from_numpy(rng.permutation(len(labels))).to(labels.device)
+        logits = model(mixup(images, order, share=share))
+        return mixed_cross_entropy(
+            logits, labels, smoothing=train.label_smoothing, partners=labels[order], share=share
+        )
+
+    def evaluate(
+        self, model: nn.Module, *, device: torch.device, workers: int, on_batch: Callable[[int], None]
+    ) -> tuple[dict[str, float], str]:
+        assert self.classes is not None
+        result = evaluate_pictures(
+            model,
+            self.val,
+            classes=self.classes,
+            config=self.config,
+            device=device,
+            workers=workers,
+            on_batch=on_batch,
+        )
+        return result.metrics, result.line()
+
+    def describe_data(self) -> str:
+        classes = len(self.classes or ())
+        return f"{len(self.pictures)} images of {classes} classes to train on, {len(self.val)} to evaluate"
+
+    def describe_batch(self, batch: ImageBatch) -> str:
+        return f"images {', '.join(str(self.pictures[i].path) for i in batch.index.tolist()[:8])}"
+
+    def draw_first_batch(self, path: Path, batch: ImageBatch) -> None:
+        write_image(path, grid(list(batch.images[:32].permute(0, 2, 3, 1).numpy()), columns=8, gap=4))
+
+
+@torch.inference_mode()
+def evaluate_pictures(
+    model: nn.Module,
+    pictures: Sequence[Picture],
+    *,
+    classes: Sequence[str],
+    config: ClassificationConfig,
+    device: torch.device,
+    workers: int = 0,
+    on_batch: Callable[[int], None] | None = None,
+) -> ImageEvaluation:
+    """Classify the plain crop of each picture; the model is left in evaluation mode.
+
+    Args:
+        on_batch: called with the number of pictures after each batch; may raise to stop.
+    """
+    model.eval()
+    dataset = PictureDataset(pictures, input_size=config.model.input_size, crop=config.eval.crop)
+    loader = make_loader(
+        dataset,
+        batch_size=config.eval.batch_size,
+        workers=workers,
+        sampler=EpochSampler(len(pictures), seed=0, shuffle=False),
+        collate=collate_pictures,
+        pin_memory=device.type == "cuda",
+    )
+    ranks = min(5, len(classes))
+    right = np.zeros(ranks, dtype=np.int64)
+    loss = 0.0
+    results: list[dict[str, Any]] = []
+    for batch in loader:
+        labels = batch.labels.to(device)
+        logits = model(normalize(batch.images.to(device))).float()
+        loss += functional.cross_entropy(logits, labels, reduction="sum").item()
+        best = logits.topk(ranks, dim=1).indices
+        right += (best == labels[:, None]).sum(dim=0).cpu().numpy()
+        for index, guesses in zip(batch.index.tolist(), best.tolist(), strict=True):
+            picture = pictures[index]
+            names = [classes[guess] for guess in guesses]
+            results.append({"image": str(picture.path), "class": classes[picture.label], "best": names})
+        if on_batch is not None:
+            on_batch(len(labels))
+    count = len(pictures)
+    metrics = {"top1": right[0] / count, "top5": right.sum() / count, "val_loss": loss / count}
+    return ImageEvaluation({key: float(value) for key, value in metrics.items()}, results)
+
+
+def make_shapes(data: ImagesConfig, *, progress: Callable[[int, int], None] | None = None) -> None:
+    """Generate the pictures of `data.shapes`, unless they are there already or are not asked for."""
+    if data.shapes is not None:
+        wanted = data.shapes
+        generate_shapes(Path(data.root), train=wanted.train, val=wanted.val, seed=wanted.seed, progress=progress)

@@ -1,0 +1,100 @@
+"""`task: keypoints` for the trainer: people in, heatmaps out, AP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from pose.codec import encode
+from pose.config import Config
+from pose.data.loaders import Batch, EpochSampler, PeopleDataset, make_loader
+from pose.data.transforms import Augment, normalize
+from pose.engine.evaluator import Evaluation, evaluate
+from pose.engine.optim import learning_rate
+from pose.engine.splits import training_people, validation_set
+from pose.engine.tasks import Task
+from pose.losses import heatmap_mse
+from pose.models.factory import build_model
+from pose.models.pose_net import STRIDE
+from pose.visualize import draw_batch, write_image
+
+
+class KeypointTask(Task):
+    """People of `data.train`, heatmap MSE, Adam with a step schedule, COCO's evaluation on `data.val`."""
+
+    metrics = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.skeleton = config.data.resolve_skeleton()
+        self.people = training_people(config.data)
+        self.val = validation_set(config.data)
+        self.num_samples = len(self.people)
+        augment = config.augment
+        self.dataset = PeopleDataset(
+            self.people,
+            self.skeleton,
+            input_size=config.model.input_size,
+            augment=Augment(**augment.model_dump(exclude={"extra"})) if augment else None,
+            extra=augment.extra if augment else (),
+            seed=config.train.seed,
+        )
+
+    def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Batch]:
+        return make_loader(
+            self.dataset,
+            batch_size=self.config.train.batch_size,
+            workers=workers,
+            sampler=sampler,
+            pin_memory=pin_memory,
+        )
+
+    def build_model(self) -> nn.Module:
+        return build_model(self.config.model, num_keypoints=self.skeleton.num_keypoints)
+
+    def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(model.parameters(), lr=self.config.train.lr)
+
+    def learning_rate(self, epoch: float) -> float:
+        train = self.config.train
+        return learning_rate(epoch, base=train.lr, milestones=train.milestones, factor=train.lr_factor)
+
+    def loss(self, model: nn.Module, batch: Batch, rng: np.random.Generator) -> Tensor:
+        height, width = self.config.model.input_size
+        targets, weights = encode(
+            batch.keypoints_crop / STRIDE, batch.weights, heatmap_size=(height // STRIDE, width // STRIDE)
+        )
+        heatmaps = model(normalize(batch.images))
+        return heatmap_mse(heatmaps, targets, weights)
+
+    def evaluate(
+        self, model: nn.Module, *, device: torch.device, workers: int, on_batch: Callable[[int], None]
+    ) -> tuple[dict[str, float], str]:
+        result = evaluate(model, self.val, self.config, device=device, workers=workers, on_batch=on_batch)
+        return result.metrics or {}, summary_line(result)
+
+    def describe_data(self) -> str:
+        return (
+            f"{len(self.people)} people to train on, {len(self.val.people)} boxes ({self.val.boxes}) in "
+            f"{len(self.val.image_ids)} images to evaluate"
+        )
+
+    def describe_batch(self, batch: Batch) -> str:
+        images = sorted({self.people[i].image_id for i in batch.index.tolist()})
+        return f"image ids {images[:8]}"
+
+    def draw_first_batch(self, path: Path, batch: Batch) -> None:
+        images = batch.images[:32].permute(0, 2, 3, 1).numpy()
+        keypoints, weights = batch.keypoints_crop[:32].numpy(), batch.weights[:32].numpy()
+        write_image(path, draw_batch(images, keypoints, weights, skeleton=self.skeleton))
+
+
+def summary_line(result: Evaluation) -> str:
+    """The main number and what it depends on, in a line."""
+    what = f"boxes {result.boxes}, {result.images} images, {result.people} people"
+    return f"AP {result.metrics['AP']:.3f} ({what})" if result.metrics else f"no annotations ({what})"

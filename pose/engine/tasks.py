@@ -1,0 +1,78 @@
+"""What the trainer has to know of a task: data, network, loss, evaluation. The trainer itself knows no task."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from pose.config import AnyConfig
+from pose.data.loaders import EpochSampler
+
+
+class Task(ABC):
+    """One kind of training; made by `pose.engine.trainer.make_task` from a config.
+
+    Attributes:
+        num_samples: of an epoch.
+        metrics: names of the evaluation's numbers; the first one chooses the best checkpoint.
+        classes: names of what the network tells apart; None for keypoints.
+    """
+
+    num_samples: int
+    metrics: tuple[str, ...]
+    classes: tuple[str, ...] | None = None
+
+    @abstractmethod
+    def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Any]:
+        """Batches that have `index` (B,) and `to(device)`."""
+
+    @abstractmethod
+    def build_model(self) -> nn.Module:
+        """With fresh weights."""
+
+    @abstractmethod
+    def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer: ...
+
+    @abstractmethod
+    def learning_rate(self, epoch: float) -> float:
+        """At an epoch from 0 and the fraction of it that is done."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Any, rng: np.random.Generator) -> Tensor:
+        """Of a batch on the model's device; whatever is random comes from `rng`."""
+
+    @abstractmethod
+    def evaluate(
+        self, model: nn.Module, *, device: torch.device, workers: int, on_batch: Callable[[int], None]
+    ) -> tuple[dict[str, float], str]:
+        """The numbers named in `metrics` (none without annotations), and a line for people."""
+
+    @abstractmethod
+    def describe_data(self) -> str: ...
+
+    @abstractmethod
+    def describe_batch(self, batch: Any) -> str:
+        """Which images are in it, to look for what broke the loss."""
+
+    @abstractmethod
+    def draw_first_batch(self, path: Path, batch: Any) -> None: ...
+
+
+def make_task(config: AnyConfig) -> Task:
+    """Read the data of a config.
+
+    Raises:
+        FileNotFoundError, ValueError: data is missing or wrong.
+    """
+    from pose.config import Config
+    from pose.engine.classification import ClassificationTask
+    from pose.engine.keypoints import KeypointTask
+
+    return KeypointTask(config) if isinstance(config, Config) else ClassificationTask(config)

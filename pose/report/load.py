@@ -1,0 +1,180 @@
+"""Read what `pose train` and `pose eval` left in a folder; files that are missing leave their part out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pose.analysis.analyse import FORMAT
+
+METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL", "top1", "top5")
+PARTS = (  # of analysis.json
+    *("skeleton", "people", "ap", "pck", "keypoints", "errors", "groups", "precision_recall", "oks_histogram"),
+    "examples",
+)
+WHERE = "give a run folder of `pose train`, or an evaluation's folder of `pose eval`"
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One evaluation's folder; `metrics` are the numbers of metrics.json, `analysis` what analysis.json holds."""
+
+    folder: Path
+    metrics: dict[str, Any]
+    analysis: dict[str, Any] | None
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What there is to show.
+
+    Attributes:
+        name: the folder's, to head the page.
+        config: as plain data; empty if there is none.
+        evaluations: newest first; the first is shown in full.
+        history: the rows of metrics.csv, numbers by column; cells that are empty are left out.
+        versions: by package.
+        params: learnable numbers, from the evaluation or else from the weights file; None if there is neither.
+        missing: what is not shown and why, for the page.
+    """
+
+    folder: Path
+    name: str
+    config: dict[str, Any]
+    evaluations: list[Evaluated]
+    history: list[dict[str, float]] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    params: int | None = None
+    missing: list[str] = field(default_factory=list)
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run's or an evaluation's folder.
+
+    Raises:
+        FileNotFoundError: no such folder, or nothing of ours in it.
+        ValueError: a file is damaged.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is {'a file' if folder.exists() else 'not there'}; {WHERE}")
+    if (folder / "metrics.json").is_file():
+        evaluations = [_read_evaluation(folder)]
+        run = _run_of(evaluations[0])
+        name = folder.resolve().name if run is None else f"{run.resolve().name} / {folder.resolve().name}"
+    elif (folder / "metrics.csv").is_file():
+        found = [path.parent for path in folder.glob("*/metrics.json")]
+        found.sort(key=lambda path: (-(path / "metrics.json").stat().st_mtime, path.name))
+        evaluations, run, name = [_read_evaluation(path) for path in found], folder, folder.resolve().name
+    else:
+        raise FileNotFoundError(f"{folder} holds neither metrics.csv nor metrics.json; {WHERE}")
+    history = [] if run is None else _read_history(run / "metrics.csv")
+    first = evaluations[0] if evaluations else None
+    versions = _object(run / "versions.json") if run is not None and (run / "versions.json").is_file() else {}
+    if not versions and first is not None and first.analysis is not None:
+        versions = first.analysis.get("versions", {})
+    own_config = folder / "config.yaml" if run is None else run / "config.yaml"
+    config = _read_yaml(own_config) if own_config.is_file() else first.config if first else {}
+    missing = []
+    if first is None:
+        missing.append(f"not evaluated yet; pose eval {folder} adds the numbers and the analysis")
+    elif first.analysis is None:
+        missing.append(f"no {first.folder / 'analysis.json'}: evaluated by an older version, or without people")
+    if not history:
+        missing.append("no metrics.csv beside the evaluation, so no learning curves")
+    return Run(folder, name, config, evaluations, history, versions, _params(first, run), missing)
+
+
+def _read_evaluation(folder: Path) -> Evaluated:
+    metrics = _object(folder / "metrics.json")
+    for key in METRICS:
+        if not isinstance(metrics.get(key, 0.0), int | float):
+            raise ValueError(
+                f"{folder / 'metrics.json'}: {key} is {metrics[key]!r}, expected a number; evaluate again"
+            )
+    analysis = None
+    if (folder / "analysis.json").is_file():
+        analysis = _object(folder / "analysis.json")
+        if analysis.get("format") != FORMAT:
+            raise ValueError(
+                f"{folder / 'analysis.json'} has format {analysis.get('format')!r}, expected {FORMAT!r}; "
+                f"evaluate again with this version"
+            )
+        if lacking := [part for part in PARTS if part not in analysis]:
+            raise ValueError(f"{folder / 'analysis.json'} lacks {', '.join(lacking)}; evaluate again")
+    config = _read_yaml(folder / "config.yaml") if (folder / "config.yaml").is_file() else {}
+    return Evaluated(folder, metrics, analysis, config)
+
+
+def _run_of(evaluation: Evaluated) -> Path | None:
+    """The run that an evaluation is of: its parent folder, or where its checkpoint lies."""
+    places = [evaluation.folder.resolve().parent]
+    if isinstance(checkpoint := evaluation.metrics.get("checkpoint"), str):
+        places.append(Path(checkpoint).parent)
+    return next((place for place in places if (place / "metrics.csv").is_file()), None)
+
+
+def _read_history(path: Path) -> list[dict[str, float]]:
+    if not path.is_file():
+        return []
+    rows = []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                numbers = {key: float(value) for key, value in row.items() if key and value}
+                rows.append({key: value for key, value in numbers.items() if math.isfinite(value)})
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}); expected the numbers that `pose train` writes") from None
+    return [row for row in rows if "epoch" in row]
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON ({error}); evaluate again") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"{path} holds a {type(data).__name__}, expected an object; evaluate again")
+    return data
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not YAML ({error})".replace("\n", " ")) from None
+    if not isinstance(data, dict):
+        raise ValueError(f"{path} holds a {type(data).__name__}, expected the config of a run")
+    return data
+
+
+def _params(first: Evaluated | None, run: Path | None) -> int | None:
+    if first is not None and first.analysis is not None and "model" in first.analysis:
+        return int(first.analysis["model"]["params"])
+    for name in ("best.safetensors", "last.safetensors"):
+        if run is not None and (run / name).is_file():
+            return _count_weights(run / name)
+    return None
+
+
+def _count_weights(path: Path) -> int | None:
+    """Learnable numbers in a safetensors file, by its header; the statistics of the norms are not learnt."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(min(length, 10_000_000)))
+        statistics = ("running_mean", "running_var", "num_batches_tracked")
+        return sum(
+            math.prod(entry["shape"])
+            for name, entry in header.items()
+            if name != "__metadata__" and not name.endswith(statistics)
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
+        return None  # the page has more to show

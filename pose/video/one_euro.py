@@ -1,0 +1,66 @@
+"""Smooth keypoints over time: still ones hardly move, fast ones hardly lag.
+
+Source: Casiez, Roussel and Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive
+Systems", CHI 2012. Deviation: speeds are in sizes of the person a second instead of pixels, so that the settings do
+not depend on the distance to the camera, and one speed serves x and y.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[Any]
+
+
+class OneEuro:
+    """The filter of K points of one person.
+
+    Args:
+        min_cutoff: Hz, of a point that rests; lower is smoother.
+        beta: Hz by which the cutoff rises for each person's size a second; higher lags less.
+        speed_cutoff: Hz, of the speed itself.
+    """
+
+    def __init__(self, *, min_cutoff: float = 1.0, beta: float = 20.0, speed_cutoff: float = 1.0) -> None:
+        self.min_cutoff, self.beta, self.speed_cutoff = min_cutoff, beta, speed_cutoff
+        self._time = -math.inf
+        self._points: Floats | None = None
+        self._velocity: Floats = np.zeros((0, 2))
+        self._known: Floats = np.zeros(0, dtype=bool)
+
+    def __call__(self, points: Floats, time: float, *, size: float, valid: Floats) -> Floats:
+        """Filter one frame.
+
+        Args:
+            points: (K, 2) pixels.
+            time: seconds; frames that do not come later than the last one are returned as they are.
+            size: of the person, pixels.
+            valid: (K,) points that are sure enough; others pass as they are and start anew afterwards.
+        Returns:
+            (K, 2)
+        """
+        step = time - self._time
+        if self._points is None or not step > 0:
+            if self._points is None:
+                self._time, self._points, self._known = time, points.copy(), valid.copy()
+                self._velocity = np.zeros_like(points)
+            return points
+        rate = self._alpha(self.speed_cutoff, step)
+        velocity = rate * (points - self._points) / step + (1 - rate) * self._velocity
+        speed = np.linalg.norm(velocity, axis=1) / max(size, 1e-6)
+        share = self._alpha(self.min_cutoff + self.beta * speed, step)[:, None]
+        smooth = share * points + (1 - share) * self._points
+        # What was unsure in the last frame has no past.
+        known = (valid & self._known)[:, None]
+        self._velocity = np.where(known, velocity, 0.0)
+        self._points = np.where(known, smooth, points)
+        self._known, self._time = valid.copy(), time
+        return self._points
+
+    @staticmethod
+    def _alpha(cutoff: Any, step: float) -> Any:
+        return 1 / (1 + 1 / (2 * math.pi * cutoff * step))

@@ -1,0 +1,102 @@
+"""Frames of a video file or a camera."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pose.visualize import Image
+
+FPS_LIMITS = (1.0, 480.0)  # what lies outside is not a rate but a broken header
+USUAL_FPS = 30.0
+
+
+@dataclass
+class VideoSource:
+    """An open video; close it with `close`.
+
+    Attributes:
+        name: file or "camera 0", for messages and headers.
+        size: (height, width) of the frames, turned upright.
+        fps: frames a second; 30 where the source does not say.
+        frames: how many the file says that it holds; None if it does not say, and for cameras.
+        live: a camera: frames are taken as they come, by the clock.
+    """
+
+    name: str
+    size: tuple[int, int]
+    fps: float
+    frames: int | None
+    live: bool
+    _capture: Any
+    _first: Image
+
+    def __iter__(self) -> Iterator[tuple[float, Image]]:
+        """Seconds from the first frame, and the frame (H, W, 3) uint8 RGB, until the file ends."""
+        started, number = time.monotonic(), 0
+        frame: Image | None = self._first
+        while frame is not None:
+            yield (time.monotonic() - started if self.live else number / self.fps), frame
+            frame, number = _read(self._capture), number + 1
+            if frame is not None and frame.shape != self._first.shape:
+                raise ValueError(f"{self.name}: frame {number} has another size than the first; convert the video")
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+def open_video(path: Path) -> VideoSource:
+    """Open a file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a video that can be decoded here.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no video {path}; check the path")
+    capture = cv2.VideoCapture(str(path))
+    frame = _read(capture) if capture.isOpened() else None
+    if frame is None:
+        capture.release()
+        raise ValueError(f"cannot read {path}: broken, empty, or no video; expected e.g. H.264 in .mp4")
+    count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    frames = int(count) if math.isfinite(count) and 0 < count < 1e9 else None
+    return _source(str(path), capture, frame, frames=frames, live=False)
+
+
+def open_camera(number: int) -> VideoSource:
+    """Open a camera.
+
+    Raises:
+        ValueError: there is none, or it gives no picture.
+    """
+    capture = cv2.VideoCapture(number)
+    frame = _read(capture) if capture.isOpened() else None
+    if frame is None:
+        capture.release()
+        raise ValueError(
+            f"camera {number} is not there or gives no picture; try another number, or close what uses it"
+        )
+    return _source(f"camera {number}", capture, frame, frames=None, live=True)
+
+
+def _source(name: str, capture: Any, frame: Image, *, frames: int | None, live: bool) -> VideoSource:
+    fps = float(capture.get(cv2.CAP_PROP_FPS))
+    if not FPS_LIMITS[0] <= fps <= FPS_LIMITS[1]:  # also NaN
+        fps = USUAL_FPS
+    return VideoSource(name, (frame.shape[0], frame.shape[1]), fps, frames, live, capture, frame)
+
+
+def _read(capture: Any) -> Image | None:
+    try:
+        done, frame = capture.read()
+    except cv2.error:
+        return None
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8) if done and frame is not None else None

@@ -1,0 +1,99 @@
+"""Write frames as an .mp4: H.264 by PyAV where it is installed, else mp4v by OpenCV, which browsers do not play."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pose.visualize import Image
+
+QUALITY = "20"  # x264's crf: lower is better and larger
+TIME_BASE = Fraction(1, 90_000)  # seconds; fine enough for any rate, and for a camera's clock
+
+
+def h264_by() -> str | None:
+    """The encoder that is used for H.264; None without PyAV or where its build has none."""
+    if importlib.util.find_spec("av") is None:
+        return None
+    import av
+
+    return next((name for name in ("libx264", "libopenh264") if name in av.codecs_available), None)
+
+
+class VideoWriter:
+    """Inside `with`, frames go into a file beside `path`, which takes its place at the end and on an exception.
+
+    Args:
+        path: ends in .mp4.
+        size: (height, width); codecs want even ones, so an odd edge is doubled.
+        fps: nominal; `write` takes each frame's own time (mp4v keeps the nominal rate).
+    Raises:
+        OSError: not writable.
+    """
+
+    def __init__(self, path: Path, *, size: tuple[int, int], fps: float) -> None:
+        self.path, self.size, self.fps = path, size, fps
+        self.part = path.with_name(f".{path.name}.part.mp4")
+        self.codec = h264_by()
+        self.frames = 0
+        self._last = -1
+        self._container: Any = None
+        self._stream: Any = None
+        self._writer: Any = None
+
+    def __enter__(self) -> VideoWriter:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        height, width = (side + side % 2 for side in self.size)
+        if self.codec is None:
+            four = cv2.VideoWriter.fourcc(*"mp4v")
+            self._writer = cv2.VideoWriter(str(self.part), four, self.fps, (width, height))
+            if not self._writer.isOpened():
+                raise OSError(f"cannot write {self.part}; choose another folder or install PyAV (pose[video])")
+            return self
+        import av
+
+        self._container = av.open(str(self.part), "w", format="mp4", options={"movflags": "+faststart"})
+        self._stream = self._container.add_stream(self.codec, rate=Fraction(self.fps).limit_denominator(60_000))
+        self._stream.height, self._stream.width = height, width
+        self._stream.pix_fmt = "yuv420p"  # what every player takes
+        self._stream.codec_context.time_base = TIME_BASE
+        if self.codec == "libx264":
+            self._stream.options = {"crf": QUALITY, "preset": "veryfast"}
+        return self
+
+    def write(self, image_rgb: Image, time: float) -> None:
+        """Add a frame, shown from `time` seconds on."""
+        self.frames += 1
+        height, width = self.size
+        even = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        if self._writer is not None:
+            self._writer.write(np.ascontiguousarray(even[..., ::-1]))
+            return
+        import av
+
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+        self._last = max(round(time / TIME_BASE), self._last + 1)
+        frame.pts, frame.time_base = self._last, TIME_BASE
+        self._container.mux(self._stream.encode(frame))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._writer is not None:
+                self._writer.release()
+            elif self._container is not None:
+                if self.frames:
+                    self._container.mux(self._stream.encode(None))
+                self._container.close()
+            if self.frames:
+                os.replace(self.part, self.path)
+        finally:
+            self.part.unlink(missing_ok=True)

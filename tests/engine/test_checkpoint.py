@@ -1,0 +1,229 @@
+"""Weights files and resume files: what goes in comes out, and what is no such file is refused with a reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from pose.config import Config, make_config
+from pose.engine.checkpoint import (
+    FORMAT,
+    load_checkpoint,
+    load_initial_weights,
+    load_resume,
+    save_checkpoint,
+    save_resume,
+)
+from pose.models.factory import build_model
+from pose.models.pose_net import PoseNet
+
+METRICS = {"AP": 0.25, "AR": 0.5}
+
+
+def fresh(config: Config, seed: int = 0) -> PoseNet:
+    torch.manual_seed(seed)
+    model = build_model(config.model, num_keypoints=17)
+    for module in model.modules():  # running statistics that a fresh network does not have
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean)
+    return model.eval()
+
+
+@pytest.fixture
+def config(tiny_config: dict[str, Any]) -> Config:
+    return make_config(tiny_config)
+
+
+@pytest.fixture
+def saved(config: Config, tmp_path: Path) -> Path:
+    path = tmp_path / "run" / "best.safetensors"
+    save_checkpoint(path, fresh(config), config=config, epoch=7, metrics=METRICS)
+    return path
+
+
+def rewrite(path: Path, to: Path, change: Callable[[dict[str, Any]], object] | None) -> Path:
+    """A copy with a changed header; without one for None."""
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["pose"])
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    if change is None:
+        save_file(weights, to)
+    else:
+        change(header)
+        save_file(weights, to, {"pose": json.dumps(header)})
+    return to
+
+
+def test_what_is_saved_is_loaded(config: Config, saved: Path) -> None:
+    loaded = load_checkpoint(saved)
+    assert (loaded.path, loaded.config, loaded.epoch, loaded.metrics) == (saved, config, 7, METRICS)
+    assert loaded.skeleton.num_keypoints == 17
+    original = fresh(config)
+    state = original.state_dict()
+    assert loaded.weights.keys() == state.keys()
+    assert all(torch.equal(loaded.weights[key], state[key]) for key in state)
+    images = torch.randn(2, 3, 64, 64)
+    model = loaded.build()
+    assert not model.training
+    assert torch.equal(model(images), original(images))
+    assert not torch.equal(model(images), fresh(config, seed=1)(images))
+    assert [p.name for p in saved.parent.iterdir()] == ["best.safetensors"]
+
+
+def test_a_run_folder_stands_for_its_best(saved: Path) -> None:
+    assert load_checkpoint(saved.parent).path == saved
+    assert load_checkpoint(str(saved.parent)).epoch == 7
+    saved.rename(saved.with_name("last.safetensors"))
+    with pytest.raises(FileNotFoundError, match=r"has not been evaluated yet; give .*last\.safetensors"):
+        load_checkpoint(saved.parent)
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint .*gone; `pose train` writes"):
+        load_checkpoint(saved.parent / "gone")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.0001, 0.05, 0.5, 0.9999])
+def test_a_truncated_checkpoint(saved: Path, share: float) -> None:
+    data = saved.read_bytes()
+    saved.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ValueError, match="no safetensors checkpoint, or a damaged one"):
+        load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("data", [b"not a checkpoint at all", b"{}", b"\x80\x02}q\x00."])
+def test_another_kind_of_file(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.safetensors").write_bytes(data)
+    with pytest.raises(ValueError, match=r"x\.safetensors is no safetensors checkpoint"):
+        load_checkpoint(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        None,
+        lambda header: header.clear(),
+        lambda header: header.update(format="pose-checkpoint-99"),
+        lambda header: header.pop("config"),
+        lambda header: header.update(config=[]),
+        lambda header: header.update(epoch="seven"),
+        lambda header: header.update(metrics=None),
+    ],
+)
+def test_tensors_with_another_header(saved: Path, tmp_path: Path, change: Any) -> None:
+    with pytest.raises(ValueError, match=r"holds tensors but no header of this project.*model\.init"):
+        load_checkpoint(rewrite(saved, tmp_path / "other.safetensors", change))
+
+
+def test_a_config_of_another_version_is_explained(saved: Path, tmp_path: Path) -> None:
+    path = rewrite(saved, tmp_path / "other.safetensors", lambda header: header["config"]["model"].update(widht=2))
+    with pytest.raises(ValueError, match=r"config inside .*other\.safetensors has 1 wrong entry:\n  model\.widht"):
+        load_checkpoint(path)
+
+
+def test_weights_of_another_model(saved: Path, tmp_path: Path) -> None:
+    path = rewrite(saved, tmp_path / "other.safetensors", lambda header: header["config"]["model"].update(width=0.5))
+    with pytest.raises(
+        ValueError, match=r"other\.safetensors holds the weights of another model: \d+ of \d+ tensors"
+    ):
+        load_checkpoint(path).build()
+
+
+def test_initial_weights_take_what_fits(config: Config, tiny_config: dict[str, Any], saved: Path) -> None:
+    model = fresh(config, seed=1)
+    total = len(model.state_dict())
+    line = load_initial_weights(model, saved)
+    assert line == f"{total} of {total} tensors taken from {saved}; 0 start fresh"
+    source = fresh(config).state_dict()
+    assert all(torch.equal(value, source[key]) for key, value in model.state_dict().items())
+
+    model = build_model(config.model, num_keypoints=3)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    line = load_initial_weights(model, saved)
+    assert line.startswith(f"{total - 2} of {total} tensors taken")
+    assert line.endswith("2 start fresh: head.heatmaps.weight, head.heatmaps.bias")
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key] if key.startswith("head.heatmaps.") else source[key]), key
+
+
+@pytest.mark.parametrize("change", [{"backbone": "mobilenet_v3_small"}, {"width": 0.35}])
+def test_initial_weights_of_another_backbone(
+    tiny_config: dict[str, Any], saved: Path, change: dict[str, Any]
+) -> None:
+    tiny_config["model"] |= change
+    with pytest.raises(ValueError, match=r"another network: \d+ of \d+ convolutions of the backbone match"):
+        load_initial_weights(fresh(make_config(tiny_config)), saved)
+
+
+def test_initial_weights_of_the_static_network(tiny_config: dict[str, Any], saved: Path, tmp_path: Path) -> None:
+    """DY-ReLU starts from the convolutions of the ReLU network, and its own part fresh."""
+    dynamic = make_config(tiny_config)
+    tiny_config["model"] |= {"activation": "default"}
+    tiny_config["model"]["head"] |= {"activation": "default"}
+    static = make_config(tiny_config)
+    save_checkpoint(tmp_path / "static.safetensors", fresh(static), config=static, epoch=1, metrics={})
+    model, count = fresh(dynamic, seed=1), len(fresh(static).state_dict())
+    line = load_initial_weights(model, tmp_path / "static.safetensors")
+    assert line.startswith(f"{count} of {len(model.state_dict())} tensors taken")
+
+
+# The resume file
+
+
+def state() -> dict[str, Any]:
+    return {"format": FORMAT, "position": {"epoch": 3, "metrics": {}}, "model": {"w": torch.arange(5000.0)}}
+
+
+def test_resume_files_come_back(tmp_path: Path) -> None:
+    save_resume(tmp_path / "resume.pt", state())
+    loaded = load_resume(tmp_path / "resume.pt")
+    assert loaded["position"] == state()["position"]
+    assert torch.equal(loaded["model"]["w"], state()["model"]["w"])
+    with pytest.raises(FileNotFoundError, match="only a folder in which `pose train` finished a step"):
+        load_resume(tmp_path / "gone.pt")
+
+
+def test_damaged_resume_files(tmp_path: Path) -> None:
+    """Cut short, bytes changed or left out, or anything else: torch's reader fails in many ways, users see one."""
+    path = tmp_path / "resume.pt"
+    save_resume(path, state())
+    good = path.read_bytes()
+    generator = torch.Generator().manual_seed(0)
+    damaged = [good[: len(good) * share // 10] for share in range(10)] + [b"x" * 100]
+    for _ in range(60):
+        start = int(torch.randint(len(good) - 100, (1,), generator=generator))
+        damaged += [good[:start] + good[start + 60 :]]
+    for data in damaged:
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match="no resume file, or a damaged one") as caught:
+            load_resume(path)
+        assert str(caught.value).startswith(f"{path} ")
+        assert "\n" not in str(caught.value)
+
+
+class Attack:
+    """Would make a file when unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_nothing_in_a_resume_file_can_run(tmp_path: Path) -> None:
+    torch.save({"format": FORMAT, "position": Attack(tmp_path / "harm")}, tmp_path / "resume.pt")
+    with pytest.raises(ValueError, match="no resume file, or a damaged one"):
+        load_resume(tmp_path / "resume.pt")
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"state_dict": {}}, {"format": "other"}])
+def test_files_of_other_projects(tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "resume.pt")
+    with pytest.raises(ValueError, match="was not written by this project's `pose train`"):
+        load_resume(tmp_path / "resume.pt")

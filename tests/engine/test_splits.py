@@ -1,0 +1,154 @@
+"""From a config's data section to people: filters, boxes of either kind, and which images count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pose.config import DataConfig, make_config
+from pose.engine.splits import make_figures, training_people, validation_set
+
+MakeData = Callable[..., DataConfig]
+
+
+@pytest.fixture
+def root(tiny_dataset: Path, tmp_path: Path) -> Path:
+    """`tiny_dataset` with people of 17 to 8 keypoints (ids 1 to 10), and boxes on images 3, 3 and 5 only."""
+    document = json.loads((tiny_dataset / "people.json").read_text())
+    for index, person in enumerate(document["annotations"]):
+        for keypoint in range(index):
+            person["keypoints"][3 * keypoint : 3 * keypoint + 3] = [0, 0, 0]
+        person["num_keypoints"] -= index
+        person["area"] = 2000 + 100 * person["id"]
+    (tmp_path / "people.json").write_text(json.dumps(document))
+    del document["annotations"]
+    (tmp_path / "testdev.json").write_text(json.dumps(document))
+    boxes = [{"image_id": i, "category_id": 1, "bbox": [9, 9, 40, 50], "score": s} for i, s in ((5, 0.3), (3, 0.9))]
+    boxes.append({"image_id": 3, "category_id": 1, "bbox": [5, 5, 30, 60], "score": 0.5})
+    boxes.append({"image_id": 4, "category_id": 2, "bbox": [5, 5, 30, 60], "score": 0.5})
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    (tmp_path / "images").symlink_to(tiny_dataset / "images")
+    return tmp_path
+
+
+@pytest.fixture
+def make_data(root: Path, tiny_config: dict[str, Any]) -> MakeData:
+    def make(*, train: dict[str, Any] | None = None, val: dict[str, Any] | None = None, **data: Any) -> DataConfig:
+        tiny_config["data"] |= {"root": str(root), **data}
+        tiny_config["data"]["train"] |= train or {}
+        tiny_config["data"]["val"] |= val or {}
+        return make_config(tiny_config).data
+
+    return make
+
+
+def test_training_people(make_data: MakeData, root: Path) -> None:
+    people = training_people(make_data())
+    assert [p.id for p in people] == list(range(1, 11))
+    assert people[2].path == root / "images" / "000003.png"
+    assert people[2].box_xywh == (8, 10, 47, 59)  # HRNet's cleaning takes a pixel
+
+
+@pytest.mark.parametrize(
+    ("filters", "ids"),
+    [
+        ({"limit": 3}, [1, 2, 3]),
+        ({"min_keypoints": 15}, [1, 2, 3]),
+        ({"min_area": 2800}, [8, 9, 10]),
+        ({"min_area": 2300, "min_keypoints": 13, "limit": 2}, [3, 4]),
+    ],
+)
+def test_filters(make_data: MakeData, filters: dict[str, Any], ids: list[int]) -> None:
+    assert [p.id for p in training_people(make_data(train=filters))] == ids
+    val = validation_set(make_data(val=filters))
+    assert [p.id for p in val.people] == val.person_ids == ids
+    assert val.image_ids == list(range(1, 11))  # a person found where nobody is looked for counts against
+
+
+def test_nobody_is_left(make_data: MakeData) -> None:
+    message = r"no person with at least 17 labelled keypoints and an area of at least 2500 pixels; check"
+    data = make_data(train={"min_keypoints": 17, "min_area": 2500}, val={"min_keypoints": 17, "min_area": 2500})
+    with pytest.raises(ValueError, match=message):
+        training_people(data)
+    with pytest.raises(ValueError, match=message):
+        validation_set(data)
+
+
+def test_missing_images_are_counted(make_data: MakeData) -> None:
+    data = make_data(train={"images": "gone"}, val={"images": "gone"})
+    with pytest.raises(FileNotFoundError, match=r"10 of 10 images are missing: .*gone/000001\.png.*, \.\.\.; check"):
+        training_people(data)
+    with pytest.raises(FileNotFoundError, match="3 of 3 images"):
+        validation_set(make_data(val={"limit": 3}))
+
+
+def test_annotated_boxes(make_data: MakeData) -> None:
+    val = validation_set(make_data())
+    assert (val.boxes, val.person_ids, len(val.people), len(val.image_ids)) == ("gt", None, 10, 10)
+    assert {p.score for p in val.people} == {1.0}
+
+
+def test_detected_boxes(make_data: MakeData) -> None:
+    val = validation_set(make_data(val={"boxes": "boxes.json"}))
+    assert [(p.image_id, p.score) for p in val.people] == [(5, 0.3), (3, 0.9), (3, 0.5)]
+    assert val.people[0].box_xywh == (9, 9, 40, 50)
+    assert (val.boxes, val.person_ids) == ("boxes.json", None)
+    assert val.image_ids == list(range(1, 11))
+
+
+def test_only_images_with_boxes(make_data: MakeData) -> None:
+    data = make_data(val={"boxes": "boxes.json"})
+    assert validation_set(data, only_images_with_boxes=True).image_ids == [3, 5]
+    assert validation_set(make_data(val={"boxes": "gt", "limit": 2}), only_images_with_boxes=True).image_ids == [1, 2]
+
+
+def test_boxes_given_lie_where_the_user_is(make_data: MakeData, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_data()
+    with pytest.raises(FileNotFoundError, match=r"no file boxes\.json"):
+        validation_set(data, boxes="boxes.json")
+    monkeypatch.chdir(root)
+    assert len(validation_set(data, boxes="boxes.json").people) == 3
+    detected = make_data(val={"boxes": "boxes.json"})
+    assert len(validation_set(detected, boxes="gt").people) == 10
+
+
+def test_filters_need_annotated_boxes(make_data: MakeData, root: Path) -> None:
+    data = make_data(val={"limit": 2, "min_area": 5})
+    with pytest.raises(ValueError, match=r"needs boxes: gt; .* add data\.val\.limit=null data\.val\.min_area=0$"):
+        validation_set(data, boxes=str(root / "boxes.json"))
+    assert validation_set(data, boxes="gt").person_ids == [1, 2]
+
+
+def test_images_without_annotations(make_data: MakeData) -> None:
+    val = validation_set(make_data(val={"annotations": "testdev.json", "boxes": "boxes.json"}))
+    assert val.coco.annotations is None
+    assert len(val.people) == 3
+    with pytest.raises(ValueError, match=r"testdev\.json has no annotations and so no boxes; .*--boxes FILE"):
+        validation_set(make_data(val={"annotations": "testdev.json", "boxes": "gt"}))
+    with pytest.raises(ValueError, match="no list 'annotations'"):
+        training_people(make_data(train={"annotations": "testdev.json"}))
+
+
+def test_figures_are_made_once(make_data: MakeData, root: Path, tmp_path: Path) -> None:
+    make_figures(make_data())  # none are asked for
+    assert not (root / "figures.json").exists()
+    figures = {"level": "easy", "train": 2, "val": 1, "seed": 5}
+    splits = {
+        name: {"images": f"images/{name}", "annotations": f"annotations/person_keypoints_{name}.json"}
+        for name in ("train", "val")
+    }
+    splits["val"]["boxes"] = "person_detection_results/val.json"
+    data = make_data(root=str(tmp_path / "made"), figures=figures, **splits)
+    steps: list[tuple[int, int]] = []
+    make_figures(data, progress=lambda done, total: steps.append((done, total)))
+    assert steps[-1] == (3, 3)
+    assert training_people(data)
+    assert validation_set(data).people
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "made").rglob("*.jpg")}
+    assert len(times) == 3
+    make_figures(data)
+    assert {path: path.stat().st_mtime_ns for path in times} == times

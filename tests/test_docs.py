@@ -1,0 +1,142 @@
+"""Every command that stands in these pages is run, in their order, as they stand.
+
+What takes hours is made small: `pose train` gets a tiny network and few people, `pose clip` few frames, COCO is a
+server on this machine that gives out generated people, and camera 0 is a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import shlex
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from conftest import Outcome
+
+from pose.data import download
+from pose.data.download import Archive
+from pose.data.figures import generate
+
+ROOT = Path(__file__).parents[1]
+Cli = Callable[..., Outcome]
+
+NETWORK = ["model.width=0.1", "model.input_size=[64,64]", "model.head.channels=[16,16,16,16]"]
+NETWORK += ["model.head.hidden=[16,32,32,32]", "train.epochs=1", "train.milestones=[]", "train.batch_size=4"]
+PEOPLE = ["data.figures.train=6", "data.figures.val=4"]
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """The lines of the page's bash blocks, without their comments."""
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), flags=re.S)
+    lines = [line for block in blocks for line in block.splitlines() if line.strip()]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with nothing in it but the configs."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_all(page: str, pose_cli: Cli, *, small: list[str] = PEOPLE) -> dict[str, Outcome]:
+    outcomes = {}
+    for words in commands_of(page):
+        assert words[0] == "pose", words
+        more: list[str] = []
+        if words[1] == "train":
+            more = [*NETWORK, *small, "--workers", "0"]
+        elif words[1] == "eval":
+            more = ["--workers", "0"]
+        elif words[1] == "clip":
+            more = ["--frames", "8"]
+        outcome = pose_cli(*words[1:], *more)
+        assert outcome.code == 0, f"{shlex.join(words)}: {outcome.err}"
+        outcomes[shlex.join(words[1:])] = outcome
+    return outcomes
+
+
+def test_analysis(place: Path, pose_cli: Cli) -> None:
+    outcomes = run_all("analysis.md", pose_cli)
+    assert "inversion" in outcomes["eval runs/figures --boxes gt"].out
+    assert (place / "runs/figures/eval-gt/analysis.json").is_file()
+
+
+def test_report(place: Path, pose_cli: Cli) -> None:
+    outcomes = run_all("report.md", pose_cli)
+    for name in ("report.html", "gt.html", "compare.html"):
+        assert "</html>" in (place / name).read_text()
+    # Both configs are alike but for the activation.
+    differences = [
+        line for line in outcomes["compare runs/figures/eval-gt runs/relu"].out.splitlines() if ": " in line
+    ]
+    assert differences
+    assert all("activation" in line for line in differences)
+
+
+def test_video(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = cv2.VideoCapture
+    monkeypatch.setattr(
+        "pose.video.reading.cv2.VideoCapture", lambda source: real("clip.mp4" if source == 0 else source)
+    )
+    outcomes = run_all("video.md", pose_cli)
+    assert outcomes["predict runs/figures clip.mp4 --boxes clip.json --out out.mp4"].out.startswith(
+        "8 frames, 3 tracks"
+    )
+    for name in ("out", "raw", "camera"):
+        assert (place / f"{name}.mp4").stat().st_size > 1000
+        assert len((place / f"{name}.jsonl").read_text().splitlines()) == 9
+
+
+def test_train_on_coco(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From the download to the report, with generated people in the place of COCO's."""
+    source = tmp_path / "source"
+    generate(source, level="easy", train=6, val=4)
+    archives, files = [], {}
+    parts = (("annotations", "", "annotations/"), ("val", "images", "val2017/"), ("train", "images", "train2017/"))
+    for name, folder, start in parts:
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as zipped:
+            for split in ("train", "val"):
+                if name == "annotations":
+                    zipped.write(
+                        source / f"annotations/person_keypoints_{split}.json",
+                        f"annotations/person_keypoints_{split}2017.json",
+                    )
+            for path in sorted((source / "images" / name).glob("*.jpg")):
+                zipped.write(path, f"{start}{path.name}")
+        content = data.getvalue()
+        digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        archives.append(Archive(name, f"{name}.zip", len(content), digest, len(content), folder, start))
+        files[f"{download.SERVER}/{name}.zip"] = content
+
+    class Answer(io.BytesIO):
+        status = 200
+        headers: dict[str, Any] = {}  # noqa: RUF012
+
+    monkeypatch.setattr(download, "COCO2017", tuple(archives))
+    monkeypatch.setattr("urllib.request.urlopen", lambda request, timeout: Answer(files[request.full_url]))
+    (place / "data/coco/person_detection_results").mkdir(parents=True)
+    boxes = place / "data/coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json"
+    boxes.write_bytes((source / "person_detection_results/val.json").read_bytes())
+    outcomes = run_all("train_on_coco.md", pose_cli, small=[])
+    assert outcomes["download coco2017"].out == "annotations, val, train: data/coco\n"
+    assert "(boxes gt, 4 images" in outcomes["eval runs/coco --boxes gt"].out
+    assert "Best predictions" in (place / "coco.html").read_text() or "Worst" in (place / "coco.html").read_text()
+    assert (place / "data/small/images/val2017").is_dir()
+    assert not (place / "data/small/images/train2017").exists()
+
+
+@pytest.mark.parametrize("page", ["analysis.md", "report.md", "video.md", "train_on_coco.md"])
+def test_links_of_the_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert max(map(len, text.splitlines())) <= 120
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (ROOT / "docs" / target).is_file(), target
