@@ -21,7 +21,9 @@ def analysis_table(analysis: dict[str, Any]) -> str:
             f"{_percent(counts[kind], total)} {kind}"
             + (f" (AP +{gained[kind]:.3f} without)" if gained.get(kind) is not None else "")
             for kind in KINDS
-        ),
+            if total
+        )
+        + ("" if total else "none"),
         f"{'keypoint':<16} {'AP':>6} {'PCK.1':>6} " + " ".join(f"{kind:>9}" for kind in KINDS),
     ]
     for name, parts in _pairs(analysis):

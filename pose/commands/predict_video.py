@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,11 +42,18 @@ def predict_one_video(
         )
     if video.live:
         console.print(f"recording {video.name} into {out}; Ctrl-C ends it", highlight=False, markup=False)
-    with StopRequest() as stop, Progress(console, video.frames or 0) as bar:
+    with StopRequest() as stop, contextlib.ExitStack() as stack:
+        bar = stack.enter_context(Progress(console, video.frames)) if video.frames else None
+        told = time.monotonic()
 
         def show(done: int, total: int | None, pace: float) -> None:
-            bar.total = max(bar.total, done)
-            bar.update(f"frames  {pace:.1f} frames/s", steps=1)
+            nonlocal told
+            if bar is not None:
+                bar.update(f"frames  {pace:.1f} frames/s", steps=1)
+            elif time.monotonic() - told >= (1 if console.is_terminal else 30):  # nobody knows how many will come
+                told = time.monotonic()
+                end = "\r" if console.is_terminal else "\n"
+                console.print(f"{done} frames  {pace:.1f} frames/s", end=end, highlight=False)
 
         summary = predict_video(
             predictor,

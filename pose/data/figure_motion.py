@@ -63,7 +63,7 @@ class Walker:
         facing = 1.0 if self.speed > 0 else -1.0
         if turns % 2:  # on the way back
             x, facing = -x, -facing
-        phase = 2 * np.pi * abs(self.speed) * time / CYCLE * 1.0
+        phase = 2 * np.pi * abs(self.speed) * time / CYCLE
         return np.array([x, 0.0, self.depth]), 90.0 * facing, walking(float(phase), wave=self.wave)
 
 

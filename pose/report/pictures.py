@@ -47,7 +47,7 @@ def make_pictures(examples: Sequence[dict[str, Any]], images: Path, skeleton: Sk
 def _make(example: dict[str, Any], images: Path, skeleton: Skeleton) -> Picture:
     score = example["score"]
     caption = f"{example['file_name']} · OKS {example['oks']:.2f}" + (
-        f" · score {score:.2f}" if score is not None else " · nothing found"
+        f" · score {score:.2f}" if score is not None else " · not found"
     )
     path = images / example["file_name"]
     if images.resolve() not in path.resolve().parents:

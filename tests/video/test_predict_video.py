@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from browser import open_page
 from conftest import Outcome
 
 from pose.data.figure_motion import FPS
@@ -275,3 +276,19 @@ def test_writer_leaves_nothing_of_no_frames(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", size=(64, 64), fps=10):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_browser_plays_it(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
+    pytest.importorskip("av")
+    assert pose_cli("predict", tiny_run, clip, "--out", tmp_path / "out.mp4", "--no-flip-test").code == 0
+    (tmp_path / "page.html").write_text('<link rel="icon" href="data:,"><video src="out.mp4" muted></video>')
+    with open_page(tmp_path / "page.html", tmp_path / "profile") as browser:
+        browser.script("document.querySelector('video').play().then(() => true)")
+        browser.script("new Promise(done => setTimeout(done, 300))")
+        played = browser.script(
+            "(v => [v.videoWidth, v.videoHeight, v.duration, v.currentTime])(document.querySelector('video'))"
+        )
+        assert played[:2] == [320, 240]
+        assert played[2] == pytest.approx(3.0, abs=0.1)
+        assert played[3] > 0
+        assert browser.problems == []
