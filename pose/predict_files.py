@@ -19,7 +19,8 @@ from pose.data.images import read_image, read_upright
 from pose.files import write_json
 from pose.predictor import Predictor, whole_box
 from pose.results import People
-from pose.visualize import SUFFIXES, Image, draw_heatmaps, write_image
+from pose.sheets import draw_heatmaps
+from pose.visualize import SUFFIXES, Image, write_image
 
 IMAGE_SUFFIXES = (*SUFFIXES, ".bmp", ".tif", ".tiff")
 PREDICTIONS = "predictions.json"

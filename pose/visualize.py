@@ -1,4 +1,4 @@
-"""Draw people, heatmaps and training crops. numpy and OpenCV only.
+"""Draw people, and write images. numpy and OpenCV only.
 
 Left is blue, right is orange, whatever lies between the sides takes the person's own colour. Widths follow the
 size of the person and of the picture, shapes are anti-aliased at fractions of a pixel, and a dark outline
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -32,9 +31,6 @@ PEOPLE: tuple[Colour, ...] = (
 )
 OPAQUE_FROM = 0.6  # scores fade below this: trained networks seldom give more than 0.9 to what they are sure of
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-
-_BACKGROUND: Colour = (24, 26, 32)
-_TEXT: Colour = (228, 230, 235)
 
 
 def draw_people(
@@ -60,7 +56,7 @@ def draw_people(
     Raises:
         ValueError: shapes do not fit.
     """
-    canvas = _check_image(image_rgb).copy()
+    canvas = check_image(image_rgb).copy()
     points, confidence = np.asarray(keypoints, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     k = skeleton.num_keypoints
     if points.ndim != 3 or points.shape[1:] != (k, 2) or confidence.shape != points.shape[:2]:
@@ -100,70 +96,6 @@ def line_width(person: float, screen: float) -> float:
     return float(np.clip(0.012 * person, min(1.7 * screen, max(0.9, 0.025 * person)), 4.5 * screen))
 
 
-def draw_heatmaps(crop_rgb: Image, heatmaps: ArrayLike, skeleton: Skeleton, *, columns: int = 6) -> Image:
-    """Lay each keypoint's heatmap over the crop, in a grid with names and peaks; their sum comes first.
-
-    Colours are absolute (0 to 1), so a faint spot is an unsure one.
-
-    Args:
-        crop_rgb: (H, W, 3) uint8, the network's input.
-        heatmaps: (K, h, w); pixel (i, j) belongs to crop pixel (i, j) * H / h, as in decoding.
-    Raises:
-        ValueError: shapes do not fit.
-    """
-    crop = _check_image(crop_rgb)
-    maps = np.nan_to_num(np.asarray(heatmaps, dtype=np.float32))
-    if maps.ndim != 3 or len(maps) != skeleton.num_keypoints:
-        raise ValueError(
-            f"skeleton '{skeleton.name}' needs heatmaps ({skeleton.num_keypoints}, h, w), got {maps.shape}"
-        )
-    zoom = max(1.0, 200 / crop.shape[1])
-    size = (round(crop.shape[1] * zoom), round(crop.shape[0] * zoom))  # width, height, as OpenCV takes it
-    grey = cv2.cvtColor(cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_RGB2GRAY)
-    base = np.repeat(grey[..., None] * np.float32(0.55), 3, axis=-1)
-    enlarge = np.array([[size[0] / maps.shape[2], 0, 0], [0, size[1] / maps.shape[1], 0]])
-    cells = []
-    for name, values in [("sum", maps.clip(0).sum(axis=0)), *zip(skeleton.keypoint_names, maps, strict=True)]:
-        large = cv2.warpAffine(values, enlarge, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).clip(
-            0, 1
-        )
-        heat = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
-        alpha = np.minimum(1, large * 2.2)[..., None] * np.float32(0.85)
-        side = skeleton.sides[skeleton.keypoint_names.index(name)] if name != "sum" else "middle"
-        title = name.replace("_", " ") if name == "sum" else f"{name.replace('_', ' ')}  {values.max():.2f}"
-        panel = (base * (1 - alpha) + heat * alpha).astype(np.uint8)
-        cells.append(_titled(panel, title, _side_colour(side, _TEXT)))
-    return grid(cells, columns=columns, gap=6)
-
-
-def draw_batch(
-    images: Image, keypoints_crop: ArrayLike, weights: ArrayLike, *, skeleton: Skeleton, columns: int = 8
-) -> Image:
-    """A contact sheet of training crops with their keypoints, to see what the network is taught.
-
-    Args:
-        images: (B, H, W, 3) uint8.
-        keypoints_crop: (B, K, 2) crop pixels.
-        weights: (B, K); keypoints of weight 0 are not drawn.
-    Raises:
-        ValueError: shapes do not fit, or there are no images.
-    """
-    points, shown = np.asarray(keypoints_crop), np.asarray(weights)
-    k = skeleton.num_keypoints
-    if images.ndim != 4 or not len(images) or points.shape != (len(images), k, 2) or shown.shape != points.shape[:2]:
-        raise ValueError(
-            f"skeleton '{skeleton.name}' needs images (B, H, W, 3), keypoints (B, {k}, 2) and weights (B, {k}), "
-            f"got {images.shape}, {points.shape} and {shown.shape}"
-        )
-    cells = [
-        draw_people(image, xy[None], (w > 0)[None], skeleton=skeleton)
-        for image, xy, w in zip(images, points, shown, strict=True)
-    ]
-    sheet = grid(cells, columns=columns, gap=4)
-    legend = _legend(sheet.shape[1], f"{len(cells)} crops" if len(cells) > 1 else "1 crop")
-    return np.concatenate([legend, sheet])
-
-
 def write_image(path: str | os.PathLike[str], image_rgb: Image, *, quality: int = 92) -> None:
     """Write a whole image or nothing; the suffix says the format.
 
@@ -183,7 +115,7 @@ def write_image(path: str | os.PathLike[str], image_rgb: Image, *, quality: int 
     )
     try:
         done, data = cv2.imencode(
-            suffix, _check_image(image_rgb)[..., ::-1], [key, 3 if suffix == ".png" else quality]
+            suffix, check_image(image_rgb)[..., ::-1], [key, 3 if suffix == ".png" else quality]
         )
         why = ""
     except cv2.error as error:
@@ -194,7 +126,7 @@ def write_image(path: str | os.PathLike[str], image_rgb: Image, *, quality: int 
     write_atomic(target, data.tobytes())
 
 
-def _check_image(image: Image) -> Image:
+def check_image(image: Image) -> Image:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise ValueError(f"an image is an array (H, W, 3) of uint8 in RGB, got {got}; `read_image` gives one")
@@ -203,7 +135,7 @@ def _check_image(image: Image) -> Image:
     return image
 
 
-def _side_colour(side: str, middle: Colour) -> Colour:
+def side_colour(side: str, middle: Colour) -> Colour:
     return {"left": LEFT, "right": RIGHT}.get(side, middle)
 
 
@@ -225,12 +157,12 @@ def _draw_skeleton(
         side = sides.pop() if len(sides) == 1 else "middle"
         # Thinner where keypoints lie close together, so that a face keeps its parts.
         half = np.clip(0.12 * math.dist(points[a], points[b]), 0.28 * width, 0.5 * width)
-        shapes.append((min(alpha[a], alpha[b]), a, b, half, _side_colour(side, colour)))
+        shapes.append((min(alpha[a], alpha[b]), a, b, half, side_colour(side, colour)))
     shapes.sort(key=lambda shape: shape[0])
     for k in np.argsort(alpha, kind="stable"):
         apart = np.sort(np.hypot(*(drawn - points[k]).T))[1:2]  # to the nearest other
         radius = np.clip(0.4 * apart.min(initial=np.inf), 0.5 * width, 0.95 * width)
-        shapes.append((alpha[k], k, k, radius, _side_colour(skeleton.sides[k], colour)))
+        shapes.append((alpha[k], k, k, radius, side_colour(skeleton.sides[k], colour)))
     shapes = [shape for shape in shapes if shape[0] > 0]
     if not shapes:
         return
@@ -240,7 +172,7 @@ def _draw_skeleton(
     region = canvas[y0:y1, x0:x1]
     behind = region.copy()
     for opacity, a, b, radius, paint in shapes:
-        _stamp(region, behind, points[a] - (x0, y0), points[b] - (x0, y0), radius, outline, paint, opacity)
+        stamp(region, behind, points[a] - (x0, y0), points[b] - (x0, y0), radius, outline, paint, opacity)
 
 
 def _draw_corners(canvas: Image, box_xywh: NDArray[np.float64], colour: Colour, *, width: float) -> None:
@@ -250,10 +182,10 @@ def _draw_corners(canvas: Image, box_xywh: NDArray[np.float64], colour: Colour, 
         for cy, dy in ((y, length), (y + h, -length)):
             corner = np.array([cx, cy])
             for arm in ((dx, 0), (0, dy)):
-                _stamp(canvas, canvas, corner, corner + arm, width / 2, 0.6 * width, colour, 0.9)
+                stamp(canvas, canvas, corner, corner + arm, width / 2, 0.6 * width, colour, 0.9)
 
 
-def _stamp(
+def stamp(
     canvas: Image,
     behind: Image,
     start: NDArray[np.float64],
@@ -288,45 +220,3 @@ def _stamp(
     region = canvas[y0:y1, x0:x1]
     under = region[rows, cols]
     region[rows, cols] = np.rint(under + (paint - under) * outer).astype(np.uint8)
-
-
-def _titled(panel: Image, title: str, colour: Colour) -> Image:
-    """A panel with its title on a bar above it."""
-    bar = np.full((24, panel.shape[1], 3), _BACKGROUND, dtype=np.uint8)
-    _text(bar, title, (4, 17), colour)
-    return np.concatenate([bar, panel])
-
-
-def _text(image: Image, text: str, origin: tuple[int, int], colour: Colour) -> int:
-    """Write in place, baseline at `origin`, shrunk to fit; returns the x where it ends."""
-    size = 0.5
-    width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
-    size *= min(1.0, (image.shape[1] - origin[0] - 2) / max(1, width))
-    cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
-    return origin[0] + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
-
-
-def _legend(width: int, title: str) -> Image:
-    bar = np.full((30, width, 3), _BACKGROUND, dtype=np.uint8)
-    x = 10
-    for name, colour in (("left", LEFT), ("right", RIGHT), ("middle", PEOPLE[0])):
-        center = np.array([x + 5.0, 15.0])
-        _stamp(bar, bar, center, center, 5.0, 0.0, colour, 1.0)
-        x = _text(bar, name, (x + 16, 20), _TEXT) + 18
-    if width > x + 80:
-        _text(bar, title, (width - 80, 20), _TEXT)
-    return bar
-
-
-def grid(cells: Sequence[Image], *, columns: int, gap: int) -> Image:
-    """Equal cells in rows of `columns`."""
-    if columns < 1:
-        raise ValueError(f"a grid needs at least one column, got {columns}")
-    columns = min(columns, len(cells))
-    rows = -(-len(cells) // columns)
-    height, width = cells[0].shape[:2]
-    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), _BACKGROUND, dtype=np.uint8)
-    for index, cell in enumerate(cells):
-        y, x = gap + index // columns * (height + gap), gap + index % columns * (width + gap)
-        sheet[y : y + height, x : x + width] = cell
-    return sheet

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from pose.data.figure_bones import rotation
 from pose.data.figure_clothes import SKIN
-from pose.data.figure_render import Camera, Light, ShadowMap, transform
+from pose.data.figure_mesh import transform
+from pose.data.figure_raster import ShadowMap
+from pose.data.figure_render import Camera, Light
 
 Array = NDArray[Any]
 
@@ -152,6 +154,16 @@ def _wall(rng: np.random.Generator, noise: Array, *, outdoor: bool, clutter: flo
 
 
 _TO_LINEAR = ((np.arange(256) / 255) ** 2.2).astype(np.float32)
+
+
+def feet_on_ground(keypoints: Sequence[Array]) -> Array:
+    """(F, 3) places below the ankles that are near the ground, for `backdrop`; a far one if there is none.
+
+    Args:
+        keypoints: (17, 3) of each person, metres.
+    """
+    near = [k[i] * (1, 0, 1) for k in keypoints for i in (15, 16) if k[i, 1] < 0.3]
+    return np.stack(near or [np.full(3, 99.0)])
 
 
 def backdrop(

@@ -7,7 +7,6 @@ the same, so that only the body tells the sides apart.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,58 +14,10 @@ from numpy.typing import NDArray
 
 from pose.data.figure_bones import SIDES, Body, Bones
 from pose.data.figure_clothes import Clothes
-from pose.data.figure_render import Mesh, join
+from pose.data.figure_mesh import Mesh, join, loft, tube_triangles, unit_sphere
 from pose.data.figure_surface import hair_mask
 
 Array = NDArray[Any]
-
-
-@lru_cache(maxsize=64)
-def tube_triangles(rings: int, segments: int, flip: bool) -> Array:
-    """Triangles of rings x segments vertices, closed around."""
-    i, j = (v.ravel() for v in np.meshgrid(np.arange(rings - 1), np.arange(segments), indexing="ij"))
-    k = (j + 1) % segments
-    a, b, c, d = i * segments + j, i * segments + k, (i + 1) * segments + j, (i + 1) * segments + k
-    quads = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)])
-    return (quads[:, ::-1] if flip else quads).astype(np.int32)
-
-
-@lru_cache(maxsize=8)
-def unit_sphere(rings: int, segments: int) -> Array:
-    """(rings * segments, 3) unit vectors, rings from the top down, x at angle 0 and z at 90 degrees."""
-    t = np.linspace(0.02, np.pi - 0.02, rings)[:, None]
-    a = np.arange(segments)[None] * 2 * np.pi / segments
-    xyz = np.stack([np.sin(t) * np.cos(a), np.broadcast_to(np.cos(t), (rings, segments)), np.sin(t) * np.sin(a)], -1)
-    return xyz.reshape(-1, 3)
-
-
-def loft(
-    centers: Array,
-    axis_u: Array,
-    axis_v: Array,
-    radii: Array,
-    *,
-    along: Array,
-    segments: int,
-    squareness: float = 1.0,
-) -> tuple[Array, Array]:
-    """Vertices and local coordinates of a row of elliptic rings.
-
-    Args:
-        centers, axis_u, axis_v: (R, 3).
-        radii: (R, 3) radius along u, radius along v, offset along v.
-        along: (R,) metres along the tube.
-        squareness: exponent of the ellipse, 1 is round, smaller is squarer.
-    """
-    a = np.arange(segments) * 2 * np.pi / segments
-    cos, sin = np.cos(a), np.sin(a)
-    if squareness != 1.0:
-        cos, sin = np.sign(cos) * np.abs(cos) ** squareness, np.sign(sin) * np.abs(sin) ** squareness
-    u = radii[:, :1] * cos
-    v = radii[:, 1:2] * sin + radii[:, 2:]
-    points = centers[:, None] + u[..., None] * axis_u[:, None] + v[..., None] * axis_v[:, None]
-    local = np.stack([u, np.broadcast_to(along[:, None], u.shape), v], -1)
-    return points.reshape(-1, 3), local.reshape(-1, 3)
 
 
 def _between(a: Array, b: Array, t: Array) -> Array:

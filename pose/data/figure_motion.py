@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data import figure_picture as still
-from pose.data.figure_backdrop import backdrop
+from pose.data.figure_annotate import Figure, Person, annotate
+from pose.data.figure_backdrop import backdrop, feet_on_ground
 from pose.data.figure_body import BodyBuilder
 from pose.data.figure_bones import Body, place
 from pose.data.figure_clothes import Clothes
+from pose.data.figure_develop import develop
 from pose.data.figure_levels import LEVELS
+from pose.data.figure_mesh import join, moved
 from pose.data.figure_pose import Arm, Leg, Posture
-from pose.data.figure_render import Camera, ShadowMap, join, render
+from pose.data.figure_raster import ShadowMap
+from pose.data.figure_render import Camera, looking_down, render
 from pose.data.figure_surface import Material
 from pose.data.figure_things import random_light
 
@@ -78,7 +81,7 @@ class Frame:
     """
 
     image: Array
-    people: tuple[still.Figure, ...]
+    people: tuple[Figure, ...]
     tracks: tuple[int, ...]
 
 
@@ -145,8 +148,7 @@ def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> It
     who = walkers(rng, count)
     eye = float(rng.uniform(1.2, 1.6))
     pitch = np.arctan2(eye - 0.95, DISTANCE)
-    c, s = np.cos(pitch), np.sin(pitch)
-    upright = np.array([[1, 0, 0], [0, -c, s], [0, -s, -c]])
+    upright = looking_down(float(pitch))
     camera = Camera(np.array([0, eye, DISTANCE]), upright, FOCAL, np.array([SIZE[1] / 2, SIZE[0] / 2]), SIZE)
     outdoor, clutter = bool(rng.random() < 0.5), float(rng.uniform(*settings.clutter))
     light = random_light(rng, contrast=settings.contrast, outdoor=outdoor)
@@ -161,26 +163,25 @@ def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> It
             builder = BodyBuilder(walker.body, bones, walker.clothes, first_material=first, instance=index)
             first += len(walker.clothes.materials)
             mesh, keypoints = builder.build()
-            meshes.append(still._moved(mesh, spot))
+            meshes.append(moved(mesh, spot))
             points.append(keypoints + spot)
-            persons.append(still._Person(walker.body, bones, walker.clothes, "walk", spot, yaw))
+            persons.append(Person(walker.body, bones, walker.clothes, "walk", spot, yaw))
         mesh = join(meshes)
         shadows = ShadowMap(mesh, light.direction)
         layer = render(mesh, materials, camera=camera, light=light, shadows=shadows)
-        feet = np.stack([k[i] * (1, 0, 1) for k in points for i in (15, 16) if k[i, 1] < 0.3] or [np.full(3, 99.0)])
         scene = backdrop(
             np.random.default_rng(scenery),  # the same place in every frame
             camera=camera,
             light=light,
             shadows=shadows,
-            feet=feet,
+            feet=feet_on_ground(points),
             outdoor=outdoor,
             clutter=clutter,
             distance=3.0 + 0.75 * count,
         )
-        image = still._develop(np.random.default_rng(scenery), settings, scene * (1 - layer.alpha) + layer.color)
+        image = develop(np.random.default_rng(scenery), settings, scene * (1 - layer.alpha) + layer.color)
         seen = [
-            (still._annotate(person, meshes[i], points[i], camera=camera, layer=layer, instance=i), i + 1)
+            (annotate(person, meshes[i], points[i], camera=camera, layer=layer, instance=i), i + 1)
             for i, person in enumerate(persons)
         ]
         kept = [(figure, track) for figure, track in seen if figure is not None]

@@ -1,4 +1,4 @@
-"""One picture of generated people: who stands where, the camera, the rendering and the exact annotation."""
+"""One picture of generated people: who stands where, the camera and the things around them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_backdrop import backdrop
+from pose.data.figure_annotate import Figure, Person, annotate
+from pose.data.figure_backdrop import backdrop, feet_on_ground
 from pose.data.figure_body import BodyBuilder
-from pose.data.figure_bones import Body, Bones, arms_clear, place, rotation
+from pose.data.figure_bones import Body, arms_clear, place, rotation
 from pose.data.figure_clothes import Clothes
+from pose.data.figure_develop import develop
 from pose.data.figure_levels import Level
+from pose.data.figure_mesh import Mesh, join, moved
 from pose.data.figure_pose import random_posture
-from pose.data.figure_render import SUPERSAMPLING, Camera, Layer, Mesh, ShadowMap, join, render
+from pose.data.figure_raster import ShadowMap
+from pose.data.figure_render import Camera, looking_down, render
 from pose.data.figure_surface import Material
 from pose.data.figure_things import blob, box, random_light, random_material, random_thing
 
@@ -23,34 +27,6 @@ Array = NDArray[Any]
 
 VIEWS = ("front", "side", "back")
 SIZES = ((240, 320), (240, 320), (256, 256), (320, 240), (216, 288), (288, 216), (224, 336), (320, 256))
-MIN_VISIBLE = 40  # pixels of a person below which the keypoints are not labelled
-# How far a keypoint may lie behind the body's own surface and still be visible, metres of a 1.75 m body: its own
-# flesh and cloth, but not another limb. COCO's order: nose, eyes, ears, then pairs from shoulders to ankles.
-OWN_DEPTH = np.array(
-    [0.03, 0.03, 0.03, 0.035, 0.035, 0.14, 0.14, 0.085, 0.085, 0.07, 0.07, 0.19, 0.19, 0.10, 0.10, 0.085, 0.085]
-)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One person of a picture.
-
-    Attributes:
-        keypoints: (17, 3) float64 x, y in pixels (integers are pixel centres) and visibility: 2 visible, 1 hidden by
-            the own body, another person or a thing, 0 outside the picture (x = y = 0 then).
-        box_xywh: (4,) of the whole silhouette, hidden parts included, clipped to the picture.
-        area: pixels of the visible silhouette.
-        view: "front", "side" or "back": which side of the chest the camera sees.
-        posture: a key of `Level.postures`.
-        truncated: whether any of the 17 points lies outside the picture.
-    """
-
-    keypoints: Array
-    box_xywh: Array
-    area: float
-    view: str
-    posture: str
-    truncated: bool
 
 
 @dataclass(frozen=True)
@@ -61,22 +37,12 @@ class Picture:
     people: tuple[Figure, ...]
 
 
-@dataclass(frozen=True)
-class _Person:
-    body: Body
-    bones: Bones
-    clothes: Clothes
-    posture: str
-    position: Array  # (3,) on the ground
-    yaw: float
-
-
 def _draw(rng: np.random.Generator, weights: dict[str, float]) -> str:
     p = np.array(list(weights.values()))
     return str(rng.choice(list(weights), p=p / p.sum()))
 
 
-def _random_person(rng: np.random.Generator, level: Level, *, position: Array, toward: float) -> _Person:
+def _random_person(rng: np.random.Generator, level: Level, *, position: Array, toward: float) -> Person:
     """`toward`: yaw in degrees of the direction from the person to the camera."""
     body, kind = Body.random(rng), _draw(rng, level.postures)
     view = _draw(rng, dict(zip(VIEWS, level.views, strict=True)))
@@ -90,7 +56,7 @@ def _random_person(rng: np.random.Generator, level: Level, *, position: Array, t
         bones = place(body, posture, yaw=yaw - posture.spine[2])
         if arms_clear(body, bones):
             break
-    return _Person(body, bones, Clothes.random(rng), kind, position, yaw)
+    return Person(body, bones, Clothes.random(rng), kind, position, yaw)
 
 
 def _camera(
@@ -99,11 +65,9 @@ def _camera(
     """Look at the main person's middle from `distance` metres in front of the origin."""
     eye = float(rng.uniform(*level.eye_height))
     pitch = np.arctan2(eye - 0.9, distance) + np.radians(rng.normal(0, 2))
-    c, s = np.cos(pitch), np.sin(pitch)
-    upright = np.array([[1, 0, 0], [0, -c, s], [0, -s, -c]])
     turn = rotation("z", float(rng.normal(0, level.roll)))
     center = np.array([size[1] / 2, size[0] / 2])
-    return Camera(np.array([0, eye, distance]), turn @ upright, focal, center, size)
+    return Camera(np.array([0, eye, distance]), turn @ looking_down(float(pitch)), focal, center, size)
 
 
 def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, *, cut: bool) -> Camera:
@@ -146,7 +110,7 @@ def _positions(rng: np.random.Generator, level: Level, camera: Camera, count: in
 def _things(
     rng: np.random.Generator,
     level: Level,
-    people: list[_Person],
+    people: list[Person],
     camera: Camera,
     materials: list[Material],
     wall: float,
@@ -188,37 +152,6 @@ def _things(
     return parts
 
 
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-
-
-def _develop(rng: np.random.Generator, level: Level, scene: Array) -> Array:
-    """Exposure, colour cast, blur, tone curve and noise: (H, W, 3) linear to uint8."""
-    gray = np.array(cv2.mean(scene)[:3]) @ _LUMINANCE
-    gain = rng.uniform(*level.exposure) / max(gray, 1e-3) * (1 + rng.normal(0, 0.04, 3))
-    pale = rng.uniform(0, 0.45)
-    picture: Array = cv2.transform(scene, gain[:, None] * ((1 - pale) * np.eye(3) + pale * _LUMINANCE))
-    sigma = rng.uniform(*level.blur)
-    if sigma > 0.25:
-        picture = cv2.GaussianBlur(picture, (0, 0), sigma)
-    steps = cv2.sqrt(np.maximum(picture, 0)) * np.float32(len(_TONES) / 1.5)
-    steps = np.minimum(steps, len(_TONES) - 1).astype(np.int32)
-    strength = np.float32(rng.uniform(*level.noise))
-    shift = int(rng.choice([0, 37]))  # of the noise between the channels; 0 is gray noise
-    grain = rng.standard_normal(picture.shape[:2], dtype=np.float32) * strength
-    colored = cv2.merge([np.roll(grain, k * shift, axis=0) if k * shift else grain for k in range(3)])
-    return cv2.add(_TONES[steps], colored, dtype=cv2.CV_8U)
-
-
-def _tone_curve() -> Array:
-    """8-bit sRGB, not rounded, by the root of the linear value from 0 to 1.5, soft in the highlights."""
-    value = (np.arange(3072) / 3072 * 1.5) ** 2
-    value = np.where(value > 0.7, 0.7 + 0.3 * np.tanh((value - 0.7) / 0.3), value)
-    return (value ** (1 / 2.2) * 255).astype(np.float32)
-
-
-_TONES = _tone_curve()
-
-
 def render_picture(rng: np.random.Generator, level: Level) -> Picture:
     """Make one picture; every random choice comes from `rng`."""
     size = SIZES[int(rng.integers(len(SIZES)))]
@@ -235,7 +168,7 @@ def render_picture(rng: np.random.Generator, level: Level) -> Picture:
         builder = BodyBuilder(person.body, person.bones, person.clothes, first_material=len(materials), instance=i)
         mesh, points = builder.build()
         materials += person.clothes.materials.values()
-        meshes.append(_moved(mesh, position))
+        meshes.append(moved(mesh, position))
         keypoints.append(points + position)
         people.append(person)
     camera = _frame(rng, camera, meshes[0], cut=cut)
@@ -245,13 +178,12 @@ def render_picture(rng: np.random.Generator, level: Level) -> Picture:
     light = random_light(rng, contrast=level.contrast, outdoor=outdoor)
     shadows = ShadowMap(mesh, light.direction)
     layer = render(mesh, materials, camera=camera, light=light, shadows=shadows)
-    feet = np.stack([k[i] * (1, 0, 1) for k in keypoints for i in (15, 16) if k[i, 1] < 0.3] or [np.full(3, 99.0)])
     scene = backdrop(
         rng,
         camera=camera,
         light=light,
         shadows=shadows,
-        feet=feet,
+        feet=feet_on_ground(keypoints),
         outdoor=outdoor,
         clutter=float(rng.uniform(*level.clutter)),
         distance=wall,
@@ -259,71 +191,9 @@ def render_picture(rng: np.random.Generator, level: Level) -> Picture:
     soft = rng.uniform(0, 1.6) if rng.random() < 0.5 else 0.0
     if soft > 0.3:
         scene = cv2.GaussianBlur(scene, (0, 0), soft)
-    image = _develop(rng, level, scene * (1 - layer.alpha) + layer.color)
+    image = develop(rng, level, scene * (1 - layer.alpha) + layer.color)
     figures = [
-        _annotate(person, meshes[i], keypoints[i], camera=camera, layer=layer, instance=i)
+        annotate(person, meshes[i], keypoints[i], camera=camera, layer=layer, instance=i)
         for i, person in enumerate(people)
     ]
     return Picture(image, tuple(f for f in figures if f is not None))
-
-
-def _moved(mesh: Mesh, offset: Array) -> Mesh:
-    moved = (mesh.vertices + offset).astype(np.float32)
-    return Mesh(moved, mesh.local, mesh.triangles, mesh.material, mesh.instance)
-
-
-def _annotate(
-    person: _Person, mesh: Mesh, points: Array, *, camera: Camera, layer: Layer, instance: int
-) -> Figure | None:
-    """Keypoints with visibility from the depth order, box and area; None for a person out of the picture."""
-    height, width = camera.size
-    xy, depth = camera.project(mesh.vertices)
-    if depth.min() < 0.3:
-        return None
-    edges = np.array([width, height, width, height])
-    box_xyxy = np.clip(np.concatenate([xy.min(0), xy.max(0)]) + 0.5, 0, edges)
-    if (box_xyxy[2:] - box_xyxy[:2]).min() < 2:
-        return None
-    xy, depth = camera.project(points)
-    inside = ((xy >= 0) & (xy <= edges[:2] - 1)).all(1)
-    area = float((layer.instance == instance).sum()) / SUPERSAMPLING**2
-    keypoints = np.zeros((len(points), 3))
-    if area >= MIN_VISIBLE:
-        visible = is_visible(xy, depth, layer, instance=instance, scale=person.body.scale)
-        keypoints[inside, :2] = xy[inside]
-        keypoints[inside, 2] = np.where(visible, 2, 1)[inside]
-    return Figure(
-        keypoints=keypoints,
-        box_xywh=np.concatenate([box_xyxy[:2], box_xyxy[2:] - box_xyxy[:2]]),
-        area=area,
-        view=_view(person, camera),
-        posture=person.posture,
-        truncated=not bool(inside.all()),
-    )
-
-
-def is_visible(xy: Array, depth: Array, layer: Layer, *, instance: int, scale: float) -> Array:
-    """Whether nothing but its own flesh lies before each keypoint.
-
-    Args:
-        xy: (17, 2) pixels. depth: (17,) metres.
-        scale: of the body, against 1.75 m.
-    Returns:
-        (17,) bool; unspecified outside the picture.
-    """
-    height, width = layer.instance.shape
-    x, y = (
-        np.clip(np.round((xy[:, k] + 0.5) * SUPERSAMPLING - 0.5).astype(int), 0, size - 1)
-        for k, size in ((0, width), (1, height))
-    )
-    who, surface_depth = layer.instance[y, x], layer.depth[y, x]
-    allowed = np.where(who == instance, OWN_DEPTH * scale, 0.0)
-    result: Array = surface_depth > depth - allowed
-    return result
-
-
-def _view(person: _Person, camera: Camera) -> str:
-    front = person.bones.frames["chest"][:, 2]
-    eye = camera.position - person.position - person.bones.points["neck"]
-    cosine = float(front @ eye / np.linalg.norm(eye))
-    return "front" if cosine > 0.5 else "back" if cosine < -0.5 else "side"

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_body import loft, tube_triangles, unit_sphere
 from pose.data.figure_bones import rotation
 from pose.data.figure_clothes import CLOTH, SKIN, linear
-from pose.data.figure_render import NOBODY, Light, Mesh
+from pose.data.figure_mesh import NOBODY, Mesh, loft, tube_triangles, unit_sphere
+from pose.data.figure_render import Light
 from pose.data.figure_surface import Material
 
 Array = NDArray[Any]

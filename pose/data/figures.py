@@ -19,8 +19,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pose.data.figure_annotate import Figure
 from pose.data.figure_levels import LEVELS, Level
-from pose.data.figure_picture import Figure, Picture, render_picture
+from pose.data.figure_picture import Picture, render_picture
 from pose.skeleton import COCO17
 
 __all__ = ["GENERATOR_VERSION", "LEVELS", "Figure", "Level", "Picture", "generate", "render_picture"]

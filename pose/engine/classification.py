@@ -31,7 +31,8 @@ from pose.engine.tasks import Task
 from pose.files import write_atomic, write_json
 from pose.losses import mixed_cross_entropy, mixup
 from pose.models.factory import build_classifier
-from pose.visualize import grid, write_image
+from pose.sheets import grid
+from pose.visualize import write_image
 
 
 @dataclass(frozen=True, eq=False)

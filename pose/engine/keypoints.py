@@ -21,7 +21,8 @@ from pose.engine.tasks import Task
 from pose.losses import heatmap_mse
 from pose.models.factory import build_model
 from pose.models.pose_net import STRIDE
-from pose.visualize import draw_batch, write_image
+from pose.sheets import draw_batch
+from pose.visualize import write_image
 
 
 class KeypointTask(Task):

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from pose.data import figures
+from pose.data.figure_annotate import is_visible
 from pose.data.figure_body import BodyBuilder
 from pose.data.figure_bones import Body, place
 from pose.data.figure_clothes import Clothes
-from pose.data.figure_picture import is_visible
+from pose.data.figure_mesh import join
 from pose.data.figure_pose import Arm, Leg, Posture
-from pose.data.figure_render import Camera, Light, ShadowMap, join, rasterise, render
+from pose.data.figure_raster import ShadowMap, rasterise
+from pose.data.figure_render import Camera, Light, render
 from pose.data.figure_surface import Material
 from pose.data.figure_things import box
 from pose.data.figures import LEVELS, Figure, Picture, generate, picture_rng, render_picture

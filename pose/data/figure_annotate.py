@@ -1,0 +1,114 @@
+"""The exact annotation of a rendered person: keypoints, what hides them, box and area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.data.figure_bones import Body, Bones
+from pose.data.figure_clothes import Clothes
+from pose.data.figure_mesh import Mesh
+from pose.data.figure_render import SUPERSAMPLING, Camera, Layer
+
+Array = NDArray[Any]
+
+MIN_VISIBLE = 40  # pixels of a person below which the keypoints are not labelled
+# How far a keypoint may lie behind the body's own surface and still be visible, metres of a 1.75 m body: its own
+# flesh and cloth, but not another limb. COCO's order: nose, eyes, ears, then pairs from shoulders to ankles.
+OWN_DEPTH = np.array(
+    [0.03, 0.03, 0.03, 0.035, 0.035, 0.14, 0.14, 0.085, 0.085, 0.07, 0.07, 0.19, 0.19, 0.10, 0.10, 0.085, 0.085]
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One person of a picture.
+
+    Attributes:
+        keypoints: (17, 3) float64 x, y in pixels (integers are pixel centres) and visibility: 2 visible, 1 hidden by
+            the own body, another person or a thing, 0 outside the picture (x = y = 0 then).
+        box_xywh: (4,) of the whole silhouette, hidden parts included, clipped to the picture.
+        area: pixels of the visible silhouette.
+        view: "front", "side" or "back": which side of the chest the camera sees.
+        posture: a key of `Level.postures`.
+        truncated: whether any of the 17 points lies outside the picture.
+    """
+
+    keypoints: Array
+    box_xywh: Array
+    area: float
+    view: str
+    posture: str
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody placed in the scene."""
+
+    body: Body
+    bones: Bones
+    clothes: Clothes
+    posture: str
+    position: Array  # (3,) on the ground
+    yaw: float
+
+
+def annotate(
+    person: Person, mesh: Mesh, points: Array, *, camera: Camera, layer: Layer, instance: int
+) -> Figure | None:
+    """Keypoints with visibility from the depth order, box and area; None for a person out of the picture."""
+    height, width = camera.size
+    xy, depth = camera.project(mesh.vertices)
+    if depth.min() < 0.3:
+        return None
+    edges = np.array([width, height, width, height])
+    box_xyxy = np.clip(np.concatenate([xy.min(0), xy.max(0)]) + 0.5, 0, edges)
+    if (box_xyxy[2:] - box_xyxy[:2]).min() < 2:
+        return None
+    xy, depth = camera.project(points)
+    inside = ((xy >= 0) & (xy <= edges[:2] - 1)).all(1)
+    area = float((layer.instance == instance).sum()) / SUPERSAMPLING**2
+    keypoints = np.zeros((len(points), 3))
+    if area >= MIN_VISIBLE:
+        visible = is_visible(xy, depth, layer, instance=instance, scale=person.body.scale)
+        keypoints[inside, :2] = xy[inside]
+        keypoints[inside, 2] = np.where(visible, 2, 1)[inside]
+    return Figure(
+        keypoints=keypoints,
+        box_xywh=np.concatenate([box_xyxy[:2], box_xyxy[2:] - box_xyxy[:2]]),
+        area=area,
+        view=_view(person, camera),
+        posture=person.posture,
+        truncated=not bool(inside.all()),
+    )
+
+
+def is_visible(xy: Array, depth: Array, layer: Layer, *, instance: int, scale: float) -> Array:
+    """Whether nothing but its own flesh lies before each keypoint.
+
+    Args:
+        xy: (17, 2) pixels. depth: (17,) metres.
+        scale: of the body, against 1.75 m.
+    Returns:
+        (17,) bool; unspecified outside the picture.
+    """
+    height, width = layer.instance.shape
+    x, y = (
+        np.clip(np.round((xy[:, k] + 0.5) * SUPERSAMPLING - 0.5).astype(int), 0, size - 1)
+        for k, size in ((0, width), (1, height))
+    )
+    who, surface_depth = layer.instance[y, x], layer.depth[y, x]
+    allowed = np.where(who == instance, OWN_DEPTH * scale, 0.0)
+    result: Array = surface_depth > depth - allowed
+    return result
+
+
+def _view(person: Person, camera: Camera) -> str:
+    front = person.bones.frames["chest"][:, 2]
+    eye = camera.position - person.position - person.bones.points["neck"]
+    cosine = float(front @ eye / np.linalg.norm(eye))
+    return "front" if cosine > 0.5 else "back" if cosine < -0.5 else "side"

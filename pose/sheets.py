@@ -1,0 +1,124 @@
+"""Many small pictures in one: heatmaps over a crop, and contact sheets of training crops. numpy and OpenCV only.
+
+Shapes: B images, K keypoints. Images are (H, W, 3) uint8 RGB; points are (x, y), in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pose.skeleton import Skeleton
+from pose.visualize import LEFT, PEOPLE, RIGHT, Colour, Image, check_image, draw_people, side_colour, stamp
+
+_BACKGROUND: Colour = (24, 26, 32)
+_TEXT: Colour = (228, 230, 235)
+
+
+def draw_heatmaps(crop_rgb: Image, heatmaps: ArrayLike, skeleton: Skeleton, *, columns: int = 6) -> Image:
+    """Lay each keypoint's heatmap over the crop, in a grid with names and peaks; their sum comes first.
+
+    Colours are absolute (0 to 1), so a faint spot is an unsure one.
+
+    Args:
+        crop_rgb: (H, W, 3) uint8, the network's input.
+        heatmaps: (K, h, w); pixel (i, j) belongs to crop pixel (i, j) * H / h, as in decoding.
+    Raises:
+        ValueError: shapes do not fit.
+    """
+    crop = check_image(crop_rgb)
+    maps = np.nan_to_num(np.asarray(heatmaps, dtype=np.float32))
+    if maps.ndim != 3 or len(maps) != skeleton.num_keypoints:
+        raise ValueError(
+            f"skeleton '{skeleton.name}' needs heatmaps ({skeleton.num_keypoints}, h, w), got {maps.shape}"
+        )
+    zoom = max(1.0, 200 / crop.shape[1])
+    size = (round(crop.shape[1] * zoom), round(crop.shape[0] * zoom))  # width, height, as OpenCV takes it
+    grey = cv2.cvtColor(cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_RGB2GRAY)
+    base = np.repeat(grey[..., None] * np.float32(0.55), 3, axis=-1)
+    enlarge = np.array([[size[0] / maps.shape[2], 0, 0], [0, size[1] / maps.shape[1], 0]])
+    cells = []
+    for name, values in [("sum", maps.clip(0).sum(axis=0)), *zip(skeleton.keypoint_names, maps, strict=True)]:
+        large = cv2.warpAffine(values, enlarge, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).clip(
+            0, 1
+        )
+        heat = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
+        alpha = np.minimum(1, large * 2.2)[..., None] * np.float32(0.85)
+        side = skeleton.sides[skeleton.keypoint_names.index(name)] if name != "sum" else "middle"
+        title = name.replace("_", " ") if name == "sum" else f"{name.replace('_', ' ')}  {values.max():.2f}"
+        panel = (base * (1 - alpha) + heat * alpha).astype(np.uint8)
+        cells.append(_titled(panel, title, side_colour(side, _TEXT)))
+    return grid(cells, columns=columns, gap=6)
+
+
+def draw_batch(
+    images: Image, keypoints_crop: ArrayLike, weights: ArrayLike, *, skeleton: Skeleton, columns: int = 8
+) -> Image:
+    """A contact sheet of training crops with their keypoints, to see what the network is taught.
+
+    Args:
+        images: (B, H, W, 3) uint8.
+        keypoints_crop: (B, K, 2) crop pixels.
+        weights: (B, K); keypoints of weight 0 are not drawn.
+    Raises:
+        ValueError: shapes do not fit, or there are no images.
+    """
+    points, shown = np.asarray(keypoints_crop), np.asarray(weights)
+    k = skeleton.num_keypoints
+    if images.ndim != 4 or not len(images) or points.shape != (len(images), k, 2) or shown.shape != points.shape[:2]:
+        raise ValueError(
+            f"skeleton '{skeleton.name}' needs images (B, H, W, 3), keypoints (B, {k}, 2) and weights (B, {k}), "
+            f"got {images.shape}, {points.shape} and {shown.shape}"
+        )
+    cells = [
+        draw_people(image, xy[None], (w > 0)[None], skeleton=skeleton)
+        for image, xy, w in zip(images, points, shown, strict=True)
+    ]
+    sheet = grid(cells, columns=columns, gap=4)
+    legend = _legend(sheet.shape[1], f"{len(cells)} crops" if len(cells) > 1 else "1 crop")
+    return np.concatenate([legend, sheet])
+
+
+def grid(cells: Sequence[Image], *, columns: int, gap: int) -> Image:
+    """Equal cells in rows of `columns`."""
+    if columns < 1:
+        raise ValueError(f"a grid needs at least one column, got {columns}")
+    columns = min(columns, len(cells))
+    rows = -(-len(cells) // columns)
+    height, width = cells[0].shape[:2]
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), _BACKGROUND, dtype=np.uint8)
+    for index, cell in enumerate(cells):
+        y, x = gap + index // columns * (height + gap), gap + index % columns * (width + gap)
+        sheet[y : y + height, x : x + width] = cell
+    return sheet
+
+
+def _titled(panel: Image, title: str, colour: Colour) -> Image:
+    """A panel with its title on a bar above it."""
+    bar = np.full((24, panel.shape[1], 3), _BACKGROUND, dtype=np.uint8)
+    _text(bar, title, (4, 17), colour)
+    return np.concatenate([bar, panel])
+
+
+def _text(image: Image, text: str, origin: tuple[int, int], colour: Colour) -> int:
+    """Write in place, baseline at `origin`, shrunk to fit; returns the x where it ends."""
+    size = 0.5
+    width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
+    size *= min(1.0, (image.shape[1] - origin[0] - 2) / max(1, width))
+    cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+    return origin[0] + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
+
+
+def _legend(width: int, title: str) -> Image:
+    bar = np.full((30, width, 3), _BACKGROUND, dtype=np.uint8)
+    x = 10
+    for name, colour in (("left", LEFT), ("right", RIGHT), ("middle", PEOPLE[0])):
+        center = np.array([x + 5.0, 15.0])
+        stamp(bar, bar, center, center, 5.0, 0.0, colour, 1.0)
+        x = _text(bar, name, (x + 16, 20), _TEXT) + 18
+    if width > x + 80:
+        _text(bar, title, (width - 80, 20), _TEXT)
+    return bar
