@@ -17,7 +17,7 @@ from pose.data.people import Person
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.evaluation import Predictions
 from pose.engine.evaluator import predict_people, score
-from pose.engine.keypoints import summary_line
+from pose.engine.keypoints import metrics_table, summary_line
 from pose.engine.loggers import Progress, duration
 from pose.engine.splits import ValidationSet, make_figures, training_people, validation_set
 from pose.engine.trainer import train
@@ -77,7 +77,7 @@ def run_demo(out: Path, *, device: torch.device, workers: int, console: Console)
     with Progress(console, figures.train + figures.val) as progress:
         make_figures(
             config.data,
-            progress=lambda done, total: progress.update("generating people", steps=done - progress.done),
+            progress=lambda done, total: progress.reach("generating people", done),
         )
     console.print(f"{figures.train} + {figures.val} pictures of generated people: {out / 'data'}", highlight=False)
     train(config, run, device=device, workers=workers, console=console, resume=resume)
@@ -115,8 +115,7 @@ def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, wor
         metrics = score(other, val, skeleton).metrics
         assert metrics is not None
         print(f"AP {metrics['AP']:.3f} with {name}, for comparison")
-    print("  ".join(f"{name:>6}" for name in result.metrics or {}))
-    print("  ".join(f"{value:6.3f}" for value in (result.metrics or {}).values()))
+    print(metrics_table(result.metrics or {}))
 
 
 def _swap_left_and_right(predictions: Predictions, skeleton: Skeleton) -> Predictions:

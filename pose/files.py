@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
+def write_atomic(path: str | os.PathLike[str], data: bytes, *, flush: bool = True) -> None:
     """Put `data` into `path` so that a reader sees the old file or the new one, never a part.
 
+    Args:
+        flush: to the disk, so that it survives a power cut. False for many files that can be made again.
     Raises:
         OSError: not writable or disk full, with the path; the old file is as it was.
     """
@@ -23,8 +25,9 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+                if flush:
+                    file.flush()
+                    os.fsync(file.fileno())
             os.chmod(temporary, 0o666 & ~_UMASK)  # mkstemp makes files that only their owner can read
             os.replace(temporary, target)
         except BaseException:

@@ -7,6 +7,7 @@ Frames: `_img` the original image, `_crop` the network's input, `_hm` its heatma
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,3 +81,13 @@ def apply_affine(points: ArrayLike, matrix: ArrayLike) -> NDArray[np.float64]:
     """Map (..., N, 2) points by (..., 2, 3) matrices."""
     m = np.asarray(matrix, dtype=np.float64)
     return np.asarray(points, dtype=np.float64) @ np.swapaxes(m[..., :2], -1, -2) + m[..., None, :, 2]
+
+
+def iou(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+    """Intersection over union of boxes (N, 4) and (M, 4), each x, y, width, height: (N, M)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum((a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None])
+    shared = np.prod(np.maximum(high - low, 0), axis=-1)
+    total = a[:, 2:].prod(axis=-1)[:, None] + b[:, 2:].prod(axis=-1)[None] - shared
+    result: NDArray[np.float64] = shared / np.maximum(total, np.spacing(1))
+    return result

@@ -18,7 +18,6 @@ from pose.data.boxes import read_boxes
 from pose.data.images import read_image, read_upright
 from pose.files import write_json
 from pose.predictor import Predictor, whole_box
-from pose.results import People
 from pose.sheets import draw_heatmaps
 from pose.visualize import SUFFIXES, Image, write_image
 
@@ -122,7 +121,7 @@ def predict_files(
         if heatmaps:
             for person, drawn in enumerate(_drawn_heatmaps(predictor, image, xywh)):
                 write_image(item.target.with_name(f"{item.target.name}.heatmaps-{person}.jpg"), drawn)
-        records.append(_to_record(item.name, people))
+        records.append({"file_name": item.name, "image_size": list(people.image_size), "people": people.to_records()})
     write_json(out / PREDICTIONS, {**header, "complete": True, "images": records}, indent=None)
     if progress is not None:
         progress(len(found), len(found))
@@ -162,29 +161,6 @@ def _drawn_heatmaps(predictor: Predictor, image: Image, boxes: NDArray[np.float6
         crops, maps = predictor.heatmaps(image, boxes[start : start + predictor.batch_size])
         for crop, each in zip(crops, maps.cpu().numpy(), strict=True):
             yield draw_heatmaps(crop, each, predictor.skeleton)
-
-
-def _to_record(name: str, people: People) -> dict[str, Any]:
-    points = np.concatenate([people.keypoints, people.scores[..., None]], axis=-1).astype(np.float64)
-    return {
-        "file_name": name,
-        "image_size": list(people.image_size),
-        "people": [
-            {
-                "bbox": [round(v, 2) for v in box],
-                "box_score": round(box_score, 5),
-                "score": round(score, 5),
-                "keypoints": [[round(x, 2), round(y, 2), round(s, 5)] for x, y, s in person],
-            }
-            for box, box_score, score, person in zip(
-                people.boxes.astype(np.float64).tolist(),
-                people.box_scores.astype(np.float64).tolist(),
-                people.person_scores.tolist(),
-                points.tolist(),
-                strict=True,
-            )
-        ],
-    }
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,25 @@ class People:
             for person, score in zip(flat, self.person_scores, strict=True)
         ]
 
+    def to_records(self) -> list[dict[str, Any]]:
+        """A dict a person for JSON, rounded: bbox, box_score, score, and keypoints as K lists of x, y, score."""
+        points = np.concatenate([self.keypoints, self.scores[..., None]], axis=-1).astype(np.float64)
+        return [
+            {
+                "bbox": [round(v, 2) for v in box],
+                "box_score": round(box_score, 5),
+                "score": round(score, 5),
+                "keypoints": [[round(x, 2), round(y, 2), round(s, 5)] for x, y, s in person],
+            }
+            for box, box_score, score, person in zip(
+                self.boxes.astype(np.float64).tolist(),
+                self.box_scores.astype(np.float64).tolist(),
+                self.person_scores.tolist(),
+                points.tolist(),
+                strict=True,
+            )
+        ]
+
     def draw(self, image_rgb: Image, *, threshold: float = 0.2, boxes: bool = True) -> Image:
         """A copy of the image with the people on it, the best on top.
 

@@ -63,7 +63,8 @@ def count(model: nn.Module, input_size: tuple[int, int]) -> tuple[Counts, list[C
     was_training = model.training
     try:
         with torch.no_grad():
-            output = model.eval()(torch.zeros(1, 3, *input_size))
+            device = next(model.parameters()).device
+            output = model.eval()(torch.zeros(1, 3, *input_size, device=device))
     finally:
         model.train(was_training)
         for handle in handles:

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from pose.analysis.scenes import Bools, Floats, Scene
+from pose.geometry import iou
 
 SIZES = (0, 32, 64, 96, 128, 192)  # square roots of areas in pixels; COCO's medium is 32 to 96, large above
 CROWDED_FROM = 0.1  # IoU of two annotated boxes that counts as an overlap
@@ -59,13 +60,9 @@ def visible_ranges(num_keypoints: int) -> list[tuple[int, int]]:
 
 def overlaps(boxes: Floats) -> Floats:
     """(G,) how many of the other boxes (G, 4: x, y, width, height) each overlaps by an IoU of 0.1 or more."""
-    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
-    sides = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
-    shared = np.prod(np.maximum(sides, 0), axis=-1)
-    areas = boxes[:, 2:].prod(axis=-1)
-    iou = shared / np.maximum(areas[:, None] + areas[None] - shared, np.spacing(1))
-    np.fill_diagonal(iou, 0)
-    return (iou >= CROWDED_FROM).sum(axis=1).astype(np.float64)
+    shared = iou(boxes, boxes)
+    np.fill_diagonal(shared, 0)
+    return (shared >= CROWDED_FROM).sum(axis=1).astype(np.float64)
 
 
 def _by_area(low: float, high: float) -> Callable[[Scene], Bools]:

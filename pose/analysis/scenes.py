@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.coco import CocoFile
+from pose.oks import MAX_DETECTIONS, keypoint_similarity
 
-MAX_DETECTIONS = 20  # per image, as COCOeval for keypoints
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -67,7 +67,7 @@ def similarity(points: Floats, truth: Floats, areas: Floats, sigmas: Floats) -> 
         (D, G, K)
     """
     squared = ((points[:, None] - truth[None]) ** 2).sum(axis=-1)
-    return _fall_off(squared, areas, sigmas)
+    return keypoint_similarity(squared, areas, sigmas)
 
 
 def to_boxes(points: Floats, boxes: Floats, areas: Floats, sigmas: Floats) -> Floats:
@@ -76,12 +76,7 @@ def to_boxes(points: Floats, boxes: Floats, areas: Floats, sigmas: Floats) -> Fl
     outside = np.maximum(0, low[None, :, None] - points[:, None]) + np.maximum(
         0, points[:, None] - high[None, :, None]
     )
-    return _fall_off((outside**2).sum(axis=-1), areas, sigmas).mean(axis=-1)
-
-
-def _fall_off(squared: Floats, areas: Floats, sigmas: Floats) -> Floats:
-    result: Floats = np.exp(-squared / (2 * sigmas) ** 2 / (areas[:, None] + np.spacing(1)) / 2)
-    return result
+    return keypoint_similarity((outside**2).sum(axis=-1), areas, sigmas).mean(axis=-1)
 
 
 def make_scenes(

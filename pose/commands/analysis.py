@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from pose.engine.checkpoint import Checkpoint
     from pose.engine.evaluator import Evaluation
     from pose.engine.splits import ValidationSet
 
 
-def write_analysis(result: Evaluation, val: ValidationSet, checkpoint: Checkpoint, folder: Path) -> str:
+def write_analysis(
+    result: Evaluation, val: ValidationSet, checkpoint: Checkpoint, model: nn.Module, folder: Path
+) -> str:
     """Put analysis.json beside metrics.json; gives the short table, or nothing without annotations."""
     from pose.analysis.analyse import analyse
     from pose.analysis.analysis_table import analysis_table
@@ -25,7 +29,7 @@ def write_analysis(result: Evaluation, val: ValidationSet, checkpoint: Checkpoin
     analysis = analyse(
         val.coco, result.results, checkpoint.skeleton, image_ids=val.image_ids, person_ids=val.person_ids
     )
-    total, _ = count(checkpoint.build("cpu"), checkpoint.pose_config.model.input_size)
+    total, _ = count(model, checkpoint.pose_config.model.input_size)
     analysis["model"] = {"params": total.params, "madds": total.madds, "madds_dyrelu": total.madds_dyrelu}
     analysis["versions"] = versions()
     write_json(folder / "analysis.json", analysis, indent=None)

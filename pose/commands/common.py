@@ -40,8 +40,8 @@ def prepare_figures(config: AnyConfig, console: Console) -> None:
         return
     what = "people" if isinstance(config, Config) else "shapes"
     with Progress(console, wanted.train + wanted.val) as progress:
-        update: Callable[[int, int], None] = lambda done, total: progress.update(  # noqa: E731
-            f"generating {what} in {config.data.root}", steps=done - progress.done
+        update: Callable[[int, int], None] = lambda done, total: progress.reach(  # noqa: E731
+            f"generating {what} in {config.data.root}", done
         )
         if isinstance(config, Config):
             make_figures(config.data, progress=update)

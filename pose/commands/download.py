@@ -45,7 +45,7 @@ def download(
             bars.append((what, Progress(console, total, done=done).__enter__(), time.monotonic()))
         _, bar, started = bars[-1]
         pace = (done - bar.first) / max(time.monotonic() - started, 1e-3) / 1e6
-        bar.update(f"{what}  {done / 1e6:,.0f} of {total / 1e6:,.0f} MB  {pace:.1f} MB/s", steps=done - bar.done)
+        bar.reach(f"{what}  {done / 1e6:,.0f} of {total / 1e6:,.0f} MB  {pace:.1f} MB/s", done)
 
     try:
         fetched = source.download_coco(out, archives, server=mirror or source.SERVER, progress=show)

@@ -39,7 +39,7 @@ def evaluate(
     from pose.config import Config, make_config
     from pose.engine.checkpoint import load_checkpoint
     from pose.engine.evaluator import evaluate as run_evaluation
-    from pose.engine.keypoints import summary_line
+    from pose.engine.keypoints import metrics_table, summary_line
     from pose.engine.loggers import Progress, make_console
     from pose.engine.splits import validation_set
     from pose.predictor import pick_device
@@ -81,11 +81,10 @@ def evaluate(
         "only_images_with_boxes": only_images_with_boxes,
     }
     result.write(folder, config=settings, details=details)
-    table = write_analysis(result, val, loaded, folder)
+    table = write_analysis(result, val, loaded, model, folder)
     print(summary_line(result))
     if result.metrics:
-        print("  ".join(f"{name:>6}" for name in result.metrics))
-        print("  ".join(f"{value:6.3f}" for value in result.metrics.values()))
+        print(metrics_table(result.metrics))
         print(table)
         print(f"metrics and results: {folder}")
     else:

@@ -28,6 +28,6 @@ def figures(
             val=val,
             seed=seed,
             workers=workers,
-            progress=lambda done, total: progress.update("pictures", steps=done - progress.done),
+            progress=lambda done, total: progress.reach("pictures", done),
         )
     print(f"{train} + {val} pictures: {out}")

@@ -62,7 +62,7 @@ def predict(
     def show(done: int, total: int) -> None:
         if not progress:
             progress.append(Progress(console, total).__enter__())
-        progress[0].update("pictures", steps=done - progress[0].done)
+        progress[0].reach("pictures", done)
 
     try:
         summary = predict_files(

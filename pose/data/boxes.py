@@ -15,6 +15,36 @@ Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) sco
 _EXAMPLE = '{"file_name": "street.jpg", "bbox": [x, y, width, height], "score": 0.9}'
 
 
+def load_box_file(path: Path, *, example: str) -> Any:
+    """What a JSON file of boxes holds; `example` is a record, for the message.
+
+    Raises:
+        FileNotFoundError, ValueError: no such file, or no JSON.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no boxes {path}; give a JSON file of boxes, or 'whole'")
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON ({error}); expected a list of records such as {example}") from None
+
+
+def check_box(where: str, record: dict[str, Any]) -> tuple[list[float], float]:
+    """The box (4) of a record and its score, 1 where there is none; `where` names the record in errors.
+
+    Raises:
+        ValueError: either is malformed.
+    """
+    box, score = record.get("bbox"), record.get("score", 1.0)
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) <= 0:
+        raise ValueError(
+            f"{where} has bbox {box!r:.80}; expected [x, y, width, height] in pixels, width and height positive"
+        )
+    if not _is_number(score):
+        raise ValueError(f"{where} has score {score!r:.40}; expected a number, or none for 1")
+    return [float(v) for v in box], float(score)
+
+
 def read_boxes(path: Path, names: Sequence[str], *, min_score: float) -> dict[str, Boxes]:
     """The boxes of each of the images `names`; `predict_files` says how records are matched."""
     records, file_names = _load_records(path)
@@ -80,12 +110,7 @@ def _ends(name: str) -> list[str]:
 
 def _load_records(path: Path) -> tuple[list[tuple[int, Any]], dict[Any, str]]:
     """The records of people with their indexes, and the file names of image ids where the file gives them."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no boxes {path}; give a JSON file of boxes, or 'whole'")
-    try:
-        data = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON ({error}); expected a list of records such as {_EXAMPLE}") from None
+    data = load_box_file(path, example=_EXAMPLE)
     images: list[Any] = []
     categories: list[Any] = []
     if isinstance(data, dict):
@@ -121,14 +146,7 @@ def _check_record(where: str, record: Any) -> tuple[list[float], float]:
     name = record.get("file_name")
     if not (isinstance(name, str) and name if name is not None else _is_id(record.get("image_id"))):
         raise ValueError(f"{where} needs a file_name or an image_id, got {record!r:.80}; e.g. {_EXAMPLE}")
-    box, score = record.get("bbox"), record.get("score", 1.0)
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) <= 0:
-        raise ValueError(
-            f"{where} has bbox {box!r:.80}; expected [x, y, width, height] in pixels, width and height positive"
-        )
-    if not _is_number(score):
-        raise ValueError(f"{where} has score {score!r:.40}; expected a number, or none for 1")
-    return [float(v) for v in box], float(score)
+    return check_box(where, record)
 
 
 def _is_id(value: Any) -> bool:

@@ -22,6 +22,7 @@ import numpy as np
 from pose.data.figure_annotate import Figure
 from pose.data.figure_levels import LEVELS, Level
 from pose.data.figure_picture import Picture, render_picture
+from pose.files import write_atomic, write_json
 from pose.skeleton import COCO17
 
 __all__ = ["GENERATOR_VERSION", "LEVELS", "Figure", "Level", "Picture", "generate", "render_picture"]
@@ -85,11 +86,11 @@ def generate(
             if progress is not None:
                 progress(done, total)
         info = {"description": "generated people"} | parameters | {"split": split, "count": count}
-        _write_json(folder / "annotations" / f"person_keypoints_{split}.json", coco_dict(people, info))
+        write_json(folder / "annotations" / f"person_keypoints_{split}.json", coco_dict(people, info), indent=None)
         if split == "val":
             detections = [d for i, p in enumerate(people) for d in detect(picture_rng(seed, "val", i), i + 1, *p)]
-            _write_json(folder / "person_detection_results" / "val.json", detections)
-    _write_json(folder / DONE, parameters, indent=1)
+            write_json(folder / "person_detection_results" / "val.json", detections, indent=None)
+    write_json(folder / DONE, parameters)
     (folder / UNDERWAY).unlink(missing_ok=True)
 
 
@@ -124,7 +125,7 @@ def _claim(folder: Path, parameters: dict[str, Any]) -> bool:
                 f"{folder} is not empty and holds no {DONE}, so it was not made by generate; "
                 "give another folder, or an empty one"
             )
-        _write_json(folder / UNDERWAY, parameters, indent=1)
+        write_json(folder / UNDERWAY, parameters)
     return False
 
 
@@ -154,23 +155,8 @@ def _write_picture(folder: str, level: str, split: str, seed: int, index: int) -
     ok, data = cv2.imencode(".jpg", picture.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not ok:
         raise OSError(f"OpenCV could not encode picture {index + 1} of {split} as JPEG")
-    _write(Path(folder) / "images" / split / f"{index + 1:06d}.jpg", data.tobytes())
+    write_atomic(Path(folder) / "images" / split / f"{index + 1:06d}.jpg", data.tobytes(), flush=False)
     return picture.image.shape[:2], picture.people
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _write_json(path: Path, data: Any, *, indent: int | None = None) -> None:
-    _write(path, json.dumps(data, indent=indent).encode())
 
 
 def coco_dict(people: list[People], info: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Each sample's augmentation is drawn from (seed, epoch, index), as in `pose.data.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pose.data.images import read_image
-from pose.data.transforms import build_extra, import_albumentations
+from pose.data.transforms import build_extra, import_albumentations, seed_compose
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm")
 HUE_SHARE = 0.25  # of colour_jitter: torchvision's 0.4, 0.4, 0.4, 0.1
@@ -174,8 +173,7 @@ class PictureDataset(Dataset[tuple[NDArray[np.uint8], int, int]]):
         if self._compose is None:
             self._compose = _build_compose(self.augment, self.extra, input_size=self.input_size)
         rng = np.random.default_rng((self.seed, epoch, index))
-        # albumentations draws from both generators; this costs far less than building the pipeline anew.
-        self._compose.set_random_state(rng, random.Random(int(rng.integers(2**63))))
+        seed_compose(self._compose, rng)
         return self._compose(image=image)["image"], picture.label, index
 
 

@@ -7,7 +7,6 @@ persist over epochs.
 
 from __future__ import annotations
 
-import random
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pose.data.images import read_image
 from pose.data.people import Person
-from pose.data.transforms import Augment, build_compose, build_extra, sample_affine, warp
+from pose.data.transforms import Augment, build_compose, build_extra, sample_affine, seed_compose, warp
 from pose.geometry import Affine, apply_affine
 from pose.skeleton import Skeleton
 
@@ -159,8 +158,7 @@ class PeopleDataset(Dataset[Sample]):
     ) -> tuple[NDArray[np.uint8], NDArray[Any]]:
         if self._compose is None:
             self._compose = build_compose(self.extra, input_size=self.input_size)
-        # albumentations draws from both generators; this costs far less than building the pipeline anew.
-        self._compose.set_random_state(rng, random.Random(int(rng.integers(2**63))))
+        seed_compose(self._compose, rng)
         result = self._compose(image=image, keypoints=keypoints, affine=affine)
         return result["image"], result["keypoints"]
 

@@ -123,7 +123,7 @@ def generate_shapes(
             ok, data = cv2.imencode(".png", image[..., ::-1])
             if not ok:
                 raise OSError(f"OpenCV could not encode picture {index} of {name} as PNG")
-            write_atomic(folder / name / kind / f"{index:05d}.png", data.tobytes())
+            write_atomic(folder / name / kind / f"{index:05d}.png", data.tobytes(), flush=False)
             if progress is not None:
                 progress(split * train + index + 1, train + val)
     write_json(folder / DONE, settings)

@@ -64,16 +64,20 @@ class Checkpoint:
     def build(self, device: torch.device | str = "cpu") -> PoseNet:
         """The pose network with its weights, in evaluation mode."""
         model = build_model(self.pose_config.model, num_keypoints=self.skeleton.num_keypoints)
-        load_weights(model, self.weights, source=str(self.path))
-        return model.to(device).to(memory_format=torch.channels_last).eval()
+        self._fill(model, device)
+        return model
 
     def build_classifier(self, device: torch.device | str = "cpu") -> Classifier:
         """The same for a file that holds a classifier."""
         assert isinstance(self.config, ClassificationConfig)
         assert self.classes is not None
         model = build_classifier(self.config.model, num_classes=len(self.classes))
+        self._fill(model, device)
+        return model
+
+    def _fill(self, model: nn.Module, device: torch.device | str) -> None:
         load_weights(model, self.weights, source=str(self.path))
-        return model.to(device).to(memory_format=torch.channels_last).eval()
+        model.to(device).to(memory_format=torch.channels_last).eval()
 
 
 def save_checkpoint(
@@ -176,11 +180,7 @@ def _torchvision_weights(path: Path, model: nn.Module) -> dict[str, Tensor]:
     """A file of torchvision's, named as in `model`: the classifier too where it has as many classes."""
     if not path.is_file():
         raise FileNotFoundError(f"no weights {path}; download the .pth file of torchvision's model first")
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes make torch's reader fail in any way
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path} is no file of weights, or a damaged one: {reason}") from None
+    weights = _torch_load(path, what="file of weights")
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise ValueError(f"{path} holds no weights; expected a state dict of torchvision's")
     try:
@@ -188,6 +188,14 @@ def _torchvision_weights(path: Path, model: nn.Module) -> dict[str, Tensor]:
     except ValueError:
         backbone = convert_torchvision(weights, cast(nn.Module, model.backbone))
         return {f"backbone.{key}": value for key, value in backbone.items()}
+
+
+def _torch_load(path: Path, *, what: str) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes make torch's reader fail in any way
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{path} is no {what}, or a damaged one: {reason}") from None
 
 
 def save_resume(path: Path, state: dict[str, Any]) -> None:
@@ -205,11 +213,7 @@ def load_resume(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no {path}; only a folder in which `pose train` finished a step can be resumed")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes make torch's reader fail in any way
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path} is no resume file, or a damaged one: {reason}") from None
+    state = _torch_load(path, what="resume file")
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ValueError(f"{path} was not written by this project's `pose train`")
     return state

@@ -16,11 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.coco import CocoFile
+from pose.oks import MAX_DETECTIONS, METRICS, keypoint_similarity
 from pose.results import person_scores
 from pose.skeleton import Skeleton
-
-METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
-MAX_DETECTIONS = 20  # per image
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +75,13 @@ def oks_nms(
     Source: HRNet, `lib/nms/nms.py`, oks_nms.
     """
     points, area = np.asarray(keypoints, dtype=np.float64), np.asarray(areas, dtype=np.float64)
-    variances = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
     order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
     kept = []
     while len(order):
         best, rest = order[0], order[1:]
         kept.append(best)
         squared = ((points[rest] - points[best]) ** 2).sum(axis=-1)
-        mean_area = (area[best] + area[rest]) / 2 + np.spacing(1)
-        oks = np.exp(-squared / variances / mean_area[:, None] / 2).mean(axis=1)
+        oks = keypoint_similarity(squared, (area[best] + area[rest]) / 2, sigmas).mean(axis=1)
         order = rest[oks <= threshold]
     return np.array(kept, dtype=np.int64)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from pose.engine.tasks import Task
 from pose.losses import heatmap_mse
 from pose.models.factory import build_model
 from pose.models.pose_net import STRIDE
+from pose.oks import METRICS
 from pose.sheets import draw_batch
 from pose.visualize import write_image
 
@@ -28,7 +29,7 @@ from pose.visualize import write_image
 class KeypointTask(Task):
     """People of `data.train`, heatmap MSE, Adam with a step schedule, COCO's evaluation on `data.val`."""
 
-    metrics = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
+    metrics = METRICS
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -99,3 +100,9 @@ def summary_line(result: Evaluation) -> str:
     """The main number and what it depends on, in a line."""
     what = f"boxes {result.boxes}, {result.images} images, {result.people} people"
     return f"AP {result.metrics['AP']:.3f} ({what})" if result.metrics else f"no annotations ({what})"
+
+
+def metrics_table(metrics: Mapping[str, float]) -> str:
+    """Names over numbers, in two lines."""
+    names, values = (f"{name:>6}" for name in metrics), (f"{value:6.3f}" for value in metrics.values())
+    return "  ".join(names) + "\n" + "  ".join(values)

@@ -129,6 +129,10 @@ class Progress:
         if self.bar is not None:
             self.bar.stop()
 
+    def reach(self, text: str, done: int) -> None:
+        """`update` to a number of steps from the start."""
+        self.update(text, steps=done - self.done)
+
     def update(self, text: str, *, steps: int = 1) -> None:
         self.done += steps
         if self.bar is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
@@ -86,10 +86,7 @@ class Activation:
             ("activation site", self.sites, get_args(Site)[:3]),
         ):
             for value in values:
-                if value not in valid:
-                    close = difflib.get_close_matches(value, valid, n=1)
-                    hint = f"did you mean '{close[0]}'? V" if close else "v"
-                    raise ValueError(f"unknown {key} '{value}'; {hint}alid: {', '.join(valid)}")
+                check_name(value, valid, what=key)
 
     @property
     def is_dynamic(self) -> bool:
@@ -147,3 +144,16 @@ class Activation:
             tau=self.tau,
             zero_init=self.form == "trainable",
         )
+
+
+def check_name(name: str, valid: Iterable[str], *, what: str) -> str:
+    """The name, if it is valid.
+
+    Raises:
+        ValueError: it is not; the closest one is suggested.
+    """
+    if name not in (names := list(valid)):
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean '{close[0]}'? Valid" if close else "valid"
+        raise ValueError(f"unknown {what} '{name}'; {hint}: {', '.join(names)}")
+    return name

@@ -100,14 +100,17 @@ class DyReLU(nn.Module):
         Returns:
             a, b: (N, K, C) each, or (N, K, 1) for variant A; fp32, or fp64 if x is.
         """
+        # (N, 2K * C) -> (N, 2, K, C): all a^1, ..., all a^K, all b^1, ..., all b^K.
+        residuals = self.residuals(x).unflatten(1, (2, self.num_pieces, -1))
+        a = self.alpha[:, None] + self.lambda_a * residuals[:, 0]
+        b = self.beta[:, None] + self.lambda_b * residuals[:, 1]
+        return a, b
+
+    def residuals(self, x: Tensor) -> Tensor:
+        """The hyper function's outputs in (-1, 1), one for each row of fc2: (N, rows); fp32, or fp64 if x is."""
         with torch.autocast(x.device.type, enabled=False):
             context = (x.mean(dim=(2, 3)) if x.ndim == 4 else x).to(self.fc1.weight.dtype)
-            residuals = 2 * torch.sigmoid(self.fc2(torch.relu(self.fc1(context)))) - 1
-            # (N, 2K * C) -> (N, 2, K, C): all a^1, ..., all a^K, all b^1, ..., all b^K.
-            residuals = residuals.unflatten(1, (2, self.num_pieces, -1))
-            a = self.alpha[:, None] + self.lambda_a * residuals[:, 0]
-            b = self.beta[:, None] + self.lambda_b * residuals[:, 1]
-        return a, b
+            return 2 * torch.sigmoid(self.fc2(torch.relu(self.fc1(context)))) - 1
 
     def spatial_attention(self, x: Tensor) -> Tensor:
         """pi = min(gamma * H * W * softmax_hw(z / tau), 1) of variant C, z a 1x1 convolution of x.
@@ -133,7 +136,7 @@ class DyReLU(nn.Module):
         if x.shape[1] != self.channels:
             raise ValueError(f"DyReLU was made for {self.channels} channels, got shape {tuple(x.shape)}")
         if self.num_pieces == 2 and self.variant != "A" and dyrelu_fused.is_supported(x) and not _is_exporting():
-            return dyrelu_fused.dyrelu(
+            y, *_ = dyrelu_fused.operator()(
                 x,
                 self.fc1.weight,
                 self.fc1.bias,
@@ -147,6 +150,7 @@ class DyReLU(nn.Module):
                 self.gamma,
                 self.tau,
             )
+            return y
         return self.plain(x)
 
     def plain(self, x: Tensor) -> Tensor:

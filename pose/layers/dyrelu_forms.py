@@ -71,10 +71,7 @@ class ReducedDyReLU(DyReLU):
         """As `DyReLU.coefficients`, for the pieces that are not constant."""
         if self.intercept:
             return super().coefficients(x)
-        with torch.autocast(x.device.type, enabled=False):
-            context = (x.mean(dim=(2, 3)) if x.ndim == 4 else x).to(self.fc1.weight.dtype)
-            residuals = 2 * torch.sigmoid(self.fc2(torch.relu(self.fc1(context)))) - 1
-            a = self.alpha[:, None] + self.lambda_a * residuals.unflatten(1, (self.num_pieces, -1))
+        a = self.alpha[:, None] + self.lambda_a * self.residuals(x).unflatten(1, (self.num_pieces, -1))
         return a, torch.zeros_like(a)
 
     def forward(self, x: Tensor) -> Tensor:

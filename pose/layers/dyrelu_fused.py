@@ -11,12 +11,13 @@ Shapes: N batch, C channels, H x W map, R hidden width.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from importlib import machinery
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -58,37 +59,15 @@ def is_supported(x: Tensor) -> bool:
     return x.dtype == torch.float32 and x.ndim == 4 and x.numel() > 0 and x.is_cpu and CPU_KERNEL is not None
 
 
-def dyrelu(
-    x: Tensor,
-    w1: Tensor,
-    b1: Tensor,
-    w2: Tensor,
-    b2: Tensor,
-    projection: Tensor | None,
-    alpha: Tensor,
-    beta: Tensor,
-    lambda_a: float,
-    lambda_b: float,
-    gamma: float,
-    tau: float,
-) -> Tensor:
-    """DY-ReLU of x.
-
-    Args:
-        x: (N, C, H, W) fp32.
-        w1, b1, w2, b2: (R, C), (R,), (4 C, R), (4 C,) of the hyper function.
-        projection: (C,) of variant C's attention; None for B.
-        alpha, beta: (2,) each.
-    Returns:
-        (N, C, H, W), in the memory format of x.
-    """
-    args = (x, w1, b1, w2, b2, projection, alpha, beta, lambda_a, lambda_b, gamma, tau)
+def operator() -> Callable[..., Outputs]:
+    """What computes `forward` here: `torch.ops.pose.dyrelu` where gradients or a compiler need an operator, else the
+    function itself, as the dispatcher takes as long as a small layer."""
     if torch.compiler.is_compiling() or torch.is_grad_enabled():
-        return torch.ops.pose.dyrelu(*args)[0]
-    return _forward(*args)[0]  # without the dispatcher, which takes as long as a small layer
+        return torch.ops.pose.dyrelu
+    return forward
 
 
-def _forward(
+def forward(
     x: Tensor,
     w1: Tensor,
     b1: Tensor,
@@ -102,8 +81,17 @@ def _forward(
     gamma: float,
     tau: float,
 ) -> Outputs:
-    """y; and for the backward pass the means (N, C), the hidden layer (N, R), the coefficients (N, 4, C) and the
-    attention before its minimum with 1 (N, H * W), empty for B."""
+    """DY-ReLU of x.
+
+    Args:
+        x: (N, C, H, W) fp32.
+        w1, b1, w2, b2: (R, C), (R,), (4 C, R), (4 C,) of the hyper function.
+        projection: (C,) of variant C's attention; None for B.
+        alpha, beta: (2,) each.
+    Returns:
+        y in the memory format of x; and for the backward pass the means (N, C), the hidden layer (N, R), the
+        coefficients (N, 4, C) and the attention before its minimum with 1 (N, H * W), empty for B.
+    """
     x = _dense(x)
     n, c, height, width = x.shape
     y = torch.empty_like(x)
@@ -200,8 +188,8 @@ def _fake_backward(
     return torch.empty_like(x), x.new_empty(n, 4 * c), x.new_empty(n, w1.shape[0]), dprojection
 
 
-_forward_op = torch.library.custom_op("pose::dyrelu", _forward, mutates_args=(), device_types="cpu")
+_forward_op = library.custom_op("pose::dyrelu", forward, mutates_args=(), device_types="cpu")
 _forward_op.register_fake(_fake_forward)
 _forward_op.register_autograd(_gradients, setup_context=_save)
-_backward_op = torch.library.custom_op("pose::dyrelu_backward", _backward, mutates_args=(), device_types="cpu")
+_backward_op = library.custom_op("pose::dyrelu_backward", _backward, mutates_args=(), device_types="cpu")
 _backward_op.register_fake(_fake_backward)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch import nn
 
 from pose.config import ActivationConfig, HeadConfig, ModelConfig
 from pose.config_classification import ClassifierConfig
-from pose.layers.activations import Activation
+from pose.layers.activations import Activation, check_name
 from pose.layers.inverted_residual import make_divisible
 from pose.models.classifier import Classifier
 from pose.models.head import PoseHead
@@ -82,7 +81,7 @@ def create_model(name: str, *, num_keypoints: int = 17) -> PoseNet:
 
 def model_config(name: str) -> ModelConfig:
     """The config section of a model of Table 10."""
-    row = MODELS[_known(name, MODELS, "model")]
+    row = MODELS[check_name(name, MODELS, what="model")]
     activation = ActivationConfig(name=row.activation)
     return ModelConfig(
         backbone=row.backbone, width=row.width, activation=activation, head=HeadConfig(activation=activation)
@@ -120,7 +119,7 @@ def build_classifier(config: ClassifierConfig, *, num_classes: int) -> Classifie
 
 
 def _build_backbone(config: ModelConfig | ClassifierConfig) -> Backbone:
-    make = BACKBONES[_known(config.backbone, BACKBONES, "backbone")]
+    make = BACKBONES[check_name(config.backbone, BACKBONES, what="backbone")]
     return make(config.width, Activation(**config.activation.model_dump()))
 
 
@@ -150,11 +149,3 @@ def load_weights(model: nn.Module, weights: Mapping[str, object], *, source: str
             + "; ".join(problems)
         )
     model.load_state_dict(weights)
-
-
-def _known(name: str, valid: Iterable[str], what: str) -> str:
-    if name not in (names := list(valid)):
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean '{close[0]}'? Valid" if close else "valid"
-        raise ValueError(f"unknown {what} '{name}'; {hint}: {', '.join(names)}")
-    return name

@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
+from pose import oks
 from pose.analysis.analyse import FORMAT
 
-METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL", "top1", "top5")
+METRICS = (*oks.METRICS, "top1", "top5")
 PARTS = (  # of analysis.json
     *("skeleton", "people", "ap", "pck", "keypoints", "errors", "groups", "precision_recall", "oks_histogram"),
     "examples",

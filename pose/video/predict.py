@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -119,7 +118,8 @@ def predict_video(
                 if smooth:
                     people = _smoothed(people, tracks, filters, at, threshold)
                 writer.write(draw_tracks(image, people, tracks, threshold=threshold, boxes=not whole), at)
-                line = {"frame": number, "time": round(at, 4), "people": _records(people, tracks)}
+                found = [{"track": t, **r} for t, r in zip(tracks, people.to_records(), strict=True)]
+                line = {"frame": number, "time": round(at, 4), "people": found}
                 file.write(json.dumps(line) + "\n")
                 file.flush()  # what a crash leaves behind can be read
                 number += 1
@@ -135,8 +135,7 @@ def predict_video(
             f"{source.name} ended after {number} of its {source.frames} frames; the file may be damaged", stacklevel=2
         )
     codec = "H.264" if writer.codec else "mp4v"
-    name = "whole frame" if whole else str(boxes)
-    return VideoSummary(number, len(numbers), pace, codec, out, lines, name, stopped)
+    return VideoSummary(number, len(numbers), pace, codec, out, lines, str(header["boxes"]), stopped)
 
 
 def _smoothed(people: People, tracks: list[int], filters: dict[int, OneEuro], at: float, threshold: float) -> People:
@@ -147,27 +146,6 @@ def _smoothed(people: People, tracks: list[int], filters: dict[int, OneEuro], at
         valid = people.scores[index] > threshold
         keypoints[index] = one(people.keypoints[index].astype(np.float64), at, size=size, valid=valid)
     return replace(people, keypoints=keypoints)
-
-
-def _records(people: People, tracks: list[int]) -> list[dict[str, Any]]:
-    points = np.concatenate([people.keypoints, people.scores[..., None]], axis=-1).astype(np.float64)
-    return [
-        {
-            "track": track,
-            "bbox": [round(v, 2) for v in box],
-            "box_score": round(box_score, 5),
-            "score": round(score, 5),
-            "keypoints": [[round(x, 2), round(y, 2), round(s, 5)] for x, y, s in person],
-        }
-        for track, box, box_score, score, person in zip(
-            tracks,
-            people.boxes.astype(np.float64).tolist(),
-            people.box_scores.astype(np.float64).tolist(),
-            people.person_scores.tolist(),
-            points.tolist(),
-            strict=True,
-        )
-    ]
 
 
 def _check_targets(out: Path, lines: Path, *, inputs: list[Path]) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pose.video.tracking import Floats, iou
+from pose.geometry import iou
+from pose.video.tracking import Floats
 
 Frame = tuple[Sequence[int], Floats]  # numbers of N people, and their boxes (N, 4) x, y, width, height
 

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.geometry import iou
+from pose.oks import keypoint_similarity
+
 Floats = NDArray[Any]
 MAX_SPEED = 3.0  # boxes' longer sides a second; what seems faster is a jump of the box
 
@@ -103,19 +106,9 @@ class Tracker:
         both = sure[:, None] & np.array([t.sure for t in self._tracks])[None]
         areas = (boxes[:, None, 2:].prod(axis=-1) + moved[None, :, 2:].prod(axis=-1)) / 2
         squared = ((points[:, None] - old_points[None]) ** 2).sum(axis=-1)
-        near = np.exp(-squared / (2 * self.sigmas) ** 2 / np.maximum(areas, 1e-6)[..., None] / 2)
+        near = keypoint_similarity(squared, areas, self.sigmas)
         count = both.sum(axis=-1)
         oks = (near * both).sum(axis=-1) / np.maximum(count, 1)
         overlap = iou(boxes, moved)
         result: Floats = np.where(count > 0, (overlap + oks) / 2, overlap)
         return result
-
-
-def iou(a: Floats, b: Floats) -> Floats:
-    """(N, T) of boxes x, y, width, height."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum((a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None])
-    shared = np.prod(np.maximum(high - low, 0), axis=-1)
-    total = a[:, 2:].prod(axis=-1)[:, None] + b[:, 2:].prod(axis=-1)[None] - shared
-    result: Floats = shared / np.maximum(total, 1e-9)
-    return result

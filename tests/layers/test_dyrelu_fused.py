@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, library, nn
 
 from pose.layers import dyrelu_fused
 from pose.layers.dyrelu import DyReLU, Variant
@@ -147,7 +147,7 @@ def test_operators_are_well_formed() -> None:
         *(module.attention.weight.view(-1).detach().requires_grad_(), module.alpha, module.beta),
         *(1.0, 0.5, 1 / 3, 10.0),
     )
-    torch.library.opcheck(torch.ops.pose.dyrelu.default, args)
+    library.opcheck(torch.ops.pose.dyrelu.default, args)
 
 
 @needs_kernel
