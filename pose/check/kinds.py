@@ -1,0 +1,447 @@
+"""Every kind of finding: how bad it is, what it breaks and how to mend it. The table of docs/check.md is made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of finding.
+
+    Attributes:
+        level: an error breaks training or AP, a warning probably does, a note is worth knowing.
+        title: what was found; follows a count.
+        breaks: what comes of it.
+        mend: how to put it right.
+        fix: `--fix` mends it, in full or where the file says enough.
+    """
+
+    level: Level
+    title: str
+    breaks: str
+    mend: str
+    fix: bool = False
+
+
+KINDS: dict[str, Kind] = {
+    # The file: entries, ids, categories, skeleton
+    "image-malformed": Kind(
+        "error",
+        "images that are no object or have no file_name",
+        "The file does not load.",
+        "Give each an id, a file_name, a height and a width.",
+    ),
+    "image-id-type": Kind(
+        "error",
+        "images whose id is missing or no integer",
+        "The file does not load; elsewhere text and number do not match and images lose their people.",
+        "Number the images, and use the same numbers as image_id.",
+        fix=True,
+    ),
+    "image-id-twice": Kind(
+        "error",
+        "image ids that stand for two files",
+        "The file does not load; elsewhere people are looked for in the wrong picture.",
+        "Give each image its own id; only you know which annotation belongs to which.",
+    ),
+    "image-listed-twice": Kind(
+        "warning", "images listed twice", "Some tools train on them twice.", "Keep one entry.", fix=True
+    ),
+    "file-listed-twice": Kind(
+        "warning",
+        "files listed under two ids",
+        "People are annotated under one id and count as missing under the other.",
+        "Keep one id and move the annotations to it.",
+    ),
+    "file-name-escapes": Kind(
+        "error",
+        "file names that leave the images folder",
+        "The file does not load: a name from someone else's file must not reach other folders.",
+        "Write names below the images folder, without '..', a drive or a leading slash.",
+    ),
+    "image-size-missing": Kind(
+        "error",
+        "images without height and width",
+        "The file does not load.",
+        "Write the size of the file.",
+        fix=True,
+    ),
+    "annotations-none": Kind(
+        "error", "no list of annotations", "There is nothing to train on, and no AP.", "Give the annotated file."
+    ),
+    "annotation-malformed": Kind(
+        "error", "annotations that are no object", "The file does not load.", "Remove them.", fix=True
+    ),
+    "annotation-id-missing": Kind(
+        "error",
+        "annotations whose id is missing or no positive integer",
+        "pycocotools stops or mixes people up; `pose` renumbers them with a warning.",
+        "Number them from 1.",
+        fix=True,
+    ),
+    "annotation-id-zero": Kind(
+        "error",
+        "annotations with id 0",
+        "pycocotools counts a match with id 0 as none, so AP is too low.",
+        "Number them from 1.",
+        fix=True,
+    ),
+    "annotation-id-twice": Kind(
+        "error",
+        "annotations whose id was used before",
+        "pycocotools keeps one of them, so AP and training lose people.",
+        "Give each its own id.",
+        fix=True,
+    ),
+    "image-id-text": Kind(
+        "error",
+        "annotations whose image_id is text or a fraction",
+        "The file does not load; elsewhere '7' is not 7 and the people are lost.",
+        "Write the image's number.",
+        fix=True,
+    ),
+    "image-unknown": Kind(
+        "error",
+        "annotations of images that are not listed",
+        "The file does not load; pycocotools drops them silently.",
+        "Add the images or drop the annotations.",
+        fix=True,
+    ),
+    "ids-mixed-up": Kind(
+        "error",
+        "annotations whose id and image_id have changed places",
+        "Nobody is found in any image: AP is 0.",
+        "Swap the two: image_id names the image, id the annotation.",
+    ),
+    "category-none": Kind(
+        "warning",
+        "no category that names keypoints",
+        "The order of the keypoints cannot be compared with the skeleton's.",
+        "Add {id, name, keypoints: [names]} to categories.",
+    ),
+    "category-several": Kind(
+        "error",
+        "categories with keypoints, where one is allowed",
+        "The file does not load: a skeleton is for one category.",
+        "Split the file.",
+    ),
+    "category-id-missing": Kind(
+        "warning",
+        "annotations without category_id",
+        "pycocotools stops; `pose` takes them for the category with keypoints.",
+        "Write the category's id.",
+        fix=True,
+    ),
+    "category-unknown": Kind(
+        "error",
+        "annotations of a category that is not listed",
+        "They are left out silently.",
+        "Use an id from categories (a number, not a name).",
+    ),
+    "category-other": Kind(
+        "note", "annotations of categories without keypoints", "They are left out.", "Nothing, if that is meant."
+    ),
+    "names-differ": Kind(
+        "error",
+        "keypoints that are called otherwise in the skeleton",
+        "A keypoint is trained, flipped and scored as another one.",
+        "Set data.skeleton to this file's names in this file's order.",
+    ),
+    "edges-wrong": Kind(
+        "warning",
+        "edges of the category that join no two keypoints",
+        "Drawings are wrong: COCO counts keypoints from 1 in skeleton.",
+        "Write pairs of numbers from 1 to the number of keypoints.",
+    ),
+    "pair-missing": Kind(
+        "warning",
+        "keypoints with a side but no flip pair",
+        "A mirrored crop teaches the left one at the right one's place.",
+        "Name both sides alike (left_x, right_x) or list them in data.skeleton.flip_pairs.",
+    ),
+    "sigmas-guessed": Kind(
+        "note",
+        "skeleton whose OKS sigmas are not measured",
+        "AP is comparable only among results with the same sigmas.",
+        "Set data.skeleton.oks_sigmas, e.g. from people who were annotated twice.",
+    ),
+    # Pictures
+    "image-missing": Kind(
+        "error",
+        "images whose file is missing",
+        "Training does not start.",
+        "Check the images folder and the names (upper and lower case, extension).",
+    ),
+    "image-unreadable": Kind(
+        "error", "image files that cannot be read", "Training stops when it meets one.", "Fetch or convert them again."
+    ),
+    "image-truncated": Kind(
+        "error",
+        "image files that are cut off",
+        "The missing part is grey, and the keypoints there are trained on it.",
+        "Fetch them again.",
+    ),
+    "image-size-differs": Kind(
+        "error",
+        "images whose file has another size",
+        "Boxes and keypoints are of a picture of another size.",
+        "Restore the pictures that were annotated, or scale boxes and keypoints.",
+        fix=True,
+    ),
+    "image-turned": Kind(
+        "error",
+        "images annotated upright whose file lies on its side (EXIF)",
+        "Training reads pixels as stored, as COCO does: keypoints fall beside the people.",
+        "Store the pictures upright, e.g. with `mogrify -auto-orient`.",
+    ),
+    "image-exif": Kind(
+        "warning",
+        "images that viewers turn or mirror (EXIF)",
+        "Training reads pixels as stored; what was annotated as shown is sideways or mirrored.",
+        "Look at some; store the pictures upright, e.g. with `mogrify -auto-orient`.",
+    ),
+    "image-empty": Kind("note", "images without annotations", "Training skips them, AP counts what is found there.", "-"),
+    "image-repeated": Kind(
+        "warning",
+        "files that hold the same picture as another",
+        "They count twice; if annotated differently, they contradict each other.",
+        "Keep one.",
+    ),
+    "image-similar": Kind(
+        "note", "pictures that look like another one", "They count nearly twice.", "Look at some; keep one of each."
+    ),
+    "split-overlap": Kind(
+        "error",
+        "validation pictures that are in training too",
+        "AP is of pictures the network has learnt by heart.",
+        "Remove them from one of the two.",
+    ),
+    "split-similar": Kind(
+        "warning",
+        "validation pictures that look like one in training",
+        "AP is too high if they are copies or neighbouring frames.",
+        "Look at some; split by scene or video, not by frame.",
+    ),
+    # People: boxes, areas, keypoints
+    "boxes-xyxy": Kind(
+        "error",
+        "boxes, as most here, that look like corners [x1, y1, x2, y2]",
+        "Crops reach far out of the image, people are tiny in them.",
+        "Write [x, y, width, height].",
+    ),
+    "coordinates-normalised": Kind(
+        "error",
+        "people, as most here, with coordinates from 0 to 1",
+        "All keypoints fall into one pixel.",
+        "Multiply x by the width and y by the height of the image.",
+    ),
+    "box-malformed": Kind(
+        "error",
+        "annotations without a bbox of four numbers",
+        "The file does not load.",
+        "Write [x, y, width, height] in pixels.",
+        fix=True,
+    ),
+    "box-empty": Kind(
+        "error",
+        "boxes without width or height",
+        "The people are left out silently.",
+        "Write [x, y, width, height], both positive.",
+        fix=True,
+    ),
+    "box-outside": Kind(
+        "error",
+        "boxes outside their image",
+        "The people are left out, or cropped somewhere else.",
+        "Check that image and box belong together.",
+    ),
+    "box-leaves-image": Kind(
+        "warning",
+        "boxes that reach out of their image by more than a pixel",
+        "Crops are off-centre and too large.",
+        "Clip them to the image.",
+        fix=True,
+    ),
+    "box-twice": Kind(
+        "warning",
+        "people with the box of another in the same image, but other keypoints",
+        "One crop is taught two answers.",
+        "Give each the box of its own outline.",
+    ),
+    "person-twice": Kind(
+        "error",
+        "people annotated twice: same image, box and keypoints",
+        "One of the two always counts as missed.",
+        "Keep one.",
+        fix=True,
+    ),
+    "area-missing": Kind(
+        "error",
+        "annotations without a number as area",
+        "pycocotools stops; `pose` takes the box's with a warning.",
+        "Write the outline's area, or width * height of the box.",
+        fix=True,
+    ),
+    "area-zero": Kind(
+        "error",
+        "people with an area of 0 or less",
+        "They are left out of training, and OKS with them is 0: so is AP.",
+        "Write the outline's area, or width * height of the box.",
+        fix=True,
+    ),
+    "area-far": Kind(
+        "warning",
+        "areas that do not fit the box or the segmentation",
+        "OKS scales distances by the area: AP is too low or too high.",
+        "Write the outline's area in square pixels.",
+        fix=True,
+    ),
+    "segmentation-missing": Kind(
+        "note",
+        "people without segmentation",
+        "If area is then that of the box, OKS forgives more than COCO's and AP is not comparable with it.",
+        "-",
+    ),
+    "crowd-missing": Kind(
+        "warning", "annotations without iscrowd", "pycocotools stops.", "Write 0, or 1 for a group.", fix=True
+    ),
+    "keypoints-missing": Kind(
+        "error",
+        "annotations without keypoints",
+        "The file does not load.",
+        "Write 0, 0, 0 for each: not labelled.",
+        fix=True,
+    ),
+    "keypoints-count": Kind(
+        "error",
+        "annotations with another number of keypoints than the skeleton",
+        "The file does not load, or each number is read as another one's.",
+        "Write x, y, visibility for each keypoint; set data.skeleton to the file's.",
+    ),
+    "keypoints-not-numbers": Kind(
+        "error",
+        "annotations with keypoints that are no finite numbers",
+        "The file does not load; elsewhere the loss becomes NaN.",
+        "Write 0, 0, 0 for what is not labelled.",
+        fix=True,
+    ),
+    "visibility-other": Kind(
+        "error",
+        "people with a visibility other than 0, 1, 2",
+        "Whatever is above 0 is trained as labelled, e.g. a score of 0.01.",
+        "Write 0 not labelled, 1 hidden, 2 visible.",
+    ),
+    "unlabelled-with-place": Kind(
+        "warning",
+        "people with coordinates where visibility is 0",
+        "`pose` ignores them; tools that look at x > 0 train on them.",
+        "Write 0, 0, 0, or visibility 1 if the place is known.",
+        fix=True,
+    ),
+    "keypoint-at-origin": Kind(
+        "error",
+        "people with keypoints labelled at (0, 0)",
+        "The network learns to point to the corner.",
+        "Write 0, 0, 0: not labelled.",
+        fix=True,
+    ),
+    "keypoint-outside-image": Kind(
+        "warning",
+        "people with keypoints outside the image",
+        "There is nothing to see there; many of them mean a wrong size or image.",
+        "Write 0, 0, 0, or the right place.",
+    ),
+    "keypoints-elsewhere": Kind(
+        "error",
+        "people most of whose keypoints lie outside their box",
+        "The crop does not show what is trained: box and keypoints are of two people, or scaled differently.",
+        "Compare box and keypoints.",
+    ),
+    "keypoint-far": Kind(
+        "warning",
+        "people with a keypoint far outside their box (half of its longer side)",
+        "It is probably another person's, or a slip of the mouse.",
+        "Look at them.",
+    ),
+    "keypoint-outside-crop": Kind(
+        "note",
+        "people with a keypoint beside the crop",
+        "The plain crop does not show it, so it can never be found. COCO has some of them.",
+        "Enlarge the box, if it is too small.",
+    ),
+    "nothing-labelled": Kind(
+        "note", "people without labelled keypoints", "Left out of training; AP ignores what is found there.", "-"
+    ),
+    "nobody-labelled": Kind(
+        "error", "not one labelled keypoint", "There is nothing to train on, and no AP.", "Check visibility."
+    ),
+    "count-missing": Kind(
+        "error",
+        "annotations without a whole number as num_keypoints",
+        "pycocotools stops, or ignores the person: AP is 0 or -1; `pose` counts, with a warning.",
+        "Write the number of keypoints with visibility above 0.",
+        fix=True,
+    ),
+    "count-wrong": Kind(
+        "error",
+        "people whose num_keypoints is not the number of labelled ones",
+        "pycocotools ignores people with 0, so AP is of the wrong people.",
+        "Write the number of keypoints with visibility above 0.",
+        fix=True,
+    ),
+    "sides-swapped": Kind(
+        "error",
+        "pairs whose left and right have changed places",
+        "Faces seen from the front have their own left at the picture's right; here it is the other way round.",
+        "Left is the person's own. Swap the names or the numbers.",
+    ),
+    # Detected boxes
+    "detections-missing": Kind(
+        "error", "no list of detections", "`pose eval` stops.", "Set data.val.boxes to a detections file, or to gt."
+    ),
+    "detection-malformed": Kind(
+        "error",
+        "detections without image_id, category_id, bbox and score",
+        "`pose eval` stops.",
+        "Write {image_id, category_id, bbox: [x, y, width, height], score}.",
+    ),
+    "detection-box": Kind(
+        "error",
+        "detections without four numbers and a positive width and height",
+        "`pose eval` stops.",
+        "Write [x, y, width, height].",
+    ),
+    "detection-unknown-image": Kind(
+        "error",
+        "detections on images that are not in the annotation file",
+        "`pose eval` stops; elsewhere they are lost.",
+        "Give the detections of this split.",
+    ),
+    "detections-xyxy": Kind(
+        "error",
+        "detections, as most here, that look like corners [x1, y1, x2, y2]",
+        "Crops reach far out of the image, AP is near 0.",
+        "Write [x, y, width, height].",
+    ),
+    "detections-category": Kind(
+        "error", "no detection of the annotations' category", "`pose eval` stops.", "Write the same category_id."
+    ),
+    "detection-category-other": Kind("note", "detections of other categories", "They are left out.", "-"),
+    "detections-scores": Kind(
+        "warning",
+        "detections that all have the same score",
+        "AP sorts by score: false boxes count as much as sure ones.",
+        "Write the detector's scores.",
+    ),
+    "detections-recall": Kind(
+        "warning",
+        "annotated people without a detection (IoU 0.5)",
+        "More than half are lost before the network sees them.",
+        "Check that the detections are of this split and of all its images.",
+    ),
+}
