@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 import pose
+from pose.commands.check import check
 from pose.commands.demo import demo
 from pose.commands.download import download
 from pose.commands.env import env
@@ -54,6 +55,7 @@ def _root(
 app.command()(train)
 app.command(name="eval")(evaluate)
 app.command()(predict)
+app.command()(check)
 app.command()(report)
 app.command()(compare)
 app.command()(summary)

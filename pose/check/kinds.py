@@ -1,4 +1,4 @@
-"""Every kind of finding: how bad it is, what it breaks and how to mend it. The table of docs/check.md is made from it."""
+"""Every kind of finding: how bad it is, what it breaks, how to mend it. The table of docs/check.md is made from it."""
 
 from __future__ import annotations
 
@@ -178,7 +178,10 @@ KINDS: dict[str, Kind] = {
         "Check the images folder and the names (upper and lower case, extension).",
     ),
     "image-unreadable": Kind(
-        "error", "image files that cannot be read", "Training stops when it meets one.", "Fetch or convert them again."
+        "error",
+        "image files that cannot be read",
+        "Training stops when it meets one.",
+        "Fetch or convert them again.",
     ),
     "image-truncated": Kind(
         "error",
@@ -205,7 +208,9 @@ KINDS: dict[str, Kind] = {
         "Training reads pixels as stored; what was annotated as shown is sideways or mirrored.",
         "Look at some; store the pictures upright, e.g. with `mogrify -auto-orient`.",
     ),
-    "image-empty": Kind("note", "images without annotations", "Training skips them, AP counts what is found there.", "-"),
+    "image-empty": Kind(
+        "note", "images without annotations", "Training skips them, AP counts what is found there.", "-"
+    ),
     "image-repeated": Kind(
         "warning",
         "files that hold the same picture as another",

@@ -106,6 +106,12 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"{path} is not JSON ({error}); the download may have been cut off") from error
 
 
+def leaves_folder(name: str) -> bool:
+    """Whether a file's name from someone else's file reaches outside the folder it is put below, on either system."""
+    windows = PureWindowsPath(name)
+    return PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts or "\0" in name
+
+
 def is_int(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -119,9 +125,7 @@ def _read_images(path: Path, records: Sequence[Any]) -> dict[int, ImageInfo]:
         name = record.get("file_name")
         if not isinstance(name, str) or not name:
             raise ValueError(f"{where} (id {record['id']}) has no 'file_name'")
-        windows = PureWindowsPath(name)
-        # A name from someone else's file must not reach outside the images folder, on either system.
-        if PurePosixPath(name).is_absolute() or windows.anchor or ".." in windows.parts or "\0" in name:
+        if leaves_folder(name):
             raise ValueError(f"{where}: file_name {name!r} leaves the images folder; give a path below it")
         height, width = record.get("height"), record.get("width")
         if not (is_int(height) and is_int(width) and height > 0 and width > 0):

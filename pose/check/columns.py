@@ -1,0 +1,247 @@
+"""A COCO file as columns, read leniently: what is missing or malformed becomes NaN, and nothing raises.
+
+Shapes: N annotations, K keypoints. Frames: image pixels; points (x, y), sizes (height, width), boxes xywh.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.data.coco import is_int
+from pose.skeleton import COCO17, Skeleton
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Entries of `images`.
+
+    Attributes:
+        records: those that are objects, as they are.
+        names: their file_name, "" where there is none.
+        rows: from id, as `as_id` reads it, to the first row that has it.
+        sizes: (N, 2) height, width; NaN where the file gives none.
+    """
+
+    records: list[dict[str, Any]]
+    names: list[int | str]
+    rows: dict[int | str, int]
+    sizes: Array
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """Annotations of the category with keypoints.
+
+    Attributes:
+        names: their ids, or "annotations[5]" where there is none.
+        index: (N,) position in `annotations`.
+        image: (N,) row of the image, -1 if unknown.
+        sizes: (N, 2) of the image, NaN if unknown.
+        boxes: (N, 4); NaN if not four finite numbers.
+        areas, counts: (N,) area and num_keypoints; NaN if no numbers.
+        keypoints: (N, K, 3); NaN if missing or of another length.
+        labelled: (N, K) visibility above 0 and a place.
+        crowd: (N,) bool.
+    """
+
+    records: list[dict[str, Any]]
+    names: list[int | str]
+    index: Array
+    image: Array
+    sizes: Array
+    boxes: Array
+    areas: Array
+    counts: Array
+    keypoints: Array
+    labelled: Array
+    crowd: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One annotation file and where its pictures are.
+
+    Attributes:
+        name: "train", "val", or the file's stem.
+        images_dir: None if the pictures are not to be looked at.
+        skeleton_given: whether it came from a config rather than from the file's category.
+        category_id: of the people.
+        categories: (id, object) of the listed ones that have keypoints.
+    """
+
+    name: str
+    path: Path
+    images_dir: Path | None
+    document: dict[str, Any]
+    skeleton: Skeleton
+    skeleton_given: bool
+    category_id: Any
+    categories: list[tuple[Any, dict[str, Any]]]
+    images: Images
+    people: People
+
+
+def read_split(
+    name: str, path: Path, document: Any, *, images_dir: Path | None = None, skeleton: Skeleton | None = None
+) -> Split:
+    """Columns of a document.
+
+    Args:
+        document: what `path` holds.
+        skeleton: None to take the category's.
+    Raises:
+        ValueError: it is no COCO file at all.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("images"), list):
+        got = "list (detections?)" if isinstance(document, list) else type(document).__name__
+        got = "object without a list 'images'" if isinstance(document, dict) else got
+        raise ValueError(f"{path} holds a {got}; a COCO keypoint file is an object with images and annotations")
+    images = _read_images(document["images"])
+    annotations = [(i, a) for i, a in enumerate(as_list(document.get("annotations"))) if isinstance(a, dict)]
+    categories = [
+        (c.get("id"), c) for c in as_list(document.get("categories")) if isinstance(c, dict) and c.get("keypoints")
+    ]
+    used = Counter(_hashable(a.get("category_id")) for _, a in annotations if "keypoints" in a)
+    if categories:
+        category = max(categories, key=lambda c: used[_hashable(c[0])])
+        category_id = category[0]
+    else:
+        category_id = next((key for key, _ in used.most_common() if key is not None), 1)
+    given = skeleton is not None
+    if skeleton is None:
+        skeleton = category_skeleton(category[1]) if categories else None
+    if skeleton is None:  # no names: the most common number of keypoints
+        lengths = Counter(len(a["keypoints"]) // 3 for _, a in annotations if isinstance(a.get("keypoints"), list))
+        k = max(1, lengths.most_common(1)[0][0]) if lengths else 17
+        skeleton = COCO17 if k == 17 else Skeleton.from_names("unnamed", keypoint_names=[f"{i}" for i in range(k)])
+    chosen = [(i, a) for i, a in annotations if a.get("category_id", category_id) in (category_id, None)]
+    people = _read_people(chosen, images, skeleton.num_keypoints)
+    return Split(name, path, images_dir, document, skeleton, given, category_id, categories, images, people)
+
+
+def category_skeleton(category: dict[str, Any]) -> Skeleton | None:
+    """The skeleton of a category's names; COCO17 if they are COCO's; None if they are no names."""
+    names = category.get("keypoints")
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or len(set(names)) < len(names):
+        return None
+    if tuple(names) == COCO17.keypoint_names:
+        return COCO17
+    pairs = [(n, other) for n in names if (other := other_side(n)) in names and "left" in n.lower()]
+    edges = [
+        (names[a - 1], names[b - 1])
+        for a, b in (e for e in as_list(category.get("skeleton")) if isinstance(e, list) and len(e) == 2)
+        if is_int(a) and is_int(b) and 1 <= a <= len(names) and 1 <= b <= len(names) and a != b
+    ]
+    name = category.get("name")
+    return Skeleton.from_names(
+        name if isinstance(name, str) else "category", keypoint_names=names, flip_pairs=pairs, edges=edges
+    )
+
+
+def other_side(name: str) -> str | None:
+    """right_eye for left_eye and the other way round; None for a name without a side."""
+    for a, b in (("left", "right"), ("right", "left"), ("Left", "Right"), ("Right", "Left")):
+        if a in name:
+            return name.replace(a, b)
+    return None
+
+
+def as_id(value: Any) -> int | str | None:
+    """An id that may be written as text or 7.0; None if it is none."""
+    if is_int(value):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value:
+        return int(value) if value.isascii() and value.isdigit() else value
+    return None
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def numbers_or_nan(value: Any, length: int) -> list[Any]:
+    """A list of `length` numbers as it is, anything else as NaN; bool and text are no numbers."""
+    if isinstance(value, list) and len(value) == length and all(type(v) in (int, float) for v in value):
+        return value
+    return [np.nan] * length
+
+
+def finite_rows(rows: list[list[Any]], length: int) -> Array:
+    """(N, length) float64; a row with an infinity or NaN is NaN throughout."""
+    array = np.array(rows, dtype=np.float64).reshape(-1, length)
+    array[~np.isfinite(array).all(axis=1)] = np.nan
+    return array
+
+
+def _read_images(entries: Sequence[Any]) -> Images:
+    records = [entry for entry in entries if isinstance(entry, dict)]
+    names: list[int | str] = []
+    rows: dict[int | str, int] = {}
+    sizes = []
+    for row, record in enumerate(records):
+        name = record.get("file_name")
+        names.append(name if isinstance(name, str) else "")
+        key = as_id(record.get("id"))
+        if key is not None:
+            rows.setdefault(key, row)
+        height, width = record.get("height"), record.get("width")
+        known = is_int(height) and is_int(width) and height > 0 and width > 0
+        sizes.append((height, width) if known else (np.nan, np.nan))
+    return Images(records, names, rows, np.array(sizes, dtype=np.float64).reshape(-1, 2))
+
+
+def _read_people(chosen: list[tuple[int, dict[str, Any]]], images: Images, k: int) -> People:
+    names: list[int | str] = []
+    image, boxes, scalars, keypoints = [], [], [], []
+    blank = [np.nan] * (3 * k)
+    for position, a in chosen:
+        number = a.get("id")
+        names.append(number if is_int(number) or (isinstance(number, str) and number) else f"annotations[{position}]")
+        key = as_id(a.get("image_id"))
+        image.append(-1 if key is None else images.rows.get(key, -1))
+        boxes.append(numbers_or_nan(a.get("bbox"), 4))
+        scalars.append(numbers_or_nan([a.get("area"), a.get("num_keypoints")], 2))
+        if np.isnan(scalars[-1][0]):
+            scalars[-1] = [numbers_or_nan([a.get(key)], 1)[0] for key in ("area", "num_keypoints")]
+        points = a.get("keypoints")
+        good = isinstance(points, list) and len(points) == 3 * k
+        keypoints.append(points if good else blank)
+    try:
+        points_array = np.array(keypoints, dtype=np.float64).reshape(-1, 3 * k)
+    except (TypeError, ValueError, OverflowError):  # some row holds text or lists: look at each number
+        rows = [numbers_or_nan(p, 3 * k) for p in keypoints]
+        points_array = np.array(rows, dtype=np.float64).reshape(-1, 3 * k)
+    points_array = points_array.reshape(-1, k, 3)
+    rows_of = np.array(image, dtype=np.int64)
+    sizes = np.full((len(chosen), 2), np.nan)
+    sizes[rows_of >= 0] = images.sizes[rows_of[rows_of >= 0]]
+    scalar = np.array(scalars, dtype=np.float64).reshape(-1, 2)
+    scalar[~np.isfinite(scalar)] = np.nan
+    return People(
+        records=[a for _, a in chosen],
+        names=names,
+        index=np.array([i for i, _ in chosen], dtype=np.int64),
+        image=rows_of,
+        sizes=sizes,
+        boxes=finite_rows(boxes, 4),
+        areas=scalar[:, 0],
+        counts=scalar[:, 1],
+        keypoints=points_array,
+        labelled=(points_array[..., 2] > 0) & np.isfinite(points_array).all(axis=2),
+        crowd=np.array([bool(a.get("iscrowd", 0)) for _, a in chosen], dtype=bool),
+    )
+
+
+def _hashable(value: Any) -> Any:
+    return value if isinstance(value, int | str | float | None) else repr(value)

@@ -1,0 +1,158 @@
+"""Checks of the file itself: entries, ids, categories, the skeleton."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pose.check.columns import Split, as_id, as_list, other_side
+from pose.check.findings import Findings
+from pose.data.coco import is_int, leaves_folder
+from pose.skeleton import COCO17, Skeleton
+
+
+def check_document(split: Split, found: Findings, *, has_detections: bool) -> None:
+    """Everything that can be said without looking at boxes, keypoints or pictures.
+
+    Args:
+        has_detections: then a file without annotations is meant to be (test-dev).
+    """
+    _check_images(split, found)
+    _check_annotations(split, found, has_detections=has_detections)
+    _check_categories(split, found)
+    _check_skeleton(split, found)
+
+
+def _check_images(split: Split, found: Findings) -> None:
+    images, name = split.images, split.name
+    for index, entry in enumerate(split.document["images"]):
+        if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str) or not entry["file_name"]:
+            found.add("image-malformed", name, "image", f"images[{index}]", f"{entry!r:.60}")
+    first_names: dict[Any, str] = {}
+    listed: dict[str, Any] = {}
+    for row, record in enumerate(images.records):
+        label, number = images.names[row] or f"images[{row}]", record.get("id")
+        if not is_int(number):
+            found.add("image-id-type", name, "image", label, f"id {number!r:.40}")
+        key, file_name = as_id(number), str(label)
+        if key is not None:
+            first = first_names.setdefault(key, file_name)
+            if images.rows[key] != row:
+                kind = "image-listed-twice" if first == file_name else "image-id-twice"
+                found.add(kind, name, "image", file_name, f"id {key}" + f" is {first} too" * (first != file_name))
+            elif listed.setdefault(file_name, key) != key:
+                found.add("file-listed-twice", name, "image", file_name, f"ids {listed[file_name]} and {key}")
+        if leaves_folder(file_name):
+            found.add("file-name-escapes", name, "image", file_name)
+    found.add_all(
+        "image-size-missing",
+        name,
+        "image",
+        np.isnan(images.sizes[:, 0]),
+        names=images.names,
+        detail=lambda row: (
+            f"height {images.records[row].get('height')!r}, width {images.records[row].get('width')!r}"
+        ),
+    )
+    with_people = {
+        as_id(a.get("image_id")) for a in as_list(split.document.get("annotations")) if isinstance(a, dict)
+    }
+    empty = [as_id(record.get("id")) not in with_people for record in images.records]
+    if split.document.get("annotations") is not None:
+        found.add_all("image-empty", name, "image", empty, names=images.names)
+
+
+def _check_annotations(split: Split, found: Findings, *, has_detections: bool) -> None:
+    name, document, people = split.name, split.document, split.people
+    if not isinstance(document.get("annotations"), list):
+        if not has_detections or document.get("annotations") is not None:
+            found.add("annotations-none", name, "file", split.path.name)
+        return
+    for index, entry in enumerate(document["annotations"]):
+        if not isinstance(entry, dict):
+            found.add("annotation-malformed", name, "annotation", f"annotations[{index}]", f"{entry!r:.40}")
+    known = split.images.rows
+    # Ids must differ over all categories: pycocotools indexes by them.
+    seen: set[Any] = set()
+    swapped = 0
+    unknown: list[tuple[Any, Any]] = []
+    for index, a in enumerate(document["annotations"]):
+        if not isinstance(a, dict):
+            continue
+        number, image_id = a.get("id"), a.get("image_id")
+        label = number if is_int(number) else f"annotations[{index}]"
+        if number == 0 and is_int(number):
+            found.add("annotation-id-zero", name, "annotation", label)
+        elif not is_int(number) or number < 0:
+            found.add("annotation-id-missing", name, "annotation", label, f"id {number!r:.40}")
+        elif number in seen:
+            found.add("annotation-id-twice", name, "annotation", label, f"image_id {image_id!r:.40}")
+        if is_int(number):
+            seen.add(number)
+        key = as_id(image_id)
+        if key is None or key not in known:
+            unknown.append((label, image_id))
+            swapped += as_id(number) in known
+        elif type(image_id) is not type(split.images.records[known[key]].get("id")):
+            found.add("image-id-text", name, "annotation", label, f"image_id {image_id!r:.40}")
+        if "iscrowd" not in a:
+            found.add("crowd-missing", name, "annotation", label)
+    total = len(people.names)
+    # Where most ids are those of images and most image_ids are not, the two have changed places.
+    mixed = len(unknown) > 2 and len(unknown) > 0.5 * total and swapped > 0.8 * len(unknown)
+    for label, image_id in unknown:
+        kind = "ids-mixed-up" if mixed else "image-unknown"
+        found.add(kind, name, "annotation", label, f"image_id {image_id!r:.40}")
+
+
+def _check_categories(split: Split, found: Findings) -> None:
+    name = split.name
+    if not split.categories:
+        found.add("category-none", name, "file", split.path.name)
+    if len(split.categories) > 1:
+        for number, category in split.categories:
+            found.add("category-several", name, "category", str(number), f"{category.get('name')!r}")
+    ids = [c.get("id") for c in as_list(split.document.get("categories")) if isinstance(c, dict)]
+    for index, a in enumerate(as_list(split.document.get("annotations"))):
+        if not isinstance(a, dict):
+            continue
+        number, label = a.get("category_id"), a.get("id") if is_int(a.get("id")) else f"annotations[{index}]"
+        if number is None:
+            found.add("category-id-missing", name, "annotation", label)
+        elif ids and number not in ids:
+            found.add("category-unknown", name, "annotation", label, f"category_id {number!r:.40}")
+        elif number != split.category_id and not any(number == n for n, _ in split.categories):
+            found.add("category-other", name, "annotation", label, f"category_id {number!r:.40}")
+
+
+def _check_skeleton(split: Split, found: Findings) -> None:
+    name, skeleton = split.name, split.skeleton
+    category = next((c for n, c in split.categories if n == split.category_id), None)
+    if category is not None:
+        names = category["keypoints"] if isinstance(category["keypoints"], list) else [category["keypoints"]]
+        for index in range(max(len(names), skeleton.num_keypoints)):
+            here = names[index] if index < len(names) else None
+            there = skeleton.keypoint_names[index] if index < skeleton.num_keypoints else None
+            if here != there:
+                found.add(
+                    "names-differ", name, "keypoint", index + 1, f"{here or 'none'}, skeleton {there or 'none'}"
+                )
+        for edge in as_list(category.get("skeleton")):
+            good = isinstance(edge, list) and len(edge) == 2 and all(is_int(i) and 1 <= i <= len(names) for i in edge)
+            if not good:
+                found.add("edges-wrong", name, "edge", f"{edge!r:.40}")
+    for index in missing_pairs(skeleton):
+        found.add("pair-missing", name, "keypoint", skeleton.keypoint_names[index])
+    alike = len(set(skeleton.oks_sigmas)) == 1 and skeleton.num_keypoints > 1
+    if alike or (not split.skeleton_given and skeleton is not COCO17):
+        found.add("sigmas-guessed", name, "skeleton", skeleton.name)
+
+
+def missing_pairs(skeleton: Skeleton) -> list[int]:
+    """Keypoints that have left or right in their name and stand in no flip pair."""
+    return [
+        i
+        for i, keypoint in enumerate(skeleton.keypoint_names)
+        if skeleton.sides[i] == "middle" and other_side(keypoint) is not None
+    ]

@@ -1,0 +1,266 @@
+"""Safe repairs of an annotation file: what the file, or the pictures, say without doubt.
+
+Nothing is guessed: where two readings are possible, the entry stays as it is and the check of the result says so.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pose.check.columns import Split, as_id, as_list, read_split
+from pose.check.findings import Findings
+from pose.check.people import far_areas, outline_areas, polygons, repeats
+from pose.check.pictures import Picture
+from pose.data.coco import is_int
+
+
+@dataclass
+class Repair:
+    """The mended document.
+
+    Attributes:
+        changes: from what was done to the names of what it was done to.
+    """
+
+    document: dict[str, Any]
+    changes: dict[str, list[int | str]] = field(default_factory=dict)
+
+    def did(self, what: str, name: int | str) -> None:
+        self.changes.setdefault(what, []).append(name)
+
+
+def repair(split: Split, found: Findings, pictures: Sequence[Picture | None] | None) -> Repair:
+    """Mend what is safe to mend; the split and its document stay as they are.
+
+    Args:
+        found: of this split, by which things are left alone that have a deeper cause.
+        pictures: as `look_at_pictures` gave them; None leaves the sizes.
+    """
+    result = Repair(copy.deepcopy(split.document))
+    _repair_images(result, split, pictures)
+    if not isinstance(result.document.get("annotations"), list):
+        return result
+    _repair_entries(result, split, found)
+    people = _read_again(result, split)
+    keep_boxes = found.has("boxes-xyxy", split.name) or found.has("coordinates-normalised", split.name)
+    for row, a in enumerate(people.people.records):
+        _repair_keypoints(result, a, people.people.names[row], people)
+        if not keep_boxes:
+            _repair_box(result, a, people.people.names[row], people.people.sizes[row])
+    people = _read_again(result, split)
+    if not keep_boxes:
+        _repair_areas(result, people)
+    _drop_repeats(result, people)
+    _renumber(result)
+    return result
+
+
+def _read_again(result: Repair, split: Split) -> Split:
+    return read_split(split.name, split.path, result.document, images_dir=split.images_dir, skeleton=split.skeleton)
+
+
+def _repair_images(result: Repair, split: Split, pictures: Sequence[Picture | None] | None) -> None:
+    """Sizes from the files, ids that are integers, no image listed twice."""
+    document = result.document
+    records = [entry for entry in document["images"] if isinstance(entry, dict)]
+    if pictures is not None:
+        for row, (record, picture) in enumerate(zip(records, pictures, strict=True)):
+            if picture is not None and picture.size is not None and _size_is_safe(split, row, picture):
+                record["height"], record["width"] = picture.size
+                result.did("image sizes taken from the files", split.images.names[row])
+    taken = {key for record in records if is_int(key := as_id(record.get("id")))}
+    fresh = max((key for key in taken if is_int(key)), default=0)
+    numbers: dict[int | str, int] = {}
+    for row, record in enumerate(records):
+        key = as_id(record.get("id"))
+        if is_int(record.get("id")):
+            continue
+        if is_int(key):
+            number = key
+        elif key is not None and key in numbers:
+            number = numbers[key]
+        else:
+            fresh += 1
+            number = fresh
+        if key is not None:
+            numbers[key] = number
+        record["id"] = number
+        result.did("image ids made integers", split.images.names[row] or f"images[{row}]")
+    for a in as_list(document.get("annotations")):
+        if isinstance(a, dict) and (key := as_id(a.get("image_id"))) is not None:
+            number = numbers.get(key, key) if not is_int(a["image_id"]) else a["image_id"]
+            if is_int(number) and not is_int(a["image_id"]):
+                a["image_id"] = number
+                result.did("image_id of annotations made integers", _name(a))
+    kept: list[Any] = []
+    first: set[tuple[Any, Any]] = set()
+    for entry in document["images"]:
+        pair = (entry.get("id"), entry.get("file_name")) if isinstance(entry, dict) else None
+        if pair is not None and isinstance(pair[1], str) and pair in first:
+            result.did("repeated entries of images dropped", pair[1])
+            continue
+        if pair is not None and isinstance(pair[1], str):
+            first.add(pair)
+        kept.append(entry)
+    document["images"] = kept
+
+
+def _size_is_safe(split: Split, row: int, picture: Picture) -> bool:
+    """Whether the file's size can replace the given one: not if the picture was turned or resized after annotation."""
+    assert picture.size is not None
+    given, size = split.images.sizes[row], np.array(picture.size, dtype=np.float64)
+    if np.isnan(given).any():
+        return picture.orientation == 1
+    if (given == size).all() or picture.orientation != 1:
+        return False
+    factors = size / given
+    if abs(factors[0] / factors[1] - 1) < 0.02:  # the same shape: resized
+        return False
+    people = split.people
+    here = people.image == row
+    points = people.keypoints[here][people.labelled[here]][:, :2]
+    boxes = people.boxes[here]
+    boxes = boxes[np.isfinite(boxes).all(axis=1)]
+    reach = np.concatenate([points, boxes[:, :2] + boxes[:, 2:]])
+    return bool((reach <= size[::-1] + 1).all())
+
+
+def _repair_entries(result: Repair, split: Split, found: Findings) -> None:
+    """Drop what belongs to no image, and give what each annotation needs besides its numbers."""
+    document = result.document
+    known = {
+        record.get("id") for record in document["images"] if isinstance(record, dict) and is_int(record.get("id"))
+    }
+    mixed = found.has("ids-mixed-up", split.name)
+    kept = []
+    for index, a in enumerate(document["annotations"]):
+        if not isinstance(a, dict):
+            result.did("annotations that are no object dropped", f"annotations[{index}]")
+        elif not mixed and (not is_int(a.get("image_id")) or a["image_id"] not in known):
+            result.did("annotations of unknown images dropped", _name(a))
+        else:
+            kept.append(a)
+            if "iscrowd" not in a:
+                a["iscrowd"] = 0
+                result.did("iscrowd set to 0", _name(a))
+            if a.get("category_id") is None:
+                a["category_id"] = split.category_id
+                result.did("category_id set to that of the people", _name(a))
+    document["annotations"] = kept
+
+
+def _repair_keypoints(result: Repair, a: dict[str, Any], name: int | str, split: Split) -> None:
+    k = split.skeleton.num_keypoints
+    points = a.get("keypoints")
+    if not isinstance(points, list):
+        a["keypoints"] = points = [0] * (3 * k)
+        result.did("keypoints set to not labelled", name)
+    if len(points) != 3 * k:
+        return
+    for i in range(0, 3 * k, 3):
+        x, y, v = points[i : i + 3]
+        finite = all(type(n) in (int, float) and math.isfinite(n) for n in (x, y, v))
+        if not finite:
+            result.did("keypoints without numbers set to not labelled", name)
+        elif v == 0 and (x != 0 or y != 0):
+            result.did("coordinates of unlabelled keypoints set to 0", name)
+        elif v > 0 and x == 0 and y == 0:
+            result.did("keypoints at (0, 0) set to not labelled", name)
+        else:
+            continue
+        points[i : i + 3] = [0, 0, 0]
+    count = sum(v > 0 for v in points[2::3])
+    if not is_int(a.get("num_keypoints")) or a["num_keypoints"] != count:
+        a["num_keypoints"] = count
+        result.did("num_keypoints counted", name)
+
+
+def _repair_box(result: Repair, a: dict[str, Any], name: int | str, size: np.ndarray) -> None:
+    """A box from the segmentation where there is none, clipped to the image."""
+    box = a.get("bbox")
+    good = isinstance(box, list) and len(box) == 4 and all(type(n) in (int, float) and math.isfinite(n) for n in box)
+    if not good or min(box[2:]) <= 0:
+        rings = polygons(a.get("segmentation"))
+        if not rings:
+            return
+        points = np.concatenate(rings)
+        low, high = points.min(axis=0), points.max(axis=0)
+        if (high <= low).any():
+            return
+        box = a["bbox"] = [round(float(v), 2) for v in (*low, *(high - low))]
+        result.did("boxes taken from the segmentation", name)
+    if not np.isfinite(size).all():
+        return
+    height, width = size.tolist()
+    x, y, w, h = box
+    if x >= -1 and y >= -1 and x + w <= width + 1 and y + h <= height + 1:
+        return
+    low_x, low_y = max(0, x), max(0, y)
+    high_x, high_y = min(width, x + w), min(height, y + h)
+    if high_x > low_x and high_y > low_y and low_x <= width - 1 and low_y <= height - 1:
+        a["bbox"] = [low_x, low_y, high_x - low_x, high_y - low_y]
+        result.did("boxes clipped to their image", name)
+
+
+def _repair_areas(result: Repair, split: Split) -> None:
+    people = split.people
+    outlines = outline_areas(people)
+    with np.errstate(invalid="ignore"):
+        box_areas = people.boxes[:, 2] * people.boxes[:, 3]
+        wrong = (
+            np.isnan(people.areas) | (people.labelled.any(axis=1) & (people.areas <= 0)) | far_areas(people, outlines)
+        )
+    for row in np.flatnonzero(wrong):
+        a = people.records[row]
+        if outlines[row] > 0:
+            a["area"] = round(float(outlines[row]), 4)
+            result.did("areas taken from the segmentation", people.names[row])
+        elif box_areas[row] > 0:
+            a["area"] = round(float(box_areas[row]), 4)
+            result.did("areas set to width * height of the box", people.names[row])
+
+
+def _drop_repeats(result: Repair, split: Split) -> None:
+    people = split.people
+    gone = {id(people.records[row]) for row in np.flatnonzero(repeats(people, keypoints=True))}
+    for a in result.document["annotations"]:
+        if id(a) in gone:
+            result.did("people annotated twice dropped", _name(a))
+    result.document["annotations"] = [a for a in result.document["annotations"] if id(a) not in gone]
+
+
+def _renumber(result: Repair) -> None:
+    """New ids after the largest for those that are missing, 0, or used before; all others stay."""
+    annotations = result.document["annotations"]
+    fresh = max((a["id"] for a in annotations if is_int(a.get("id"))), default=0)
+    fresh = max(fresh, 0)
+    seen: set[int] = set()
+    for a in annotations:
+        number = a.get("id")
+        if is_int(number) and number > 0 and number not in seen:
+            seen.add(number)
+            continue
+        fresh += 1
+        result.did("annotations renumbered", f"{_name(a)}, now {fresh}")
+        a["id"] = fresh
+        seen.add(fresh)
+
+
+def without_nan(value: Any) -> Any:
+    """The same data with null for NaN and infinities, which are no JSON."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _name(a: dict[str, Any]) -> int | str:
+    number = a.get("id")
+    return number if is_int(number) or (isinstance(number, str) and number) else "without id"

@@ -1,0 +1,248 @@
+"""Checks of boxes, areas and keypoints. N annotations, K keypoints, image pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.check.columns import People, Split, as_list
+from pose.check.findings import Findings
+from pose.check.sides import check_sides
+from pose.data.coco import is_int
+from pose.geometry import grow_box
+
+Array = NDArray[Any]
+
+
+def check_people(split: Split, found: Findings, *, input_size: tuple[int, int]) -> None:
+    """Everything about boxes, areas and keypoints.
+
+    Args:
+        input_size: (height, width) of the network's crop.
+    """
+    people = split.people
+    if not len(people.names):
+        return
+    with np.errstate(invalid="ignore", divide="ignore"):  # NaN stands for what is missing; it compares as False
+        _check_keypoints(split, found)
+        # One cause has many effects: what is in other units or another format is not judged further.
+        if not (_check_units(split, found) or _check_format(split, found)):
+            _check_boxes(split, found, input_size=input_size)
+            _check_areas(split, found)
+        _check_twice(split, found)
+        check_sides(split, found)
+
+
+def _adder(split: Split, found: Findings) -> Callable[..., None]:
+    def add(kind: str, where: Array, detail: Callable[[int], str] = lambda row: "") -> None:
+        found.add_all(kind, split.name, "annotation", where, names=split.people.names, detail=detail)
+
+    return add
+
+
+def _check_keypoints(split: Split, found: Findings) -> None:
+    people, add, k = split.people, _adder(split, found), split.skeleton.num_keypoints
+    lengths = np.array([len(p) if isinstance(p := a.get("keypoints"), list) else -1 for a in people.records])
+    add("keypoints-missing", lengths < 0)
+    add("keypoints-count", (lengths >= 0) & (lengths != 3 * k), lambda row: f"{lengths[row]} numbers, not {3 * k}")
+    points, v = people.keypoints, people.keypoints[..., 2]
+    whole = lengths == 3 * k
+    add("keypoints-not-numbers", whole & ~np.isfinite(points).all(axis=(1, 2)))
+    other = ~np.isin(v, (0, 1, 2)) & np.isfinite(v)
+    add("visibility-other", other.any(axis=1), lambda row: f"visibility {v[row][other[row]][0]:g}")
+    somewhere = (points[..., :2] != 0).any(axis=2) & np.isfinite(points).all(axis=2)
+    add(
+        "unlabelled-with-place",
+        ((v == 0) & somewhere).any(axis=1),
+        lambda row: _which(split, (v == 0) & somewhere, row),
+    )
+    origin = people.labelled & ~somewhere
+    add("keypoint-at-origin", origin.any(axis=1), lambda row: _which(split, origin, row))
+    labelled = people.labelled.sum(axis=1)
+    add("nothing-labelled", whole & (labelled == 0))
+    if not labelled.any():
+        found.add("nobody-labelled", split.name, "file", split.path.name)
+    counted = np.array([is_int(a.get("num_keypoints")) for a in people.records])
+    add("count-missing", ~counted)
+    add(
+        "count-wrong",
+        whole & counted & (people.counts != labelled),
+        lambda row: f"says {people.counts[row]:g}, labelled {labelled[row]}",
+    )
+
+
+def _check_units(split: Split, found: Findings) -> bool:
+    """Whether coordinates are shares of the image."""
+    people = split.people
+    box = people.boxes
+    boxes_small = (box > 0).any(axis=1) & (np.abs(box) <= 1.001).all(axis=1)
+    points = np.where(people.labelled[..., None], people.keypoints[..., :2], 0)
+    points_small = (
+        people.labelled.any(axis=1) & (np.abs(points) <= 1.001).all(axis=(1, 2)) & (points > 0).any(axis=(1, 2))
+    )
+    small = (boxes_small | points_small) & (people.sizes > 2).all(axis=1)
+    if small.sum() <= 0.5 * max(np.isfinite(box).all(axis=1).sum(), 1):
+        return False
+    _adder(split, found)(
+        "coordinates-normalised", small, lambda row: f"bbox {_box(box[row])}" * bool(boxes_small[row])
+    )
+    return True
+
+
+def _check_format(split: Split, found: Findings) -> bool:
+    suspects = looks_xyxy(split.people.boxes, split.people.sizes)
+    box = split.people.boxes
+    _adder(split, found)("boxes-xyxy", suspects, lambda row: f"bbox {_box(box[row])}")
+    return bool(suspects.any())
+
+
+def looks_xyxy(boxes: Array, sizes: Array) -> Array:
+    """(N,) which boxes look like corners; none unless nearly all would fit as corners and many do not as they are."""
+    x, y, w, h = boxes.T
+    height, width = sizes.T
+    known = np.isfinite(boxes).all(axis=1) & np.isfinite(sizes).all(axis=1)
+    corners = known & (w > x) & (h > y) & (w <= width + 1) & (h <= height + 1)
+    leaves = known & ((x + w > width + 1) | (y + h > height + 1))
+    enough = known.sum() > 1 and corners.sum() >= 0.98 * known.sum() and leaves.sum() >= 0.2 * known.sum()
+    result: Array = leaves & corners if enough else np.zeros(len(boxes), dtype=bool)
+    return result
+
+
+def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) -> None:
+    people, add = split.people, _adder(split, found)
+    box, labelled = people.boxes, people.labelled
+    x, y, w, h = box.T
+    height, width = people.sizes.T
+    add("box-malformed", np.isnan(box).any(axis=1), lambda row: f"bbox {people.records[row].get('bbox')!r:.50}")
+    empty = (w <= 0) | (h <= 0)
+    show = lambda row: f"bbox {_box(box[row])}, image {width[row]:g} x {height[row]:g}"  # noqa: E731
+    add("box-empty", empty, lambda row: f"bbox {_box(box[row])}")
+    outside = ~empty & ((x > width - 1) | (y > height - 1) | (x + w <= 0) | (y + h <= 0))
+    add("box-outside", outside, show)
+    leaves = (x < -1) | (y < -1) | (x + w > width + 1) | (y + h > height + 1)
+    add("box-leaves-image", leaves & ~empty & ~outside, show)
+    px, py = people.keypoints[..., 0], people.keypoints[..., 1]
+    sized = np.isfinite(height)
+    out = labelled & sized[:, None] & ((px < -1) | (py < -1) | (px > width[:, None]) | (py > height[:, None]))
+    add("keypoint-outside-image", out.any(axis=1), lambda row: _which(split, out, row, place=True))
+    good = ~empty & np.isfinite(box).all(axis=1)
+    beside = np.maximum(
+        np.maximum(x[:, None] - px, px - (x + w)[:, None]), np.maximum(y[:, None] - py, py - (y + h)[:, None])
+    )
+    beside = np.where(labelled & good[:, None], beside, -np.inf)
+    longer = np.maximum(w, h)[:, None]
+    elsewhere = (beside > 0.1 * longer).sum(axis=1) > 0.5 * np.maximum(labelled.sum(axis=1), 1)
+    add("keypoints-elsewhere", elsewhere, lambda row: f"bbox {_box(box[row])}")
+    far = beside > 0.5 * longer
+    add("keypoint-far", far.any(axis=1) & ~elsewhere, lambda row: _which(split, far, row, place=True))
+    center, size = grow_box(np.where(good[:, None], box, 1.0), input_size)
+    away = np.abs(people.keypoints[..., :2] - center[:, None]) > size[:, None] / 2
+    hidden = away.any(axis=2) & labelled & good[:, None]
+    add(
+        "keypoint-outside-crop",
+        hidden.any(axis=1) & ~elsewhere & ~far.any(axis=1),
+        lambda row: _which(split, hidden, row),
+    )
+
+
+def _check_areas(split: Split, found: Findings) -> None:
+    people, add = split.people, _adder(split, found)
+    areas, (w, h) = people.areas, people.boxes.T[2:]
+    box_areas = np.where((w > 0) & (h > 0), w * h, np.nan)
+    counted = people.labelled.any(axis=1)
+    outlines = outline_areas(people)
+    add("area-missing", np.isnan(areas), lambda row: f"area {people.records[row].get('area')!r:.40}")
+    add("area-zero", counted & (areas <= 0), lambda row: f"area {areas[row]:g}")
+    add(
+        "area-far",
+        far_areas(people, outlines),
+        lambda row: (
+            f"area {areas[row]:g}, box {box_areas[row]:.0f}"
+            + (f", segmentation {outlines[row]:.0f}" if outlines[row] > 0 else "")
+        ),
+    )
+    add("segmentation-missing", counted & ~(outlines > 0))
+
+
+def far_areas(people: People, outlines: Array) -> Array:
+    """(N,) whether a positive area cannot be that of the outline, or of anything in the box."""
+    areas, box_areas = people.areas, people.boxes[:, 2] * people.boxes[:, 3]
+    drawn = outlines > 0
+    by_outline = drawn & (np.abs(areas - outlines) > np.maximum(0.3 * outlines, 30))
+    # 1.05: boxes are rounded. 0.002: hardly anything of the person is seen, or the area is a share of the image.
+    by_box = ~drawn & ((areas > 1.05 * box_areas + 10) | (areas < 0.002 * box_areas)) & (box_areas > 0)
+    result: Array = people.labelled.any(axis=1) & (areas > 0) & (by_outline | by_box)
+    return result
+
+
+def outline_areas(people: People) -> Array:
+    """(N,) square pixels of the segmentations; NaN where there is none that can be read."""
+    return np.array([_outline_area(a.get("segmentation")) for a in people.records])
+
+
+def _outline_area(segmentation: Any) -> float:
+    if isinstance(segmentation, dict):  # run lengths, background first
+        counts = segmentation.get("counts")
+        good = isinstance(counts, list) and all(map(is_int, counts))
+        return float(sum(counts[1::2])) if good else np.nan
+    total = 0.0
+    for ring in polygons(segmentation):
+        x, y = ring.T
+        total += abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
+    return total or np.nan
+
+
+def polygons(segmentation: Any) -> list[Array]:
+    """Rings (M, 2) of a list of polygons; those that are malformed are left out."""
+    rings = []
+    for ring in as_list(segmentation):
+        if isinstance(ring, list) and len(ring) >= 6 and len(ring) % 2 == 0:
+            try:
+                points = np.array(ring, dtype=np.float64).reshape(-1, 2)
+            except (TypeError, ValueError):
+                continue
+            if np.isfinite(points).all():
+                rings.append(points)
+    return rings
+
+
+def _check_twice(split: Split, found: Findings) -> None:
+    people, add = split.people, _adder(split, found)
+    same = repeats(people, keypoints=True)
+    same_box = repeats(people, keypoints=False) & people.labelled.any(axis=1)
+    where = lambda row: f"image_id {people.records[row].get('image_id')!r:.40}, bbox {_box(people.boxes[row])}"  # noqa: E731
+    add("person-twice", same, where)
+    add("box-twice", same_box & ~same, where)
+
+
+def repeats(people: People, *, keypoints: bool) -> Array:
+    """(N,) which people have the image and box, and the keypoints, of an earlier one."""
+    seen: set[Any] = set()
+    result = np.zeros(len(people.names), dtype=bool)
+    for row in np.flatnonzero((people.image >= 0) & np.isfinite(people.boxes).all(axis=1)):
+        key: tuple[Any, ...] = (people.image[row], people.boxes[row].tobytes())
+        if keypoints:
+            key += (people.keypoints[row].tobytes(),)
+        elif not people.labelled[row].any():
+            continue
+        result[row] = key in seen
+        seen.add(key)
+    return result
+
+
+def _which(split: Split, where: Array, row: int, *, place: bool = False) -> str:
+    """Names of the keypoints of a row for which (N, K) `where` holds."""
+    chosen = np.flatnonzero(where[row])
+    parts = [
+        split.skeleton.keypoint_names[i]
+        + (" at ({:.0f}, {:.0f})".format(*split.people.keypoints[row, i, :2]) if place else "")
+        for i in chosen[:2]
+    ]
+    return ", ".join(parts) + (f" and {len(chosen) - 2} more" if len(chosen) > 2 else "")
+
+
+def _box(box: Array) -> str:
+    return "[" + ", ".join(f"{v:.6g}" for v in box) + "]"

@@ -1,0 +1,210 @@
+"""Looking at the files: there, whole, of the annotated size, upright; and which hold the same picture.
+
+Frames: sizes are (height, width). Files are read in threads: decoding happens outside of Python's lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pose.check.columns import Split
+from pose.check.findings import Findings
+from pose.data.coco import leaves_folder
+from pose.data.images import MAX_IMAGE_SIDE
+
+ORIENTATION = 0x0112  # the EXIF tag
+THUMB = 16
+CHUNK = 64
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What a file holds.
+
+    Attributes:
+        problem: a kind of finding, "" if there is none.
+        size: as stored, whatever EXIF says; None if unknown.
+        orientation: EXIF's 1 to 8; 1 is upright.
+        digest: of the bytes; None if the file was not read as a whole.
+        thumb: (16, 16) uint8 grey; None if it was not decoded.
+    """
+
+    problem: str = ""
+    detail: str = ""
+    size: tuple[int, int] | None = None
+    orientation: int = 1
+    digest: bytes | None = None
+    thumb: NDArray[np.uint8] | None = None
+
+
+def look_at_pictures(split: Split, *, decode: bool, progress: Progress | None = None) -> list[Picture | None]:
+    """A picture for each row of the split's images; None where there is no name to look for.
+
+    Args:
+        decode: False reads headers only.
+        progress: called with (files done, files in all).
+    """
+    assert split.images_dir is not None
+    folder = split.images_dir
+    paths = [
+        Path(folder, str(name)) if name and not leaves_folder(str(name)) else None for name in split.images.names
+    ]
+    chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
+    found: list[Picture | None] = []
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for pictures in pool.map(lambda chunk: [p and _look(p, decode=decode) for p in chunk], chunks):
+            found += pictures
+            if progress is not None:
+                progress(len(found), len(paths))
+    return found
+
+
+def _look(path: Path, *, decode: bool) -> Picture:
+    if not path.is_file():
+        return Picture("image-missing")
+    try:
+        data = path.read_bytes() if decode else None
+        digest = None if data is None else hashlib.blake2b(data, digest_size=16).digest()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large or odd pictures
+            with Image.open(path if data is None else io.BytesIO(data)) as image:
+                size = (image.height, image.width)
+                orientation = image.getexif().get(ORIENTATION, 1) if "exif" in image.info else 1
+                if max(size) > MAX_IMAGE_SIDE:
+                    return Picture(
+                        "image-unreadable", f"{size[1]} x {size[0]}; sides go up to {MAX_IMAGE_SIDE}", size
+                    )
+                thumb = _thumbnail(image) if decode else None
+    except Exception as error:  # PIL raises whatever a broken file leads it to
+        return _second_opinion(path, error)
+    if not cv2.haveImageReader(str(path)):
+        return Picture("image-unreadable", f"OpenCV does not read this format ({image.format})", size)
+    return Picture("", "", size, orientation, digest, thumb)
+
+
+def _thumbnail(image: Image.Image) -> NDArray[np.uint8]:
+    image.draft("L", (2 * THUMB, 2 * THUMB))  # a JPEG is decoded at an eighth of its size where that is enough
+    grey = image.convert("L").resize((THUMB, THUMB), Image.Resampling.BOX)
+    return np.asarray(grey, dtype=np.uint8)
+
+
+def _second_opinion(path: Path, error: Exception) -> Picture:
+    """Training reads with OpenCV, which knows some formats that PIL does not."""
+    reason = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename is not None:
+        return Picture("image-unreadable", error.strerror or reason)
+    if "truncated" in reason or "broken data stream" in reason:
+        return Picture("image-truncated", f"{path.stat().st_size} bytes")
+    try:
+        read = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        read = None
+    if read is None:
+        return Picture("image-unreadable", "empty file" if not path.stat().st_size else "no image, or broken")
+    return Picture(size=(read.shape[0], read.shape[1]))
+
+
+def check_pictures(split: Split, pictures: Sequence[Picture | None], found: Findings) -> None:
+    """Findings on the files of one split, and pictures that stand there twice."""
+    names = split.images.names
+    for row, picture in enumerate(pictures):
+        if picture is None:
+            continue
+        if picture.problem:
+            found.add(picture.problem, split.name, "image", names[row], picture.detail)
+        if picture.size is None:
+            continue
+        height, width = picture.size
+        given_height, given_width = split.images.sizes[row]
+        detail = f"file {width} x {height}, annotated {given_width:g} x {given_height:g}"
+        if np.isfinite(given_height) and (given_height, given_width) != (height, width):
+            turned = picture.orientation in (5, 6, 7, 8) and (given_height, given_width) == (width, height)
+            found.add("image-turned" if turned else "image-size-differs", split.name, "image", names[row], detail)
+        elif picture.orientation in range(2, 9):
+            found.add("image-exif", split.name, "image", names[row], f"orientation {picture.orientation}")
+    whole = [(row, p) for row, p in enumerate(pictures) if p is not None and p.digest is not None]
+    first: dict[bytes, int] = {}
+    fresh = []  # files listed twice have a finding of their own
+    for row, p in whole:
+        assert p.digest is not None
+        if (earlier := first.setdefault(p.digest, row)) == row:
+            fresh.append((row, p))
+        elif names[earlier] != names[row]:
+            found.add("image-repeated", split.name, "image", names[row], f"same bytes as {names[earlier]}")
+    earlier_of: dict[int, int] = {}
+    for a, b in similar_pairs([p.thumb for _, p in fresh]):
+        earlier_of.setdefault(max(a, b), min(a, b))
+    for late, early in sorted(earlier_of.items()):
+        found.add("image-similar", split.name, "image", names[fresh[late][0]], f"like {names[fresh[early][0]]}")
+
+
+def check_overlap(
+    train: tuple[Split, Sequence[Picture | None]], val: tuple[Split, Sequence[Picture | None]], found: Findings
+) -> None:
+    """Validation pictures that are in training too, by bytes, or by looks after another encoding or size."""
+    (train_split, train_pictures), (val_split, val_pictures) = train, val
+    by_digest = {p.digest: row for row, p in enumerate(train_pictures) if p is not None and p.digest is not None}
+    rest = []
+    for row, picture in enumerate(val_pictures):
+        if picture is None or picture.digest is None:
+            continue
+        if picture.digest in by_digest:
+            name = train_split.images.names[by_digest[picture.digest]]
+            found.add("split-overlap", val_split.name, "image", val_split.images.names[row], f"{name} in training")
+        elif picture.thumb is not None:
+            rest.append((row, picture.thumb))
+    known = [(row, p.thumb) for row, p in enumerate(train_pictures) if p is not None and p.thumb is not None]
+    said: set[int] = set()
+    for a, b in similar_pairs([thumb for _, thumb in (*known, *rest)]):
+        low, high = min(a, b), max(a, b)
+        if low < len(known) <= high and high not in said:
+            said.add(high)
+            early, late = train_split.images.names[known[low][0]], val_split.images.names[rest[high - len(known)][0]]
+            found.add("split-similar", val_split.name, "image", late, f"like {early} in training")
+
+
+def similar_pairs(thumbs: Sequence[NDArray[np.uint8] | None], *, tolerance: float = 3.0) -> Iterator[tuple[int, int]]:
+    """Pairs of pictures that are the same but for encoding and size.
+
+    Candidates agree in one of four 16-bit parts of a difference hash (whether each cell of an 8 x 8 grid is brighter
+    than its right neighbour) and in all but a few of its bits; their thumbnails must agree too.
+
+    Args:
+        thumbs: (16, 16) uint8 grey each; flat ones say nothing and match nothing.
+        tolerance: mean difference in grey levels, of 255.
+    """
+    rows = [i for i, thumb in enumerate(thumbs) if thumb is not None and thumb.std() > 8]
+    if len(rows) < 2:
+        return
+    stack = np.stack([np.asarray(thumbs[i]) for i in rows]).astype(np.float32)
+    cells = stack.reshape(-1, 8, 2, 8, 2).mean(axis=(2, 4))
+    bits = (cells > np.roll(cells, -1, axis=2)).reshape(-1, 64)
+    parts = np.packbits(bits, axis=1).view(np.uint16)  # (N, 4)
+    seen: set[tuple[int, int]] = set()
+    for part in range(4):
+        order = np.argsort(parts[:, part], kind="stable")
+        edges = np.flatnonzero(np.diff(parts[order, part])) + 1
+        for group in np.split(order, edges):
+            for position in range(len(group) - 1):
+                one, others = group[position], group[position + 1 :]
+                near = others[(bits[one] != bits[others]).sum(axis=1) <= 6]
+                if len(near):
+                    near = near[np.abs(stack[one] - stack[near]).mean(axis=(1, 2)) <= tolerance]
+                for other in near.tolist():
+                    pair = (rows[min(one, other)], rows[max(one, other)])
+                    if pair not in seen:
+                        seen.add(pair)
+                        yield pair
