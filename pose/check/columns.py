@@ -135,7 +135,7 @@ def category_skeleton(category: dict[str, Any]) -> Skeleton | None:
         return None
     if tuple(names) == COCO17.keypoint_names:
         return COCO17
-    pairs = [(n, other) for n in names if (other := other_side(n)) in names and "left" in n.lower()]
+    pairs = [(n, other) for n in names if "left" in n.lower() and (other := other_side(n)) and other in names]
     edges = [
         (names[a - 1], names[b - 1])
         for a, b in (e for e in as_list(category.get("skeleton")) if isinstance(e, list) and len(e) == 2)
@@ -218,7 +218,7 @@ def _read_people(chosen: list[tuple[int, dict[str, Any]]], images: Images, k: in
         good = isinstance(points, list) and len(points) == 3 * k
         keypoints.append(points if good else blank)
     try:
-        points_array = np.array(keypoints, dtype=np.float64).reshape(-1, 3 * k)
+        points_array: Array = np.array(keypoints, dtype=np.float64).reshape(-1, 3 * k)
     except (TypeError, ValueError, OverflowError):  # some row holds text or lists: look at each number
         rows = [numbers_or_nan(p, 3 * k) for p in keypoints]
         points_array = np.array(rows, dtype=np.float64).reshape(-1, 3 * k)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pose.check.columns import Split
+from pose.check.columns import Split, as_list
 
 SIZES = (0, 32, 64, 96, 128, 192, 256, 384, 512)  # lower bounds of box sizes, square root of the area, pixels
 CROWDS = (0, 1, 2, 3, 4, 5, 10, 20)
@@ -39,7 +39,7 @@ def count_split(split: Split) -> dict[str, Any]:
     per_image = np.bincount(people.image[counted & (people.image >= 0)], minlength=len(split.images.records))
     return {
         "images": len(split.images.records),
-        "annotations": len(split.document.get("annotations") or []),
+        "annotations": len(as_list(split.document.get("annotations"))),
         "people": int(counted.sum()),
         "images_with_people": int((per_image > 0).sum()),
         "keypoints": keypoints,

@@ -19,7 +19,7 @@ LOW_RECALL = 0.5
 
 
 def check_detections(path: Path, split: Split, found: Findings) -> dict[str, Any]:
-    """Findings on the boxes; returns how many there are, on how many images, and the recall of people (None: unknown)."""
+    """Findings on the boxes; returns their number, that of their images, and the recall of people (None: unknown)."""
     name = split.name
     try:
         records = read_json(path)
@@ -88,7 +88,7 @@ def _check_recall(split: Split, found: Findings, boxes: Array, images: Array) ->
         by_image[image].append(row)
     wanted = people.labelled.any(axis=1) & ~people.crowd & (people.boxes[:, 2:] > 0).all(axis=1)
     missed = np.zeros(len(wanted), dtype=bool)
-    for row in np.flatnonzero(wanted):
+    for row in np.flatnonzero(wanted).tolist():
         missed[row] = best_iou(people.boxes[row], boxes[by_image[int(people.image[row])]]) < 0.5
     if not wanted.any():
         return None
@@ -101,7 +101,7 @@ def _check_recall(split: Split, found: Findings, boxes: Array, images: Array) ->
 def best_iou(box: Array, others: Array) -> float:
     """The largest intersection over union of a box (4) xywh with others (M, 4); 0 if there are none."""
     low = np.maximum(box[:2], others[:, :2])
-    high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
+    high: Array = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=1)
-    union = box[2] * box[3] + others[:, 2] * others[:, 3] - shared
+    union: Array = box[2] * box[3] + others[:, 2] * others[:, 3] - shared
     return float(np.max(np.nan_to_num(shared / union), initial=0.0))

@@ -117,7 +117,8 @@ def _check_categories(split: Split, found: Findings) -> None:
     for index, a in enumerate(as_list(split.document.get("annotations"))):
         if not isinstance(a, dict):
             continue
-        number, label = a.get("category_id"), a.get("id") if is_int(a.get("id")) else f"annotations[{index}]"
+        number, own = a.get("category_id"), a.get("id")
+        label = own if is_int(own) else f"annotations[{index}]"
         if number is None:
             found.add("category-id-missing", name, "annotation", label)
         elif ids and number not in ids:

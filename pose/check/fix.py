@@ -74,9 +74,8 @@ def _repair_images(result: Repair, split: Split, pictures: Sequence[Picture | No
             if picture is not None and picture.size is not None and _size_is_safe(split, row, picture):
                 record["height"], record["width"] = picture.size
                 result.did("image sizes taken from the files", split.images.names[row])
-    taken = {key for record in records if is_int(key := as_id(record.get("id")))}
-    fresh = max((key for key in taken if is_int(key)), default=0)
-    numbers: dict[int | str, int] = {}
+    fresh = max((key for record in records if is_int(key := as_id(record.get("id")))), default=0)
+    numbers: dict[Any, int] = {}
     for row, record in enumerate(records):
         key = as_id(record.get("id"))
         if is_int(record.get("id")):
@@ -94,9 +93,9 @@ def _repair_images(result: Repair, split: Split, pictures: Sequence[Picture | No
         result.did("image ids made integers", split.images.names[row] or f"images[{row}]")
     for a in as_list(document.get("annotations")):
         if isinstance(a, dict) and (key := as_id(a.get("image_id"))) is not None:
-            number = numbers.get(key, key) if not is_int(a["image_id"]) else a["image_id"]
-            if is_int(number) and not is_int(a["image_id"]):
-                a["image_id"] = number
+            known: Any = a["image_id"] if is_int(a["image_id"]) else numbers.get(key) or key
+            if is_int(known) and not is_int(a["image_id"]):
+                a["image_id"] = known
                 result.did("image_id of annotations made integers", _name(a))
     kept: list[Any] = []
     first: set[tuple[Any, Any]] = set()
@@ -112,7 +111,7 @@ def _repair_images(result: Repair, split: Split, pictures: Sequence[Picture | No
 
 
 def _size_is_safe(split: Split, row: int, picture: Picture) -> bool:
-    """Whether the file's size can replace the given one: not if the picture was turned or resized after annotation."""
+    """Whether the file's size may replace the given one: not if the picture was turned or resized later."""
     assert picture.size is not None
     given, size = split.images.sizes[row], np.array(picture.size, dtype=np.float64)
     if np.isnan(given).any():
@@ -183,7 +182,7 @@ def _repair_keypoints(result: Repair, a: dict[str, Any], name: int | str, split:
 
 def _repair_box(result: Repair, a: dict[str, Any], name: int | str, size: np.ndarray) -> None:
     """A box from the segmentation where there is none, clipped to the image."""
-    box = a.get("bbox")
+    box: Any = a.get("bbox")
     good = isinstance(box, list) and len(box) == 4 and all(type(n) in (int, float) and math.isfinite(n) for n in box)
     if not good or min(box[2:]) <= 0:
         rings = polygons(a.get("segmentation"))

@@ -1,4 +1,4 @@
-"""Every kind of finding: how bad it is, what it breaks, how to mend it. The table of docs/check.md is made from it."""
+"""Every kind of finding: how bad, what it breaks, how to mend it. The table of docs/check.md is made of them."""
 
 from __future__ import annotations
 
@@ -363,13 +363,13 @@ KINDS: dict[str, Kind] = {
     ),
     "keypoints-elsewhere": Kind(
         "error",
-        "people most of whose keypoints lie outside their box",
+        "people most of whose keypoints lie outside their box, one in twenty or more",
         "The crop does not show what is trained: box and keypoints are of two people, or scaled differently.",
         "Compare box and keypoints.",
     ),
     "keypoint-far": Kind(
         "warning",
-        "people with a keypoint far outside their box (half of its longer side)",
+        "people with keypoints far outside their box (half of its longer side, or most of them)",
         "It is probably another person's, or a slip of the mouse.",
         "Look at them.",
     ),

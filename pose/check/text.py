@@ -21,11 +21,11 @@ def print_split(console: Console, checked: Checked) -> None:
     """What a split holds: numbers, and three charts of text."""
     split, counts = checked.split, checked.counts
     console.print(Text(split.name, style="bold"), Text(str(split.path)), soft_wrap=True)
-    skeleton = split.skeleton
+    people = f"{_count(counts['people'], 'person', 'people')} with keypoints"
     console.print(
         f"  {_count(counts['images'], 'image')}, {_count(counts['annotations'], 'annotation')}; "
-        f"{_count(counts['people'], 'person', 'people')} with keypoints in {_count(counts['images_with_people'], 'image')}; "
-        f"skeleton {skeleton.name}, {skeleton.num_keypoints} keypoints",
+        f"{people} in {_count(counts['images_with_people'], 'image')}; "
+        f"skeleton {split.skeleton.name}, {_count(split.skeleton.num_keypoints, 'keypoint')}",
         soft_wrap=True,
         highlight=False,
         markup=False,
@@ -39,9 +39,15 @@ def print_split(console: Console, checked: Checked) -> None:
             highlight=False,
         )
     if counts["people"]:
+        console.print()
         console.print(_keypoint_table(counts["keypoints"], counts["people"]))
-        console.print(_histogram("box size, px", "people", counts["box_sizes"]))
-        console.print(_histogram("people in image", "images", counts["people_per_image"]))
+        console.print()
+        pair = Table.grid(padding=(0, 4, 0, 0))
+        pair.add_row(
+            _histogram("box size, px", "people", counts["box_sizes"]),
+            _histogram("people in image", "images", counts["people_per_image"]),
+        )
+        console.print(pair)
     console.print()
 
 
@@ -53,6 +59,8 @@ def print_findings(console: Console, found: Findings, *, several: bool) -> None:
     """
     for finding in found.all():
         _print_finding(console, finding, where=f"{finding.split}: " if several else "")
+    if found.all():
+        console.print()
     numbers = [_count(found.count(level), level) for level in ("error", "warning", "note")]
     console.print(f"{numbers[0]}, {numbers[1]}, {numbers[2]}", highlight=False)
 
@@ -78,7 +86,8 @@ def _print_finding(console: Console, finding: Finding, *, where: str) -> None:
     what = finding.what
     line = Text(f"{what.level:8}", style=STYLES[what.level])
     line.append(f"{where}{finding.kind}", style="bold")
-    line.append(f"  {finding.count} {what.title}" if finding.about != "file" else f"  {what.title}")
+    line.append(f" ({finding.count})" if finding.about != "file" else "")
+    line.append(f"  {what.title}")
     console.print(line, soft_wrap=True)
     shown = [f"{name}{f' ({detail})' if detail else ''}" for name, detail in finding.examples[:SHOWN]]
     more = f", and {finding.count - len(shown)} more" if finding.count > len(shown) else ""

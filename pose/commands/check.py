@@ -72,7 +72,7 @@ def check(
     config = _load(dataset, list(overrides or [])) if is_config else None
     if config is not None:
         checked = _check_config(config, found, decode=not fast)
-        check_pair(*checked, found)
+        check_pair(checked[0], checked[1], found)
     else:
         split = read_split(dataset.stem, dataset, read_json(dataset), images_dir=images)
         with _progress(split.images.names if images else []) as progress:
