@@ -57,7 +57,8 @@ def repair(split: Split, found: Findings, pictures: Sequence[Picture | None] | N
     if not keep_boxes:
         _repair_areas(result, people)
     _drop_repeats(result, people)
-    _renumber(result)
+    if not found.has("ids-mixed-up", split.name):  # the ids are needed to swap them back
+        _renumber(result)
     return result
 
 

@@ -99,7 +99,9 @@ def _print_finding(console: Console, finding: Finding, *, where: str) -> None:
 
 
 def _lines(console: Console, text: str, *, indent: int) -> None:
-    for line in textwrap.wrap(text, max(40, console.width - indent), break_long_words=False, break_on_hyphens=False):
+    # Names come from someone else's file, and a terminal obeys control characters.
+    safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    for line in textwrap.wrap(safe, max(40, console.width - indent), break_long_words=False, break_on_hyphens=False):
         console.print(Text(" " * indent + line), soft_wrap=True)
 
 
