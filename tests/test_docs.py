@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 import shlex
 import zipfile
@@ -19,6 +20,7 @@ import cv2
 import pytest
 from conftest import Outcome
 
+from pose.check.kinds import kinds_table
 from pose.data import download
 from pose.data.download import Archive
 from pose.data.figures import generate
@@ -55,6 +57,8 @@ def run_all(page: str, pose_cli: Cli, *, small: list[str] = PEOPLE) -> dict[str,
             more = [*NETWORK, *small, "--workers", "0"]
         elif words[1] == "eval":
             more = ["--workers", "0"]
+        elif words[1] == "check" and words[2].endswith(".yaml"):
+            more = small
         elif words[1] == "clip":
             more = ["--frames", "8"]
         outcome = pose_cli(*words[1:], *more)
@@ -134,9 +138,23 @@ def test_train_on_coco(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPat
     assert not (place / "data/small/images/train2017").exists()
 
 
-@pytest.mark.parametrize("page", ["analysis.md", "report.md", "video.md", "train_on_coco.md"])
+def test_check(place: Path, pose_cli: Cli) -> None:
+    outcomes = run_all("check.md", pose_cli)
+    assert all("0 errors" in outcome.out for outcome in outcomes.values())
+    assert json.loads((place / "checked/report.json").read_text())["errors"] == 0
+    assert (place / "checked/train.jpg").is_file()
+    assert json.loads((place / "fixed.json").read_text())["annotations"]
+
+
+def test_the_table_of_findings_is_that_of_the_code() -> None:
+    page = (ROOT / "docs/check.md").read_text(encoding="utf-8")
+    make = 'python -c "from pose.check.kinds import kinds_table; print(kinds_table())"'
+    assert kinds_table() in page, f"put what this prints into docs/check.md: {make}"
+
+
+@pytest.mark.parametrize("page", ["analysis.md", "report.md", "video.md", "train_on_coco.md", "check.md"])
 def test_links_of_the_pages_lead_somewhere(page: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    assert max(map(len, text.splitlines())) <= 120
+    assert max(len(line) for line in text.splitlines() if not line.startswith("|")) <= 120
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert (ROOT / "docs" / target).is_file(), target

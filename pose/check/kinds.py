@@ -450,3 +450,12 @@ KINDS: dict[str, Kind] = {
         "Check that the detections are of this split and of all its images.",
     ),
 }
+
+
+def kinds_table() -> str:
+    """All kinds as a Markdown table, for docs/check.md."""
+    rows = ["| finding | | what it breaks | how to mend it |", "|---|---|---|---|"]
+    for name, kind in KINDS.items():
+        level = f"{kind.level}{', fix' if kind.fix else ''}"
+        rows.append(f"| `{name}`: {kind.title} | {level} | {kind.breaks} | {kind.mend} |")
+    return "\n".join(rows)

@@ -200,7 +200,7 @@ def _read_annotations(
     if zero_area:
         message += f"{'; ' * bool(notes)}{zero_area} people have area 0 and are left out: set it to width * height"
     if message:
-        warnings.warn(f"{path}: {message}", stacklevel=3)
+        warnings.warn(f"{path}: {message}; `pose check` shows which", stacklevel=3)
     return tuple(found)
 
 

@@ -148,5 +148,5 @@ def check_images_exist(people: Iterable[Person]) -> None:
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of {len(paths)} images are missing: {', '.join(missing[:5])}"
-            f"{', ...' * (len(missing) > 5)}; check the images folder"
+            f"{', ...' * (len(missing) > 5)}; check the images folder, or see `pose check`"
         )

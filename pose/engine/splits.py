@@ -116,6 +116,6 @@ def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> list[Per
     if not people:
         raise ValueError(
             f"{coco.path} has no person with at least {split.min_keypoints} labelled keypoints and an area of at "
-            f"least {split.min_area:g} pixels; check the file, or lower min_keypoints and min_area"
+            f"least {split.min_area:g} pixels; check it with `pose check`, or lower min_keypoints and min_area"
         )
     return people
