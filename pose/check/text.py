@@ -73,7 +73,7 @@ def print_repair(console: Console, repair: Repair, left: Findings, out: str) -> 
     for what, names in repair.changes.items():
         different = list(dict.fromkeys(names))
         shown = ", ".join(map(str, different[:SHOWN])) + ", ..." * (len(different) > SHOWN)
-        _lines(console, f"{len(different)} {what}: {shown}", indent=2)
+        _lines(console, f"{what}: {len(different)} ({shown})", indent=2)
     rest = [f for f in left.all() if f.what.level != "note"]
     if rest:
         console.print("left as they are, for you to decide", style="bold", highlight=False)
@@ -95,7 +95,7 @@ def _print_finding(console: Console, finding: Finding, *, where: str) -> None:
     if what.breaks != "-":
         _lines(console, what.breaks, indent=8)
     if what.mend != "-":
-        _lines(console, f"-> {what.mend}{' --fix does it where it is safe.' if what.fix else ''}", indent=8)
+        _lines(console, f"-> {what.mend.removesuffix('.') + ' (--fix).' if what.fix else what.mend}", indent=8)
 
 
 def _lines(console: Console, text: str, *, indent: int) -> None:

@@ -71,7 +71,7 @@ def test_an_error_ends_with_1_and_says_what_to_do(dataset: Path, pose_cli: Cli) 
     outcome = pose_cli("check", dataset / "config.yaml")
     assert outcome.code == 1
     assert "error   val: annotation-id-zero (1)  annotations with id 0" in outcome.out
-    assert "-> Number them from 1." in outcome.out
+    assert "-> Number them from 1 (--fix)." in outcome.out
     assert "2 errors, 0 warnings, 0 notes" in outcome.out
 
 
@@ -98,7 +98,7 @@ def test_fix_writes_a_file_that_passes(dataset: Path, pose_cli: Cli) -> None:
     before = path.read_bytes()
     outcome = pose_cli("check", path, "--images", dataset / "val", "--fix", dataset / "fixed.json")
     assert outcome.code == 0
-    assert "1 num_keypoints counted" in outcome.out
+    assert "num_keypoints counted: 1 (0)" in outcome.out
     assert path.read_bytes() == before
     assert pose_cli("check", dataset / "fixed.json", "--images", dataset / "val").code == 0
     assert json.loads((dataset / "fixed.json").read_text())["annotations"][0]["id"] == 112
