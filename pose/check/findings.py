@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,10 +95,6 @@ class Findings:
     def count(self, level: str) -> int:
         """How many kinds of a level were found, each split for itself."""
         return sum(f.what.level == level for f in self._found.values())
-
-    def update(self, others: Iterable[Finding]) -> None:
-        for finding in others:
-            self._found[finding.kind, finding.split] = finding
 
     def _at(self, kind: str, split: str, about: str) -> Finding:
         assert kind in KINDS, kind

@@ -75,7 +75,7 @@ def check(
         check_pair(checked[0], checked[1], found)
     else:
         split = read_split(dataset.stem, dataset, read_json(dataset), images_dir=images)
-        with _progress(split.images.names if images else []) as progress:
+        with _PictureProgress(split.images.names if images else []) as progress:
             checked = [check_split(split, found, decode=not fast, progress=progress.step)]
     document = report(found, checked)
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110)
@@ -107,7 +107,7 @@ def check(
         raise typer.Exit(1)
 
 
-class _progress:
+class _PictureProgress:
     """The live line on stderr."""
 
     def __init__(self, names: list[int | str]) -> None:
@@ -115,7 +115,7 @@ class _progress:
 
         self.bar = Progress(make_console(), max(1, len(names)))
 
-    def __enter__(self) -> _progress:
+    def __enter__(self) -> _PictureProgress:
         self.bar.__enter__()
         return self
 
@@ -159,7 +159,7 @@ def _check_config(config: Config, found: Findings, *, decode: bool) -> list[Chec
             raise FileNotFoundError(f"no folder {folder}; check data.root and data.{name}.images")
         split = read_split(name, path, read_json(path), images_dir=folder, skeleton=skeleton)
         boxes = Path(data.root, data.val.boxes) if name == "val" and data.val.boxes != "gt" else None
-        with _progress(split.images.names) as progress:
+        with _PictureProgress(split.images.names) as progress:
             checked.append(
                 check_split(
                     split,
