@@ -1,3 +1,33 @@
-"""Lightweight top-down human pose estimation with Dynamic ReLU."""
+"""Lightweight top-down human pose estimation with Dynamic ReLU.
+
+`load` a model and call it on pictures; `create_model`, `list_models` and `DyReLU` are for networks of one's own.
+Each is imported when it is first used, so that `import pose` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pose.layers.dyrelu import DyReLU
+    from pose.models.factory import create_model, list_models
+    from pose.predictor import load
 
 __version__ = "0.1.0"
+__all__ = ["DyReLU", "__version__", "create_model", "list_models", "load"]
+
+_HOMES = {
+    "DyReLU": "pose.layers.dyrelu",
+    "create_model": "pose.models.factory",
+    "list_models": "pose.models.factory",
+    "load": "pose.predictor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pose' has no attribute '{name}'; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

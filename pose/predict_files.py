@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pose.data.boxes import read_boxes
 from pose.data.images import read_image, read_upright
 from pose.files import write_json
-from pose.predictor import Predictor, whole_box
+from pose.inputs import whole_box
+from pose.predictor import Predictor
 from pose.sheets import draw_heatmaps
 from pose.visualize import SUFFIXES, Image, write_image
 

@@ -6,8 +6,11 @@ Shapes: N boxes, K keypoints, B batch. Frames: `_img` the image, `_crop` the net
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import torch
@@ -15,12 +18,17 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from pose.codec import decode, merge_flip
-from pose.data.images import MAX_IMAGE_SIDE, read_upright
+from pose.data.boxes import Boxes
 from pose.data.transforms import normalize, warp
+from pose.detector import DEFAULT_DETECTOR, Detector, check_detector, load_detector
 from pose.geometry import apply_affine, crop_affine, grow_box, invert_affine
+from pose.inputs import Color, Images, Task, check_boxes, check_image, read_tasks
 from pose.results import People
 from pose.skeleton import Skeleton
 from pose.visualize import Image
+
+if TYPE_CHECKING:
+    from pose.inputs import ImageLike
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -66,7 +74,7 @@ def predict_heatmaps(
 
 
 class Predictor:
-    """A network and how to use it: all boxes of an image in batches.
+    """A network and how to use it: all boxes of all images in batches. Safe to share between threads.
 
     Args:
         model: (B, 3, H, W) normalised crops -> (B, K, h, w) heatmaps. Moved to `device`, set to evaluation mode.
@@ -74,6 +82,8 @@ class Predictor:
         flip_test: average with the mirrored crop; twice the time, and the protocol of published numbers.
         batch_size: boxes at a time.
         source: where the weights come from, for the header of predictions.json.
+        detector: what finds people for `boxes="detect"`: one of `pose.detector.DETECTORS`, loaded when first needed,
+            or any `Detector`.
     """
 
     def __init__(
@@ -86,6 +96,7 @@ class Predictor:
         flip_test: bool = True,
         batch_size: int = 64,
         source: str | None = None,
+        detector: str | Detector = DEFAULT_DETECTOR,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -96,20 +107,36 @@ class Predictor:
         self.flip_test = flip_test
         self.batch_size = batch_size
         self.source = source
+        self._detector = check_detector(detector)
+        self._lock = threading.Lock()
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, *, device: str = "auto", flip_test: bool = True, batch_size: int = 64
+        cls,
+        source: str | Path,
+        device: str = "auto",
+        *,
+        flip_test: bool = True,
+        batch_size: int = 64,
+        detector: str | Detector = DEFAULT_DETECTOR,
     ) -> Predictor:
-        """Load a .safetensors file of `pose train`, or a run folder's best one.
+        """A model ready for use; its config and skeleton come with its weights.
 
+        Args:
+            source: a .safetensors file of `pose train`, a run folder for its best one, or "demo" for the small model
+                that comes with the package.
+            device: "auto" (CUDA, else Apple's MPS, else the CPU), "cpu", "cuda", "cuda:N" or "mps".
+            flip_test: average with the mirrored picture; False takes half the time and is a little less exact.
+            batch_size: boxes at a time; less if the memory does not suffice.
+            detector: what finds the people for `boxes="detect"`: "ssdlite", "fasterrcnn" or a `Detector` of one's
+                own. Loaded when it is first needed.
         Raises:
             FileNotFoundError, ValueError: no such file, not a checkpoint, or no such device.
         """
         from pose.engine.checkpoint import load_checkpoint  # the engine imports this module
 
         chosen = pick_device(device)
-        checkpoint = load_checkpoint(path)
+        checkpoint = load_checkpoint(source)
         return cls(
             checkpoint.build(chosen),
             skeleton=checkpoint.skeleton,
@@ -118,18 +145,67 @@ class Predictor:
             flip_test=flip_test,
             batch_size=batch_size,
             source=str(checkpoint.path),
+            detector=detector,
         )
 
-    def __call__(self, image: str | Path | Image, *, boxes: ArrayLike | None = None) -> People:
-        """Find the keypoints of an image file or array; without `boxes` (N, 4) xywh, of the image as one person.
+    @property
+    def detector(self) -> Detector:
+        """What finds the people for `boxes="detect"`.
 
-        A file is turned upright by its EXIF orientation, as viewers show it.
+        Raises:
+            FileNotFoundError, OSError, ValueError: its weights cannot be had, or are no such weights.
         """
-        path = None if isinstance(image, np.ndarray) else Path(image)
-        array = image if isinstance(image, np.ndarray) else read_upright(image)
-        if boxes is None:
-            boxes = whole_box(array)
-        return replace(self.predict(array, boxes), image_path=path)
+        with self._lock:
+            if isinstance(self._detector, str):
+                self._detector = load_detector(self._detector, device=self.device)
+            return self._detector
+
+    def _detect(self, images_rgb: Sequence[Image]) -> list[Boxes]:
+        return self.detector(images_rgb)
+
+    @overload
+    def __call__(
+        self, images: ImageLike, *, boxes: ArrayLike | Literal["detect"] | None = None, color: Color = "rgb"
+    ) -> People: ...
+
+    @overload
+    def __call__(
+        self,
+        images: Images,
+        *,
+        boxes: Sequence[ArrayLike] | Literal["detect"] | None = None,
+        color: Color = "rgb",
+    ) -> list[People]: ...
+
+    def __call__(
+        self,
+        images: ImageLike | Images,
+        *,
+        boxes: ArrayLike | Sequence[ArrayLike] | Literal["detect"] | None = None,
+        color: Color = "rgb",
+    ) -> People | list[People]:
+        """Find the keypoints of the people in an image, or in each of a list.
+
+        Args:
+            images: a path, an array (H, W, 3) of uint8, a PIL image, or a list of those. Files and PIL images are
+                turned upright by their EXIF orientation, as viewers show them.
+            boxes: (N, 4) left, top, width, height in pixels of the upright image, one a person; for a list of
+                images a list of such. "detect" finds the people first. Without boxes the whole image is taken as
+                one person; a very wide one is warned of, but whether others hold several is not looked at.
+            color: the order of the channels of arrays: "rgb", or "bgr" as OpenCV has it.
+        Returns:
+            The people of the image, in the order of the boxes; of a list, a list.
+        Raises:
+            FileNotFoundError, ValueError: an image or boxes are missing or wrong, or the detector's weights are.
+        """
+        if not isinstance(images, list | tuple):
+            each = boxes if boxes is None or isinstance(boxes, str) else [boxes]
+            return next(self.stream(read_tasks([images], each, color=color, detect=self._detect)))
+        if not (boxes is None or isinstance(boxes, list | tuple | str)):
+            raise ValueError(
+                f"boxes of a list of images are a list of arrays (N, 4), one an image, got a {type(boxes).__name__}"
+            )
+        return list(self.stream(read_tasks(images, boxes, color=color, detect=self._detect)))
 
     def predict(self, image_rgb: Image, boxes_xywh: ArrayLike, *, box_scores: ArrayLike | None = None) -> People:
         """Find the keypoints in each box.
@@ -138,32 +214,55 @@ class Predictor:
             image_rgb: (H, W, 3) uint8.
             boxes_xywh: (N, 4) image pixels, not grown; they may reach beyond the image. N may be 0.
             box_scores: (N,) of the detector; 1 by default.
-        Raises:
-            ValueError: a box is malformed, the image is no RGB image or too large, or the network's output is not
-                finite or has another number of keypoints than the skeleton.
         """
-        boxes = _check_boxes(boxes_xywh)
-        given = np.ones(len(boxes)) if box_scores is None else np.asarray(box_scores, dtype=np.float64)
-        if given.shape != (len(boxes),):
-            raise ValueError(f"box_scores must be ({len(boxes)},), one a box, got {given.shape}")
-        keypoints = [np.zeros((0, self.skeleton.num_keypoints, 2))]
-        scores = [np.zeros((0, self.skeleton.num_keypoints))]
-        for start in range(0, len(boxes), self.batch_size):
-            batch = boxes[start : start + self.batch_size]
-            _, heatmaps = self.heatmaps(image_rgb, batch)
-            xy_hm, peaks = decode(heatmaps)
-            from_hm = invert_affine(_affines(batch, self.input_size, to=tuple(heatmaps.shape[-2:])))
-            keypoints.append(apply_affine(xy_hm.cpu().numpy(), from_hm))
-            scores.append(peaks.cpu().numpy())
+        (people,) = self.stream([Task(image_rgb, boxes_xywh, box_scores)])
+        return people
+
+    def stream(self, tasks: Iterable[Task]) -> Iterator[People]:
+        """The people of each image, in order; boxes of several images share batches of `batch_size`."""
+        waiting: deque[People] = deque()  # their arrays are filled batch by batch
+        crops: list[Image] = []
+        places: list[tuple[People, int, NDArray[np.float64]]] = []  # of each crop: whose it is, and its box
+        for task in tasks:
+            image = check_image(task.image)
+            boxes = check_boxes(task.boxes_xywh)
+            people = self._nobody_yet(task, boxes)
+            waiting.append(people)
+            for index, box in enumerate(boxes):
+                affine = _affines(box[None], self.input_size, to=self.input_size)[0]
+                crops.append(warp(image, affine, self.input_size))
+                places.append((people, index, box))
+                if len(crops) == self.batch_size:
+                    self._fill(crops, places)
+                    crops, places = [], []
+            while waiting and not (places and waiting[0] is places[0][0]):
+                yield waiting.popleft()
+        if places:
+            self._fill(crops, places)
+        yield from waiting
+
+    def _nobody_yet(self, task: Task, boxes: NDArray[np.float64]) -> People:
+        n, k = len(boxes), self.skeleton.num_keypoints
+        given = np.ones(n) if task.box_scores is None else np.asarray(task.box_scores, dtype=np.float64)
         return People(
-            image_path=None,
-            image_size=(image_rgb.shape[0], image_rgb.shape[1]),
-            keypoints=np.concatenate(keypoints).astype(np.float32),
-            scores=np.concatenate(scores).astype(np.float32),
+            image_path=task.path,
+            image_size=(task.image.shape[0], task.image.shape[1]),
+            keypoints=np.zeros((n, k, 2), dtype=np.float32),
+            scores=np.zeros((n, k), dtype=np.float32),
             boxes=boxes.astype(np.float32),
             box_scores=given.astype(np.float32),
             skeleton=self.skeleton,
+            image=task.image if task.path is None else None,
         )
+
+    def _fill(self, crops: list[Image], places: list[tuple[People, int, NDArray[np.float64]]]) -> None:
+        """Put what is found in a batch of crops where it belongs."""
+        heatmaps = self._run(np.stack(crops))
+        xy_hm, peaks = (found.cpu().numpy() for found in decode(heatmaps))
+        boxes = np.stack([box for _, _, box in places])
+        from_hm = invert_affine(_affines(boxes, self.input_size, to=tuple(heatmaps.shape[-2:])))
+        for (people, index, _), xy, scores in zip(places, apply_affine(xy_hm, from_hm), peaks, strict=True):
+            people.keypoints[index], people.scores[index] = xy, scores
 
     def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, Tensor]:
         """The crops and heatmaps of N boxes, in one batch whatever `batch_size` says.
@@ -172,14 +271,15 @@ class Predictor:
             crops: (N, H, W, 3) uint8 RGB, the network's input before it is normalised.
             heatmaps: (N, K, h, w) float32 on the device, the mirrored crop's merged in if `flip_test`.
         """
-        if image_rgb.dtype != np.uint8 or image_rgb.ndim != 3 or image_rgb.shape[2] != 3:
-            raise ValueError(f"the image must be (H, W, 3) uint8 in RGB, got {image_rgb.dtype} {image_rgb.shape}")
-        if not 0 < max(image_rgb.shape[:2]) <= MAX_IMAGE_SIDE:
-            raise ValueError(f"the image is {image_rgb.shape[:2]}; sides go from 1 to {MAX_IMAGE_SIDE} pixels")
-        affines = _affines(_check_boxes(boxes_xywh), self.input_size, to=self.input_size)
+        image = check_image(image_rgb)
+        affines = _affines(check_boxes(boxes_xywh), self.input_size, to=self.input_size)
         crops = np.empty((len(affines), *self.input_size, 3), dtype=np.uint8)
         for crop, affine in zip(crops, affines, strict=True):
-            crop[:] = warp(image_rgb, affine, self.input_size)
+            crop[:] = warp(image, affine, self.input_size)
+        return crops, self._run(crops)
+
+    def _run(self, crops: Image) -> Tensor:
+        """Heatmaps (N, K, h, w) of crops (N, H, W, 3)."""
         images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2)
         flip_indices = self.skeleton.flip_indices if self.flip_test else None
         heatmaps = predict_heatmaps(self.model, images, flip_indices=flip_indices)
@@ -190,32 +290,7 @@ class Predictor:
             )
         if not torch.isfinite(heatmaps).all():
             raise ValueError("the network's heatmaps are not finite; are these the weights of a run that diverged?")
-        return crops, heatmaps
-
-
-def whole_box(image_rgb: Image) -> NDArray[np.float64]:
-    """(1, 4) xywh that covers the image."""
-    height, width = image_rgb.shape[:2]
-    return np.array([[0.0, 0.0, width, height]])
-
-
-def _check_boxes(boxes_xywh: ArrayLike) -> NDArray[np.float64]:
-    try:
-        boxes = np.asarray(boxes_xywh, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"boxes must be numbers, (N, 4) x, y, width, height; got {boxes_xywh!r:.80}") from None
-    if boxes.size == 0:
-        return np.zeros((0, 4))
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"boxes must be (N, 4) x, y, width, height in pixels, got {boxes.shape}; one box is [[...]]")
-    wrong = ~np.isfinite(boxes).all(axis=1) | ~(boxes[:, 2:] > 0).all(axis=1)
-    if wrong.any():
-        index = int(wrong.argmax())
-        raise ValueError(
-            f"box {index} is {boxes[index].tolist()}; it needs finite x, y and a positive width and height "
-            f"(not a second corner)"
-        )
-    return boxes
+        return heatmaps
 
 
 def _affines(boxes: NDArray[np.float64], input_size: tuple[int, int], *, to: tuple[int, ...]) -> NDArray[np.float64]:
@@ -223,3 +298,6 @@ def _affines(boxes: NDArray[np.float64], input_size: tuple[int, int], *, to: tup
     centers, sizes = grow_box(boxes, input_size)
     affines = [crop_affine(c, float(s[0]), (to[0], to[1])) for c, s in zip(centers, sizes, strict=True)]
     return np.array(affines).reshape(-1, 2, 3)
+
+
+load = Predictor.from_checkpoint  # `pose.load`

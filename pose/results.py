@@ -5,15 +5,18 @@ No torch. Shapes: N people, K keypoints. Points are (x, y), in image pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pose.data.boxes import image_number
+from pose.data.images import read_upright
 from pose.skeleton import Skeleton
-from pose.visualize import Image, draw_people
+from pose.visualize import Image, draw_people, write_image
 
 
 def person_scores(
@@ -35,8 +38,40 @@ def person_scores(
 
 
 @dataclass(frozen=True, eq=False)
+class FoundPerson:
+    """One of `People`.
+
+    Attributes:
+        keypoints: (K, 2) float32 x, y in image pixels.
+        scores: (K,) float32.
+        box: (4,) float32 x, y, width, height, image pixels.
+        box_score: of the detector, 1 without one.
+        score: to rank people by.
+    """
+
+    keypoints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    box: NDArray[np.float32]
+    box_score: float
+    score: float
+    skeleton: Skeleton
+
+    def __getitem__(self, name: str) -> tuple[float, float, float]:
+        """x, y and score of a keypoint by its name.
+
+        Raises:
+            KeyError: the skeleton has no such keypoint; with those that it has.
+        """
+        if name not in self.skeleton.keypoint_names:
+            raise KeyError(f"no keypoint '{name}'; there are {', '.join(self.skeleton.keypoint_names)}")
+        index = self.skeleton.keypoint_names.index(name)
+        x, y = self.keypoints[index].tolist()
+        return x, y, float(self.scores[index])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class People:
-    """N people of one image.
+    """N people of one image. Iterating gives each as `FoundPerson`, and so does an index.
 
     Attributes:
         image_path: None for an image that came as an array.
@@ -45,6 +80,7 @@ class People:
         scores: (N, K) float32, peak values of the heatmaps: about 0 to 1, though not clipped.
         boxes: (N, 4) float32 x, y, width, height as given, image pixels.
         box_scores: (N,) float32 of the detector, 1 without one.
+        image: (H, W, 3) uint8 RGB that came as an array, not copied; None for a file.
     """
 
     image_path: Path | None
@@ -54,6 +90,7 @@ class People:
     boxes: NDArray[np.float32]
     box_scores: NDArray[np.float32]
     skeleton: Skeleton
+    image: Image | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.keypoints), self.skeleton.num_keypoints
@@ -68,16 +105,60 @@ class People:
     def __len__(self) -> int:
         return len(self.keypoints)
 
+    def __repr__(self) -> str:
+        of = f" of {self.image_path}" if self.image_path else ""
+        return f"<{len(self)} people{of}, {self.skeleton.num_keypoints} keypoints each>"
+
+    def __iter__(self) -> Iterator[FoundPerson]:
+        return (self[index] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> FoundPerson: ...
+
+    @overload
+    def __getitem__(self, index: slice | ArrayLike) -> People: ...
+
+    def __getitem__(self, index: int | slice | ArrayLike) -> FoundPerson | People:
+        """One of them; for a slice, a mask or a list of indexes `People`: people[people.person_scores > 0.5]."""
+        if isinstance(index, int | np.integer):
+            return FoundPerson(
+                keypoints=self.keypoints[index],
+                scores=self.scores[index],
+                box=self.boxes[index],
+                box_score=float(self.box_scores[index]),
+                score=float(self.person_scores[index]),
+                skeleton=self.skeleton,
+            )
+        chosen = index if isinstance(index, slice) else np.asarray(index)
+        if isinstance(chosen, np.ndarray) and chosen.size == 0:
+            chosen = chosen.astype(int)  # an empty list
+        names = ("keypoints", "scores", "boxes", "box_scores")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The K keypoints' names."""
+        return self.skeleton.keypoint_names
+
     @property
     def person_scores(self) -> NDArray[np.float64]:
         """(N,) scores to rank people by, as COCO's evaluation does."""
         return person_scores(self.box_scores, self.scores)
 
-    def to_coco(self, image_id: int) -> list[dict[str, Any]]:
+    def to_coco(self, image_id: int | None = None) -> list[dict[str, Any]]:
         """COCO's keypoint result records, one a person, with each keypoint's score in the place of its visibility.
 
         Without a `bbox`: with one, COCO's tools take the box's area for the person's.
+
+        Args:
+            image_id: by default the number that is the file's name, as COCO's are: 785 of 000000000785.jpg.
+        Raises:
+            ValueError: no id, and no such name.
         """
+        if image_id is None:
+            image_id = image_number(self.image_path.stem) if self.image_path else None
+        if image_id is None:
+            raise ValueError(f"{self.image_path or 'an array'} has no number for a name; give to_coco(image_id)")
         flat = np.concatenate([self.keypoints, self.scores[..., None]], axis=-1).astype(np.float64)
         return [
             {"image_id": image_id, "category_id": 1, "keypoints": person.ravel().tolist(), "score": float(score)}
@@ -103,16 +184,38 @@ class People:
             )
         ]
 
-    def draw(self, image_rgb: Image, *, threshold: float = 0.2, boxes: bool = True) -> Image:
+    def to_supervision(self, *, threshold: float = 0.2) -> Any:
+        """`supervision.KeyPoints` for its annotators, with keypoints that score `threshold` or less not visible.
+
+        Raises:
+            ImportError: the library is not installed.
+        """
+        try:
+            import supervision
+        except ImportError:
+            raise ImportError("to_supervision needs the library: pip install 'pose[supervision]'") from None
+        return supervision.KeyPoints(
+            xy=self.keypoints,
+            keypoint_confidence=self.scores,
+            detection_confidence=self.person_scores.astype(np.float32),
+            visible=self.scores > threshold,
+        )
+
+    def draw(self, image_rgb: Image | None = None, *, threshold: float = 0.2, boxes: bool = True) -> Image:
         """A copy of the image with the people on it, the best on top.
 
         Args:
-            image_rgb: (H, W, 3) uint8, the image that they were found in.
+            image_rgb: (H, W, 3) uint8 of that size; by default the image that they were found in, whose file is
+                read again.
             threshold: keypoints that score less are left out.
             boxes: mark the corners of each box.
         Raises:
-            ValueError: the image has another size.
+            FileNotFoundError, ValueError: the image has another size or is gone.
         """
+        if image_rgb is None:
+            image_rgb = self.image if self.image_path is None else read_upright(self.image_path)
+        if image_rgb is None:
+            raise ValueError("these people carry no image; give the one they were found in: draw(image_rgb)")
         if image_rgb.shape[:2] != self.image_size:
             raise ValueError(
                 f"these people were found in an image of (height, width) {self.image_size}, got {image_rgb.shape[:2]}"
@@ -126,3 +229,16 @@ class People:
             boxes_xywh=self.boxes[order] if boxes else None,
             threshold=threshold,
         )
+
+    def save(self, path: str | Path, *, threshold: float = 0.2, boxes: bool = True) -> None:
+        """`draw` into a file.
+
+        Args:
+            path: ends in .jpg, .jpeg, .png or .webp.
+        Raises:
+            ValueError: another suffix, or the image itself: it is not overwritten.
+            OSError: not writable.
+        """
+        if self.image_path is not None and Path(path).resolve() == self.image_path.resolve():
+            raise ValueError(f"{path} is the image itself and would be overwritten; give another name")
+        write_image(path, self.draw(threshold=threshold, boxes=boxes))

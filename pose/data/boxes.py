@@ -75,6 +75,12 @@ def read_boxes(path: Path, names: Sequence[str], *, min_score: float) -> dict[st
     return {name: (array[:, :4], array[:, 4]) for name, array in arrays.items()}
 
 
+def image_number(stem: str) -> int | None:
+    """The image id that is a file's name, as in COCO: 785 of 000000000785."""
+    number = re.fullmatch(r"(?:COCO_[a-z]+\d*_)?(\d+)", stem)  # COCO 2014 has the split in front
+    return int(number[1]) if number else None
+
+
 class _Matcher:
     """From a record's file_name or image_id to the images that it may mean."""
 
@@ -86,10 +92,10 @@ class _Matcher:
             for end in _ends(name):
                 self.by_end.setdefault(end, []).append(name)
             stem = Path(name).stem
-            number = re.fullmatch(r"(?:COCO_[a-z]+\d*_)?(\d+)", stem)  # COCO 2014 has the split in front
+            number = image_number(stem)
             self.by_stem.setdefault(stem, []).append(name)
-            if number:
-                self.by_stem.setdefault(int(number[1]), []).append(name)
+            if number is not None:
+                self.by_stem.setdefault(number, []).append(name)
 
     def by_name(self, file_name: str) -> list[str]:
         name = PureWindowsPath(file_name).as_posix()

@@ -25,6 +25,7 @@ from pose.models.torchvision_weights import convert_torchvision
 from pose.skeleton import Skeleton
 
 FORMAT = "pose-checkpoint-1"
+DEMO_MODEL = Path(pose.__file__).parent / "assets" / "demo.safetensors"
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,23 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a file that `save_checkpoint` wrote; a run folder stands for its best.safetensors.
+    """Read a file that `save_checkpoint` wrote.
 
+    Args:
+        path: the file; a run folder for its best.safetensors; the word "demo" for the model in the package.
     Raises:
         FileNotFoundError: no such file.
         ValueError: not a checkpoint of this project, or damaged.
     """
     file = Path(path)
-    if file.is_dir():
+    if str(path) == "demo":
+        if not DEMO_MODEL.is_file():
+            raise FileNotFoundError(
+                f"this installation has no demo model ({DEMO_MODEL}); train one by `pose demo --out demo` and give "
+                "demo/run"
+            )
+        file = DEMO_MODEL
+    elif file.is_dir():
         file, last = file / "best.safetensors", file / "last.safetensors"
         if last.is_file() and not file.is_file():
             raise FileNotFoundError(f"no checkpoint {file}: the run has not been evaluated yet; give {last}")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pose.predictor import Predictor, whole_box
+from pose.inputs import whole_box
+from pose.predictor import Predictor
 from pose.results import People
 from pose.video.boxes import read_frame_boxes
 from pose.video.drawing import draw_tracks

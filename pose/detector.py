@@ -1,0 +1,198 @@
+"""Where the people are: torchvision's small detectors behind one interface.
+
+Their weights, trained on COCO, are downloaded when they are first needed into the cache that torch.hub keeps for
+all programs, and checked by the hash in their name. Whatever gives boxes and scores can stand in their place.
+Shapes: N people. Images are (H, W, 3) uint8 RGB, boxes left, top, width, height in image pixels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from pose.data.boxes import Boxes
+from pose.visualize import Image
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+DETECTORS = ("ssdlite", "fasterrcnn")
+DEFAULT_DETECTOR = "ssdlite"
+MIN_SCORE = 0.5
+PERSON = 1  # COCO's category
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds people: of images (H, W, 3) uint8 RGB their boxes (N, 4) xywh and scores (N,), the best first.
+
+    `name` stands wherever boxes are told apart. Several threads may call it at a time.
+    """
+
+    name: str
+
+    def __call__(self, images_rgb: Sequence[Image]) -> list[Boxes]: ...
+
+
+def check_detector(detector: str | Detector) -> str | Detector:
+    """The same; raises ValueError for what is neither a known name nor a detector."""
+    if isinstance(detector, str):
+        if detector not in DETECTORS:
+            raise ValueError(f"no detector '{detector}'; there are {' and '.join(DETECTORS)}")
+    elif not isinstance(detector, Detector) or not callable(detector):
+        raise ValueError(
+            f"detector is a {type(detector).__name__}; expected {', '.join(DETECTORS)}, or an object with a `name` "
+            f"that is called with a list of images and gives their boxes and scores"
+        )
+    return detector
+
+
+class TorchvisionDetector:
+    """A detection network of torchvision's.
+
+    Args:
+        model: takes a list of (3, H, W) float images in [0, 1], gives for each a dict of boxes, labels and scores.
+        name: which, for messages and file headers.
+        min_score: people that score less are left out.
+        batch_size: images at a time.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        name: str,
+        device: torch.device | str = "cpu",
+        min_score: float = MIN_SCORE,
+        batch_size: int = 8,
+    ) -> None:
+        if not 0 <= min_score <= 1:
+            raise ValueError(f"the detector's min_score is in [0, 1], got {min_score}")
+        if batch_size < 1:
+            raise ValueError(f"the detector's batch_size must be at least 1, got {batch_size}")
+        self.model = model.to(device).eval()
+        self.name, self.device, self.min_score, self.batch_size = name, device, min_score, batch_size
+
+    def __call__(self, images_rgb: Sequence[Image]) -> list[Boxes]:
+        import torch
+
+        found: list[Boxes] = []
+        for start in range(0, len(images_rgb), self.batch_size):
+            images = [
+                torch.from_numpy(np.ascontiguousarray(image)).to(self.device).permute(2, 0, 1).float() / 255
+                for image in images_rgb[start : start + self.batch_size]
+            ]
+            with torch.inference_mode():
+                found += [self._people(**result) for result in self.model(images)]
+        return found
+
+    def _people(self, boxes: torch.Tensor, labels: torch.Tensor, scores: torch.Tensor) -> Boxes:
+        corners, confidence = boxes.double().cpu().numpy(), scores.double().cpu().numpy()
+        xywh = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        keep = (labels.cpu().numpy() == PERSON) & (confidence >= self.min_score) & (xywh[:, 2:] > 0).all(axis=1)
+        order = np.flatnonzero(keep)[np.argsort(-confidence[keep], kind="stable")]
+        return xywh[order], confidence[order]
+
+
+def load_detector(
+    name: str = DEFAULT_DETECTOR,
+    *,
+    weights: Path | str | None = None,
+    device: torch.device | str = "cpu",
+    min_score: float = MIN_SCORE,
+    batch_size: int = 8,
+) -> TorchvisionDetector:
+    """A detector with its weights.
+
+    Args:
+        name: "ssdlite" (SSDLite320 on MobileNetV3-Large: 3.4M parameters, box AP 21.3 on COCO) or "fasterrcnn"
+            (Faster R-CNN 320 on the same: 19.4M, 22.8).
+        weights: a file of torchvision's, instead of the downloaded one.
+        min_score: people that score less are left out.
+        batch_size: images at a time.
+    Raises:
+        FileNotFoundError: no such file.
+        OSError: the download fails; the message says where to put the file.
+        ValueError: no such detector, or other weights.
+    """
+    check_detector(name)
+    network = build_network(name, min_score=min_score)
+    file = _downloaded(name) if weights is None else Path(weights)
+    _fill(network, file, name)
+    return TorchvisionDetector(network, name=name, device=device, min_score=min_score, batch_size=batch_size)
+
+
+@dataclass(frozen=True)
+class _Network:
+    make: Callable[..., nn.Module]
+    url: str
+
+
+def _network(name: str) -> _Network:
+    from torchvision.models import detection as d
+
+    if name == "ssdlite":
+        return _Network(d.ssdlite320_mobilenet_v3_large, d.SSDLite320_MobileNet_V3_Large_Weights.COCO_V1.url)
+    return _Network(
+        d.fasterrcnn_mobilenet_v3_large_320_fpn, d.FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.COCO_V1.url
+    )
+
+
+def build_network(name: str, *, min_score: float = MIN_SCORE) -> nn.Module:
+    """The network with fresh weights; what scores less than `min_score` does not count among its best 100 or 300."""
+    threshold = {"score_thresh" if name == "ssdlite" else "box_score_thresh": min_score}
+    return _network(name).make(weights=None, weights_backbone=None, **threshold)
+
+
+def _downloaded(name: str) -> Path:
+    """The file in the cache, downloaded if it is not there yet."""
+    import torch
+
+    url = _network(name).url
+    file = Path(torch.hub.get_dir(), "checkpoints", url.rsplit("/", 1)[1])
+    match = re.search(r"-([0-9a-f]{8,})\.", file.name)
+    assert match is not None  # torchvision names all its weights so
+    digest = match[1]
+    if not file.is_file():
+        print(f"downloading the detector's weights into {file}", file=sys.stderr)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(file), hash_prefix=digest, progress=sys.stderr.isatty())
+        except (OSError, RuntimeError) as error:  # RuntimeError: another hash
+            raise OSError(
+                f"cannot download the weights of the detector '{name}' ({error}); fetch {url} on a machine that can, "
+                f"put it there as {file} or name it by --weights (pose.detector.load_detector(weights=...)), or give "
+                f"boxes of your own"
+            ) from None
+    with file.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if not found.startswith(digest):
+        raise ValueError(f"{file} is damaged: its SHA-256 starts with {found[:8]}, not {digest}; delete it")
+    return file
+
+
+def _fill(network: nn.Module, file: Path, name: str) -> None:
+    import torch
+
+    if not file.is_file():
+        raise FileNotFoundError(f"no weights {file}; give torchvision's file {_network(name).url.rsplit('/', 1)[1]}")
+    weights: Any = None
+    with contextlib.suppress(Exception):  # damaged bytes make torch's reader fail in any way
+        weights = torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[min(1, str(error).count("\n"))].strip()
+        raise ValueError(
+            f"{file} does not hold the weights of the detector '{name}' ({reason:.120}); expected torchvision's file "
+            f"{_network(name).url.rsplit('/', 1)[1]}"
+        ) from None
