@@ -13,6 +13,7 @@ import typer
 import pose
 from pose.commands.check import check
 from pose.commands.demo import demo
+from pose.commands.detect import detect
 from pose.commands.download import download
 from pose.commands.env import env
 from pose.commands.evaluate import evaluate
@@ -56,6 +57,7 @@ app.command()(train)
 app.command(name="eval")(evaluate)
 app.command()(predict)
 app.command()(check)
+app.command()(detect)
 app.command()(report)
 app.command()(compare)
 app.command()(summary)

@@ -33,9 +33,9 @@ PERSON = 1  # COCO's category
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds people: of images (H, W, 3) uint8 RGB their boxes (N, 4) xywh and scores (N,), the best first.
+    """Finds people: of each image (H, W, 3) uint8 RGB the boxes (N, 4) xywh and scores (N,), in one batch.
 
-    `name` stands wherever boxes are told apart. Several threads may call it at a time.
+    `name` stands wherever it is said whose boxes were used. Several threads may call it at a time.
     """
 
     name: str
@@ -63,7 +63,6 @@ class TorchvisionDetector:
         model: takes a list of (3, H, W) float images in [0, 1], gives for each a dict of boxes, labels and scores.
         name: which, for messages and file headers.
         min_score: people that score less are left out.
-        batch_size: images at a time.
     """
 
     def __init__(
@@ -73,27 +72,21 @@ class TorchvisionDetector:
         name: str,
         device: torch.device | str = "cpu",
         min_score: float = MIN_SCORE,
-        batch_size: int = 8,
     ) -> None:
         if not 0 <= min_score <= 1:
             raise ValueError(f"the detector's min_score is in [0, 1], got {min_score}")
-        if batch_size < 1:
-            raise ValueError(f"the detector's batch_size must be at least 1, got {batch_size}")
         self.model = model.to(device).eval()
-        self.name, self.device, self.min_score, self.batch_size = name, device, min_score, batch_size
+        self.name, self.device, self.min_score = name, device, min_score
 
     def __call__(self, images_rgb: Sequence[Image]) -> list[Boxes]:
         import torch
 
-        found: list[Boxes] = []
-        for start in range(0, len(images_rgb), self.batch_size):
-            images = [
-                torch.from_numpy(np.ascontiguousarray(image)).to(self.device).permute(2, 0, 1).float() / 255
-                for image in images_rgb[start : start + self.batch_size]
-            ]
-            with torch.inference_mode():
-                found += [self._people(**result) for result in self.model(images)]
-        return found
+        images = [
+            torch.from_numpy(np.ascontiguousarray(image)).to(self.device).permute(2, 0, 1).float() / 255
+            for image in images_rgb
+        ]
+        with torch.inference_mode():
+            return [self._people(**result) for result in self.model(images)] if images else []
 
     def _people(self, boxes: torch.Tensor, labels: torch.Tensor, scores: torch.Tensor) -> Boxes:
         corners, confidence = boxes.double().cpu().numpy(), scores.double().cpu().numpy()
@@ -109,7 +102,6 @@ def load_detector(
     weights: Path | str | None = None,
     device: torch.device | str = "cpu",
     min_score: float = MIN_SCORE,
-    batch_size: int = 8,
 ) -> TorchvisionDetector:
     """A detector with its weights.
 
@@ -118,7 +110,6 @@ def load_detector(
             (Faster R-CNN 320 on the same: 19.4M, 22.8).
         weights: a file of torchvision's, instead of the downloaded one.
         min_score: people that score less are left out.
-        batch_size: images at a time.
     Raises:
         FileNotFoundError: no such file.
         OSError: the download fails; the message says where to put the file.
@@ -128,7 +119,7 @@ def load_detector(
     network = build_network(name, min_score=min_score)
     file = _downloaded(name) if weights is None else Path(weights)
     _fill(network, file, name)
-    return TorchvisionDetector(network, name=name, device=device, min_score=min_score, batch_size=batch_size)
+    return TorchvisionDetector(network, name=name, device=device, min_score=min_score)
 
 
 @dataclass(frozen=True)

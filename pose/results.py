@@ -107,7 +107,8 @@ class People:
 
     def __repr__(self) -> str:
         of = f" of {self.image_path}" if self.image_path else ""
-        return f"<{len(self)} people{of}, {self.skeleton.num_keypoints} keypoints each>"
+        who = "1 person" if len(self) == 1 else f"{len(self)} people"
+        return f"<{who}{of}, {self.skeleton.num_keypoints} keypoints each>"
 
     def __iter__(self) -> Iterator[FoundPerson]:
         return (self[index] for index in range(len(self)))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pose.commands.common import BatchSize, Device, pick_workers
+from pose.commands.common import BatchSize, DetectorName, DetectorWeights, Device, pick_workers
 from pose.commands.predict_video import is_video, predict_one_video
+
+if TYPE_CHECKING:
+    from pose.detector import Detector
 
 
 def predict(
@@ -19,8 +22,17 @@ def predict(
         typer.Argument(metavar="IMAGE|DIR...|VIDEO", help="Pictures, or folders of them; or one video."),
     ] = None,
     boxes: Annotated[
-        str, typer.Option(metavar="whole|FILE", help="The whole image as one person, or a JSON of boxes.")
+        str,
+        typer.Option(
+            metavar="whole|detect|FILE", help="The whole image as one person, people found first, or a JSON of boxes."
+        ),
     ] = "whole",
+    min_box_score: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(min=0, help="Boxes that score less are left out. Default: 0.5 with detect, else 0."),
+    ] = None,
+    detector: DetectorName = "ssdlite",
+    weights: DetectorWeights = None,
     heatmaps: Annotated[bool, typer.Option("--heatmaps", help="Also write each person's heatmaps.")] = False,
     threshold: Annotated[float, typer.Option(help="Keypoints that score less are not drawn.")] = 0.2,
     flip_test: Annotated[
@@ -39,9 +51,10 @@ def predict(
     ] = None,
 ) -> None:
     """Find keypoints in pictures or a video and draw them."""
+    from pose.detector import MIN_SCORE, load_detector
     from pose.engine.loggers import Progress, make_console
     from pose.predict_files import predict_files
-    from pose.predictor import Predictor
+    from pose.predictor import Predictor, pick_device
 
     console = make_console()
     inputs = inputs or []
@@ -52,10 +65,21 @@ def predict(
         raise ValueError(f"{videos[0]} is a video; give it alone, one at a time")
     if (videos or camera is not None) and heatmaps:
         raise ValueError("--heatmaps is for pictures; a video has too many frames")
-    predictor = Predictor.from_checkpoint(checkpoint, device=device, flip_test=flip_test, batch_size=batch_size or 64)
+    if weights is not None and boxes != "detect":
+        raise ValueError("--weights are the detector's; they need --boxes detect")
+    if min_box_score is None:
+        min_box_score = MIN_SCORE if boxes == "detect" else 0.0
+    finder: str | Detector = detector
+    if boxes == "detect":  # before the work, not in it
+        finder = load_detector(detector, weights=weights, device=pick_device(device), min_score=min_box_score)
+    predictor = Predictor.from_checkpoint(
+        checkpoint, device=device, flip_test=flip_test, batch_size=batch_size or 64, detector=finder
+    )
     if videos or camera is not None:
         video: Path | int = videos[0] if camera is None else camera
-        predict_one_video(predictor, video, out=out, boxes=boxes, threshold=threshold, smooth=smooth)
+        predict_one_video(
+            predictor, video, out=out, boxes=boxes, threshold=threshold, min_box_score=min_box_score, smooth=smooth
+        )
         return
     progress: list[Progress] = []
 
@@ -69,9 +93,10 @@ def predict(
             predictor,
             inputs,
             out=out,
-            boxes=boxes if boxes == "whole" else Path(boxes),
+            boxes=boxes,
             heatmaps=heatmaps,
             threshold=threshold,
+            min_box_score=min_box_score,
             workers=pick_workers(workers, predictor.device),
             progress=show,
         )

@@ -21,7 +21,14 @@ def is_video(path: Path) -> bool:
 
 
 def predict_one_video(
-    predictor: Predictor, source: Path | int, *, out: Path, boxes: str, threshold: float, smooth: bool
+    predictor: Predictor,
+    source: Path | int,
+    *,
+    out: Path,
+    boxes: str,
+    threshold: float,
+    min_box_score: float,
+    smooth: bool,
 ) -> None:
     """Run a file, or the camera of a number until Ctrl-C, with progress to stderr and the summary to stdout."""
     from pose.engine.loggers import Progress, make_console
@@ -30,8 +37,8 @@ def predict_one_video(
     from pose.video.reading import open_camera, open_video
     from pose.video.writing import h264_by
 
-    if isinstance(source, int) and boxes != "whole":
-        raise ValueError("--boxes FILE is for videos: a camera's frames are not known beforehand")
+    if isinstance(source, int) and boxes not in ("whole", "detect"):
+        raise ValueError("--boxes FILE is for videos: a camera's frames are not known beforehand; give detect")
     console = make_console()
     video = open_camera(source) if isinstance(source, int) else open_video(source)
     if h264_by() is None:
@@ -59,8 +66,9 @@ def predict_one_video(
             predictor,
             video,
             out=out,
-            boxes=boxes if boxes == "whole" else Path(boxes),
+            boxes=boxes,
             threshold=threshold,
+            min_box_score=min_box_score,
             smooth=smooth,
             progress=show,
             stop=lambda: stop.received is not None,

@@ -22,7 +22,7 @@ def load_box_file(path: Path, *, example: str) -> Any:
         FileNotFoundError, ValueError: no such file, or no JSON.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"no boxes {path}; give a JSON file of boxes, or 'whole'")
+        raise FileNotFoundError(f"no boxes {path}; give a JSON file of boxes, 'detect' or 'whole'")
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -73,6 +73,12 @@ def read_boxes(path: Path, names: Sequence[str], *, min_score: float) -> dict[st
         )
     arrays = {name: np.array(rows, dtype=np.float64).reshape(-1, 5) for name, rows in boxes.items()}
     return {name: (array[:, :4], array[:, 4]) for name, array in arrays.items()}
+
+
+def confident(boxes: Boxes, min_score: float) -> Boxes:
+    """Those that score at least `min_score`."""
+    xywh, scores = boxes
+    return xywh[scores >= min_score], scores[scores >= min_score]
 
 
 def image_number(stem: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
         ValueError: the file is broken, no image, or too large to crop from.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"no image {path}; check the images folder")
+        raise FileNotFoundError(f"no image {path}; check the path")
     try:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:  # more pixels than OpenCV's own limit of 2^30
@@ -33,9 +34,19 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
 
 def read_upright(path: Path | str) -> NDArray[np.uint8]:
     """Like `read_image`, but turned by its EXIF orientation, as viewers show it."""
-    try:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
+    image = None
+    if Path(path).is_file():
+        with contextlib.suppress(cv2.error):
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     # `read_image` says what is wrong.
     return read_image(path) if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def is_turned(path: Path | str) -> bool:
+    """Whether the EXIF orientation tells viewers to turn or mirror an image; False for what is none."""
+    from PIL import ExifTags
+    from PIL import Image as Pillow
+
+    with contextlib.suppress(OSError, ValueError, SyntaxError), Pillow.open(path) as image:
+        return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return False

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pose.data.boxes import confident
 from pose.inputs import whole_box
 from pose.predictor import Predictor
 from pose.results import People
@@ -35,7 +36,7 @@ class VideoSummary:
         tracks: people told apart.
         codec: "H.264" or "mp4v".
         out, lines: the video, and the JSON lines beside it.
-        boxes: "whole frame", or the file of the boxes.
+        boxes: "whole frame", the detector, or the file of the boxes.
         stopped: ended before the source did.
     """
 
@@ -63,6 +64,7 @@ def predict_video(
     out: Path,
     boxes: Path | str = "whole",
     threshold: float = 0.2,
+    min_box_score: float = 0.0,
     smooth: bool = True,
     progress: Callable[[int, int | None, float], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -73,19 +75,22 @@ def predict_video(
         source: is closed at the end.
         out: an .mp4; beside it goes out.jsonl, a header and then a line a frame. Only files of an earlier prediction
             are overwritten.
-        boxes: "whole" takes each frame as one person; or a JSON file, see `read_frame_boxes`.
+        boxes: "whole" takes each frame as one person, "detect" searches it by the predictor's detector; or a JSON
+            file, see `read_frame_boxes`.
         threshold: keypoints that score less are not drawn, compared or smoothed; the JSON has them all.
+        min_box_score: boxes that score less are left out.
         smooth: One-Euro filter on the keypoints of each track.
         progress: called with frames done, frames in all (None if unknown), frames/s.
         stop: asked after each frame; what is done by then is kept.
     Raises:
         FileNotFoundError, ValueError, OSError: boxes, targets or the source; frames written by then are kept.
     """
-    whole = str(boxes) == "whole"
+    whole, detect = str(boxes) == "whole", str(boxes) == "detect"
+    from_file = not whole and not detect
     lines = out.with_suffix(".jsonl")
     with contextlib.closing(source):
-        boxes_of = {} if whole else read_frame_boxes(Path(boxes))
-        _check_targets(out, lines, inputs=[Path(source.name), *([] if whole else [Path(boxes)])])
+        boxes_of = read_frame_boxes(Path(boxes)) if from_file else {}
+        _check_targets(out, lines, inputs=[Path(source.name), *([Path(boxes)] if from_file else [])])
         beyond = max(boxes_of, default=-1)
         if source.frames is not None and beyond >= source.frames:
             raise ValueError(
@@ -93,7 +98,10 @@ def predict_video(
                 f"{source.frames - 1}"
             )
         if whole:
-            warnings.warn("each whole frame is taken as one person; give --boxes for several", stacklevel=2)
+            warnings.warn(
+                "each whole frame is taken as one person; for several give --boxes detect or FILE", stacklevel=2
+            )
+        detector = predictor.detector if detect else None
         tracker = Tracker(predictor.skeleton.oks_sigmas, min_score=threshold)
         filters: dict[int, OneEuro] = {}
         number, numbers, stopped, pace = 0, set(), False, 0.0
@@ -103,7 +111,7 @@ def predict_video(
             "format": FORMAT,
             "source": source.name,
             "checkpoint": predictor.source,
-            "boxes": "whole frame" if whole else str(boxes),
+            "boxes": "whole frame" if whole else f"found by {detector.name}" if detector else str(boxes),
             "fps": source.fps,
             "size": list(source.size),
             "flip_test": predictor.flip_test,
@@ -113,7 +121,11 @@ def predict_video(
         with VideoWriter(out, size=source.size, fps=source.fps) as writer, lines.open("w", encoding="utf-8") as file:
             file.write(json.dumps(header) + "\n")
             for at, image in source:
-                xywh, scores = (whole_box(image), np.ones(1)) if whole else boxes_of.get(number, nobody)
+                if whole:
+                    xywh, scores = whole_box(image), np.ones(1)
+                else:
+                    boxes_here = detector([image])[0] if detector else boxes_of.get(number, nobody)
+                    xywh, scores = confident(boxes_here, min_box_score)
                 people = predictor.predict(image, xywh, box_scores=scores)
                 tracks = tracker.update(xywh, people.keypoints.astype(np.float64), people.scores, at)
                 if smooth:

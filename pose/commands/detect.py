@@ -1,0 +1,87 @@
+"""`pose detect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from pose.commands.common import DetectorWeights, Device, pick_workers
+
+
+def detect(
+    inputs: Annotated[list[Path], typer.Argument(metavar="CONFIG|IMAGE|DIR...", help="A config, or pictures.")],
+    out: Annotated[Path, typer.Option(help="The boxes, a .json.")],
+    split: Annotated[str, typer.Option(metavar="val|train", help="Of a config.")] = "val",
+    min_score: Annotated[
+        Optional[float],  # noqa: UP045 (typer reads it at run time)
+        typer.Option(min=0, max=1, help="Leave out people that score less. Default: 0.05 with a config, else 0.5."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="ssdlite, or fasterrcnn: larger and a little better.")
+    ] = DEFAULT_DETECTOR,
+    weights: DetectorWeights = None,
+    device: Device = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 8,
+    workers: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=0, help="Threads that read images ahead; 0 reads them in turn. Default: by machine."),
+    ] = None,
+) -> None:
+    """Find people, and write their boxes for `pose eval` and `pose predict`."""
+    from pose.commands.common import prepare_figures
+    from pose.config import Config, load_config
+    from pose.data.coco import load_coco
+    from pose.data.image_files import ImageFile, find_images
+    from pose.detect_files import check_target, detect_files, warn_if_turned
+    from pose.detector import MIN_SCORE, load_detector
+    from pose.engine.loggers import Progress, make_console
+    from pose.predictor import pick_device
+
+    check_target(out)
+    console = make_console()
+    image_ids: list[int] | None = None
+    category_id = 1
+    configs = [path for path in inputs if path.suffix.lower() in (".yaml", ".yml")]
+    if configs and len(inputs) > 1:
+        raise ValueError(f"{configs[0]} is a config; give it alone, or give pictures and folders only")
+    if split not in ("train", "val"):
+        raise ValueError(f"--split is {split}; a config has train and val")
+    if configs:
+        config = load_config(configs[0])
+        if not isinstance(config, Config):
+            raise ValueError(f"{configs[0]} is the config of a classifier; people are found for `task: keypoints`")
+        prepare_figures(config, console)
+        chosen = config.data.train if split == "train" else config.data.val
+        coco = load_coco(
+            Path(config.data.root, chosen.annotations), config.data.resolve_skeleton(), need_annotations=False
+        )
+        folder = Path(config.data.root, chosen.images)
+        images = [ImageFile(i.file_name, folder / i.file_name, named=True) for i in coco.images.values()]
+        missing = [str(item.path) for item in images if not item.path.is_file()]
+        if missing:
+            raise FileNotFoundError(
+                f"{len(missing)} of {len(images)} images are missing: {', '.join(missing[:5])}"
+                f"{', ...' * (len(missing) > 5)}; check the images folder"
+            )
+        image_ids, category_id = list(coco.images), coco.category_id
+    else:
+        images = find_images(inputs, out=out)
+        warn_if_turned(images)
+    if min_score is None:
+        min_score = 0.05 if configs else MIN_SCORE  # AP counts weak boxes too; a picture is better without them
+    chosen_device = pick_device(device)
+    detector = load_detector(model, weights=weights, device=chosen_device, min_score=min_score)
+    with Progress(console, len(images)) as progress:
+        summary = detect_files(
+            detector,
+            images,
+            out=out,
+            image_ids=image_ids,
+            category_id=category_id,
+            batch_size=batch_size,
+            workers=pick_workers(workers, chosen_device),
+            progress=lambda done, total: progress.reach("pictures", done),
+        )
+    print(summary)
