@@ -18,9 +18,7 @@ def detect(
         Optional[float],  # noqa: UP045 (typer reads it at run time)
         typer.Option(min=0, max=1, help="Leave out people that score less. Default: 0.05 with a config, else 0.5."),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="ssdlite, or fasterrcnn: larger and a little better.")
-    ] = DEFAULT_DETECTOR,
+    model: Annotated[str, typer.Option(help="ssdlite, or fasterrcnn: larger and a little better.")] = "ssdlite",
     weights: DetectorWeights = None,
     device: Device = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 8,
