@@ -68,9 +68,7 @@ def test_load(tiny_run: Path, tiny_dataset: Path) -> None:
 
 def test_demo_model_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("pose.engine.checkpoint.DEMO_MODEL", tmp_path / "demo.safetensors")
-    with pytest.raises(
-        FileNotFoundError, match=r"no demo model .*; train one by `pose demo --out demo`"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"no demo model .*; train one by `pose demo --out demo`"):
         pose.load("demo")
 
 

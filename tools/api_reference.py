@@ -1,0 +1,130 @@
+"""Write docs/api.md from the docstrings of the public names: python tools/api_reference.py"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pose.files import write_atomic
+
+PAGE = Path(__file__).parents[1] / "docs" / "api.md"
+WIDTH = 118
+HEAD = """# API reference
+
+Written from the docstrings by `python tools/api_reference.py`. [use_a_model.md](use_a_model.md) shows how to use a
+model. The names of `pose` itself are imported when they are first used; the others are imported from their modules.
+"""
+# Heading, how a name is written, and where it is found.
+PARTS: dict[str, list[tuple[str, str]]] = {
+    "Use a model": [
+        ("pose.load", "pose.predictor:load"),
+        ("model", "pose.predictor:Predictor.__call__"),
+        ("model.predict", "pose.predictor:Predictor.predict"),
+        ("model.heatmaps", "pose.predictor:Predictor.heatmaps"),
+    ],
+    "Results": [
+        ("pose.results.People", "pose.results:People"),
+        ("people[...]", "pose.results:People.__getitem__"),
+        ("people.draw", "pose.results:People.draw"),
+        ("people.save", "pose.results:People.save"),
+        ("people.to_coco", "pose.results:People.to_coco"),
+        ("people.to_records", "pose.results:People.to_records"),
+        ("people.to_supervision", "pose.results:People.to_supervision"),
+        ("pose.results.FoundPerson", "pose.results:FoundPerson"),
+        ("person[...]", "pose.results:FoundPerson.__getitem__"),
+    ],
+    "Find people": [
+        ("pose.detector.Detector", "pose.detector:Detector"),
+        ("pose.detector.load_detector", "pose.detector:load_detector"),
+    ],
+    "Networks": [
+        ("pose.list_models", "pose.models.factory:list_models"),
+        ("pose.create_model", "pose.models.factory:create_model"),
+        ("pose.models.pose_net.PoseNet", "pose.models.pose_net:PoseNet"),
+        ("pose.DyReLU", "pose.layers.dyrelu:DyReLU"),
+        ("pose.codec.encode", "pose.codec:encode"),
+        ("pose.codec.decode", "pose.codec:decode"),
+    ],
+    "Train and evaluate": [
+        ("pose.config.load_config", "pose.config:load_config"),
+        ("pose.engine.trainer.train", "pose.engine.trainer:train"),
+        ("pose.engine.splits.validation_set", "pose.engine.splits:validation_set"),
+        ("pose.engine.evaluator.evaluate", "pose.engine.evaluator:evaluate"),
+    ],
+}
+
+
+def render() -> str:
+    """The page."""
+    parts = [HEAD]
+    for heading, names in PARTS.items():
+        parts.append(f"## {heading}\n")
+        parts += [_entry(name, _find(home)) for name, home in names]
+    return "\n".join(parts)
+
+
+def _find(home: str) -> Any:
+    module, _, path = home.partition(":")
+    found: Any = import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _entry(name: str, thing: Any) -> str:
+    lines = [f"### `{name}`", ""]
+    # Attributes say what a class of data holds; it is not for users to make.
+    if not name.endswith("[...]") and "Attributes:" not in (thing.__doc__ or "") and not _is_protocol(thing):
+        lines += ["```python", _signature(name, thing), "```", ""]
+    return "\n".join([*lines, *_markdown(inspect.getdoc(thing) or "")])
+
+
+def _is_protocol(thing: Any) -> bool:
+    return bool(getattr(thing, "_is_protocol", False))
+
+
+def _signature(name: str, thing: Any) -> str:
+    """A call as it is typed, without the annotations, which the text explains."""
+    parameters = [
+        p.replace(annotation=p.empty) for p in inspect.signature(thing).parameters.values() if p.name != "self"
+    ]
+    call = f"{name}{inspect.Signature(parameters)}"
+    if len(call) <= WIDTH:
+        return call
+    return textwrap.fill(call, WIDTH, subsequent_indent=" " * (len(name) + 1), break_long_words=False)
+
+
+def _markdown(doc: str) -> list[str]:
+    """A docstring with its sections as lists."""
+    lines: list[str] = []
+    for block in re.split(r"\n(?=(?:Args|Attributes|Returns|Raises):\n)|\n\n", doc):
+        head = re.match(r"(Args|Attributes|Returns|Raises):\n", block)
+        if not head:
+            lines += [*_fill(" ".join(block.split())), ""]
+            continue
+        rest = textwrap.dedent(block[head.end() :])
+        after = ""
+        if cut := re.search(r"^(?=Source:)", textwrap.dedent(block), flags=re.M):
+            rest, after = textwrap.dedent(block[head.end() : cut.start()]), block[cut.start() :]
+        lines += [f"**{head[1]}**", ""]
+        for item in re.split(r"\n(?!\s)", rest.rstrip()):
+            text = " ".join(item.split())
+            text = re.sub(r"^([\w, ]+): ", r"`\1`: ", text)
+            lines += _fill(text, first="- ", rest="  ")
+        lines += ["", *([*_fill(" ".join(after.split())), ""] if after else [])]
+    return lines
+
+
+def _fill(text: str, *, first: str = "", rest: str = "") -> list[str]:
+    text = re.sub(r" ([+-]) ", "\u00a0\\1\u00a0", text)  # at the start of a line it would begin a list
+    options = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, **options)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    write_atomic(PAGE, render().encode())
+    print(PAGE)
