@@ -32,7 +32,7 @@ from pose.engine.checkpoint import load_checkpoint, load_resume
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 METRICS = ["AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"]
-COMMANDS = ["train", "eval", "predict", "summary", "demo", "figures", "env"]
+COMMANDS = ["train", "eval", "predict", "detect", "summary", "demo", "figures", "env"]
 
 Cli = Callable[..., Any]
 
@@ -93,6 +93,7 @@ def test_help_of_each_command(pose_cli: Cli, command: str) -> None:
         "train": ["--resume", "--out", "--device", "--batch-size", "--workers"],
         "eval": ["--boxes", "--only-images-with-boxes", "--no-flip-test", "--out", "--device", "--batch-size"],
         "predict": ["--boxes", "--out", "--heatmaps", "--device", "--batch-size", "--workers"],
+        "detect": ["--out", "--split", "--min-score", "--model", "--weights", "--device", "--batch-size"],
         "summary": ["--json"],
         "demo": ["--out", "--device", "--workers"],
     }
