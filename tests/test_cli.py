@@ -395,7 +395,9 @@ def test_prediction(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path:
     outcome = pose_cli("predict", tiny_run, tiny_dataset / "images", "--out", tmp_path / "out")
     assert outcome.code == 0
     assert outcome.out == f"10 people in 10 images (boxes: whole image): {tmp_path / 'out'}\n"
-    assert outcome.err == "warning: each whole image is taken as one person; give --boxes for several\n"
+    assert (
+        outcome.err == "warning: each whole image is taken as one person; for several give --boxes detect or FILE\n"
+    )
     assert {path.name for path in (tmp_path / "out").iterdir()} == {p.name for p in before} | {"predictions.json"}
     assert {path: path.read_bytes() for path in before} == before
     assert len(read(tmp_path / "out" / "predictions.json")["images"]) == 10
@@ -582,7 +584,7 @@ def test_detections_in_a_config_and_missing_ones(
     outcome = pose_cli(
         "predict", tiny_run, tiny_dataset / "images", "--boxes", "gone.json", "--out", tmp_path / "out"
     )
-    refusal(outcome, "error: no boxes gone.json; give a JSON file of boxes, or 'whole'")
+    refusal(outcome, "error: no boxes gone.json; give a JSON file of boxes, 'detect' or 'whole'")
     outcome = pose_cli("eval", tiny_run, "data.val.limit=2", "--boxes", tiny_dataset / "boxes.json")
     refusal(outcome, "needs boxes: gt; for the boxes of", "add data.val.limit=null")
 

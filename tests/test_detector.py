@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from conftest import Outcome
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from pose.data.boxes import Boxes, read_boxes
 from pose.data.image_files import find_images
-from pose.detect_files import detect_files
+from pose.detect_files import detect_files, warn_if_turned
 from pose.detector import Detector, TorchvisionDetector, build_network, check_detector, load_detector
 
 Cli = Callable[..., Outcome]
@@ -209,6 +210,17 @@ def test_folder_to_boxes_and_back(tmp_path: Path) -> None:
     assert json.loads(out.read_text()) == [{"file_name": name, **box} for name in ("a.jpg", "sub/b.png")]
     boxes = read_boxes(out, ["a.jpg", "sub/b.png", "c.jpg"], min_score=0)
     assert {name: len(found) for name, (found, _) in boxes.items()} == {"a.jpg": 1, "sub/b.png": 1, "c.jpg": 0}
+
+
+def test_images_that_are_stored_turned_are_warned_of(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    PIL.Image.new("RGB", (40, 30)).save(tmp_path / "plain.jpg")
+    for name, orientation in (("upright.jpg", 1), ("turned.jpg", 6), ("mirrored.png", 2)):
+        exif[0x0112] = orientation
+        PIL.Image.new("RGB", (40, 30)).save(tmp_path / name, exif=exif)
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8")
+    with pytest.warns(UserWarning, match=r"2 images are stored turned \(mirrored.png, turned.jpg\)"):
+        warn_if_turned(find_images([tmp_path], out=tmp_path / "boxes.json"))
 
 
 def test_what_is_no_boxes_is_not_overwritten(tmp_path: Path, tiny_dataset: Path) -> None:
