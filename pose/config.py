@@ -30,15 +30,18 @@ from pose.skeleton import SKELETONS, Skeleton
 MAX_ENTRIES = 100_000
 
 
-class SkeletonConfig(Section):
-    """A skeleton of one's own, by names."""
+FROM_ANNOTATIONS = "from_annotations"  # as data.skeleton: all that SkeletonConfig has, left out
 
-    name: str = "custom"
-    keypoint_names: list[str] = Field(min_length=1)
-    flip_pairs: list[tuple[str, str]] = Field(default=[])
-    edges: list[tuple[str, str]] = Field(default=[])
+
+class SkeletonConfig(Section):
+    """A skeleton of one's own, by names; `pose.engine.skeletons` takes what is left out from the annotations."""
+
+    name: str | None = None
+    keypoint_names: list[str] | None = Field(default=None, min_length=1)
+    flip_pairs: list[tuple[str, str]] | None = None
+    edges: list[tuple[str, str]] | None = None
     oks_sigmas: list[float] | None = None
-    upper_body: list[str] = Field(default=[])
+    upper_body: list[str] | None = None
 
 
 class FiguresConfig(Section):
@@ -73,21 +76,39 @@ class ValConfig(SplitConfig):
 class DataConfig(Section):
     root: str = "data/coco"
     skeleton: str | SkeletonConfig = "coco17"
+    category: str | None = None
     figures: FiguresConfig | None = None
     train: SplitConfig
     val: ValConfig
 
     def resolve_skeleton(self) -> Skeleton:
-        if isinstance(self.skeleton, SkeletonConfig):
-            fields = self.skeleton.model_dump()
-            return Skeleton.from_names(fields.pop("name"), **fields)
-        return SKELETONS[self.skeleton]
+        """The skeleton, with guesses for what the config leaves out.
+
+        Raises:
+            ValueError: the keypoints' names are left out, so that the annotations have to be read first.
+        """
+        if isinstance(self.skeleton, str) and self.skeleton in SKELETONS:
+            return SKELETONS[self.skeleton]
+        given = self.skeleton if isinstance(self.skeleton, SkeletonConfig) else SkeletonConfig()
+        if given.keypoint_names is None:
+            raise ValueError("data.skeleton is to be read from the annotations first; see pose.engine.skeletons")
+        return Skeleton.from_names(
+            given.name or "custom",
+            keypoint_names=given.keypoint_names,
+            flip_pairs=given.flip_pairs,
+            edges=given.edges or (),
+            oks_sigmas=given.oks_sigmas,
+            upper_body=given.upper_body or (),
+        )
 
     @model_validator(mode="after")
     def _skeleton_is_valid(self) -> DataConfig:
-        if isinstance(self.skeleton, str) and self.skeleton not in SKELETONS:
-            raise ValueError(f"skeleton '{self.skeleton}' is unknown; {closest(self.skeleton, SKELETONS)}")
-        self.resolve_skeleton()
+        if isinstance(self.skeleton, str):
+            valid = [*SKELETONS, FROM_ANNOTATIONS]
+            if self.skeleton not in valid:
+                raise ValueError(f"skeleton '{self.skeleton}' is unknown; {closest(self.skeleton, valid)}")
+        elif self.skeleton.keypoint_names is not None:
+            self.resolve_skeleton()
         return self
 
 

@@ -7,6 +7,7 @@ half-body crops, OKS-NMS, COCOeval and the drawings.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,7 +85,7 @@ class Skeleton:
         name: str,
         *,
         keypoint_names: Sequence[str],
-        flip_pairs: Sequence[Sequence[str]] = (),
+        flip_pairs: Sequence[Sequence[str]] | None = None,
         edges: Sequence[Sequence[str]] = (),
         oks_sigmas: Sequence[float] | None = None,
         upper_body: Sequence[str] = (),
@@ -92,7 +93,7 @@ class Skeleton:
         """Build from names instead of indexes, as a YAML file gives them.
 
         Args:
-            oks_sigmas: without them every keypoint gets 0.079 (COCO's mean of the 17 is 0.079 for the arms).
+            flip_pairs, oks_sigmas: None for `guess_flip_pairs` and `guess_oks_sigmas`.
         Raises:
             ValueError: a pair, edge or upper-body entry names no keypoint; the closest name is suggested.
         """
@@ -114,9 +115,9 @@ class Skeleton:
         return cls(
             name=name,
             keypoint_names=tuple(keypoint_names),
-            flip_pairs=pairs("flip_pairs", flip_pairs),
+            flip_pairs=pairs("flip_pairs", guess_flip_pairs(keypoint_names) if flip_pairs is None else flip_pairs),
             edges=pairs("edges", edges),
-            oks_sigmas=tuple(oks_sigmas) if oks_sigmas is not None else (0.079,) * len(keypoint_names),
+            oks_sigmas=guess_oks_sigmas(keypoint_names) if oks_sigmas is None else tuple(oks_sigmas),
             upper_body=tuple(find("upper_body", n) for n in upper_body),
         )
 
@@ -138,6 +139,40 @@ class Skeleton:
         return cls.from_names(data["name"], **{key: value for key, value in data.items() if key != "name"})
 
 
+_SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
+
+
+def split_side(name: str) -> tuple[str, str]:
+    """(side, part) of a keypoint's name, in lower case: ("left", "eye") of left_eye, eye_l, L-Eye, leftEye, lefteye.
+
+    The side is "middle" where the name has none.
+    """
+    words = [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
+    sides = [i for i, word in enumerate(words) if word in _SIDES]
+    if len(sides) == 1 and len(words) > 1:
+        return _SIDES[words.pop(sides[0])], "_".join(words)
+    glued = re.fullmatch(r"(left|right)(\w+)", "_".join(words))
+    return (glued[1], glued[2]) if glued and not sides else ("middle", "_".join(words) or name)
+
+
+def guess_flip_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """(left, right) names that differ by their side only."""
+    parts: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        parts.setdefault(split_side(name), []).append(name)
+    candidates = [(found, parts.get(("right", part), [])) for (side, part), found in parts.items() if side == "left"]
+    return [(left[0], right[0]) for left, right in candidates if len(left) == len(right) == 1]
+
+
+def guess_oks_sigmas(names: Sequence[str]) -> tuple[float, ...]:
+    """COCO's constant for parts that are called as in COCO ("left_knee"), elsewhere `DEFAULT_SIGMA`."""
+    return tuple(COCO_SIGMAS.get(split_side(name)[1], DEFAULT_SIGMA) for name in names)
+
+
+# How far apart COCO's annotators put the same keypoint: the standard deviation, in square roots of the area.
+COCO_SIGMAS = {"nose": 0.026, "eye": 0.025, "ear": 0.035, "shoulder": 0.079, "elbow": 0.072, "wrist": 0.062}
+COCO_SIGMAS |= {"hip": 0.107, "knee": 0.087, "ankle": 0.089}
+DEFAULT_SIGMA = 0.072  # the median of COCO's 17
 _PARTS = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 _NAMES = ["nose", *(f"{side}_{part}" for part in _PARTS for side in ("left", "right"))]
 
@@ -166,10 +201,7 @@ COCO17 = Skeleton.from_names(
         ("left_ear", "left_shoulder"),
         ("right_ear", "right_shoulder"),
     ],
-    oks_sigmas=[
-        *(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072),
-        *(0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
-    ],
+    oks_sigmas=[COCO_SIGMAS[split_side(name)[1]] for name in _NAMES],
     upper_body=_NAMES[:11],  # nose to wrists
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pose.skeleton import COCO17, Skeleton
+from pose.skeleton import COCO17, Skeleton, guess_flip_pairs, guess_oks_sigmas, split_side
 
 HAND: dict[str, Any] = {
     "keypoint_names": ["wrist", "left_tip", "right_tip", "thumb"],
@@ -48,11 +48,51 @@ def test_round_trip() -> None:
     assert Skeleton.from_dict(COCO17.to_dict()) == COCO17
 
 
-def test_from_names_fills_in_sigmas() -> None:
-    skeleton = Skeleton.from_names("hand", **HAND)
-    assert skeleton.oks_sigmas == (0.079,) * 4
+def test_from_names_fills_in_what_is_left_out() -> None:
+    skeleton = Skeleton.from_names("hand", keypoint_names=HAND["keypoint_names"])
+    assert skeleton.oks_sigmas == (0.062, 0.072, 0.072, 0.072)  # COCO's wrist, and its median
+    assert np.median(COCO17.oks_sigmas) == 0.072
     assert skeleton.flip_pairs == ((1, 2),)
-    assert skeleton.upper_body == ()
+    assert skeleton.edges == skeleton.upper_body == ()
+    assert Skeleton.from_names("hand", keypoint_names=HAND["keypoint_names"], flip_pairs=[]).flip_pairs == ()
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("left_eye", "right_eye"),
+        ("l_eye", "r_eye"),
+        ("eye_left", "eye_right"),
+        ("eye_l", "eye_r"),
+        ("L_Eye", "R_Eye"),
+        ("leftEye", "rightEye"),
+        ("LeftEye", "RightEye"),
+        ("LEye", "REye"),
+        ("eyeL", "eyeR"),
+        ("lefteye", "righteye"),
+        ("left eye", "right eye"),
+        ("Left-Eye", "Right-Eye"),
+        ("front.left.paw", "front.right.paw"),
+        ("eye_left_2", "eye_right_2"),
+    ],
+)
+def test_sides_in_names(left: str, right: str) -> None:
+    assert [split_side(left)[0], split_side(right)[0]] == ["left", "right"]
+    assert split_side(left)[1] == split_side(right)[1]
+    assert guess_flip_pairs([right, "nose", left]) == [(left, right)]
+    assert guess_oks_sigmas([left]) == guess_oks_sigmas([right])
+
+
+@pytest.mark.parametrize(
+    "name", ["nose", "tail", "left", "r", "left_right", "landmark_12", "12", "upright", "rear", "头"]
+)
+def test_names_without_a_side(name: str) -> None:
+    assert split_side(name)[0] == "middle"
+
+
+def test_only_certain_pairs_are_guessed() -> None:
+    names = ["left_eye", "eye_left", "right_eye", "left_ear", "right_hip", "left_paw_1", "right_paw_2"]
+    assert guess_flip_pairs(names) == []
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from pathlib import Path
 from torch import nn
 
 from pose.analysis.counts import Counts, count
-from pose.config import Config, ModelConfig, load_config
+from pose.config import Config, ModelConfig, SkeletonConfig, load_config
 from pose.config_classification import ClassifierConfig
+from pose.engine.skeletons import with_skeleton
 from pose.models.factory import MODELS, build_classifier, build_model, model_config
 from pose.skeleton import COCO17
 
@@ -28,7 +29,7 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
     if model.endswith((".yaml", ".yml")) or Path(model).is_file():
         config = load_config(model, overrides)
         section: ModelConfig | ClassifierConfig = config.model
-        num_keypoints = config.data.resolve_skeleton().num_keypoints if isinstance(config, Config) else 0
+        num_keypoints = _num_keypoints(config) if isinstance(config, Config) else 0
     elif overrides:
         raise ValueError("overrides change a config file; give its path instead of a model's name")
     else:
@@ -60,6 +61,14 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
     print(f"ours:  {total.params / 1e6:.2f}M params, {both / 1e6:.2f}M MAdds with DY-ReLU's")
     if paper is not None:
         print(f"paper: {paper.params or '?'} params, {paper.madds} MAdds (Table 10)")
+
+
+def _num_keypoints(config: Config) -> int:
+    """Reads the annotations only where the config does not say."""
+    section = config.data.skeleton
+    if not (isinstance(section, SkeletonConfig) and section.keypoint_names):
+        config = with_skeleton(config)
+    return config.data.resolve_skeleton().num_keypoints
 
 
 def _line(counts: Counts, width: int) -> str:

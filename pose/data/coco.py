@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.data.category import check_names, find_category
 from pose.skeleton import Skeleton
 
 
@@ -55,7 +56,7 @@ class CocoFile:
     Attributes:
         images: by image id, in the file's order, each id once.
         annotations: those of `category_id`; None if the file has none at all (test-dev).
-        category_id: the category that has keypoints.
+        category_id: the category that has keypoints; 1, COCO's person, where the file does not say.
     """
 
     path: Path
@@ -64,7 +65,9 @@ class CocoFile:
     category_id: int
 
 
-def load_coco(path: Path | str, skeleton: Skeleton, *, need_annotations: bool = True) -> CocoFile:
+def load_coco(
+    path: Path | str, skeleton: Skeleton, *, category: str | None = None, need_annotations: bool = True
+) -> CocoFile:
     """Read and check a COCO keypoint file.
 
     What is safe to mend is mended, with one warning: a missing `area` becomes the box's width * height, a
@@ -72,6 +75,7 @@ def load_coco(path: Path | str, skeleton: Skeleton, *, need_annotations: bool = 
     renumbered from 1 (COCOeval counts a match with id 0 as none). An image listed twice counts once.
 
     Args:
+        category: name of the category to read; by default the only one with keypoints.
         need_annotations: False allows a file with images only, to write results for.
     Raises:
         FileNotFoundError: no such file.
@@ -88,7 +92,10 @@ def load_coco(path: Path | str, skeleton: Skeleton, *, need_annotations: bool = 
         if not isinstance(data.get(key), list):
             raise ValueError(f"{path} has no list '{key}'; a COCO keypoint file needs images and annotations")
     images = _read_images(path, data["images"])
-    category_id = _category_with_keypoints(path, data.get("categories") or [], given or [])
+    found = find_category(path, data.get("categories"), given, name=category)
+    category_id = found.id if found else 1  # COCO's person: test-dev lists no keypoints
+    if found:
+        check_names(path, found, skeleton)
     if given is None:
         return CocoFile(path, images, None, category_id)
     records = [a for a in given if not isinstance(a, dict) or a.get("category_id", category_id) == category_id]
@@ -138,18 +145,6 @@ def _read_images(path: Path, records: Sequence[Any]) -> dict[int, ImageInfo]:
     return images
 
 
-def _category_with_keypoints(path: Path, categories: Sequence[Any], annotations: Sequence[Any]) -> int:
-    found = {c["id"] for c in categories if isinstance(c, dict) and c.get("keypoints") and is_int(c.get("id"))}
-    if not found:  # own files often leave `categories` out
-        ids = [a.get("category_id", 1) for a in annotations if isinstance(a, dict) and "keypoints" in a]
-        found = {i for i in ids if is_int(i)}
-    if len(found) > 1:
-        raise ValueError(
-            f"{path} has keypoints in several categories, {sorted(found)}; a skeleton is for one, split the file"
-        )
-    return found.pop() if found else 1  # 1 is COCO's person; test-dev lists no keypoints
-
-
 def _read_annotations(
     path: Path, records: Sequence[Any], images: Mapping[int, ImageInfo], skeleton: Skeleton
 ) -> tuple[Annotation, ...]:
@@ -169,7 +164,7 @@ def _read_annotations(
             raise ValueError(
                 f"{where} has {len(keypoints)} numbers, skeleton '{skeleton.name}' with "
                 f"{skeleton.num_keypoints} keypoints needs {3 * skeleton.num_keypoints}; "
-                f"set data.skeleton to the one of this file"
+                f"set data.skeleton to from_annotations, or to the keypoints of this file"
             )
         points = keypoints.astype(np.float32).reshape(-1, 3)
         box = numbers(record.get("bbox"), where, "bbox")

@@ -54,7 +54,7 @@ def training_people(data: DataConfig) -> list[Person]:
         FileNotFoundError, ValueError: a file is missing or wrong, or nobody is left.
     """
     split = data.train
-    coco = load_coco(Path(data.root, split.annotations), data.resolve_skeleton())
+    coco = load_coco(Path(data.root, split.annotations), data.resolve_skeleton(), category=data.category)
     people = _annotated(data, split, coco)
     check_images_exist(people)
     return people
@@ -75,7 +75,7 @@ def validation_set(
     path = Path(data.root, split.annotations)
     source = split.boxes if boxes is None else boxes
     _check_filters(split, source)
-    coco = load_coco(path, data.resolve_skeleton(), need_annotations=False)
+    coco = load_coco(path, data.resolve_skeleton(), category=data.category, need_annotations=False)
     if source == "gt" and coco.annotations is None:
         raise ValueError(f"{path} has no annotations and so no boxes; give detected ones with --boxes FILE")
     person_ids: list[int] | None = None

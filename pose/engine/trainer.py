@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from pose.config import AnyConfig
+from pose.config import AnyConfig, Config
 from pose.data.loaders import EpochSampler
 from pose.engine.checkpoint import (
     FORMAT,
@@ -26,6 +26,7 @@ from pose.engine.checkpoint import (
     save_resume,
 )
 from pose.engine.loggers import MetricsFile, Progress, TensorBoard, duration, versions
+from pose.engine.skeletons import with_skeleton
 from pose.engine.stop import StopRequest
 from pose.engine.tasks import Task, make_task
 from pose.files import write_atomic, write_json
@@ -67,6 +68,8 @@ def train(
         FileNotFoundError, ValueError, OSError: data, config, or disk; what was saved before stays.
     """
     torch.manual_seed(config.train.seed)
+    if isinstance(config, Config):
+        config = with_skeleton(config)
     task = make_task(config)
     sampler = EpochSampler(task.num_samples, seed=config.train.seed)
     batch_size = config.train.batch_size

@@ -232,7 +232,7 @@ def broken(*keys: Any, value: Any) -> dict[str, Any]:
         (broken("annotations", 0, "num_keypoints", value="all"), "'num_keypoints' must hold"),
         (
             broken("categories", value=[{"id": i, "keypoints": ["x"]} for i in (1, 2)]),
-            r"several categories, \[1, 2\]",
+            "several categories, '1', '2'; .*data.category=1",
         ),
     ],
 )

@@ -1,0 +1,156 @@
+"""The category of a COCO file that has keypoints: which one it is, and the skeleton that it describes."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pose.skeleton import Skeleton
+
+_EXAMPLE = '{"id": 1, "name": "dog", "keypoints": ["nose", "left_ear", "right_ear"], "skeleton": [[1, 2], [1, 3]]}'
+
+
+@dataclass(frozen=True)
+class Category:
+    """One entry of `categories`.
+
+    Attributes:
+        keypoint_names: empty where the file does not say.
+        edges: pairs of names.
+    """
+
+    id: int
+    name: str
+    keypoint_names: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...]
+
+
+def find_category(
+    path: Path, categories: Any, annotations: Sequence[Any] | None, *, name: str | None = None
+) -> Category | None:
+    """The category of the keypoints.
+
+    Args:
+        path: for messages.
+        categories: of the file; None or empty where it has none.
+        annotations: tell the category's id where `categories` does not.
+        name: of the category to take (`data.category`); by default the only one with keypoints.
+    Returns:
+        None where nothing in the file has keypoints.
+    Raises:
+        ValueError: several have keypoints, none is called `name`, or the entry is malformed.
+    """
+    if not isinstance(categories or [], list):
+        raise ValueError(
+            f"{path}: 'categories' is a {type(categories).__name__}; expected a list such as [{_EXAMPLE}]"
+        )
+    listed = {c["id"]: c for c in categories or [] if isinstance(c, dict) and _is_id(c.get("id"))}
+    if name is not None and listed:
+        found = [c for c in listed.values() if _name(c) == name]
+        if len(found) != 1:
+            names = [_name(c) for c in listed.values()]
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"its categories are {', '.join(names)}"
+            raise ValueError(f"{path} has {len(found)} categories named '{name}' (data.category); {hint}")
+        return _read(path, found[0])
+    found = [c for c in listed.values() if c.get("keypoints")]
+    if len(found) > 1:
+        names = [f"'{_name(c)}'" for c in found]
+        raise ValueError(
+            f"{path} has keypoints in several categories, {', '.join(names)}; a model is for one: choose it by "
+            f"data.category={_name(found[0])}"
+        )
+    if found:
+        return _read(path, found[0])
+    used = [a.get("category_id", 1) for a in annotations or [] if isinstance(a, dict) and "keypoints" in a]
+    ids = sorted({i for i in used if _is_id(i)})
+    if len(ids) > 1:
+        raise ValueError(
+            f"{path} has keypoints in several categories, {ids}, and no 'categories' that name them; a model is for "
+            "one: add categories and choose one by data.category=NAME, or split the file"
+        )
+    return _read(path, listed.get(ids[0], {"id": ids[0]})) if ids else None
+
+
+def read_category(path: Path, data: Any, *, name: str | None = None) -> Category:
+    """The category that describes a skeleton, out of the content of a COCO file.
+
+    Raises:
+        ValueError: as `find_category`, or nothing names keypoints.
+    """
+    data = data if isinstance(data, dict) else {}
+    annotations = data.get("annotations")
+    found = find_category(
+        path, data.get("categories"), annotations if isinstance(annotations, list) else None, name=name
+    )
+    if found is None or not found.keypoint_names:
+        got = [str(c.get("name")) for c in data.get("categories") or [] if isinstance(c, dict)]
+        raise ValueError(
+            f"{path} has no category with keypoint names (categories: {', '.join(got) or 'none'}); expected one such "
+            f"as {_EXAMPLE}. Add it to the file, or list data.skeleton.keypoint_names in the config"
+        )
+    return found
+
+
+def check_names(path: Path, category: Category, skeleton: Skeleton) -> None:
+    """Compare the names that a file gives its keypoints with the skeleton's; other spellings are warned of.
+
+    Raises:
+        ValueError: another number of keypoints, or the same names in another order.
+    """
+    names, expected = category.keypoint_names, skeleton.keypoint_names
+    if not names or names == expected:
+        return
+    what = f"{path}: category '{category.name}'"
+    fix = "set data.skeleton to from_annotations, or to the keypoints of this file"
+    if len(names) != len(expected):
+        raise ValueError(
+            f"{what} has {len(names)} keypoints ({_listed(names)}), skeleton '{skeleton.name}' has {len(expected)} "
+            f"({_listed(expected)}); {fix}"
+        )
+    if set(names) == set(expected):
+        first = next(i for i, pair in enumerate(zip(names, expected, strict=True)) if pair[0] != pair[1])
+        raise ValueError(
+            f"{what} has the keypoints of skeleton '{skeleton.name}' in another order: number {first + 1} is "
+            f"'{names[first]}' in the file and '{expected[first]}' in the skeleton; {fix}"
+        )
+    differ = [f"'{a}' for '{b}'" for a, b in zip(names, expected, strict=True) if a != b]
+    warnings.warn(
+        f"{what} calls {len(differ)} keypoints otherwise than skeleton '{skeleton.name}': {_listed(differ)}; they are "
+        "taken in the file's order",
+        stacklevel=4,
+    )
+
+
+def _read(path: Path, record: dict[str, Any]) -> Category:
+    name = _name(record)
+    names, pairs = record.get("keypoints") or [], record.get("skeleton") or []
+    where = f"{path}: category '{name}'"
+    if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names):
+        raise ValueError(f"{where} has keypoints {names!r:.80}; expected a list of names, e.g. {_EXAMPLE}")
+    count = len(names)
+    edges: list[tuple[str, str]] = []
+    for pair in pairs if isinstance(pairs, list) else [pairs]:
+        if not (isinstance(pair, list) and len(pair) == 2 and all(_is_id(i) and 0 < i <= count for i in pair)):
+            raise ValueError(
+                f"{where} has the edge {pair!r:.80} in its skeleton; expected two numbers from 1 to {count}, which "
+                f"count its keypoints from 1. Mend the file"
+            )
+        edges.append((names[pair[0] - 1], names[pair[1] - 1]))
+    return Category(record["id"], name, tuple(names), tuple(edges))
+
+
+def _name(record: dict[str, Any]) -> str:
+    return str(record.get("name", record["id"]))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
