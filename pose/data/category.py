@@ -120,8 +120,8 @@ def check_names(path: Path, category: Category, skeleton: Skeleton) -> None:
         )
     differ = [f"'{a}' for '{b}'" for a, b in zip(names, expected, strict=True) if a != b]
     warnings.warn(
-        f"{what} calls {len(differ)} keypoints otherwise than skeleton '{skeleton.name}': {_listed(differ)}; they are "
-        "taken in the file's order",
+        f"{what} calls {len(differ)} keypoints otherwise than skeleton '{skeleton.name}': {_listed(differ)}; they "
+        "are taken in the file's order",
         stacklevel=4,
     )
 

@@ -25,16 +25,16 @@ OWN_DEPTH = np.array(
 
 @dataclass(frozen=True)
 class Figure:
-    """One person of a picture.
+    """One person, or animal, of a picture.
 
     Attributes:
-        keypoints: (17, 3) float64 x, y in pixels (integers are pixel centres) and visibility: 2 visible, 1 hidden by
+        keypoints: (K, 3) float64 x, y in pixels (integers are pixel centres) and visibility: 2 visible, 1 hidden by
             the own body, another person or a thing, 0 outside the picture (x = y = 0 then).
         box_xywh: (4,) of the whole silhouette, hidden parts included, clipped to the picture.
         area: pixels of the visible silhouette.
         view: "front", "side" or "back": which side of the chest the camera sees.
         posture: a key of `Level.postures`.
-        truncated: whether any of the 17 points lies outside the picture.
+        truncated: whether any of the keypoints lies outside the picture.
     """
 
     keypoints: Array
@@ -61,6 +61,23 @@ def annotate(
     person: Person, mesh: Mesh, points: Array, *, camera: Camera, layer: Layer, instance: int
 ) -> Figure | None:
     """Keypoints with visibility from the depth order, box and area; None for a person out of the picture."""
+    own_depth = OWN_DEPTH * person.body.scale
+    found = locate(mesh, points, camera=camera, layer=layer, instance=instance, own_depth=own_depth)
+    if found is None:
+        return None
+    keypoints, box_xywh, area, truncated = found
+    return Figure(keypoints, box_xywh, area, _view(person, camera), person.posture, truncated)
+
+
+def locate(
+    mesh: Mesh, points: Array, *, camera: Camera, layer: Layer, instance: int, own_depth: Array
+) -> tuple[Array, Array, float, bool] | None:
+    """`keypoints`, `box_xywh`, `area` and `truncated` of a `Figure`; None for one out of the picture.
+
+    Args:
+        points: (K, 3) keypoints in metres.
+        own_depth: (K,) metres that each may lie behind the body's own surface and still be visible.
+    """
     height, width = camera.size
     xy, depth = camera.project(mesh.vertices)
     if depth.min() < 0.3:
@@ -74,27 +91,20 @@ def annotate(
     area = float((layer.instance == instance).sum()) / SUPERSAMPLING**2
     keypoints = np.zeros((len(points), 3))
     if area >= MIN_VISIBLE:
-        visible = is_visible(xy, depth, layer, instance=instance, scale=person.body.scale)
+        visible = is_visible(xy, depth, layer, instance=instance, own_depth=own_depth)
         keypoints[inside, :2] = xy[inside]
         keypoints[inside, 2] = np.where(visible, 2, 1)[inside]
-    return Figure(
-        keypoints=keypoints,
-        box_xywh=np.concatenate([box_xyxy[:2], box_xyxy[2:] - box_xyxy[:2]]),
-        area=area,
-        view=_view(person, camera),
-        posture=person.posture,
-        truncated=not bool(inside.all()),
-    )
+    box_xywh = np.concatenate([box_xyxy[:2], box_xyxy[2:] - box_xyxy[:2]])
+    return keypoints, box_xywh, area, not bool(inside.all())
 
 
-def is_visible(xy: Array, depth: Array, layer: Layer, *, instance: int, scale: float) -> Array:
+def is_visible(xy: Array, depth: Array, layer: Layer, *, instance: int, own_depth: Array) -> Array:
     """Whether nothing but its own flesh lies before each keypoint.
 
     Args:
-        xy: (17, 2) pixels. depth: (17,) metres.
-        scale: of the body, against 1.75 m.
+        xy: (K, 2) pixels. depth, own_depth: (K,) metres.
     Returns:
-        (17,) bool; unspecified outside the picture.
+        (K,) bool; unspecified outside the picture.
     """
     height, width = layer.instance.shape
     x, y = (
@@ -102,7 +112,7 @@ def is_visible(xy: Array, depth: Array, layer: Layer, *, instance: int, scale: f
         for k, size in ((0, width), (1, height))
     )
     who, surface_depth = layer.instance[y, x], layer.depth[y, x]
-    allowed = np.where(who == instance, OWN_DEPTH * scale, 0.0)
+    allowed = np.where(who == instance, own_depth, 0.0)
     result: Array = surface_depth > depth - allowed
     return result
 

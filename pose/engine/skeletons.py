@@ -64,17 +64,16 @@ def _warn_of_guesses(skeleton: Skeleton, given: dict[str, Any], config: Config) 
     if "flip_pairs" not in given:
         pairs = [f"{names[a]} - {names[b]}" for a, b in skeleton.flip_pairs]
         warnings.warn(
-            f"{what}: flip_pairs are guessed from the names: {', '.join(pairs) or 'none'}; write data.skeleton.flip_pairs "
-            "(lists of a left and a right name) if that is wrong",
+            f"{what}: flip_pairs are guessed from the names: {', '.join(pairs) or 'none'}; write "
+            "data.skeleton.flip_pairs (lists of a left and a right name) if that is wrong",
             stacklevel=3,
         )
     paired = {i for pair in skeleton.flip_pairs for i in pair}
     alone = [name for i, name in enumerate(names) if i not in paired and split_side(name)[0] != "middle"]
     if alone:
         warnings.warn(
-            f"{what}: {', '.join(alone)} {'sounds' if len(alone) == 1 else 'sound'} left or right but stand in no flip "
-            "pair: a mirrored picture would teach the wrong side. Add to data.skeleton.flip_pairs, or set augment.flip=0 "
-            "and eval.flip_test=false",
+            f"{what}: the names {', '.join(alone)} have a side but stand in no flip pair, so mirrored pictures teach "
+            "the wrong side. Add them to data.skeleton.flip_pairs, or set augment.flip=0 and eval.flip_test=false",
             stacklevel=3,
         )
     if "oks_sigmas" not in given:
@@ -83,8 +82,8 @@ def _warn_of_guesses(skeleton: Skeleton, given: dict[str, Any], config: Config) 
         how = [f"{len(parts) - own} are those of COCO's parts of the same name"] if own < len(parts) else []
         how += [f"{own} are {DEFAULT_SIGMA}, the median of COCO's"] if own else []
         warnings.warn(
-            f"{what}: oks_sigmas are guessed: {', '.join(how)}. AP depends on them: write data.skeleton.oks_sigmas to "
-            "compare with others",
+            f"{what}: oks_sigmas are guessed: {', '.join(how)}. AP depends on them: write "
+            "data.skeleton.oks_sigmas to compare with others",
             stacklevel=3,
         )
     if not skeleton.upper_body and config.augment is not None and config.augment.half_body > 0:

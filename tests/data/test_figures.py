@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pose.data import figures
-from pose.data.figure_annotate import is_visible
+from pose.data.figure_annotate import OWN_DEPTH, is_visible
 from pose.data.figure_body import BodyBuilder
 from pose.data.figure_bones import Body, place
 from pose.data.figure_clothes import Clothes
@@ -140,7 +140,7 @@ def scene(yaw: float, *, wall: bool = False, arms: float = 90) -> tuple[np.ndarr
     light = Light(up / np.linalg.norm(up), *(np.ones(3, np.float32),) * 3)
     layer = render(mesh, materials, camera=camera, light=light, shadows=ShadowMap(mesh, light.direction))
     xy, depth = camera.project(points)
-    return is_visible(xy, depth, layer, instance=0, scale=body.scale), float((layer.instance == 0).sum())
+    return is_visible(xy, depth, layer, instance=0, own_depth=OWN_DEPTH * body.scale), float((layer.instance == 0).sum())
 
 
 def test_visibility_follows_the_depth_order() -> None:
