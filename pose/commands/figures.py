@@ -10,19 +10,21 @@ import typer
 
 def figures(
     out: Annotated[Path, typer.Argument(help="Folder for the dataset; new or empty.")],
+    kind: Annotated[str, typer.Option(help="people or animals.")] = "people",
     level: Annotated[str, typer.Option(help="easy, normal or hard.")] = "normal",
     train: Annotated[int, typer.Option(min=1, help="Pictures to train on.")] = 2000,
     val: Annotated[int, typer.Option(min=1, help="Pictures to evaluate on.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes.")] = 2,
 ) -> None:
-    """Generate pictures of people with annotations and detections, in COCO's format."""
+    """Generate pictures of people or animals with annotations and detections, in COCO's format."""
     from pose.data.figures import generate
     from pose.engine.loggers import Progress, make_console
 
     with Progress(make_console(), train + val) as progress:
         generate(
             out,
+            kind=kind,
             level=level,
             train=train,
             val=val,

@@ -1,8 +1,8 @@
 """A four-legged animal: proportions, gait, and the surface with its keypoints.
 
 The second kind of generated data, to show that nothing in the project is about people. Body frame: x to the animal's
-left, y up, z forward; lengths are in heights at the withers unless metres are said. Left and right look alike, so only
-where the head is tells them apart.
+left, y up, z forward; lengths are in heights at the withers unless metres are said. Left and right look alike, so
+only where the head is tells them apart.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ OWN_DEPTH = np.array([_OWN_DEPTH[n.removeprefix("left_").removeprefix("right_")]
 COATS = (*HAIR, (196, 160, 118), (224, 208, 180), (236, 234, 228), (168, 96, 52), (108, 104, 100))
 TRUNK = np.array(  # from rump to chest, half width, half depth, offset up; in depths of the chest
     [
-        *((0.0, 0.02, 0.02, 0.1), (0.02, 0.18, 0.2, 0.09), (0.08, 0.28, 0.32, 0.08), (0.2, 0.32, 0.39, 0.08)),
-        *((0.35, 0.32, 0.39, 0.08), (0.5, 0.35, 0.42, 0.05), (0.65, 0.39, 0.48, 0.0), (0.8, 0.4, 0.5, -0.02)),
+        *((0.0, 0.02, 0.02, 0.1), (0.02, 0.18, 0.2, 0.09), (0.08, 0.30, 0.32, 0.10), (0.2, 0.36, 0.41, 0.07)),
+        *((0.35, 0.37, 0.42, 0.05), (0.5, 0.39, 0.45, 0.03), (0.65, 0.41, 0.49, 0.0), (0.8, 0.4, 0.5, -0.02)),
         *((0.9, 0.36, 0.47, 0.0), (0.97, 0.22, 0.33, 0.05), (1.0, 0.02, 0.02, 0.06)),
     ]
 )
@@ -65,12 +65,16 @@ SKULL = np.array(  # along the head from its back, half width, half height, offs
     ]
 )
 FRONT_LEG = np.array(  # along (0 root, 1 elbow, 2 knee, 3 paw), half width, half depth
-    [(0, 0.06, 0.10), (0.5, 0.075, 0.12), (0.9, 0.06, 0.085), (1.1, 0.048, 0.065), (1.5, 0.04, 0.05)]
-    + [(1.9, 0.036, 0.042), (2.1, 0.034, 0.038), (2.6, 0.028, 0.03), (3, 0.032, 0.036)]
+    [
+        *((0, 0.045, 0.09), (0.5, 0.058, 0.11), (0.9, 0.05, 0.085), (1.1, 0.048, 0.065), (1.5, 0.04, 0.05)),
+        *((1.9, 0.036, 0.042), (2.1, 0.034, 0.038), (2.6, 0.028, 0.03), (3, 0.032, 0.036)),
+    ]
 )
 BACK_LEG = np.array(  # root, knee, hock, paw
-    [(0, 0.07, 0.13), (0.4, 0.085, 0.15), (0.85, 0.07, 0.11), (1.1, 0.055, 0.085), (1.5, 0.042, 0.058)]
-    + [(1.85, 0.032, 0.04), (2.1, 0.03, 0.04), (2.6, 0.026, 0.03), (3, 0.03, 0.036)]
+    [
+        *((0, 0.05, 0.11), (0.4, 0.065, 0.145), (0.85, 0.058, 0.105), (1.1, 0.048, 0.08), (1.5, 0.042, 0.058)),
+        *((1.85, 0.032, 0.04), (2.1, 0.03, 0.04), (2.6, 0.026, 0.03), (3, 0.03, 0.036)),
+    ]
 )
 
 
@@ -80,10 +84,12 @@ class Animal:
 
     Attributes:
         height: metres.
-        chest: depth; the rest of the height is leg. length: of the trunk. girth, bone: of trunk, of legs; 1 is average.
+        chest: its depth; the rest of the height is leg. length: of the trunk.
+        girth, bone: how thick trunk and legs are; 1 is average.
         neck, head, tail: lengths. floppy: whether the ears hang.
         neck_up, neck_turn, head_down, tail_up, tail_turn: degrees.
-        feet: (4, 2) where the paws are, forward and up of the place under hip or shoulder; left and right front, back.
+        feet: (4, 2) how far each paw is before and above the ground under its hip or shoulder; first the front ones,
+            left then right.
         materials: coat, sock, nose, eye.
     """
 
@@ -217,7 +223,9 @@ def build(animal: Animal, *, yaw: float, first_material: int, instance: int) -> 
     line = [root + np.array([0, -0.02, 0.06]), root]
     for step in range(8):
         share = step / 7
-        bent = rotation("y", a.tail_turn * (0.3 + share)) @ rotation("x", (-25 + (a.tail_up + 25) * share)) @ (0, 0, -1)
+        bent = (
+            rotation("y", a.tail_turn * (0.3 + share)) @ rotation("x", (-25 + (a.tail_up + 25) * share)) @ (0, 0, -1)
+        )
         line.append(line[-1] + bent * a.tail / 8)
     thick = np.interp(np.linspace(0, 1, 10), (0, 0.15, 0.6, 1), (0.045, 0.042, 0.034, 0.014))
     add(_sweep(np.stack(line), np.stack([thick, thick], 1), segments=8), 0)
@@ -242,7 +250,7 @@ def build(animal: Animal, *, yaw: float, first_material: int, instance: int) -> 
             radii = np.stack([np.interp(t, table[:, 0], table[:, k]) for k in (1, 2)], 1) * a.bone
             add(_sweep(line[:12], radii[:12]), 0)
             add(_sweep(line[11:], radii[11:]), 1)
-            add(_ball(paw + (0, -0.005, 0.02), np.eye(3), np.array([0.04, 0.035, 0.06]) * a.bone), 1)
+            add(_ball(paw + np.array([0, -0.005, 0.02]), np.eye(3), np.array([0.04, 0.035, 0.06]) * a.bone), 1)
             end = "back" if hind else "front"
             names = ("knee", "hock", "paw") if hind else ("elbow", "knee", "paw")
             for part, place in zip(names, (joint, ankle, paw), strict=True):

@@ -27,7 +27,7 @@ MAX_ANIMALS = 3
 
 
 def render_animals(rng: np.random.Generator, level: Level) -> Picture:
-    """Make one picture; every random choice comes from `rng`. Of the level, postures and views are for people only."""
+    """Make one picture; every random choice comes from `rng`. A level's postures and views are for people only."""
     size = SIZES[int(rng.integers(len(SIZES)))]
     weights = np.array(level.people[:MAX_ANIMALS])
     count = 1 + int(rng.choice(len(weights), p=weights / weights.sum()))

@@ -1,4 +1,4 @@
-"""Generated people: pictures of jointed mannequins with exact keypoints, as a COCO-format dataset.
+"""Generated people, or animals: pictures of jointed mannequins with exact keypoints, as a COCO-format dataset.
 
 The default dataset where nothing can be downloaded, and a task on which a network learns something: bodies with
 volume, clothes, light, shadows and perspective, that hide themselves and each other. Left and right look alike, so
@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,41 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pose.data.figure_animal import ANIMAL
+from pose.data.figure_animal_picture import render_animals
 from pose.data.figure_annotate import Figure
 from pose.data.figure_levels import LEVELS, Level
 from pose.data.figure_picture import Picture, render_picture
 from pose.files import write_atomic, write_json
-from pose.skeleton import COCO17
+from pose.skeleton import COCO17, Skeleton
 
-__all__ = ["GENERATOR_VERSION", "LEVELS", "Figure", "Level", "Picture", "generate", "render_picture"]
+__all__ = ["GENERATOR_VERSION", "KINDS", "LEVELS", "Figure", "Level", "Picture", "generate", "render_picture"]
 
 GENERATOR_VERSION = 2
 SPLITS = {"train": 0, "val": 1}  # part of each picture's seed
 JPEG_QUALITY = 92
 DONE, UNDERWAY = "figures.json", "figures.partial.json"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is on the pictures.
+
+    Attributes:
+        category_id, category: of the annotations, which lie in `annotations/{category}_keypoints_{split}.json`.
+        render: makes one picture.
+    """
+
+    category_id: int
+    category: str
+    skeleton: Skeleton
+    render: Callable[[np.random.Generator, Level], Picture]
+
+
+KINDS = {
+    "people": Kind(1, "person", COCO17, render_picture),
+    "animals": Kind(7, "animal", ANIMAL, render_animals),
+}
 
 
 def picture_rng(seed: int, split: str, index: int) -> np.random.Generator:
@@ -41,6 +65,7 @@ def picture_rng(seed: int, split: str, index: int) -> np.random.Generator:
 def generate(
     root: str | os.PathLike[str],
     *,
+    kind: str = "people",
     level: str = "normal",
     train: int = 2000,
     val: int = 500,
@@ -48,31 +73,31 @@ def generate(
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write a COCO-format dataset of generated people; a folder that already holds the same one is left as it is.
+    """Write a COCO-format dataset of generated pictures; a folder that already holds the same one is left as it is.
 
-    The layout is `annotations/person_keypoints_{train,val}.json`, `images/{train,val}/000001.jpg`,
+    The layout is `annotations/{person,animal}_keypoints_{train,val}.json`, `images/{train,val}/000001.jpg`,
     `person_detection_results/val.json` (detections as a person detector would give) and `figures.json` (the
     parameters), which is written last. An interrupted generation is started over by the same call.
 
     Args:
         root: the dataset's folder; new, empty, or one that `generate` began or finished with the same parameters.
+        kind: a key of `KINDS`.
         level: a key of `LEVELS`.
-        train, val: numbers of pictures; a picture holds one to five people.
+        train, val: numbers of pictures; a picture holds one to five people, or up to three animals.
         seed: >= 0; another seed gives other pictures.
         workers: processes to spread the work over, 0 for this one; changes nothing in the result.
         progress: called with (pictures done, pictures in all).
     Raises:
-        ValueError: unknown level, a negative number, or a folder that holds something else.
+        ValueError: unknown kind or level, a negative number, or a folder that holds something else.
     """
-    if level not in LEVELS:
-        close = difflib.get_close_matches(str(level), LEVELS, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else "."
-        raise ValueError(f"figures level '{level}' is unknown{hint} The levels are {', '.join(LEVELS)}")
+    _check_key("kind", kind, list(KINDS))
+    _check_key("level", level, list(LEVELS))
     for name, number in (("train", train), ("val", val), ("seed", seed), ("workers", workers)):
         if number < 0:
             raise ValueError(f"{name} = {number}, but it must be 0 or more")
     folder = Path(root)
     parameters = {"level": level, "seed": seed, "train": train, "val": val, "version": GENERATOR_VERSION}
+    parameters |= {} if kind == "people" else {"kind": kind}  # folders of earlier versions hold people
     if _claim(folder, parameters):
         return
     total = train + val
@@ -80,18 +105,28 @@ def generate(
     for split, count in (("train", train), ("val", val)):
         (folder / "images" / split).mkdir(parents=True, exist_ok=True)
         people = []
-        for size, figures in _pictures(folder, level=level, split=split, count=count, seed=seed, workers=workers):
+        for size, figures in _pictures(folder, kind, level, split=split, count=count, seed=seed, workers=workers):
             people.append((size, figures))
             done += 1
             if progress is not None:
                 progress(done, total)
-        info = {"description": "generated people"} | parameters | {"split": split, "count": count}
-        write_json(folder / "annotations" / f"person_keypoints_{split}.json", coco_dict(people, info), indent=None)
+        info = {"description": f"generated {kind}"} | parameters | {"split": split, "count": count}
+        name = f"{KINDS[kind].category}_keypoints_{split}.json"
+        write_json(folder / "annotations" / name, coco_dict(people, info, kind=kind), indent=None)
         if split == "val":
-            detections = [d for i, p in enumerate(people) for d in detect(picture_rng(seed, "val", i), i + 1, *p)]
+            detections = [
+                d for i, p in enumerate(people) for d in detect(picture_rng(seed, "val", i), i + 1, *p, kind=kind)
+            ]
             write_json(folder / "person_detection_results" / "val.json", detections, indent=None)
     write_json(folder / DONE, parameters)
     (folder / UNDERWAY).unlink(missing_ok=True)
+
+
+def _check_key(what: str, key: str, valid: list[str]) -> None:
+    if key not in valid:
+        close = difflib.get_close_matches(str(key), valid, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else "."
+        raise ValueError(f"figures {what} '{key}' is unknown{hint} The {what}s are {', '.join(valid)}")
 
 
 def _claim(folder: Path, parameters: dict[str, Any]) -> bool:
@@ -101,7 +136,7 @@ def _claim(folder: Path, parameters: dict[str, Any]) -> bool:
         ValueError: the folder holds something else.
     """
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; give a folder for the generated people")
+        raise ValueError(f"{folder} is a file; give a folder for the generated pictures")
     for name in (DONE, UNDERWAY):
         path = folder / name
         if not path.exists():
@@ -113,7 +148,7 @@ def _claim(folder: Path, parameters: dict[str, Any]) -> bool:
         if found != parameters:
             state = "holds" if name == DONE else "holds an interrupted generation of"
             raise ValueError(
-                f"{folder} {state} generated people with {_words(found)}, but asked for were {_words(parameters)}; "
+                f"{folder} {state} generated pictures with {_words(found)}, but asked for were {_words(parameters)}; "
                 f"give another folder, or delete {folder}"
             )
         if name == DONE:
@@ -136,9 +171,11 @@ def _words(parameters: Any) -> str:
 People = tuple[tuple[int, int], tuple[Figure, ...]]  # (height, width) of the picture, who is in it
 
 
-def _pictures(folder: Path, *, level: str, split: str, count: int, seed: int, workers: int) -> Iterator[People]:
+def _pictures(
+    folder: Path, kind: str, level: str, *, split: str, count: int, seed: int, workers: int
+) -> Iterator[People]:
     """Write the images of a split; yields what is on them, in order."""
-    task = partial(_write_picture, str(folder), level, split, seed)
+    task = partial(_write_picture, str(folder), kind, level, split, seed)
     if workers == 0 or count == 0:
         yield from map(task, range(count))
         return
@@ -150,8 +187,8 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _write_picture(folder: str, level: str, split: str, seed: int, index: int) -> People:
-    picture = render_picture(picture_rng(seed, split, index), LEVELS[level])
+def _write_picture(folder: str, kind: str, level: str, split: str, seed: int, index: int) -> People:
+    picture = KINDS[kind].render(picture_rng(seed, split, index), LEVELS[level])
     ok, data = cv2.imencode(".jpg", picture.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not ok:
         raise OSError(f"OpenCV could not encode picture {index + 1} of {split} as JPEG")
@@ -159,12 +196,13 @@ def _write_picture(folder: str, level: str, split: str, seed: int, index: int) -
     return picture.image.shape[:2], picture.people
 
 
-def coco_dict(people: list[People], info: dict[str, Any]) -> dict[str, Any]:
+def coco_dict(people: list[People], info: dict[str, Any], *, kind: str = "people") -> dict[str, Any]:
     """A COCO keypoint annotation file; image and annotation ids count from 1.
 
     Beside COCO's keys an annotation has `view` ("front", "side", "back"), `posture` and `truncated`. `bbox` is that
     of the whole silhouette inside the picture, hidden parts included; `area` counts the visible pixels.
     """
+    category_id, name, skeleton = KINDS[kind].category_id, KINDS[kind].category, KINDS[kind].skeleton
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for i, ((height, width), figures) in enumerate(people, start=1):
@@ -175,7 +213,7 @@ def coco_dict(people: list[People], info: dict[str, Any]) -> dict[str, Any]:
                 {
                     "id": len(annotations) + 1,
                     "image_id": i,
-                    "category_id": 1,
+                    "category_id": category_id,
                     "bbox": [float(v) for v in np.round(figure.box_xywh, 2)],
                     "area": round(figure.area, 2),
                     "iscrowd": 0,
@@ -187,17 +225,22 @@ def coco_dict(people: list[People], info: dict[str, Any]) -> dict[str, Any]:
                 }
             )
     category = {
-        "id": 1,
-        "name": "person",
-        "supercategory": "person",
-        "keypoints": list(COCO17.keypoint_names),
-        "skeleton": [[a + 1, b + 1] for a, b in COCO17.edges],
+        "id": category_id,
+        "name": name,
+        "supercategory": name,
+        "keypoints": list(skeleton.keypoint_names),
+        "skeleton": [[a + 1, b + 1] for a, b in skeleton.edges],
     }
     return {"info": info, "licenses": [], "images": images, "annotations": annotations, "categories": [category]}
 
 
 def detect(
-    rng: np.random.Generator, image_id: int, size: tuple[int, int], figures: tuple[Figure, ...]
+    rng: np.random.Generator,
+    image_id: int,
+    size: tuple[int, int],
+    figures: tuple[Figure, ...],
+    *,
+    kind: str = "people",
 ) -> list[dict[str, Any]]:
     """Boxes as a good person detector gives them: shifted a little, some doubled, missed or false, with scores."""
     height, width = size
@@ -226,7 +269,7 @@ def detect(
     return [
         {
             "image_id": image_id,
-            "category_id": 1,
+            "category_id": KINDS[kind].category_id,
             "bbox": [round(float(v), 2) for v in (b[0], b[1], b[2] - b[0], b[3] - b[1])],
             "score": round(score, 4),
         }

@@ -26,6 +26,7 @@ from pose.skeleton import Skeleton
 
 FORMAT = "pose-checkpoint-1"
 DEMO_MODEL = Path(pose.__file__).parent / "assets" / "demo.safetensors"
+LAST_LAYER = "head.heatmaps."
 
 
 @dataclass(frozen=True)
@@ -150,23 +151,33 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     )
 
 
-def load_initial_weights(model: nn.Module, path: str | Path) -> str:
+def load_initial_weights(model: nn.Module, path: str | Path, *, skeleton: Skeleton | None = None) -> str:
     """Fill a network with other weights where names and shapes agree (`model.init`).
 
     Args:
         path: of a run of either task, or torchvision's weights of the static backbone (.pth).
+        skeleton: of the network; the last layer of weights for other keypoints is left out, even if their number
+            is the same.
     Returns:
         A line that counts the matched tensors, and lists what stays as initialised and what is not used.
     Raises:
         FileNotFoundError, ValueError: no such file, or less than half of the convolutions that both backbones have
             match.
     """
-    own = model.state_dict()
+    own, note = model.state_dict(), ""
     if Path(path).suffix in (".pth", ".pt"):
         source, weights = Path(path), _torchvision_weights(Path(path), model)
     else:
         checkpoint = load_checkpoint(path)
         source, weights = checkpoint.path, checkpoint.weights
+        if skeleton is not None and isinstance(checkpoint.config, Config):
+            other = checkpoint.skeleton
+            if other.keypoint_names != skeleton.keypoint_names:
+                weights = {key: value for key, value in weights.items() if not key.startswith(LAST_LAYER)}
+                note = (
+                    f"; the last layer starts fresh: it found the {other.num_keypoints} keypoints of skeleton "
+                    f"'{other.name}', and is to find the {skeleton.num_keypoints} of '{skeleton.name}'"
+                )
     matched = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
     # Not all tensors: norms count their batches in scalars, which match between any two networks.
     shared = [k for k, v in own.items() if k.startswith("backbone.") and v.ndim == 4 and k in weights]
@@ -179,7 +190,7 @@ def load_initial_weights(model: nn.Module, path: str | Path) -> str:
     model.load_state_dict(matched, strict=False)
     fresh, unused = [key for key in own if key not in matched], [key for key in weights if key not in own]
     line = f"{len(matched)} of {len(own)} tensors taken from {source}; {len(fresh)} start fresh{_listed(fresh)}"
-    return line + (f"; {len(unused)} not used{_listed(unused)}" if unused else "")
+    return line + (f"; {len(unused)} not used{_listed(unused)}" if unused else "") + note
 
 
 def _listed(keys: Sequence[str]) -> str:

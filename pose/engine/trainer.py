@@ -78,7 +78,8 @@ def train(
 
     model = task.build_model()
     if config.model.init and not resume:
-        console.print(load_initial_weights(model, config.model.init), highlight=False)
+        skeleton = config.data.resolve_skeleton() if isinstance(config, Config) else None
+        console.print(load_initial_weights(model, config.model.init, skeleton=skeleton), highlight=False)
     model.to(device).to(memory_format=torch.channels_last)  # as batches are: 1.3 times faster on CPUs
     optimizer = task.make_optimizer(model)
 
