@@ -75,7 +75,8 @@ def predict_files(
             the pixels as stored, as COCO's are: a list of {bbox: [x, y, width, height], score (1 if left out),
             file_name or image_id}, or COCO annotations. `file_name` is the path below the input folder, or the
             end of it where that is unambiguous; an `image_id` that no `images` explain is the number in the file's
-            name (785 for 000000000785.jpg). Left out are other images, crowds, and categories that are not people.
+            name (785 for 000000000785.jpg). Left out are other images, crowds, and
+            all but one category: that with the skeleton's name, with keypoints, COCO's 1 for people, or the only one.
         heatmaps: also write each person's heatmaps, `street.jpg.heatmaps-0.jpg` for the first.
         threshold: keypoints that score less are not drawn; the JSON has them all.
         min_box_score: boxes that score less are left out.
@@ -91,7 +92,9 @@ def predict_files(
     from_file = not whole and not detect
     found = find_images(inputs, out=out)
     names = [item.name for item in found]
-    boxes_of = read_boxes(Path(boxes), names, min_score=min_box_score) if from_file else {}
+    boxes_of = (
+        read_boxes(Path(boxes), names, skeleton=predictor.skeleton, min_score=min_box_score) if from_file else {}
+    )
     _check_targets(found, out, protected=[Path(boxes)] if from_file else [])
     detector = predictor.detector if detect else None
     if whole:

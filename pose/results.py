@@ -146,13 +146,14 @@ class People:
         """(N,) scores to rank people by, as COCO's evaluation does."""
         return person_scores(self.box_scores, self.scores)
 
-    def to_coco(self, image_id: int | None = None) -> list[dict[str, Any]]:
+    def to_coco(self, image_id: int | None = None, *, category_id: int = 1) -> list[dict[str, Any]]:
         """COCO's keypoint result records, one a person, with each keypoint's score in the place of its visibility.
 
         Without a `bbox`: with one, COCO's tools take the box's area for the person's.
 
         Args:
             image_id: by default the number that is the file's name, as COCO's are: 785 of 000000000785.jpg.
+            category_id: as in the annotations to compare with; 1 is COCO's person.
         Raises:
             ValueError: no id, and no such name.
         """
@@ -162,7 +163,12 @@ class People:
             raise ValueError(f"{self.image_path or 'an array'} has no number for a name; give to_coco(image_id)")
         flat = np.concatenate([self.keypoints, self.scores[..., None]], axis=-1).astype(np.float64)
         return [
-            {"image_id": image_id, "category_id": 1, "keypoints": person.ravel().tolist(), "score": float(score)}
+            {
+                "image_id": image_id,
+                "category_id": category_id,
+                "keypoints": person.ravel().tolist(),
+                "score": float(score),
+            }
             for person, score in zip(flat, self.person_scores, strict=True)
         ]
 

@@ -290,7 +290,6 @@ def test_folder_with_boxes(folder: Path, tmp_path: Path) -> None:
         tmp_path / "boxes.json",
         [
             {"image_id": 7, "bbox": BOX, "score": 0.5, "category_id": 1},
-            {"image_id": 7, "bbox": [0, 0, 50, 50], "category_id": 3},  # another kind of thing
             {"image_id": 12, "bbox": BOX},
             {"image_id": 12, "bbox": [0, 0, 50, 60], "score": 0.01},
             {"image_id": 99, "bbox": BOX},

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.skeleton import COCO17, Skeleton
+
 Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) scores
 _EXAMPLE = '{"file_name": "street.jpg", "bbox": [x, y, width, height], "score": 0.9}'
 
@@ -45,9 +47,9 @@ def check_box(where: str, record: dict[str, Any]) -> tuple[list[float], float]:
     return [float(v) for v in box], float(score)
 
 
-def read_boxes(path: Path, names: Sequence[str], *, min_score: float) -> dict[str, Boxes]:
+def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_score: float) -> dict[str, Boxes]:
     """The boxes of each of the images `names`; `predict_files` says how records are matched."""
-    records, file_names = _load_records(path)
+    records, file_names = _load_records(path, skeleton)
     match = _Matcher(names)
     boxes: dict[str, list[list[float]]] = {name: [] for name in names}
     said: list[str] = []
@@ -120,8 +122,8 @@ def _ends(name: str) -> list[str]:
     return ["/".join(parts[i:]) for i in range(len(parts))]
 
 
-def _load_records(path: Path) -> tuple[list[tuple[int, Any]], dict[Any, str]]:
-    """The records of people with their indexes, and the file names of image ids where the file gives them."""
+def _load_records(path: Path, skeleton: Skeleton) -> tuple[list[tuple[int, Any]], dict[Any, str]]:
+    """The records of one category with their indexes, and the file names of image ids where the file gives them."""
     data = load_box_file(path, example=_EXAMPLE)
     images: list[Any] = []
     categories: list[Any] = []
@@ -137,10 +139,11 @@ def _load_records(path: Path) -> tuple[list[tuple[int, Any]], dict[Any, str]]:
             raise ValueError(f"{path}: images[{index}] needs an id and a file_name, got {image!r:.80}")
         file_names[image["id"]] = image["file_name"]
     kinds = {r["category_id"] for r in data if isinstance(r, dict) and _is_id(r.get("category_id"))}
-    posed = {
-        c["id"] for c in categories if isinstance(c, dict) and c.get("keypoints") and _is_id(c.get("id"))
-    } & kinds
-    wanted = posed or ({1} & kinds) or kinds
+    listed = [c for c in categories if isinstance(c, dict) and _is_id(c.get("id")) and c["id"] in kinds]
+    named = {c["id"] for c in listed if c.get("name") == skeleton.name}
+    posed = {c["id"] for c in listed if c.get("keypoints")}
+    person = {1} & kinds if skeleton.keypoint_names == COCO17.keypoint_names else set()
+    wanted = named or posed or person or kinds
     if len(wanted) > 1:
         raise ValueError(f"{path} has boxes of the categories {sorted(wanted, key=str)}; leave only those to predict")
     people = [

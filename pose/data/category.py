@@ -45,9 +45,7 @@ def find_category(
         ValueError: several have keypoints, none is called `name`, or the entry is malformed.
     """
     if not isinstance(categories or [], list):
-        raise ValueError(
-            f"{path}: 'categories' is a {type(categories).__name__}; expected a list such as [{_EXAMPLE}]"
-        )
+        raise ValueError(f"{path}: 'categories' is no list but {categories!r:.40}; expected e.g. [{_EXAMPLE}]")
     listed = {c["id"]: c for c in categories or [] if isinstance(c, dict) and _is_id(c.get("id"))}
     if name is not None and listed:
         found = [c for c in listed.values() if _name(c) == name]

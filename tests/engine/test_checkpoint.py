@@ -23,6 +23,7 @@ from pose.engine.checkpoint import (
 )
 from pose.models.factory import build_model
 from pose.models.pose_net import PoseNet
+from pose.skeleton import COCO17, Skeleton
 
 METRICS = {"AP": 0.25, "AR": 0.5}
 
@@ -148,6 +149,22 @@ def test_initial_weights_take_what_fits(config: Config, tiny_config: dict[str, A
     assert line.endswith("2 start fresh: head.heatmaps.weight, head.heatmaps.bias")
     for key, value in model.state_dict().items():
         assert torch.equal(value, before[key] if key.startswith("head.heatmaps.") else source[key]), key
+
+
+def test_initial_weights_of_another_skeleton(config: Config, saved: Path) -> None:
+    """The last layer knows the old keypoints only: it starts fresh, even where their number is the same."""
+    source = fresh(config).state_dict()
+    for names in (["nose", "tail"], [f"point_{i}" for i in range(COCO17.num_keypoints)]):
+        model = build_model(config.model, num_keypoints=len(names))
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+        line = load_initial_weights(model, saved, skeleton=Skeleton.from_names("fish", keypoint_names=names))
+        assert line.endswith(
+            "2 start fresh: head.heatmaps.weight, head.heatmaps.bias; the last layer starts fresh: it found the "
+            f"17 keypoints of skeleton 'coco17', and is to find the {len(names)} of 'fish'"
+        )
+        for key, value in model.state_dict().items():
+            assert torch.equal(value, before[key] if key.startswith("head.heatmaps.") else source[key]), key
+    assert load_initial_weights(fresh(config, seed=1), saved, skeleton=COCO17).endswith("0 start fresh")
 
 
 @pytest.mark.parametrize("change", [{"backbone": "mobilenet_v3_small"}, {"width": 0.35}])

@@ -1,0 +1,43 @@
+"""Whose boxes are taken where a file has several kinds of objects."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pose.data.boxes import read_boxes
+from pose.skeleton import COCO17, Skeleton
+
+DOG = Skeleton.from_names("dog", keypoint_names=["nose", "tail"])
+
+
+def counts(tmp_path: Path, data: Any, skeleton: Skeleton) -> int:
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(data))
+    return len(read_boxes(path, ["7.jpg"], skeleton=skeleton, min_score=0)["7.jpg"][0])
+
+
+def records(*categories: int) -> list[dict[str, Any]]:
+    return [{"image_id": 7, "category_id": c, "bbox": [1, 2, 3, 4]} for c in categories]
+
+
+def test_category_1_is_a_person_for_people_only(tmp_path: Path) -> None:
+    assert counts(tmp_path, records(1, 18, 18), COCO17) == 1
+    with pytest.raises(ValueError, match=r"categories \[1, 18\]; leave only those to predict"):
+        counts(tmp_path, records(1, 18, 18), DOG)
+    assert counts(tmp_path, records(18, 18), DOG) == 2
+
+
+def test_the_categorys_name_decides(tmp_path: Path) -> None:
+    person = {"id": 1, "name": "person", "keypoints": ["nose"]}
+    dog = {"id": 18, "name": "dog"}
+    data = {
+        "images": [{"id": 7, "file_name": "7.jpg"}],
+        "annotations": records(1, 18, 18),
+        "categories": [person, dog],
+    }
+    assert counts(tmp_path, data, DOG) == 2
+    assert counts(tmp_path, data, COCO17) == 1
