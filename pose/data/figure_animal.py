@@ -306,8 +306,7 @@ def _sweep(
     vertices, local = loft(
         closed[0], closed[1], closed[2], rings, along=np.concatenate([[0], np.cumsum(step)]), segments=segments
     )
-    # u, v and the tangent are right-handed.
-    return vertices, local, tube_triangles(len(rings), segments, True)
+    return vertices, local, tube_triangles(len(rings), segments, False)
 
 
 def _ball(center: Array, frame: Array, radii: Array) -> tuple[Array, Array, Array]:
