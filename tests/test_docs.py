@@ -21,12 +21,17 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 from conftest import Outcome
 
 from pose.check.kinds import kinds_table
+from pose.config import Config, make_config
 from pose.data import download
+from pose.data.category import read_category
+from pose.data.coco import load_coco
 from pose.data.download import Archive
 from pose.data.figures import generate
+from pose.skeleton import Skeleton
 
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., Outcome]
@@ -39,7 +44,7 @@ PEOPLE = ["data.figures.train=6", "data.figures.val=4"]
 def commands_of(page: str) -> list[list[str]]:
     """The lines of the page's bash blocks, without their comments."""
     blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), flags=re.S)
-    lines = [line for block in blocks for line in block.splitlines() if line.strip()]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
     return [shlex.split(line, comments=True) for line in lines]
 
 
@@ -62,6 +67,8 @@ def run_all(page: str, pose_cli: Cli, *, small: list[str] = PEOPLE) -> dict[str,
             more = ["--workers", "0"]
         elif words[1] == "check" and words[2].endswith(".yaml"):
             more = small
+        elif words[1] == "figures":
+            more = ["--train", "6", "--val", "4", "--workers", "0"]
         elif words[1] == "clip":
             more = ["--frames", "8"]
         outcome = pose_cli(*words[1:], *more)
@@ -202,7 +209,32 @@ def test_api_reference_is_current() -> None:
     assert done.stdout == page, "run python tools/api_reference.py"
 
 
-PAGES = ["analysis.md", "report.md", "video.md", "train_on_coco.md", "check.md", "use_a_model.md", "api.md"]
+def test_own_data(place: Path, pose_cli: Cli) -> None:
+    outcomes = run_all("own_data.md", pose_cli, small=[])
+    said = outcomes["train configs/own/template.yaml --out runs/animals"].err
+    assert "skeleton 'animal': flip_pairs are guessed from the names: left_eye - right_eye" in said
+    assert "oks_sigmas are guessed: 5 are those of COCO's parts of the same name, " in said
+    tuned = outcomes["train configs/own/template.yaml model.init=runs/people --out runs/tuned"]
+    assert "17 keypoints of skeleton 'coco17', and is to find the 20 of 'animal'" in " ".join(tuned.err.split())
+    assert len(list((place / "drawn").glob("*.jpg"))) == 4
+    assert "left_front_paw" in (place / "animals.html").read_text()
+    # The page's example of a file is one.
+    example = re.findall(r"```json\n(.*?)```", (ROOT / "docs/own_data.md").read_text(), flags=re.S)[0]
+    (place / "example.json").write_text(example)
+    category = read_category(place / "example.json", json.loads(example))
+    skeleton = Skeleton.from_names("animal", keypoint_names=category.keypoint_names)
+    coco = load_coco(place / "example.json", skeleton)
+    assert coco.annotations is not None
+    assert [a.num_keypoints for a in coco.annotations] == [2]
+    # And so is its section of a config.
+    section = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/own_data.md").read_text(), flags=re.S)[0])
+    split = {"images": "", "annotations": "example.json"}
+    config = make_config({"data": {"root": ".", "train": split, "val": split, **section["data"]}})
+    assert isinstance(config, Config)
+    assert config.data.resolve_skeleton().keypoint_names == category.keypoint_names
+
+
+PAGES = ["analysis.md", "report.md", "video.md", "train_on_coco.md", "check.md", "use_a_model.md", "api.md", "own_data.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
