@@ -236,6 +236,7 @@ def test_person_score_and_coco_record() -> None:
     )
     first, second = people.to_coco(7)
     assert (first["image_id"], first["category_id"]) == (7, 1)
+    assert [record["category_id"] for record in people.to_coco(7, category_id=18)] == [18, 18]
     np.testing.assert_allclose(first["keypoints"], [0, 1, 0.9, 2, 3, 0.5, 4, 5, 0.1], rtol=1e-6)
     assert first["score"] == pytest.approx(0.35)
     assert second["score"] == 0
