@@ -234,7 +234,16 @@ def test_own_data(place: Path, pose_cli: Cli) -> None:
     assert config.data.resolve_skeleton().keypoint_names == category.keypoint_names
 
 
-PAGES = ["analysis.md", "report.md", "video.md", "train_on_coco.md", "check.md", "use_a_model.md", "api.md", "own_data.md"]
+PAGES = [
+    "analysis.md",
+    "report.md",
+    "video.md",
+    "train_on_coco.md",
+    "check.md",
+    "use_a_model.md",
+    "api.md",
+    "own_data.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
