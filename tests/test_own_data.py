@@ -72,6 +72,10 @@ def test_every_command_with_k_keypoints(tmp_path: Path, pose_cli: Cli, k: int) -
         assert outcome.code == 0, outcome.err
         return outcome
 
+    checked = pose_cli("check", config)
+    assert "1 error, 0 warnings" in checked.out
+    assert "split-overlap" in checked.out  # the same pictures are for both, here
+    assert f"skeleton thing, {k} keypoint" in checked.out
     summary = json.loads(command("summary", config, "--json").out)
     assert summary["stages"][-1]["output"][0] == k
     said = command("train", config, "--out", run, "--workers", 0).err
@@ -100,6 +104,31 @@ def test_every_command_with_k_keypoints(tmp_path: Path, pose_cli: Cli, k: int) -
         assert [len(image["people"]) for image in found["images"]] == [1] * 8  # not the car
     outcome = command("train", config, f"model.init={run}", "--out", tmp_path / "again", "--workers", 0)
     assert "0 start fresh" in outcome.err
+
+
+def test_one_of_two_categories_with_keypoints(tmp_path: Path, pose_cli: Cli) -> None:
+    """The dataset of two keypoints again, with a third thing that has one in the same file."""
+    root = tmp_path / "data"
+    write_dataset(root, NAMES[2])
+    document = json.loads((root / "people.json").read_text())
+    document["categories"].append({"id": 9, "name": "cat", "keypoints": ["nose"], "skeleton": []})
+    document["annotations"].append(
+        document["annotations"][0] | {"id": 99, "category_id": 9, "keypoints": [30, 30, 2]}
+    )
+    (root / "people.json").write_text(json.dumps(document))
+    config = write_config(root)
+    train = ["train", config, "--out", tmp_path / "run", "--workers", 0]
+    for command in (["check", config], train):
+        outcome = pose_cli(*command)
+        assert outcome.code == 2
+        assert "in several categories, 'thing', 'cat'" in outcome.err
+        assert "choose it by data.category=thing" in outcome.err
+    outcome = pose_cli("check", config, "data.category=cat")
+    assert "skeleton cat, 1 keypoint" in outcome.out
+    assert "category-several" not in outcome.out
+    assert pose_cli(*train, "data.category=thing").code == 0
+    outcome = pose_cli("eval", tmp_path / "run", "--workers", 0)
+    assert "(boxes gt, 8 images, 8 people)" in outcome.out
 
 
 def test_from_people_to_things(tmp_path: Path, pose_cli: Cli, tiny_run: Path) -> None:

@@ -91,13 +91,20 @@ class Split:
 
 
 def read_split(
-    name: str, path: Path, document: Any, *, images_dir: Path | None = None, skeleton: Skeleton | None = None
+    name: str,
+    path: Path,
+    document: Any,
+    *,
+    images_dir: Path | None = None,
+    skeleton: Skeleton | None = None,
+    category_name: str | None = None,
 ) -> Split:
     """Columns of a document.
 
     Args:
         document: what `path` holds.
         skeleton: None to take the category's.
+        category_name: of the category to read, where several have keypoints (`data.category`).
     Raises:
         ValueError: it is no COCO file at all.
     """
@@ -110,6 +117,8 @@ def read_split(
     categories = [
         (c.get("id"), c) for c in as_list(document.get("categories")) if isinstance(c, dict) and c.get("keypoints")
     ]
+    if category_name is not None:
+        categories = [c for c in categories if c[1].get("name") == category_name] or categories
     used = Counter(_hashable(a.get("category_id")) for _, a in annotations if "keypoints" in a)
     if categories:
         category = max(categories, key=lambda c: used[_hashable(c[0])])
@@ -135,24 +144,13 @@ def category_skeleton(category: dict[str, Any]) -> Skeleton | None:
         return None
     if tuple(names) == COCO17.keypoint_names:
         return COCO17
-    pairs = [(n, other) for n in names if "left" in n.lower() and (other := other_side(n)) and other in names]
     edges = [
         (names[a - 1], names[b - 1])
         for a, b in (e for e in as_list(category.get("skeleton")) if isinstance(e, list) and len(e) == 2)
         if is_int(a) and is_int(b) and 1 <= a <= len(names) and 1 <= b <= len(names) and a != b
     ]
     name = category.get("name")
-    return Skeleton.from_names(
-        name if isinstance(name, str) else "category", keypoint_names=names, flip_pairs=pairs, edges=edges
-    )
-
-
-def other_side(name: str) -> str | None:
-    """right_eye for left_eye and the other way round; None for a name without a side."""
-    for a, b in (("left", "right"), ("right", "left"), ("Left", "Right"), ("Right", "Left")):
-        if a in name:
-            return name.replace(a, b)
-    return None
+    return Skeleton.from_names(name if isinstance(name, str) else "category", keypoint_names=names, edges=edges)
 
 
 def as_id(value: Any) -> int | str | None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pose.check.columns import Split, as_id, as_list, other_side
+from pose.check.columns import Split, as_id, as_list
 from pose.check.findings import Findings
 from pose.data.coco import is_int, leaves_folder
-from pose.skeleton import COCO17, Skeleton
+from pose.skeleton import COCO17, Skeleton, split_side
 
 
 def check_document(split: Split, found: Findings, *, has_detections: bool) -> None:
@@ -155,5 +155,5 @@ def missing_pairs(skeleton: Skeleton) -> list[int]:
     return [
         i
         for i, keypoint in enumerate(skeleton.keypoint_names)
-        if skeleton.sides[i] == "middle" and other_side(keypoint) is not None
+        if skeleton.sides[i] == "middle" and split_side(keypoint)[0] != "middle"
     ]

@@ -128,7 +128,7 @@ KINDS: dict[str, Kind] = {
         "error",
         "categories with keypoints, where one is allowed",
         "The file does not load: a skeleton is for one category.",
-        "Split the file.",
+        "Set data.category to the name of one.",
     ),
     "category-id-missing": Kind(
         "warning",

@@ -138,12 +138,13 @@ def _check_fix(fix: Path, dataset: Path) -> None:
 def _load(path: Path, overrides: list[str]) -> Config:
     from pose.config import Config, load_config
     from pose.engine.loggers import make_console
+    from pose.engine.skeletons import with_skeleton
 
     config = load_config(path, overrides)
     if not isinstance(config, Config):
         raise ValueError(f"{path} is of a classifier; `pose check` is for keypoints")
     prepare_figures(config, make_console())
-    return config
+    return with_skeleton(config)
 
 
 def _check_config(config: Config, found: Findings, *, decode: bool) -> list[Checked]:
@@ -157,7 +158,9 @@ def _check_config(config: Config, found: Findings, *, decode: bool) -> list[Chec
         path, folder = Path(data.root, part.annotations), Path(data.root, part.images)
         if not folder.is_dir():
             raise FileNotFoundError(f"no folder {folder}; check data.root and data.{name}.images")
-        split = read_split(name, path, read_json(path), images_dir=folder, skeleton=skeleton)
+        split = read_split(
+            name, path, read_json(path), images_dir=folder, skeleton=skeleton, category_name=data.category
+        )
         boxes = Path(data.root, data.val.boxes) if name == "val" and data.val.boxes != "gt" else None
         with _PictureProgress(split.images.names) as progress:
             checked.append(
