@@ -534,7 +534,7 @@ def test_wrong_keypoint_count(pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, tm
         pose_cli("train", tiny_yaml, two, "--out", tmp_path / "run"),
         pose_cli("eval", tiny_run, two),
     ):
-        refusal(outcome, "annotation 1 has 51 numbers, skeleton 'custom' with 2 keypoints needs 6; set data.skeleton")
+        refusal(outcome, "category 'person' has 17 keypoints", "skeleton 'custom' has 2 (a, b); set data.skeleton to")
 
 
 BOXES = {

@@ -53,10 +53,14 @@ def _with_category(path: Path, fields: dict[str, Any], wanted: str | None) -> di
         category = None  # only edges are missing, and a model works without
     if category is None:
         return {"edges": [], **fields}
-    found = {"name": category.name, "keypoint_names": list(category.keypoint_names)}
-    names = fields.get("keypoint_names", found["keypoint_names"])
-    edges = [list(edge) for edge in category.edges] if names == found["keypoint_names"] else []
-    return {**found, "edges": edges, **fields}
+    found = {
+        "name": category.name,
+        "keypoint_names": list(category.keypoint_names),
+        "edges": [list(edge) for edge in category.edges],
+    }
+    if fields.get("keypoint_names", found["keypoint_names"]) != found["keypoint_names"]:
+        return {"edges": [], **fields}  # of other keypoints
+    return {**found, **fields}
 
 
 def _warn_of_guesses(skeleton: Skeleton, given: dict[str, Any], config: Config) -> None:

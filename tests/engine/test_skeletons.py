@@ -93,7 +93,9 @@ def test_names_of_ones_own_need_no_category(tmp_path: Path) -> None:
 
 def test_edges_of_other_names_are_not_taken(tmp_path: Path) -> None:
     skeleton, _ = complete(make(tmp_path, {"keypoint_names": ["a", "b", "c", "d"]}, DOG))
-    assert skeleton.edges == ()
+    assert (skeleton.name, skeleton.edges) == ("custom", ())
+    skeleton, _ = complete(make(tmp_path, {"keypoint_names": NAMES}, DOG))
+    assert (skeleton.name, skeleton.edges) == ("dog", ((0, 1), (0, 2)))
 
 
 def test_the_names_of_coco_mean_coco(tmp_path: Path) -> None:
