@@ -163,3 +163,14 @@ def test_merge_flip_puts_a_mirrored_crops_peak_where_the_plain_one_is() -> None:
 def test_merge_flip_rejects_another_number_of_keypoints() -> None:
     with pytest.raises(ValueError, match="5 indices"):
         merge_flip(torch.zeros(1, 17, 8, 8), torch.zeros(1, 17, 8, 8), torch.arange(5))
+
+
+def test_numpy_and_the_operators_find_the_same() -> None:
+    """With gradients asked for, PyTorch's own operators do the work."""
+    heatmaps, mirrored = torch.randn(2, 3, 17, *SIZE, generator=torch.Generator().manual_seed(0))
+    heatmaps[0] = heatmaps[0].round()  # ties
+    order = torch.from_numpy(COCO17.flip_indices)
+    slow = merge_flip(heatmaps.clone().requires_grad_(), mirrored, order).detach()
+    assert torch.equal(merge_flip(heatmaps, mirrored, order), slow)
+    for one, other in zip(decode(slow), decode(slow.clone().requires_grad_()), strict=True):
+        assert torch.equal(one, other.detach())
