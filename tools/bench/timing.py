@@ -15,9 +15,7 @@ from typing import Any
 Row = dict[str, Any]
 
 
-def interleave(
-    functions: Mapping[str, Callable[[], object]], *, repeats: int, warmup: int
-) -> dict[str, list[float]]:
+def interleave(functions: Mapping[str, Callable[[], object]], *, repeats: int, warmup: int) -> dict[str, list[float]]:
     """Seconds of each call: `repeats` rounds of all functions, after `warmup` rounds that are not counted."""
     names = list(functions)
     times: dict[str, list[float]] = {name: [] for name in names}
