@@ -162,9 +162,12 @@ class TrainConfig(Section):
 
 
 class EvalConfig(Section):
+    """`backend` counts COCO's numbers: see `pose.engine.coco_backends`."""
+
     every: Positive = 10
     flip_test: bool = True
     batch_size: Positive = 64
+    backend: Literal["pycocotools", "hotcoco"] = "pycocotools"
 
 
 class Config(Section):

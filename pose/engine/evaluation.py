@@ -6,8 +6,6 @@ Source: HRNet, `lib/dataset/coco.py` and `lib/nms/nms.py`.
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.coco import CocoFile
+from pose.engine.coco_backends import coco_numbers
 from pose.oks import MAX_DETECTIONS, METRICS, keypoint_similarity
 from pose.results import person_scores
 from pose.skeleton import Skeleton
+
+_NMS_ELEMENTS = 2**20  # similarities of keypoints held at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +77,20 @@ def oks_nms(
     """
     points, area = np.asarray(keypoints, dtype=np.float64), np.asarray(areas, dtype=np.float64)
     order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
-    kept = []
-    while len(order):
-        best, rest = order[0], order[1:]
-        kept.append(best)
-        squared = ((points[rest] - points[best]) ** 2).sum(axis=-1)
-        oks = keypoint_similarity(squared, (area[best] + area[rest]) / 2, sigmas).mean(axis=1)
-        order = rest[oks <= threshold]
-    return np.array(kept, dtype=np.int64)
+    points, area = points[order], area[order]
+    x, y = points[..., 0], points[..., 1]
+    # All pairs at once; rows of several people if there are so many that all would not fit in memory.
+    step = max(1, _NMS_ELEMENTS // max(x.size, 1))
+    dropped = np.zeros(len(order), dtype=bool)
+    for start in range(0, len(order), step):
+        rows = slice(start, start + step)
+        squared = (x[rows, None] - x) ** 2 + (y[rows, None] - y) ** 2
+        oks = keypoint_similarity(squared, (area[rows, None] + area) / 2, sigmas).mean(axis=-1)
+        # Row by row, so whether a person stays is known before those behind are compared to it.
+        for person, other in np.argwhere(np.triu(oks > threshold, k=1 + start)).tolist():
+            if not dropped[start + person]:
+                dropped[other] = True
+    return order[~dropped]
 
 
 def to_coco_results(
@@ -115,7 +122,8 @@ def to_coco_results(
             f"use the skeleton that the model was trained with"
         )
     scores = person_scores(predictions.box_scores, predictions.keypoint_scores, threshold=keypoint_threshold)
-    flat = np.concatenate([predictions.keypoints_img, predictions.keypoint_scores[..., None]], axis=-1)
+    triples = np.concatenate([predictions.keypoints_img, predictions.keypoint_scores[..., None]], axis=-1)
+    flat = triples.reshape(len(triples), 3 * k)
     people_of: dict[int, list[int]] = {}
     for index, image_id in enumerate(predictions.image_ids.tolist()):
         people_of.setdefault(image_id, []).append(index)
@@ -128,15 +136,9 @@ def to_coco_results(
             skeleton.oks_sigmas,
             threshold=nms_threshold,
         )
-        for index in np.array(people)[kept]:
-            results.append(
-                {
-                    "image_id": image_id,
-                    "category_id": category_id,
-                    "keypoints": flat[index].ravel().tolist(),
-                    "score": float(scores[index]),
-                }
-            )
+        chosen = np.array(people)[kept]
+        for keypoints, score in zip(flat[chosen].tolist(), scores[chosen].tolist(), strict=True):
+            results.append({"image_id": image_id, "category_id": category_id, "keypoints": keypoints, "score": score})
     return results
 
 
@@ -147,19 +149,22 @@ def evaluate_coco(
     *,
     image_ids: Iterable[int] | None = None,
     person_ids: Iterable[int] | None = None,
+    backend: str = "pycocotools",
 ) -> dict[str, float]:
-    """COCO's ten keypoint numbers, through pycocotools, for any number of keypoints.
+    """COCO's ten keypoint numbers, for any number of keypoints.
 
     Args:
         coco: ground truth.
         results: records as `to_coco_results` gives them; a `bbox` is ignored.
         image_ids: images to evaluate; all of the file by default. Results on others do not count.
         person_ids: annotations to evaluate against; the others are as if not annotated. All by default.
+        backend: the library that counts, one of `BACKENDS`.
     Returns:
         AP, AP50, AP75, APM, APL, AR, AR50, AR75, ARM, ARL, in [0, 1]; -1 where no person of that size is
         annotated. All 0 for empty results.
     Raises:
-        ValueError: no annotations, or a record is malformed, of an unknown image or of another category.
+        ValueError: no annotations, a record is malformed, of an unknown image or of another category, or the
+            backend is unknown or not installed.
     """
     if coco.annotations is None:
         raise ValueError(f"{coco.path} has no annotations to evaluate against; the results can still be written")
@@ -167,18 +172,13 @@ def evaluate_coco(
     images = list(coco.images) if image_ids is None else list(set(image_ids))
     wanted = set(images)
     results = [r for r in results if r["image_id"] in wanted]
-    if not results:  # COCO.loadRes fails on an empty list
+    if not results:
         return dict.fromkeys(METRICS, 0.0)
-
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
     people = None if person_ids is None else set(person_ids)
-    truth = COCO()
-    truth.dataset = {
+    truth = {
         "info": {},
-        "images": [{"id": image_id} for image_id in coco.images],
-        "categories": [{"id": coco.category_id}],
+        "images": [{"id": i, "file_name": x.file_name, **_size(x.image_size)} for i, x in coco.images.items()],
+        "categories": [{"id": coco.category_id, "name": "person"}],
         "annotations": [
             {
                 "id": a.id,
@@ -194,18 +194,40 @@ def evaluate_coco(
             if people is None or a.id in people
         ],
     }
-    fields = ("image_id", "category_id", "keypoints", "score")
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
-        truth.createIndex()
-        # Copies, since loadRes writes into the records.
-        evaluation = COCOeval(truth, truth.loadRes([{f: r[f] for f in fields} for r in results]), "keypoints")
-        evaluation.params.kpt_oks_sigmas = np.array(skeleton.oks_sigmas)
-        evaluation.params.maxDets = [MAX_DETECTIONS]
-        evaluation.params.imgIds = images
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return {name: float(value) for name, value in zip(METRICS, evaluation.stats, strict=True)}
+    return coco_numbers(
+        truth, _detections(results), image_ids=images, oks_sigmas=skeleton.oks_sigmas, backend=backend
+    )
+
+
+def _size(size: tuple[int, int]) -> dict[str, int]:
+    return {"height": size[0], "width": size[1]}
+
+
+def _detections(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What COCO's `loadRes` makes of keypoint results: new records with an id, and the keypoints' extent as box.
+
+    Only those that count are kept, the `MAX_DETECTIONS` best of each image.
+    """
+    images, scores = np.array([r["image_id"] for r in results]), np.array([r["score"] for r in results])
+    order = np.lexsort((-scores, images))  # stable: equal scores keep their order, as in COCOeval
+    starts = np.flatnonzero(np.diff(images[order], prepend=images[order[0]] - 1))
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    kept = [results[i] for i in np.sort(order[rank < MAX_DETECTIONS])]
+    points = np.array([r["keypoints"] for r in kept], dtype=np.float64).reshape(len(kept), -1, 3)[..., :2]
+    low, size = points.min(axis=1), np.ptp(points, axis=1)
+    boxes, areas = np.concatenate([low, size], axis=1).tolist(), size.prod(axis=1).tolist()
+    return [
+        {
+            "id": number,
+            "image_id": r["image_id"],
+            "category_id": r["category_id"],
+            "keypoints": r["keypoints"],
+            "score": r["score"],
+            "bbox": box,
+            "area": area,
+        }
+        for number, (r, box, area) in enumerate(zip(kept, boxes, areas, strict=True), start=1)
+    ]
 
 
 def _check_results(results: Sequence[dict[str, Any]], coco: CocoFile, skeleton: Skeleton) -> None:

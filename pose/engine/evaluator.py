@@ -15,6 +15,7 @@ from pose.codec import decode
 from pose.config import Config
 from pose.data.loaders import EpochSampler, PeopleDataset, make_loader
 from pose.data.people import Person
+from pose.engine.coco_backends import check_backend
 from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
 from pose.engine.splits import ValidationSet
 from pose.files import write_atomic, write_json
@@ -101,12 +102,16 @@ def predict_people(
     )
 
 
-def score(predictions: Predictions, val: ValidationSet, skeleton: Skeleton) -> Evaluation:
-    """Rescoring, OKS-NMS and COCOeval of predictions already made."""
+def score(
+    predictions: Predictions, val: ValidationSet, skeleton: Skeleton, *, backend: str = "pycocotools"
+) -> Evaluation:
+    """Rescoring, OKS-NMS and COCOeval (by `backend`) of predictions already made."""
     results = to_coco_results(predictions, skeleton, category_id=val.coco.category_id)
     metrics = None
     if val.coco.annotations is not None:
-        metrics = evaluate_coco(val.coco, results, skeleton, image_ids=val.image_ids, person_ids=val.person_ids)
+        metrics = evaluate_coco(
+            val.coco, results, skeleton, image_ids=val.image_ids, person_ids=val.person_ids, backend=backend
+        )
     return Evaluation(metrics, results, val.boxes, images=len(val.image_ids), people=len(val.people))
 
 
@@ -121,6 +126,7 @@ def evaluate(
 ) -> Evaluation:
     """`predict_people` and `score` with a config's settings; the model is left in evaluation mode."""
     skeleton = config.data.resolve_skeleton()
+    check_backend(config.eval.backend)  # before the minutes that predictions take
     model.eval()
     predictions = predict_people(
         model,
@@ -133,4 +139,4 @@ def evaluate(
         workers=workers,
         on_batch=on_batch,
     )
-    return score(predictions, val, skeleton)
+    return score(predictions, val, skeleton, backend=config.eval.backend)

@@ -14,6 +14,7 @@ from pose.codec import encode
 from pose.config import Config
 from pose.data.loaders import Batch, EpochSampler, PeopleDataset, make_loader
 from pose.data.transforms import Augment, normalize
+from pose.engine.coco_backends import check_backend
 from pose.engine.evaluator import Evaluation, evaluate
 from pose.engine.optim import learning_rate
 from pose.engine.splits import training_people, validation_set
@@ -32,6 +33,7 @@ class KeypointTask(Task):
     metrics = METRICS
 
     def __init__(self, config: Config) -> None:
+        check_backend(config.eval.backend)
         self.config = config
         self.skeleton = config.data.resolve_skeleton()
         self.people = training_people(config.data)

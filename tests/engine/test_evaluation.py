@@ -15,6 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from pose.data.coco import CocoFile, load_coco
 from pose.data.people import detected_people, ground_truth_people
+from pose.engine import evaluation as evaluation_module
 from pose.engine.evaluation import METRICS, Predictions, evaluate_coco, oks_nms, to_coco_results
 from pose.geometry import grow_box
 from pose.results import person_scores
@@ -86,6 +87,14 @@ def test_nms_equals_the_loop(threshold: float) -> None:
         assert got.tolist() == naive_nms(p.keypoints_img, p.box_scores, p.areas, SIGMAS, threshold)
         sizes.add(len(got))
     assert min(sizes) < 60
+
+
+def test_nms_of_many_people_goes_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    p = make_predictions()
+    want = naive_nms(p.keypoints_img, p.box_scores, p.areas, SIGMAS, 0.9)
+    for elements in (1, 60 * 17 * 7):  # one person at a time, seven
+        monkeypatch.setattr(evaluation_module, "_NMS_ELEMENTS", elements)
+        assert oks_nms(p.keypoints_img, p.box_scores, p.areas, SIGMAS).tolist() == want
 
 
 def test_nms_uses_the_oks_of_pycocotools() -> None:
@@ -190,6 +199,16 @@ def test_ground_truth_as_results_is_perfect(val: CocoFile, capsys: pytest.Captur
 @pytest.mark.parametrize("jitter", [0.02, 0.06])
 def test_equals_plain_pycocotools_on_real_annotations(val: CocoFile, tmp_path: Path, jitter: float) -> None:
     results = as_results(val, jitter, skip=7)
+    numbers = evaluate_coco(val, results, COCO17)
+    assert list(numbers.values()) == plain_pycocotools(val.path, results, tmp_path)
+    assert 0.01 < numbers["AP"] < 0.99
+
+
+def test_only_the_best_of_an_image_count_as_in_pycocotools(val: CocoFile, tmp_path: Path) -> None:
+    """30 results a person, many with the score of another."""
+    results = [r for jitter in np.linspace(0, 0.3, 30) for r in as_results(val, jitter)]
+    for number, record in enumerate(results):
+        record["score"] = number * 7 % 11 / 11
     numbers = evaluate_coco(val, results, COCO17)
     assert list(numbers.values()) == plain_pycocotools(val.path, results, tmp_path)
     assert 0.01 < numbers["AP"] < 0.99

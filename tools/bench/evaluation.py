@@ -1,0 +1,185 @@
+"""From predictions to COCO's ten numbers, against published code: Python loops, a file, pycocotools.
+
+    OMP_NUM_THREADS=1 python tools/bench/evaluation.py [--quick]
+
+The baseline is the procedure of HRNet and SimpleBaselines: `rescoring` and `oks_nms` with their loops, the results
+written as JSON and read back by `COCO.loadRes`, and pycocotools' COCOeval. It is spared what is only slow there: the
+JSON is not indented, and the annotations are read once, before the clock starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from timing import Row, interleave, markdown, median_ms, row
+
+from pose.data.coco import CocoFile, load_coco
+from pose.engine.coco_backends import BACKENDS
+from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
+from pose.files import write_json
+from pose.skeleton import COCO17
+
+SIGMAS = np.array(COCO17.oks_sigmas)
+PER_IMAGE = 25  # detections
+Array = NDArray[Any]
+
+
+def make_truth(folder: Path, *, images: int) -> CocoFile:
+    """An annotation file: 1 to 8 people an image, one in ten without keypoints, one in thirty a crowd."""
+    rng = np.random.default_rng(0)
+    annotations = []
+    for image_id in range(1, images + 1):
+        for _ in range(rng.integers(1, 9)):
+            x, y, w, h = rng.uniform([0, 0, 20, 30], [400, 250, 240, 230])
+            keypoints = np.column_stack([rng.uniform([x, y], [x + w, y + h], (17, 2)), rng.integers(0, 3, 17)])
+            keypoints[:, 2] *= rng.random() < 0.9
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image_id,
+                    "category_id": 1,
+                    "bbox": [x, y, w, h],
+                    "area": 0.6 * w * h,
+                    "iscrowd": int(rng.random() < 1 / 30),
+                    "num_keypoints": int((keypoints[:, 2] > 0).sum()),
+                    "keypoints": keypoints.ravel().tolist(),
+                }
+            )
+    entries = [{"id": i, "file_name": f"{i}.jpg", "height": 480, "width": 640} for i in range(1, images + 1)]
+    categories = [{"id": 1, "name": "person", "keypoints": list(COCO17.keypoint_names), "skeleton": []}]
+    path = folder / "truth.json"
+    path.write_text(json.dumps({"images": entries, "categories": categories, "annotations": annotations}))
+    return load_coco(path, COCO17)
+
+
+def make_predictions(truth: CocoFile) -> Predictions:
+    """25 boxes an image: most on a person, better or worse, often several on one; the rest on nobody."""
+    rng = np.random.default_rng(1)
+    assert truth.annotations is not None
+    of: dict[int, list[Any]] = {}
+    for a in truth.annotations:
+        of.setdefault(a.image_id, []).append(a)
+    ids, boxes, points = [], [], []
+    for image_id, people in of.items():
+        for _ in range(PER_IMAGE):
+            person = people[rng.integers(len(people))]
+            shift = rng.normal(0, rng.choice([0.01, 0.04, 0.1, 0.4]) * np.sqrt(person.area), (17, 2))
+            ids.append(image_id)
+            boxes.append(person.box_xywh)
+            points.append(person.keypoints_img[:, :2] + shift)
+    n = len(ids)
+    box = np.array(boxes, dtype=np.float64)
+    return Predictions(
+        image_ids=np.array(ids),
+        boxes_xywh=box,
+        box_scores=rng.beta(1, 2, n),
+        keypoints_img=np.array(points, dtype=np.float64),
+        keypoint_scores=rng.uniform(0, 1, (n, 17)),
+        areas=box[:, 2:].prod(axis=1) * 1.25**2,
+    )
+
+
+def plain_nms(people: list[dict[str, Any]], threshold: float) -> list[dict[str, Any]]:
+    """HRNet's oks_nms with its oks_iou."""
+    scores = np.array([p["score"] for p in people])
+    points = np.array([p["keypoints"].flatten() for p in people])
+    areas = np.array([p["area"] for p in people])
+    variances = (SIGMAS * 2) ** 2
+    order, keep = scores.argsort()[::-1], []
+    while order.size > 0:
+        i, rest = order[0], order[1:]
+        keep.append(i)
+        xg, yg = points[i][0::3], points[i][1::3]
+        ious = np.zeros(len(rest))
+        for n, j in enumerate(rest):
+            dx, dy = points[j][0::3] - xg, points[j][1::3] - yg
+            e = (dx**2 + dy**2) / variances / ((areas[i] + areas[j]) / 2 + np.spacing(1)) / 2
+            ious[n] = np.sum(np.exp(-e)) / e.shape[0] if e.shape[0] else 0.0
+        order = order[np.where(ious <= threshold)[0] + 1]
+    return [people[i] for i in keep]
+
+
+def plain_evaluation(predictions: Predictions, truth: COCO, folder: Path) -> list[float]:
+    """HRNet's COCODataset.evaluate."""
+    p = predictions
+    of: dict[int, list[dict[str, Any]]] = {}
+    for n in range(len(p.image_ids)):
+        keypoints = np.concatenate([p.keypoints_img[n], p.keypoint_scores[n][:, None]], axis=1)
+        person = {"keypoints": keypoints, "area": p.areas[n], "score": p.box_scores[n], "image": int(p.image_ids[n])}
+        of.setdefault(person["image"], []).append(person)
+    results = []
+    for people in of.values():
+        for person in people:
+            total, valid = 0.0, 0
+            for k in range(17):
+                score = person["keypoints"][k][2]
+                if score > 0.2:
+                    total, valid = total + score, valid + 1
+            person["score"] *= total / valid if valid else 0.0
+        for person in plain_nms(people, 0.9):
+            record = {"image_id": person["image"], "category_id": 1, "score": float(person["score"])}
+            results.append({**record, "keypoints": person["keypoints"].flatten().tolist()})
+    path = folder / "results.json"
+    path.write_text(json.dumps(results))
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = COCOeval(truth, truth.loadRes(str(path)), "keypoints")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return [float(x) for x in evaluation.stats]
+
+
+def cases(folder: Path, *, quick: bool) -> dict[str, Callable[[], Any]]:
+    """The ten numbers by each backend and by the baseline; and the file that `pose eval` writes besides."""
+    coco = make_truth(folder, images=12 if quick else 540)
+    predictions = make_predictions(coco)
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(coco.path))
+
+    def ours(backend: str) -> list[float]:
+        return list(evaluate_coco(coco, to_coco_results(predictions, COCO17), COCO17, backend=backend).values())
+
+    functions: dict[str, Callable[[], Any]] = {"baseline": lambda: plain_evaluation(predictions, truth, folder)}
+    functions |= {name: partial(ours, name) for name in BACKENDS}
+    results = to_coco_results(predictions, COCO17)
+    return {**functions, "write": lambda: write_json(folder / "ours.json", results, indent=None)}
+
+
+def rows(quick: bool) -> list[Row]:
+    """Time of the evaluation with each backend."""
+    with tempfile.TemporaryDirectory() as folder:
+        functions = cases(Path(folder), quick=quick)
+        times = interleave(functions, repeats=2 if quick else 7, warmup=1)
+    count = PER_IMAGE * (12 if quick else 540)
+    return [
+        row(
+            times,
+            what=f"evaluation of {count:,} detections, {name}",
+            against="rescoring and OKS-NMS in Python loops, JSON to disk and back, pycocotools",
+            target=">= 4" if name == "pycocotools" else ">= 10",
+            ours=name,
+            baseline="baseline",
+            note=f"results.json, which `pose eval` also writes, takes {median_ms(times, 'write'):.0f} ms",
+        )
+        for name in BACKENDS
+    ]
+
+
+def main(argv: Sequence[str]) -> None:
+    print(markdown(rows(quick="--quick" in argv)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
