@@ -74,12 +74,17 @@ class ValConfig(SplitConfig):
 
 
 class DataConfig(Section):
+    """`group_images`: see `pose.data.loaders.EpochSampler`; `cache`: see `pose.data.image_cache.DiskCache`."""
+
     root: str = "data/coco"
     skeleton: str | SkeletonConfig = "coco17"
     category: str | None = None
     figures: FiguresConfig | None = None
     train: SplitConfig
     val: ValConfig
+    group_images: bool = True
+    cache: str | None = None
+    cache_gb: float = Field(default=64.0, gt=0)
 
     def resolve_skeleton(self) -> Skeleton:
         """The skeleton, with guesses for what the config leaves out.

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# OpenCV from 4.11 decodes to RGB itself, which saves a pass over the image.
+_RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)
 MAX_IMAGE_SIDE = 32_766  # cv2.warpAffine holds coordinates in 16 bits
 
 
@@ -22,14 +24,15 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no image {path}; check the path")
     try:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        color = cv2.IMREAD_COLOR if _RGB is None else _RGB
+        image = cv2.imread(str(path), color | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:  # more pixels than OpenCV's own limit of 2^30
         raise ValueError(f"cannot read {path}: {str(error).strip()}") from error
     if image is None:
         raise ValueError(f"cannot read {path}: broken, or not an image; replace the file")
     if max(image.shape[:2]) > MAX_IMAGE_SIDE:
         raise ValueError(f"{path} is {image.shape[1]} x {image.shape[0]}; sides go up to {MAX_IMAGE_SIDE} pixels")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if _RGB is None else image, dtype=np.uint8)
 
 
 def read_upright(path: Path | str) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -19,11 +20,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from pose.data.image_cache import RecentImages
 from pose.data.images import read_image
 from pose.data.people import Person
 from pose.data.transforms import Augment, build_compose, build_extra, sample_affine, seed_compose, warp
 from pose.geometry import Affine, apply_affine
 from pose.skeleton import Skeleton
+
+SPREAD = 8  # images; `RecentImages` keeps those of more
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +90,7 @@ class PeopleDataset(Dataset[Sample]):
         augment: None for the plain crop of evaluation.
         extra: albumentations' transforms from the config (see `build_extra`), applied to the crop.
         seed: of the augmentation; not negative.
+        read: from a path to an image (H, W, 3) uint8 RGB, e.g. a `DiskCache`.
     Raises:
         ValueError: an `extra` transform is wrong.
     """
@@ -99,6 +104,7 @@ class PeopleDataset(Dataset[Sample]):
         augment: Augment | None = None,
         extra: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
+        read: Callable[[Path], NDArray[np.uint8]] = read_image,
     ) -> None:
         build_extra(extra)  # wrong transforms fail here, not in a worker
         self.people = people
@@ -107,6 +113,7 @@ class PeopleDataset(Dataset[Sample]):
         self.augment = augment
         self.extra = tuple(extra)
         self.seed = seed
+        self.read = RecentImages(read)  # people of one image mostly come one after another
         self.epoch = 0
         self._compose: Any = None  # built on first use: its class does not pickle
 
@@ -142,7 +149,7 @@ class PeopleDataset(Dataset[Sample]):
         )
         if points is None:
             points = np.zeros((self.skeleton.num_keypoints, 3), np.float32)
-        image = read_image(person.path)
+        image = self.read(person.path)
         if self.extra:
             crop, keypoints = self._with_extra(image, points[:, :2], affine, rng)
         else:
@@ -166,17 +173,33 @@ class PeopleDataset(Dataset[Sample]):
 class EpochSampler(Sampler[tuple[int, int]]):
     """(epoch, index) pairs in an order that depends on (seed, epoch) only.
 
+    With `groups` the images are shuffled, and each person is moved from its image's place by up to `SPREAD` images:
+    people of one image come close enough to be cropped from one decoding, mixed with those of the images around.
+
     Args:
         length: of the dataset.
         seed: not negative.
+        groups: (length,) the image of each sample, to keep those of one image close; None shuffles samples alone.
         start: position in the epoch's order to begin at, to resume within an epoch.
         shuffle: False for the dataset's own order.
     Raises:
-        ValueError: `start` lies outside the epoch.
+        ValueError: `start` lies outside the epoch, or `groups` has another length.
     """
 
-    def __init__(self, length: int, *, seed: int, epoch: int = 0, start: int = 0, shuffle: bool = True) -> None:
+    def __init__(
+        self,
+        length: int,
+        *,
+        seed: int,
+        epoch: int = 0,
+        start: int = 0,
+        shuffle: bool = True,
+        groups: Sequence[int] | None = None,
+    ) -> None:
+        if groups is not None and len(groups) != length:
+            raise ValueError(f"groups needs one number for each of {length} samples, got {len(groups)}")
         self.length, self.seed, self.shuffle = length, seed, shuffle
+        self.groups = None if groups is None else np.unique(groups, return_inverse=True)[1]
         self.set_epoch(epoch, start=start)
 
     def set_epoch(self, epoch: int, *, start: int = 0) -> None:
@@ -191,7 +214,12 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = np.arange(self.length)
         if self.shuffle:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length)
+            rng = np.random.default_rng((self.seed, self.epoch))
+            if self.groups is None:
+                order = rng.permutation(self.length)
+            elif self.length:
+                places = rng.permutation(self.groups.max() + 1)[self.groups]
+                order = np.argsort(places + SPREAD * rng.random(self.length))
         epoch = self.epoch  # a set_epoch during iteration concerns the next one
         return iter([(epoch, int(index)) for index in order[self.start :]])
 

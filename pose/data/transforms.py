@@ -146,9 +146,15 @@ def warp(image: NDArray[np.uint8], affine: ArrayLike, input_size: tuple[int, int
 
 def normalize(images: Tensor) -> Tensor:
     """Scale a batch of uint8 images (B, 3, H, W), RGB, to the mean and deviation of ImageNet, as float32."""
-    mean = torch.tensor(IMAGE_MEAN, device=images.device)[:, None, None]
-    std = torch.tensor(IMAGE_STD, device=images.device)[:, None, None]
-    return (images.float() / 255 - mean) / std
+    mean = torch.tensor(IMAGE_MEAN, device=images.device)
+    std = torch.tensor(IMAGE_STD, device=images.device)
+    if images.device.type == "cpu" and images.is_contiguous(memory_format=torch.channels_last):
+        # Rows of (red, green, blue, red, ...): the same arithmetic, over long rows instead of three values at a time.
+        batch, _, height, width = images.shape
+        rows = images.permute(0, 2, 3, 1).reshape(batch * height, width * 3).float()
+        rows.div_(255).sub_(mean.repeat(width)).div_(std.repeat(width))
+        return rows.view(batch, height, width, 3).permute(0, 3, 1, 2)
+    return images.float().div_(255).sub_(mean[:, None, None]).div_(std[:, None, None])
 
 
 def build_extra(extra: Sequence[Mapping[str, Any]]) -> list[A.BasicTransform]:

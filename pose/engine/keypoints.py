@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader
 
 from pose.codec import encode
 from pose.config import Config
+from pose.data.image_cache import DiskCache
+from pose.data.images import read_image
 from pose.data.loaders import Batch, EpochSampler, PeopleDataset, make_loader
 from pose.data.transforms import Augment, normalize
 from pose.engine.coco_backends import check_backend
@@ -39,7 +41,8 @@ class KeypointTask(Task):
         self.people = training_people(config.data)
         self.val = validation_set(config.data)
         self.num_samples = len(self.people)
-        augment = config.augment
+        self.groups = [person.image_id for person in self.people] if config.data.group_images else None
+        augment, data = config.augment, config.data
         self.dataset = PeopleDataset(
             self.people,
             self.skeleton,
@@ -47,6 +50,7 @@ class KeypointTask(Task):
             augment=Augment(**augment.model_dump(exclude={"extra"})) if augment else None,
             extra=augment.extra if augment else (),
             seed=config.train.seed,
+            read=DiskCache(data.cache, max_bytes=int(data.cache_gb * 1e9)) if data.cache else read_image,
         )
 
     def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Batch]:

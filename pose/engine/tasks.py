@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ class Task(ABC):
         num_samples: of an epoch.
         metrics: names of the evaluation's numbers; the first one chooses the best checkpoint.
         classes: names of what the network tells apart; None for keypoints.
+        groups: the image of each sample, to keep those of one image close in the order; None to shuffle freely.
     """
 
     num_samples: int
     metrics: tuple[str, ...]
     classes: tuple[str, ...] | None = None
+    groups: Sequence[int] | None = None
 
     @abstractmethod
     def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Any]:

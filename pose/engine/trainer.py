@@ -71,7 +71,7 @@ def train(
     if isinstance(config, Config):
         config = with_skeleton(config)
     task = make_task(config)
-    sampler = EpochSampler(task.num_samples, seed=config.train.seed)
+    sampler = EpochSampler(task.num_samples, seed=config.train.seed, groups=task.groups)
     batch_size = config.train.batch_size
     steps_per_epoch = -(-task.num_samples // batch_size)
     loader = task.make_loader(sampler, workers=workers, pin_memory=device.type == "cuda")
