@@ -1,6 +1,6 @@
-"""Decoded images kept: the last few in memory, and, if asked for, many on disk.
+"""Decoded images kept on disk, for those who ask for it.
 
-An entry on disk is a header and the raw pixels, mapped into memory when it is read, so that only the rows of a crop
+An entry is a header and the raw pixels, mapped into memory when it is read, so that only the rows of a crop
 come from the disk. It is found by the image's path, size and time of change, so a changed image is decoded anew.
 Several processes may use a folder at once: entries appear whole (written aside, then renamed) and never change.
 One that a crash or power cut left torn fails its length or checksum and is written again.
@@ -15,7 +15,6 @@ import struct
 import time
 import warnings
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,35 +30,6 @@ _MAGIC = b"poseimg1"  # with the format's version; part of the key too
 _FIELDS = struct.Struct("<8sIIIQI")  # magic, height, width, channels, bytes of pixels, their CRC-32
 _HEADER = _FIELDS.size + 4  # and a CRC-32 of the fields
 _STALE_SECONDS = 3600.0  # a file still unfinished after this is a crashed process's
-
-
-class RecentImages:
-    """`read`, with the last images kept in memory, for the people who share one.
-
-    Args:
-        read: from a path to an image (H, W, 3) uint8 RGB, which nobody writes into.
-        max_images, max_bytes: kept at most; the last one always is.
-    """
-
-    def __init__(
-        self, read: Callable[[Path], Image] = read_image, *, max_images: int = 32, max_bytes: int = 2**26
-    ) -> None:
-        self.read, self.max_images, self.max_bytes = read, max_images, max_bytes
-        self._images: dict[Path, Image] = {}  # the oldest first
-        self._bytes = 0
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_images": {}, "_bytes": 0}
-
-    def __call__(self, path: Path) -> Image:
-        image = self._images.pop(path, None)
-        if image is None:
-            image = self.read(path)
-            self._bytes += image.nbytes
-        self._images[path] = image
-        while len(self._images) > 1 and (len(self._images) > self.max_images or self._bytes > self.max_bytes):
-            self._bytes -= self._images.pop(next(iter(self._images))).nbytes
-        return image
 
 
 class DiskCache:

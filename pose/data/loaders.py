@@ -10,6 +10,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pose.data.image_cache import RecentImages
 from pose.data.images import read_image
 from pose.data.people import Person
 from pose.data.transforms import Augment, build_compose, build_extra, sample_affine, seed_compose, warp
 from pose.geometry import Affine, apply_affine
 from pose.skeleton import Skeleton
 
-SPREAD = 8  # images; `RecentImages` keeps those of more
+WINDOW = 4  # batches that people of one image spread over, and that a worker makes at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +114,8 @@ class PeopleDataset(Dataset[Sample]):
         self.augment = augment
         self.extra = tuple(extra)
         self.seed = seed
-        self.read = RecentImages(read)  # people of one image mostly come one after another
+        self.read = read
+        self._last: tuple[Path, NDArray[np.uint8]] | None = None
         self.epoch = 0
         self._compose: Any = None  # built on first use: its class does not pickle
 
@@ -125,7 +127,14 @@ class PeopleDataset(Dataset[Sample]):
         return len(self.people)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_compose": None}
+        return {**self.__dict__, "_compose": None, "_last": None}
+
+    def __getitems__(self, items: Sequence[tuple[int, int] | int]) -> list[Sample]:
+        """Several at once, as the DataLoader asks for them: image by image, so that each is decoded once."""
+        paths = [self.people[item[1] if isinstance(item, tuple) else item].path for item in items]
+        order = sorted(range(len(items)), key=paths.__getitem__)
+        samples = {place: self[items[place]] for place in order}
+        return [samples[place] for place in range(len(items))]
 
     def __getitem__(self, item: tuple[int, int] | int) -> Sample:
         """Crop one person.
@@ -149,7 +158,9 @@ class PeopleDataset(Dataset[Sample]):
         )
         if points is None:
             points = np.zeros((self.skeleton.num_keypoints, 3), np.float32)
-        image = self.read(person.path)
+        if self._last is None or self._last[0] != person.path:
+            self._last = person.path, self.read(person.path)
+        image = self._last[1]
         if self.extra:
             crop, keypoints = self._with_extra(image, points[:, :2], affine, rng)
         else:
@@ -173,13 +184,14 @@ class PeopleDataset(Dataset[Sample]):
 class EpochSampler(Sampler[tuple[int, int]]):
     """(epoch, index) pairs in an order that depends on (seed, epoch) only.
 
-    With `groups` the images are shuffled, and each person is moved from its image's place by up to `SPREAD` images:
-    people of one image come close enough to be cropped from one decoding, mixed with those of the images around.
+    With `groups` the images are shuffled, and then the people within each `window`: a worker makes the batches of a
+    window at once and decodes each of its images once, while the people of an image spread over its batches.
 
     Args:
         length: of the dataset.
         seed: not negative.
         groups: (length,) the image of each sample, to keep those of one image close; None shuffles samples alone.
+        window: samples that are shuffled among each other if there are groups: whole batches.
         start: position in the epoch's order to begin at, to resume within an epoch.
         shuffle: False for the dataset's own order.
     Raises:
@@ -195,11 +207,13 @@ class EpochSampler(Sampler[tuple[int, int]]):
         start: int = 0,
         shuffle: bool = True,
         groups: Sequence[int] | None = None,
+        window: int = 1,
     ) -> None:
         if groups is not None and len(groups) != length:
             raise ValueError(f"groups needs one number for each of {length} samples, got {len(groups)}")
         self.length, self.seed, self.shuffle = length, seed, shuffle
         self.groups = None if groups is None else np.unique(groups, return_inverse=True)[1]
+        self.window = window
         self.set_epoch(epoch, start=start)
 
     def set_epoch(self, epoch: int, *, start: int = 0) -> None:
@@ -219,7 +233,9 @@ class EpochSampler(Sampler[tuple[int, int]]):
                 order = rng.permutation(self.length)
             elif self.length:
                 places = rng.permutation(self.groups.max() + 1)[self.groups]
-                order = np.argsort(places + SPREAD * rng.random(self.length))
+                order = np.argsort(places, kind="stable")
+                for begin in range(0, self.length, self.window):
+                    rng.shuffle(order[begin : begin + self.window])
         epoch = self.epoch  # a set_epoch during iteration concerns the next one
         return iter([(epoch, int(index)) for index in order[self.start :]])
 
@@ -236,6 +252,69 @@ def collate(samples: Sequence[Sample]) -> Batch:
     )
 
 
+class Loader(DataLoader[Any]):
+    """A DataLoader that asks its workers for the batches of a window at once, and gives them one by one."""
+
+    def __init__(
+        self,
+        dataset: Dataset[Any],
+        *,
+        windows: _Windows,
+        batch_size: int,
+        collate: Callable[[Sequence[Any]], Any],
+        drop_last: bool,
+        workers: int,
+        pin_memory: bool,
+        start_method: str | None,
+    ) -> None:
+        super().__init__(
+            dataset,
+            batch_sampler=windows,
+            num_workers=workers,
+            collate_fn=partial(_split, batch_size=batch_size, collate=collate, drop_last=drop_last),
+            pin_memory=pin_memory,
+            worker_init_fn=_init_worker,
+            persistent_workers=workers > 0,
+            multiprocessing_context=start_method if workers else None,
+            # Without its own, each iterator would draw a seed from torch's global generator, and dropout would depend
+            # on how often a loader was started.
+            generator=torch.Generator(),
+        )
+        self._batch_size, self._drops_last = batch_size, drop_last
+        self._samples: Any = windows.sampler
+
+    def __len__(self) -> int:
+        """Batches of the sampler's next iteration."""
+        count = len(self._samples)
+        return count // self._batch_size if self._drops_last else -(-count // self._batch_size)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        for batches in super().__iter__():
+            yield from batches
+
+
+class _Windows(Sampler[list[Any]]):
+    """The sampler's items in lists of `size`, which begin where windows do also after a resume within one."""
+
+    def __init__(self, sampler: Sampler[Any], size: int) -> None:
+        self.sampler, self.size = sampler, size
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        start = getattr(self.sampler, "start", 0)
+        items = iter(self.sampler)
+        window = list(islice(items, self.size - start % self.size))
+        while window:
+            yield window
+            window = list(islice(items, self.size))
+
+
+def _split(
+    samples: Sequence[Any], *, batch_size: int, collate: Callable[[Sequence[Any]], Any], drop_last: bool
+) -> list[Any]:
+    batches = [samples[begin : begin + batch_size] for begin in range(0, len(samples), batch_size)]
+    return [collate(batch) for batch in batches if len(batch) == batch_size or not drop_last]
+
+
 def make_loader(
     dataset: Dataset[Any],
     *,
@@ -246,7 +325,7 @@ def make_loader(
     pin_memory: bool = False,
     drop_last: bool = False,
     start_method: str | None = None,
-) -> DataLoader[Any]:
+) -> Loader:
     """Batches of a dataset in the sampler's order.
 
     Args:
@@ -254,21 +333,21 @@ def make_loader(
         workers: processes; 0 loads in this one. They persist over epochs.
         sampler: `EpochSampler`, or any sampler of indexes.
         start_method: of the workers: "fork", "spawn", "forkserver"; None for the platform's own.
+    Raises:
+        ValueError: the sampler's window is no multiple of `batch_size`.
     """
-    return DataLoader(
+    size = sampler.window if isinstance(sampler, EpochSampler) and sampler.groups is not None else batch_size
+    if size % batch_size:
+        raise ValueError(f"a window must be whole batches of {batch_size}, got {size} samples")
+    return Loader(
         dataset,
+        windows=_Windows(sampler, size),
         batch_size=batch_size,
-        sampler=sampler,
-        num_workers=workers,
-        collate_fn=collate,
-        pin_memory=pin_memory,
+        collate=collate,
         drop_last=drop_last,
-        worker_init_fn=_init_worker,
-        persistent_workers=workers > 0,
-        multiprocessing_context=start_method if workers else None,
-        # Without its own, each iterator would draw a seed from torch's global generator, and dropout would depend
-        # on how often a loader was started.
-        generator=torch.Generator(),
+        workers=workers,
+        pin_memory=pin_memory,
+        start_method=start_method,
     )
 
 

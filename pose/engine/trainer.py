@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 
 from pose.config import AnyConfig, Config
-from pose.data.loaders import EpochSampler
+from pose.data.loaders import WINDOW, EpochSampler
 from pose.engine.checkpoint import (
     FORMAT,
     load_initial_weights,
@@ -71,8 +71,8 @@ def train(
     if isinstance(config, Config):
         config = with_skeleton(config)
     task = make_task(config)
-    sampler = EpochSampler(task.num_samples, seed=config.train.seed, groups=task.groups)
     batch_size = config.train.batch_size
+    sampler = EpochSampler(task.num_samples, seed=config.train.seed, groups=task.groups, window=WINDOW * batch_size)
     steps_per_epoch = -(-task.num_samples // batch_size)
     loader = task.make_loader(sampler, workers=workers, pin_memory=device.type == "cuda")
 

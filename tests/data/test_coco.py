@@ -322,6 +322,13 @@ def test_read_image_gives_rgb_and_ignores_orientation(tmp_path: Path) -> None:
     np.testing.assert_allclose(image, rgb, atol=3)  # JPEG
 
 
+@pytest.mark.parametrize("kind", ["jpg", "png", "bmp", "webp", "tiff"])
+def test_read_image_is_opencvs_with_the_channels_reversed(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{kind}"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (33, 47, 3), dtype=np.uint8))
+    np.testing.assert_array_equal(read_image(path), cv2.imread(str(path))[..., ::-1])
+
+
 def test_read_image_says_which_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.jpg"):
         read_image(tmp_path / "none.jpg")

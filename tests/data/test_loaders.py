@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from pose.data.loaders import Batch, EpochSampler, PeopleDataset, make_loader
+from pose.data.images import read_image
+from pose.data.loaders import Batch, EpochSampler, PeopleDataset, collate, make_loader
 from pose.data.people import Person
 from pose.data.transforms import Augment
 from pose.geometry import apply_affine, invert_affine
@@ -184,6 +185,75 @@ def test_sampler_resumes_within_an_epoch() -> None:
     assert list(rest) == list(EpochSampler(50, seed=1, epoch=3))
     with pytest.raises(ValueError, match=r"\[0, 50\]"):
         rest.set_epoch(3, start=51)
+
+
+IMAGES = np.repeat(np.arange(40), np.arange(40) % 5 + 1)  # of 120 people, 1 to 5 an image
+
+
+def test_grouped_order_is_a_function_of_seed_and_epoch() -> None:
+    def order(**given: Any) -> list[tuple[int, int]]:
+        return list(EpochSampler(120, groups=IMAGES.tolist(), window=24, **given))
+
+    assert order(seed=1, epoch=2) == order(seed=1, epoch=2)
+    assert sorted(i for _, i in order(seed=1, epoch=2)) == list(range(120))
+    assert len({tuple(i for _, i in order(seed=s, epoch=e)) for s in (0, 1) for e in (0, 1)}) == 4
+    assert order(seed=1, epoch=2, start=30) == order(seed=1, epoch=2)[30:]
+    with pytest.raises(ValueError, match="each of 3 samples, got 2"):
+        EpochSampler(3, seed=0, groups=[1, 1])
+
+
+def test_people_of_an_image_share_a_window_but_not_a_batch() -> None:
+    windows = within = neighbours = 0
+    for epoch in range(200):
+        sampler = EpochSampler(120, seed=0, epoch=epoch, groups=IMAGES.tolist(), window=24)
+        images = IMAGES[[i for _, i in sampler]]
+        windows += sum(len(set(images[begin : begin + 24])) for begin in range(0, 120, 24))
+        for begin in range(0, 120, 6):
+            batch = images[begin : begin + 6]
+            within += int((batch[:, None] == batch).sum()) - 6
+        neighbours += int((images[1:] == images[:-1]).sum())
+    # Four of the five windows end amid an image at most.
+    assert 40 <= windows / 200 <= 44
+    # Two of a window's 24 are in one batch of 6 with a probability of 5 / 23; few images are cut by a window's end.
+    pairs = sum(n * (n - 1) for n in np.bincount(IMAGES))
+    assert within / 200 == pytest.approx(pairs * 5 / 23, rel=0.15)
+    # Places of a window are shuffled, so a neighbour is no likelier of the same image than another of the window.
+    assert neighbours / 200 / 119 == pytest.approx(within / 200 / 120 / 5, rel=0.15)
+
+
+def test_grouped_batches_do_not_depend_on_workers_or_resuming(people: list[Person]) -> None:
+    dataset, groups = make(people * 3, extra=EXTRA), [p.image_id for p in people] * 3
+
+    def batches(workers: int, start: int = 0, drop_last: bool = False) -> list[str]:
+        sampler = EpochSampler(30, seed=3, start=start, groups=groups, window=12)
+        loader = make_loader(dataset, batch_size=4, workers=workers, sampler=sampler, drop_last=drop_last)
+        found = [digest([batch]) for batch in loader]
+        assert len(found) == len(loader)
+        return found
+
+    whole = batches(0)
+    assert len(whole) == 8
+    assert batches(2) == whole
+    assert batches(0, start=4) == whole[1:]
+    assert batches(2, start=20) == whole[5:]
+    assert batches(0, drop_last=True) == whole[:7]
+    by_hand = [dataset[item] for item in EpochSampler(30, seed=3, groups=groups, window=12)]
+    assert [digest([collate(by_hand[n : n + 4])]) for n in range(0, 30, 4)] == whole
+    with pytest.raises(ValueError, match="whole batches of 5, got 12"):
+        make_loader(dataset, batch_size=5, workers=0, sampler=EpochSampler(30, seed=3, groups=groups, window=12))
+
+
+def test_each_image_of_a_window_is_read_once(people: list[Person]) -> None:
+    reads: list[Path] = []
+
+    def read(path: Path) -> np.ndarray:
+        reads.append(path)
+        return read_image(path)
+
+    dataset = make(people, read=read)
+    sampler = EpochSampler(10, seed=0, groups=[p.image_id for p in people], window=10)
+    assert len(list(make_loader(dataset, batch_size=2, workers=0, sampler=sampler))) == 5
+    assert len(reads) == len(set(reads)) == 3
 
 
 def test_drop_last_and_moving(people: list[Person]) -> None:

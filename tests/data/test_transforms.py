@@ -305,3 +305,16 @@ def test_normalize() -> None:
 def test_importing_and_building_nothing_does_not_load_albumentations() -> None:
     code = "import sys, pose.data.loaders as l; l.build_extra([]); print('albumentations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_normalize_is_the_same_to_the_bit_for_both_layouts() -> None:
+    rows = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 9, 7, 3), dtype=np.uint8))
+    images = rows.permute(0, 3, 1, 2)
+    mean, std = torch.tensor(IMAGE_MEAN)[:, None, None], torch.tensor(IMAGE_STD)[:, None, None]
+    want = (images.float() / 255 - mean) / std
+    for given in (images, images.contiguous()):
+        got = normalize(given)
+        assert torch.equal(got, want)
+        assert got.stride() == given.stride()
+    assert normalize(images[:0]).shape == (0, 3, 9, 7)
+    assert torch.equal(images, rows.permute(0, 3, 1, 2))
