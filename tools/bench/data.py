@@ -202,7 +202,7 @@ def rows(quick: bool) -> list[Row]:
             repeats=1 if quick else 9,
             warmup=1 if quick else 2,
         )
-    # ">= 1" is for the record. In the plain order a batch of so few images shares more of them than one of many would.
+    # ">= 1" is for the record: a batch of so few images shares more of them by chance than one of a large data set.
     targets = {"grouped": ">= 2.5", "plain order": ">= 1", "grouped, cache": ">= 4", "plain order, cache": ">= 4"}
     speeds = {name: len(people) / median_ms(times, name) * 1e3 for name in functions}
     return [
