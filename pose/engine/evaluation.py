@@ -78,14 +78,15 @@ def oks_nms(
     points, area = np.asarray(keypoints, dtype=np.float64), np.asarray(areas, dtype=np.float64)
     order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
     points, area = points[order], area[order]
-    x, y = points[..., 0], points[..., 1]
+    x, y = points.transpose(2, 1, 0).copy()  # (K, N): the sum over keypoints is one over whole rows
     # All pairs at once; rows of several people if there are so many that all would not fit in memory.
     step = max(1, _NMS_ELEMENTS // max(x.size, 1))
     dropped = np.zeros(len(order), dtype=bool)
     for start in range(0, len(order), step):
         rows = slice(start, start + step)
-        squared = (x[rows, None] - x) ** 2 + (y[rows, None] - y) ** 2
-        oks = keypoint_similarity(squared, (area[rows, None] + area) / 2, sigmas).mean(axis=-1)
+        squared = (x[:, rows, None] - x[:, None]) ** 2 + (y[:, rows, None] - y[:, None]) ** 2
+        similarity = keypoint_similarity(squared.transpose(1, 2, 0), (area[rows, None] + area) / 2, sigmas)
+        oks = similarity.mean(axis=-1)
         # Row by row, so whether a person stays is known before those behind are compared to it.
         for person, other in np.argwhere(np.triu(oks > threshold, k=1 + start)).tolist():
             if not dropped[start + person]:

@@ -68,6 +68,22 @@ def test_a_run_leaves_everything(tiny_config: dict[str, Any], tmp_path: Path) ->
     assert cv2.imread(str(tmp_path / "run" / "batch0.jpg")) is not None
 
 
+def test_the_cache_changes_nothing_and_the_order_can_be_plain(tiny_config: dict[str, Any], tmp_path: Path) -> None:
+    tiny_config["train"] |= {"epochs": 1, "milestones": []}
+    losses = {}
+    for name, given in {
+        "grouped": {},
+        "cached": {"cache": str(tmp_path / "cache"), "cache_gb": 0.001},
+        "again": {"cache": str(tmp_path / "cache"), "cache_gb": 0.001},
+        "plain": {"group_images": False},
+    }.items():
+        config = make_config({**tiny_config, "data": {**tiny_config["data"], **given}})
+        run_training(config, tmp_path / name)
+        losses[name] = rows(tmp_path / name)[0]["loss"]
+    assert losses["grouped"] == losses["cached"] == losses["again"] != losses["plain"]
+    assert len(list((tmp_path / "cache").rglob("*.raw"))) == 10
+
+
 def test_the_model_learns(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     """Twenty passes over ten pictures lower the loss below that of predicting nothing."""
     tiny_config["train"] |= {"epochs": 20, "milestones": [], "lr": 0.005}
