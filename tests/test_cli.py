@@ -194,7 +194,7 @@ def test_resuming_a_complete_run(pose_cli: Cli, tiny_run: Path) -> None:
     before = (tiny_run / "last.safetensors").read_bytes()
     outcome = pose_cli("train", "--resume", tiny_run)
     assert outcome.code == 0
-    assert "is complete: 2 epochs" in outcome.err
+    assert f"is complete: 2 epochs. To go on, raise train.epochs in {tiny_run / 'config.yaml'}." in outcome.err
     assert outcome.out.startswith("best AP ")
     assert (tiny_run / "last.safetensors").read_bytes() == before
 

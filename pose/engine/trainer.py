@@ -88,7 +88,8 @@ def train(
         position = _restore(run / "resume.pt", model, optimizer)
         if position.epoch >= config.train.epochs:
             console.print(
-                f"{run} is complete: {position.epoch} epochs. To go on, raise train.epochs.", highlight=False
+                f"{run} is complete: {position.epoch} epochs. To go on, raise train.epochs in {run / 'config.yaml'}.",
+                highlight=False,
             )
             return position.metrics
     else:
@@ -141,9 +142,9 @@ def train(
                     f"epoch {epoch + 1}/{config.train.epochs}  loss {loss:.5f}  lr {lr:.0e}  "
                     f"{seen / elapsed:.0f} images/s  data wait {waiting / elapsed:.0%}"
                 )
-                if stop.received is not None:
+                if stop.received is not None:  # asked once: a signal between two questions would stop without saving
                     save()
-                stop.check()
+                    stop.check()
 
             row: dict[str, Any] = {"epoch": epoch + 1, "lr": lr, "loss": position.loss_sum / task.num_samples}
             elapsed = max(time.perf_counter() - started, 1e-9)
