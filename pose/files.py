@@ -30,6 +30,8 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, flush: bool = Tru
                     os.fsync(file.fileno())
             os.chmod(temporary, 0o666 & ~_UMASK)  # mkstemp makes files that only their owner can read
             os.replace(temporary, target)
+            if flush:
+                _flush_folder(target.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
@@ -43,6 +45,16 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, flush: bool = Tru
 def write_json(path: str | os.PathLike[str], data: Any, *, indent: int | None = 2) -> None:
     """`write_atomic` of JSON; NaN and infinities are refused, as other readers refuse them."""
     write_atomic(path, (json.dumps(data, indent=indent, allow_nan=False) + "\n").encode())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Bring a file's new name to the disk too; some systems cannot, and there the name follows a little later."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _current_umask() -> int:
