@@ -22,6 +22,7 @@ from pose.commands.inspect import inspect
 from pose.commands.predict import predict
 from pose.commands.predict_video import clip
 from pose.commands.report import compare, report
+from pose.commands.runs import runs
 from pose.commands.summary import summary
 from pose.commands.tables import tables
 from pose.commands.train import train
@@ -58,6 +59,7 @@ app.command(name="eval")(evaluate)
 app.command()(predict)
 app.command()(check)
 app.command()(detect)
+app.command()(runs)
 app.command()(report)
 app.command()(compare)
 app.command()(summary)

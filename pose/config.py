@@ -85,6 +85,7 @@ class DataConfig(Section):
     group_images: bool = True
     cache: str | None = None
     cache_gb: float = Field(default=64.0, gt=0)
+    skip_unreadable: bool = False
 
     def resolve_skeleton(self) -> Skeleton:
         """The skeleton, with guesses for what the config leaves out.
@@ -159,6 +160,8 @@ class TrainConfig(Section):
     lr_factor: float = Field(default=0.1, gt=0, le=1)
     seed: int = Field(default=0, ge=0)
     workers: int | None = Field(default=None, ge=0)
+    checkpoint_minutes: float = Field(default=10, ge=0)
+    max_skipped_batches: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _milestones_rise(self) -> TrainConfig:

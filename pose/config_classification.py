@@ -25,6 +25,7 @@ class ImagesConfig(Section):
     train: str = "train"
     val: str = "val"
     shapes: ShapesConfig | None = None
+    skip_unreadable: bool = False
 
 
 class ClassifierConfig(Section):
@@ -63,6 +64,8 @@ class ClassifierTrainConfig(Section):
     mixup: float = Field(default=0.0, ge=0)
     seed: int = Field(default=0, ge=0)
     workers: int | None = Field(default=None, ge=0)
+    checkpoint_minutes: float = Field(default=10, ge=0)
+    max_skipped_batches: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _schedule_fits(self) -> ClassifierTrainConfig:

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes, *, flush: bool = True) -> None:
+def write_atomic(
+    path: str | os.PathLike[str], data: bytes | memoryview, *, flush: bool = True, previous: Path | None = None
+) -> None:
     """Put `data` into `path` so that a reader sees the old file or the new one, never a part.
 
     Args:
         flush: to the disk, so that it survives a power cut. False for many files that can be made again.
+        previous: name for the old file, in the same folder, which it gets once the new one is whole on the disk.
+            Between the two renames there is no `path`; a reader then takes this.
     Raises:
         OSError: not writable or disk full, with the path; the old file is as it was.
     """
@@ -29,6 +33,8 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, flush: bool = Tru
                     file.flush()
                     os.fsync(file.fileno())
             os.chmod(temporary, 0o666 & ~_UMASK)  # mkstemp makes files that only their owner can read
+            if previous is not None and target.exists():
+                os.replace(target, previous)
             os.replace(temporary, target)
             if flush:
                 _flush_folder(target.parent)
@@ -45,6 +51,13 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, flush: bool = Tru
 def write_json(path: str | os.PathLike[str], data: Any, *, indent: int | None = 2) -> None:
     """`write_atomic` of JSON; NaN and infinities are refused, as other readers refuse them."""
     write_atomic(path, (json.dumps(data, indent=indent, allow_nan=False) + "\n").encode())
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the unfinished files of writers that were killed; only for the one who alone writes into the folder."""
+    for path in folder.glob(".*.part"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _flush_folder(folder: Path) -> None:

@@ -28,7 +28,7 @@ def train(
 
     from pose.config import Config, load_config
     from pose.engine.checkpoint import load_checkpoint
-    from pose.engine.loggers import make_console
+    from pose.engine.loggers import make_console, print_end
     from pose.engine.stop import Stopped
     from pose.engine.trainer import train as run_training
     from pose.predictor import pick_device
@@ -69,6 +69,7 @@ def train(
     except Stopped as stop:
         console.print(f"{stop}; everything is saved. Go on with: pose train --resume {run}", highlight=False)
         raise typer.Exit(128 + stop.signal) from None
+    print_end(run, console)
     best = load_checkpoint(run).metrics if (run / "best.safetensors").exists() else {}
     if best and isinstance(settings, Config):
         print(f"best AP {best['AP']:.3f}, boxes {settings.data.val.boxes}: {run / 'best.safetensors'}")

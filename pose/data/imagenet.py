@@ -154,6 +154,10 @@ class PictureDataset(Dataset[tuple[NDArray[np.uint8], int, int]]):
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def describe(self, index: int) -> str:
+        """Which picture it is, for messages."""
+        return f"picture {index}"
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_compose": None}
 

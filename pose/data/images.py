@@ -14,12 +14,16 @@ _RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)
 MAX_IMAGE_SIDE = 32_766  # cv2.warpAffine holds coordinates in 16 bits
 
 
+class UnreadableImage(ValueError):
+    """An image file that is there but cannot be used."""
+
+
 def read_image(path: Path | str) -> NDArray[np.uint8]:
     """Read an image as (height, width, 3) uint8 RGB, its EXIF orientation ignored as COCO's annotations do.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is broken, no image, or too large to crop from.
+        UnreadableImage: the file is broken, no image, or too large to crop from.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no image {path}; check the path")
@@ -27,11 +31,13 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
         color = cv2.IMREAD_COLOR if _RGB is None else _RGB
         image = cv2.imread(str(path), color | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:  # more pixels than OpenCV's own limit of 2^30
-        raise ValueError(f"cannot read {path}: {str(error).strip()}") from error
+        raise UnreadableImage(f"cannot read {path}: {str(error).strip()}") from error
     if image is None:
-        raise ValueError(f"cannot read {path}: broken, or not an image; replace the file")
+        raise UnreadableImage(f"cannot read {path}: broken, or not an image; replace the file")
     if max(image.shape[:2]) > MAX_IMAGE_SIDE:
-        raise ValueError(f"{path} is {image.shape[1]} x {image.shape[0]}; sides go up to {MAX_IMAGE_SIDE} pixels")
+        raise UnreadableImage(
+            f"{path} is {image.shape[1]} x {image.shape[0]}; sides go up to {MAX_IMAGE_SIDE} pixels"
+        )
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if _RGB is None else image, dtype=np.uint8)
 
 

@@ -126,6 +126,10 @@ class PeopleDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.people)
 
+    def describe(self, index: int) -> str:
+        """Where a person comes from, for messages."""
+        return f"image id {self.people[index].image_id}, annotation id {self.people[index].id}"
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_compose": None, "_last": None}
 
@@ -353,5 +357,11 @@ def make_loader(
 
 def _init_worker(worker: int) -> None:
     cv2.setNumThreads(0)  # the processes are the parallelism
-    # Ctrl-C reaches the whole process group; the trainer answers it, and needs its workers until then.
+    # Ctrl-C, and the SIGTERM of a cluster's scheduler, reach the whole process group; the trainer answers them, and
+    # needs its workers until then. A second SIGTERM ends a worker: Python's exit waits for those that it sent one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _ignore_once)
+
+
+def _ignore_once(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_DFL)

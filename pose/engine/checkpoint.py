@@ -1,8 +1,7 @@
-"""Weights with their config and skeleton inside (safetensors), and the file that training resumes from."""
+"""Weights with their config and skeleton inside (safetensors)."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -217,27 +216,6 @@ def _torch_load(path: Path, *, what: str) -> Any:
     except Exception as error:  # damaged bytes make torch's reader fail in any way
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path} is no {what}, or a damaged one: {reason}") from None
-
-
-def save_resume(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain Python data with torch.save, atomically."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_atomic(path, buffer.getvalue())
-
-
-def load_resume(path: Path) -> dict[str, Any]:
-    """Read a file that `save_resume` wrote; nothing in it can run code.
-
-    Raises:
-        FileNotFoundError, ValueError: missing, foreign or damaged.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"no {path}; only a folder in which `pose train` finished a step can be resumed")
-    state = _torch_load(path, what="resume file")
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise ValueError(f"{path} was not written by this project's `pose train`")
-    return state
 
 
 def _parse_header(text: str | None) -> dict[str, Any] | None:

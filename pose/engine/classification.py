@@ -25,6 +25,7 @@ from pose.data.imagenet import (
 )
 from pose.data.loaders import EpochSampler, make_loader
 from pose.data.shapes import generate_shapes
+from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize
 from pose.engine.optim import cosine_learning_rate, learning_rate
 from pose.engine.tasks import Task
@@ -80,13 +81,13 @@ class ClassificationTask(Task):
             seed=config.train.seed,
         )
 
-    def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[ImageBatch]:
+    def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Any]:
         return make_loader(
-            self.dataset,
+            TrainingSamples(self.dataset, skip=self.config.data.skip_unreadable),
             batch_size=self.config.train.batch_size,
             workers=workers,
             sampler=sampler,
-            collate=collate_pictures,
+            collate=LoadedCollate(collate_pictures),
             pin_memory=pin_memory,
         )
 
@@ -137,8 +138,8 @@ class ClassificationTask(Task):
         classes = len(self.classes or ())
         return f"{len(self.pictures)} images of {classes} classes to train on, {len(self.val)} to evaluate"
 
-    def describe_batch(self, batch: ImageBatch) -> str:
-        return f"images {', '.join(str(self.pictures[i].path) for i in batch.index.tolist()[:8])}"
+    def identify(self, batch: ImageBatch) -> dict[str, list[Any]]:
+        return {"images": [str(self.pictures[i].path) for i in batch.index.tolist()]}
 
     def draw_first_batch(self, path: Path, batch: ImageBatch) -> None:
         write_image(path, grid(list(batch.images[:32].permute(0, 2, 3, 1).numpy()), columns=8, gap=4))

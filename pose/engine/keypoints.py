@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from pose.codec import encode
 from pose.config import Config
 from pose.data.image_cache import DiskCache
 from pose.data.images import read_image
-from pose.data.loaders import Batch, EpochSampler, PeopleDataset, make_loader
+from pose.data.loaders import Batch, EpochSampler, PeopleDataset, collate, make_loader
+from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
 from pose.engine.coco_backends import check_backend
 from pose.engine.evaluator import Evaluation, evaluate
@@ -53,9 +55,10 @@ class KeypointTask(Task):
             read=DiskCache(data.cache, max_bytes=int(data.cache_gb * 1e9)) if data.cache else read_image,
         )
 
-    def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Batch]:
+    def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Any]:
         return make_loader(
-            self.dataset,
+            TrainingSamples(self.dataset, skip=self.config.data.skip_unreadable),
+            collate=LoadedCollate(collate),
             batch_size=self.config.train.batch_size,
             workers=workers,
             sampler=sampler,
@@ -92,9 +95,10 @@ class KeypointTask(Task):
             f"{len(self.val.image_ids)} images to evaluate"
         )
 
-    def describe_batch(self, batch: Batch) -> str:
-        images = sorted({self.people[i].image_id for i in batch.index.tolist()})
-        return f"image ids {images[:8]}"
+    def identify(self, batch: Batch) -> dict[str, list[Any]]:
+        people = [self.people[i] for i in batch.index.tolist()]
+        images = sorted({person.image_id for person in people})
+        return {"image_ids": images, "annotation_ids": sorted(person.id for person in people)}
 
     def draw_first_batch(self, path: Path, batch: Batch) -> None:
         images = batch.images[:32].permute(0, 2, 3, 1).numpy()

@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import platform
+import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich.progress
 from rich.console import Console
 
 import pose
 from pose.files import write_atomic
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = (
     *("torch", "torchvision", "numpy", "opencv-python-headless", "albumentations", "pycocotools"),
@@ -42,6 +46,16 @@ def versions() -> dict[str, str]:
     return found
 
 
+def peak_memory_mb(device: torch.device) -> int:
+    """The most memory held so far, in MiB: of the GPU where training uses one, else of this process."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) // 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
 class MetricsFile:
     """metrics.csv: one row an epoch, rewritten whole so that a crash never leaves half a row.
 
@@ -52,6 +66,7 @@ class MetricsFile:
     """
 
     FIELDS = ("epoch", "lr", "loss", "images_per_s", "data_wait", "seconds")
+    FIELDS += ("memory_mb", "unreadable", "skipped_batches")
 
     def __init__(self, path: Path, *, metrics: Sequence[str], keep_epochs: int) -> None:
         self.path = path
@@ -155,3 +170,19 @@ def duration(seconds: float) -> str:
 def make_console() -> Console:
     """Messages and progress go to stderr, so that stdout holds results only."""
     return Console(file=sys.stderr, soft_wrap=True)
+
+
+def print_end(run: Path, console: Console) -> None:
+    """What a complete run gave, where it lies, and what to do with it."""
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    seconds = sum(float(row["seconds"]) for row in rows)
+    lines = [f"done: {len(rows)} epochs in {duration(seconds)}, in {run}"]
+    metric = next((name for name in ("AP", "top1") if name in rows[-1]), "")
+    scored = [row for row in rows if row.get(metric)]
+    if scored:
+        best = max(scored, key=lambda row: float(row[metric]))  # the first of equal ones, as best.safetensors is
+        lines.append(f"  best   {metric} {float(best[metric]):.3f}, epoch {best['epoch']}: best.safetensors")
+    lines.append(f"  last   epoch {rows[-1]['epoch']}: last.safetensors; every epoch: metrics.csv, tb/")
+    lines.append(f"  next   pose eval {run}; pose report {run}")
+    console.print("\n".join(lines), highlight=False, markup=False)

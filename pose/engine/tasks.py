@@ -33,7 +33,7 @@ class Task(ABC):
 
     @abstractmethod
     def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Any]:
-        """Batches that have `index` (B,) and `to(device)`."""
+        """`Loaded` batches, which have `index` (B,) and `to(device)`."""
 
     @abstractmethod
     def build_model(self) -> nn.Module:
@@ -60,8 +60,8 @@ class Task(ABC):
     def describe_data(self) -> str: ...
 
     @abstractmethod
-    def describe_batch(self, batch: Any) -> str:
-        """Which images are in it, to look for what broke the loss."""
+    def identify(self, batch: Any) -> dict[str, list[Any]]:
+        """Which images are in it, by kind of id, to look for what broke the loss."""
 
     @abstractmethod
     def draw_first_batch(self, path: Path, batch: Any) -> None: ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,12 @@ from rich.console import Console
 
 from pose.config import AnyConfig, Config
 from pose.data.loaders import WINDOW, EpochSampler
-from pose.engine.checkpoint import (
-    FORMAT,
-    load_initial_weights,
-    load_resume,
-    save_checkpoint,
-    save_resume,
-)
-from pose.engine.loggers import MetricsFile, Progress, TensorBoard, duration, versions
+from pose.engine.bad_batches import BadBatches, check_finite
+from pose.engine.checkpoint import load_initial_weights, save_checkpoint
+from pose.engine.failures import explained
+from pose.engine.loggers import MetricsFile, Progress, TensorBoard, duration, peak_memory_mb, versions
+from pose.engine.resume import load_latest, save_resume
+from pose.engine.runs import Heartbeat, lock_run
 from pose.engine.skeletons import with_skeleton
 from pose.engine.stop import StopRequest
 from pose.engine.tasks import Task, make_task
@@ -39,6 +38,12 @@ class Position:
     Attributes:
         epoch: current epoch, from 0.
         step: steps done in it.
+        taken: samples of the epoch's order that those steps took.
+        used: samples that the loss counts: neither unreadable nor of a skipped batch.
+        unreadable: samples of the epoch left out because their image could not be read.
+        skipped: bad batches skipped in the whole run.
+        seconds: time spent on the epoch, also by processes that are gone.
+        waiting: the part of it spent waiting for data.
         loss_sum: sum of the epoch's losses, by sample.
         best: the task's first metric, of all evaluations; -1 before the first.
         metrics: of the last evaluation.
@@ -46,9 +51,20 @@ class Position:
 
     epoch: int = 0
     step: int = 0
+    taken: int = 0
+    used: int = 0
+    unreadable: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    waiting: float = 0.0
     loss_sum: float = 0.0
     best: float = -1.0
     metrics: dict[str, float] = field(default_factory=dict)
+
+    def next_epoch(self) -> None:
+        self.epoch += 1
+        self.step = self.taken = self.used = self.unreadable = 0
+        self.loss_sum = self.seconds = self.waiting = 0.0
 
 
 def train(
@@ -58,14 +74,15 @@ def train(
 
     Args:
         run: gets config.yaml, versions.json, metrics.csv, batch0.jpg, best.safetensors, last.safetensors,
-            resume.pt and tb/.
+            resume.pt, resume.previous.pt, state.json, .lock and tb/.
         workers: loader processes; 0 loads in this one.
-        resume: continue the run that is in `run`.
+        resume: continue the run that is in `run`, from its beginning if it was killed before the first checkpoint.
     Returns:
         The metrics of the last evaluation.
     Raises:
         Stopped: by SIGINT or SIGTERM; the state is saved.
-        FileNotFoundError, ValueError, OSError: data, config, or disk; what was saved before stays.
+        FileNotFoundError, ValueError, OSError: data, config, disk, memory, or another process that trains in `run`;
+            what was saved before stays.
     """
     torch.manual_seed(config.train.seed)
     if isinstance(config, Config):
@@ -77,22 +94,28 @@ def train(
     loader = task.make_loader(sampler, workers=workers, pin_memory=device.type == "cuda")
 
     model = task.build_model()
-    if config.model.init and not resume:
+    # A new run's folder is made further below, when nothing can be wrong any more.
+    lock = lock_run(run) if resume else None
+    saved, notice = load_latest(run) if resume else (None, "")
+    if notice:
+        warnings.warn(notice, stacklevel=2)
+    if config.model.init and saved is None:
         skeleton = config.data.resolve_skeleton() if isinstance(config, Config) else None
         console.print(load_initial_weights(model, config.model.init, skeleton=skeleton), highlight=False)
     model.to(device).to(memory_format=torch.channels_last)  # as batches are: 1.3 times faster on CPUs
     optimizer = task.make_optimizer(model)
 
     position = Position()
-    if resume:
-        position = _restore(run / "resume.pt", model, optimizer)
+    if saved is not None:
+        position = _restore(run, saved, model, optimizer)
         if position.epoch >= config.train.epochs:
             console.print(
                 f"{run} is complete: {position.epoch} epochs. To go on, raise train.epochs in {run / 'config.yaml'}.",
                 highlight=False,
             )
             return position.metrics
-    else:
+    if lock is None:
+        lock = lock_run(run)
         write_atomic(run / "config.yaml", config.to_yaml().encode())
     write_json(run / "versions.json", versions())
     metrics_file = MetricsFile(run / "metrics.csv", metrics=task.metrics, keep_epochs=position.epoch)
@@ -102,53 +125,77 @@ def train(
         highlight=False,
     )
 
+    bad = BadBatches(
+        run,
+        model,
+        limit=config.train.max_skipped_batches,
+        skipped=position.skipped,
+        identify=task.identify,
+    )
+    next_save = time.monotonic() + 60 * config.train.checkpoint_minutes
+    heart = Heartbeat(run, lock, progress=lambda: _progress(position, config.train.epochs, steps_per_epoch, task))
+
     def save() -> None:
-        state = {"format": FORMAT, "position": asdict(position), "model": model.state_dict()}
-        save_resume(run / "resume.pt", {**state, "optimizer": optimizer.state_dict()})
+        nonlocal next_save
+        state = {"position": asdict(position), "model": model.state_dict()}
+        save_resume(run, {**state, "optimizer": optimizer.state_dict()})
+        next_save = time.monotonic() + 60 * config.train.checkpoint_minutes
+        heart.beat(now=True)
 
     def save_weights(name: str, epoch: int) -> None:
         metrics, classes = position.metrics, task.classes
         save_checkpoint(run / name, model, config=config, epoch=epoch, metrics=metrics, classes=classes)
 
     total, done = config.train.epochs * steps_per_epoch, position.epoch * steps_per_epoch + position.step
-    with StopRequest() as stop, Progress(console, total, done=done) as progress:
+    loss = math.nan
+    with StopRequest() as stop, heart, Progress(console, total, done=done) as progress, explained(run):
         while position.epoch < config.train.epochs:
             epoch = position.epoch
             lr = task.learning_rate(epoch)
             model.train()
-            sampler.set_epoch(epoch, start=min(position.step * batch_size, task.num_samples))
-            started = waited = time.perf_counter()
-            waiting, seen = 0.0, 0
-            for batch in loader:
-                if epoch == 0 and position.step == 0:
+            sampler.set_epoch(epoch, start=position.taken)
+            clock = asked = time.perf_counter()
+            for loaded in loader:
+                batch = loaded.batch
+                if epoch == 0 and position.step == 0 and batch is not None:
                     task.draw_first_batch(run / "batch0.jpg", batch)
-                waiting += time.perf_counter() - waited
+                position.waiting += time.perf_counter() - asked
+                for line in loaded.unreadable:
+                    console.print(f"skipped: {line}", highlight=False, markup=False)
                 for group in optimizer.param_groups:
                     group["lr"] = task.learning_rate(epoch + position.step / steps_per_epoch)
                 rng = np.random.default_rng((config.train.seed, epoch, position.step, 1))  # 1: no sample has this
-                loss = _step(model, optimizer, task, batch.to(device, non_blocking=True), rng)
-                if not math.isfinite(loss):
-                    raise ValueError(
-                        f"the loss is {loss} in epoch {epoch + 1}, step {position.step + 1} "
-                        f"({task.describe_batch(batch)}); try a lower train.lr. The last whole state is in "
-                        f"{run / 'resume.pt'}"
-                    )
+                if batch is not None:
+                    with bad.watch(batch, epoch=epoch, step=position.step):
+                        loss = _step(model, optimizer, task, batch.to(device, non_blocking=True), rng)
+                        position.loss_sum += loss * len(batch.index)
+                        position.used += len(batch.index)
                 position.step += 1
-                position.loss_sum += loss * len(batch.index)
-                seen += len(batch.index)
-                waited = time.perf_counter()
-                elapsed = waited - started
+                position.taken += loaded.taken
+                position.unreadable += len(loaded.unreadable)
+                position.skipped = bad.skipped
+                now = time.perf_counter()
+                position.seconds, clock = position.seconds + now - clock, now
                 progress.update(
                     f"epoch {epoch + 1}/{config.train.epochs}  loss {loss:.5f}  lr {lr:.0e}  "
-                    f"{seen / elapsed:.0f} images/s  data wait {waiting / elapsed:.0%}"
+                    f"{position.used / position.seconds:.0f} images/s  "
+                    f"data wait {position.waiting / position.seconds:.0%}"
                 )
-                if stop.received is not None:  # asked once: a signal between two questions would stop without saving
+                heart.beat()
+                stopping = stop.received is not None  # asked once: a signal after the question waits for the next
+                if stopping or time.monotonic() >= next_save:
                     save()
+                if stopping:
                     stop.check()
+                asked = time.perf_counter()
 
-            row: dict[str, Any] = {"epoch": epoch + 1, "lr": lr, "loss": position.loss_sum / task.num_samples}
-            elapsed = max(time.perf_counter() - started, 1e-9)
-            row |= {"images_per_s": round(seen / elapsed, 1), "data_wait": round(waiting / elapsed, 3)}
+            if not position.used:
+                raise ValueError(f"epoch {epoch + 1} had no image that could be used; see the messages above")
+            row: dict[str, Any] = {"epoch": epoch + 1, "lr": lr, "loss": position.loss_sum / position.used}
+            seconds = max(position.seconds, 1e-9)
+            row |= {"images_per_s": round(position.used / seconds, 1), "memory_mb": peak_memory_mb(device)}
+            row |= {"data_wait": round(position.waiting / seconds, 3)}
+            row |= {"unreadable": position.unreadable, "skipped_batches": position.skipped}
             save()  # before the evaluation, which can take long
             line = f"epoch {epoch + 1}/{config.train.epochs}  loss {row['loss']:.5f}  lr {lr:.0e}"
             if (epoch + 1) % config.eval.every == 0 or epoch + 1 == config.train.epochs:
@@ -161,12 +208,14 @@ def train(
                 if position.metrics.get(task.metrics[0], -1.0) > position.best:
                     position.best = position.metrics[task.metrics[0]]
                     save_weights("best.safetensors", epoch + 1)
-            row["seconds"] = round(time.perf_counter() - started, 1)
-            position.epoch, position.step, position.loss_sum = epoch + 1, 0, 0.0
+            row["seconds"] = round(position.seconds + time.perf_counter() - clock, 1)
+            position.next_epoch()
             save_weights("last.safetensors", epoch + 1)
             metrics_file.add(row)
             board.add(row)
             save()
+            if row["unreadable"] or bad.skipped:
+                line += f"  unreadable {row['unreadable']}, batches skipped so far {bad.skipped}"
             console.print(f"{line}  {duration(row['seconds'])}", highlight=False)
     board.close()
     return position.metrics
@@ -175,22 +224,31 @@ def train(
 def _step(
     model: torch.nn.Module, optimizer: torch.optim.Optimizer, task: Task, batch: Any, rng: np.random.Generator
 ) -> float:
-    """Forward, backward, update; returns the loss."""
+    """Forward, backward, update; returns the loss. Raises `NotFinite` before anything but buffers has changed."""
     torch.manual_seed(int(rng.integers(2**63)))  # for dropout and RReLU, on any device
     loss = task.loss(model, batch, rng)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf)  # clips nothing
+    value = loss.item()
+    check_finite(value, norm)
     optimizer.step()
-    return loss.item()
+    return value
 
 
-def _restore(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Position:
-    state = load_resume(path)
+def _progress(position: Position, epochs: int, steps: int, task: Task) -> dict[str, Any]:
+    """For state.json."""
+    best = position.best if position.best >= 0 else None
+    where = {"epoch": position.epoch, "epochs": epochs, "step": position.step, "steps": steps}
+    return {**where, "best": best, "metric": task.metrics[0], "skipped_batches": position.skipped}
+
+
+def _restore(run: Path, state: dict[str, Any], model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Position:
     try:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         return Position(**state["position"])
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ValueError(
-            f"{path} does not fit the config beside it ({str(error).splitlines()[0]}); was config.yaml changed?"
+            f"the checkpoint in {run} does not fit the config beside it ({str(error).splitlines()[0]}); was config.yaml changed?"
         ) from None

@@ -1,0 +1,39 @@
+"""`pose runs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of runs, or one run.")] = Path("runs"),
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+) -> None:
+    """List runs: running, done, stopped, failed or crashed, their epochs and best score, and how to go on."""
+    from json import dumps
+
+    from pose.engine.runs import find_runs
+
+    found = find_runs(folder)
+    if json:
+        names = ("state", "epoch", "epochs", "best", "metric", "heartbeat", "message", "resume")
+        print(
+            dumps([{"run": str(run.path)} | {name: getattr(run, name) for name in names} for run in found], indent=2)
+        )
+        return
+    if not found:
+        print(f"no runs in {folder}")
+        return
+    width = max(len(str(run.path)) for run in found)
+    print(f"{'run':<{width}}  {'state':<8}  {'epochs':>9}  {'best':>11}  last sign of life")
+    for run in found:
+        epochs = "" if run.epoch is None else f"{run.epoch}/{run.epochs}"
+        best = "" if run.best is None else f"{run.metric} {run.best:.3f}"
+        print(f"{run.path!s:<{width}}  {run.state:<8}  {epochs:>9}  {best:>11}  {run.heartbeat or ''}".rstrip())
+        if run.state == "failed" and run.message:
+            print(f"    {run.message.splitlines()[0]}")
+        if run.resume is not None:
+            print(f"    {run.resume}")

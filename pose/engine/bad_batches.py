@@ -1,0 +1,85 @@
+"""Batches that give a loss or a gradient that is not finite: recorded, and skipped as if they had not been there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pose.files import write_json
+
+
+class NotFinite(Exception):
+    """A step that must not reach the weights; the text says what was not finite."""
+
+
+def check_finite(loss: float, gradient_norm: Tensor) -> None:
+    """Raise `NotFinite` for a step whose loss or whose gradient's norm is infinite or NaN."""
+    if not math.isfinite(loss):
+        raise NotFinite(f"the loss is {loss}")
+    norm = float(gradient_norm)
+    if not math.isfinite(norm):
+        raise NotFinite(f"the gradient's norm is {norm}")
+
+
+class BadBatches:
+    """Counts and records bad batches; stops training after too many.
+
+    Args:
+        run: folder, whose bad_batches.json lists them.
+        limit: how many may be skipped in a run.
+        skipped: how many were.
+        identify: the ids of a batch's samples by kind, such as {"image_ids": [...]}.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        model: nn.Module,
+        *,
+        limit: int,
+        skipped: int,
+        identify: Callable[[Any], dict[str, list[Any]]],
+    ) -> None:
+        self.run, self.model, self.limit, self.skipped, self.identify = run, model, limit, skipped, identify
+
+    @contextlib.contextmanager
+    def watch(self, batch: Any, *, epoch: int, step: int) -> Iterator[None]:
+        """Around a training step of `batch`, in an epoch and a step from 0.
+
+        After `NotFinite` the network's buffers are as before: the forward pass has put the batch into the averages of
+        normalisation already. Weights and optimiser are not touched before the check.
+
+        Raises:
+            ValueError: one bad batch too many.
+        """
+        buffers = [buffer.clone() for buffer in self.model.buffers()] if self.limit else []
+        try:
+            yield
+        except NotFinite as error:
+            with torch.no_grad():
+                for buffer, before in zip(self.model.buffers(), buffers, strict=False):
+                    buffer.copy_(before)
+            self.skipped += 1
+            self._record(str(error), batch, epoch=epoch + 1, step=step + 1)
+
+    def _record(self, reason: str, batch: Any, *, epoch: int, step: int) -> None:
+        ids, path = self.identify(batch), self.run / "bad_batches.json"
+        entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        # A resumed run can meet a batch again.
+        entries = [entry for entry in entries if (entry["epoch"], entry["step"]) != (epoch, step)]
+        skipped = self.skipped <= self.limit
+        write_json(path, [*entries, {"epoch": epoch, "step": step, "reason": reason, "skipped": skipped, **ids}])
+        if not skipped:
+            listed = ", ".join(f"{kind.replace('_', ' ')} {values[:8]}" for kind, values in ids.items())
+            raise ValueError(
+                f"{reason} in epoch {epoch}, step {step} ({listed}; all of them in {path}). Look at these images, try "
+                f"a lower train.lr, or let train.max_skipped_batches (now {self.limit}) skip such batches: "
+                f"change {self.run / 'config.yaml'} and go on with: pose train --resume {self.run}"
+            )

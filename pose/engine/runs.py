@@ -1,0 +1,172 @@
+"""Who works in a run folder: a lock while training lives, state.json for what it said last, and the list of runs.
+
+The lock belongs to the process and ends with it, however it ends, so a run whose state.json says "running" and whose
+lock is free has crashed. Imports nothing heavy: `pose runs` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from pose.engine.stop import Stopped
+from pose.files import remove_leftovers, write_json
+
+BEAT_SECONDS = 30.0
+
+
+def lock_run(run: Path) -> IO[bytes]:
+    """Take a run folder for this process, and remove what a killed one left half written.
+
+    Returns:
+        The open lock file: closing it, or the end of the process, gives the folder free.
+    Raises:
+        OSError: another process trains in it, or the folder cannot be written to.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    file = (run / ".lock").open("ab")
+    for _ in range(20):  # `pose runs` holds it for a moment to look
+        if _try_lock(file, fcntl.LOCK_EX):
+            remove_leftovers(run)
+            return file
+        time.sleep(0.05)
+    file.close()
+    raise OSError(f"another process trains in {run}; wait for it or stop it (`pose runs {run.parent}` shows it)")
+
+
+def is_running(run: Path) -> bool:
+    """Whether another process has locked the folder."""
+    try:
+        with (run / ".lock").open("rb") as file:
+            return not _try_lock(file, fcntl.LOCK_SH)
+    except OSError:
+        return False
+
+
+def _try_lock(file: IO[bytes], kind: int) -> bool:
+    # lockf, not flock: it also works between machines that share a folder, and loader processes do not inherit it.
+    try:
+        fcntl.lockf(file, kind | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # which of them depends on the system
+        return False
+    return True
+
+
+class Heartbeat:
+    """state.json while training, inside `with`: running, then done, stopped or failed.
+
+    Args:
+        lock: of `lock_run`, freed at the end.
+        progress: the numbers to write, such as epoch, step and best.
+    """
+
+    def __init__(self, run: Path, lock: IO[bytes], *, progress: Callable[[], dict[str, Any]]) -> None:
+        self.path, self.lock, self.progress = run / "state.json", lock, progress
+        self.next = 0.0
+
+    def __enter__(self) -> Heartbeat:
+        self.beat()
+        return self
+
+    def beat(self, *, now: bool = False) -> None:
+        """Write at most every `BEAT_SECONDS`, or `now`."""
+        if now or time.monotonic() >= self.next:
+            self._write("running", "")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        stopped = isinstance(error, Stopped | KeyboardInterrupt)
+        state = "done" if error is None else "stopped" if stopped else "failed"
+        # What ended training is the error to hear of, and on a full disk there may be no room for this.
+        with contextlib.suppress(OSError) if error is not None else contextlib.nullcontext():
+            self._write(state, str(error or ""))
+        self.lock.close()
+
+    def _write(self, state: str, message: str) -> None:
+        self.next = time.monotonic() + BEAT_SECONDS
+        beat = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        data = {"state": state, "heartbeat": beat, "pid": os.getpid(), **self.progress(), "message": message}
+        write_json(self.path, data)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder.
+
+    Attributes:
+        state: running, done, stopped, failed, crashed (it said running, and its process is gone), or unknown (made
+            by a version that wrote no state.json).
+        epoch: epochs done; None if unknown, as for all that follows.
+        best: of the metric that chooses the best checkpoint.
+        message: why it stopped or failed.
+    """
+
+    path: Path
+    state: str
+    epoch: int | None
+    epochs: int | None
+    best: float | None
+    metric: str | None
+    heartbeat: str | None
+    message: str
+
+    @property
+    def resume(self) -> str | None:
+        """The command that goes on with it; None if there is nothing to go on with."""
+        return None if self.state in ("running", "done") else f"pose train --resume {self.path}"
+
+
+def find_runs(folder: Path) -> list[Run]:
+    """The runs in a folder, or the one that it is, in the order of their names.
+
+    Raises:
+        FileNotFoundError: no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}; `pose train` makes its runs in runs/")
+    places = [folder] if (folder / "config.yaml").is_file() else sorted(p for p in folder.iterdir() if p.is_dir())
+    return [_read_run(place) for place in places if _is_run(place)]
+
+
+def _is_run(folder: Path) -> bool:
+    # Evaluations have a config.yaml too.
+    return (folder / "config.yaml").is_file() and any((folder / n).exists() for n in ("versions.json", "resume.pt"))
+
+
+def _read_run(run: Path) -> Run:
+    running = is_running(run)
+    try:
+        data = json.loads((run / "state.json").read_text(encoding="utf-8"))
+        if not isinstance(data, dict):
+            data = {}
+    except (OSError, ValueError):
+        data = {}
+    state = str(data.get("state", "unknown"))
+    if running:
+        state = "running"
+    elif state == "running":
+        state = "crashed"
+    return Run(
+        path=run,
+        state=state,
+        epoch=_number(data, "epoch"),
+        epochs=_number(data, "epochs"),
+        best=_number(data, "best"),
+        metric=str(data["metric"]) if data.get("metric") else None,
+        heartbeat=str(data["heartbeat"]) if data.get("heartbeat") else None,
+        message=str(data.get("message", "")),
+    )
+
+
+def _number(data: dict[str, Any], key: str) -> Any:
+    value = data.get(key)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
