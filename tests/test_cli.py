@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import multiprocessing
@@ -28,11 +29,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import pose
-from pose.engine.checkpoint import load_checkpoint, load_resume
+from pose.engine.checkpoint import load_checkpoint
+from pose.engine.resume import load_resume
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 METRICS = ["AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"]
 COMMANDS = ["train", "eval", "predict", "detect", "summary", "demo", "figures", "env"]
+COMMANDS = ["train", "eval", "predict", "runs", "summary", "demo", "figures", "env"]
 
 Cli = Callable[..., Any]
 
@@ -156,7 +159,12 @@ def test_streams_of_train(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) -> Non
     assert re.fullmatch(
         r"epoch 1/1  loss 0\.0\d+  lr 1e-03  AP 0\.000 \(boxes gt, 10 images, 10 people\)  0:\d\d", lines[2]
     )
-    assert len(lines) == 3
+    assert lines[3] == f"done: 1 epochs in {lines[2].split()[-1]}, in {tmp_path / 'run'}"
+    assert lines[4:] == [
+        "  best   AP 0.000, epoch 1: best.safetensors",
+        "  last   epoch 1: last.safetensors; every epoch: metrics.csv, tb/",
+        f"  next   pose eval {tmp_path / 'run'}; pose report {tmp_path / 'run'}",
+    ]
     config = load_checkpoint(tmp_path / "run").config
     assert (config.train.seed, config.train.batch_size) == (5, 5)
     assert load_resume(tmp_path / "run" / "resume.pt")["position"]["epoch"] == 1
@@ -502,7 +510,15 @@ def test_missing_and_broken_images(
     refusal(pose_cli("eval", tiny_run, root), f"error: 1 of 10 images are missing: {broken}")
     broken.write_bytes((tiny_dataset / "images" / "000004.png").read_bytes()[:500])
     want = f"error: cannot read {broken}: broken, or not an image; replace the file"
-    assert refusal(pose_cli("train", *arguments)) == want
+    ids = " (image id 4, annotation id 4); data.skip_unreadable=true trains without such images"
+    assert refusal(pose_cli("train", *arguments)) == want + ids
+    skipping = ("data.skip_unreadable=true", f"data.val.images={tiny_dataset / 'images'}", "train.batch_size=3")
+    outcome = pose_cli("train", tiny_yaml, root, *skipping, "--out", tmp_path / "skipped", "--workers", workers)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count(f"skipped: {want.removeprefix('error: ')} (image id 4, annotation id 4)\n") == 1
+    assert "unreadable 1, batches skipped so far 0" in outcome.err
+    with (tmp_path / "skipped" / "metrics.csv").open(newline="") as file:
+        assert [row["unreadable"] for row in csv.DictReader(file)] == ["1"]
     assert refusal(pose_cli("eval", tiny_run, root, "--workers", workers)) == want
 
 
@@ -628,9 +644,10 @@ def test_runs_that_cannot_be_continued(
         refusal(pose_cli("train", "--resume", folder), f"no run to continue in {folder}; give the folder that `pose")
     refusal(pose_cli("train", tiny_yaml, "--resume", tiny_run), "--resume continues a run as it was")
     (tmp_path / "config.yaml").write_bytes((tiny_run / "config.yaml").read_bytes())
-    refusal(pose_cli("train", "--resume", tmp_path), "resume.pt; only a folder in which `pose train` finished a step")
+    (tmp_path / "last.safetensors").write_bytes((tiny_run / "last.safetensors").read_bytes())
+    refusal(pose_cli("train", "--resume", tmp_path), "resume.pt, but the run has trained weights; start another with")
     (tmp_path / "resume.pt").write_bytes((tiny_run / "resume.pt").read_bytes()[:5000])
-    refusal(pose_cli("train", "--resume", tmp_path), "resume.pt is no resume file, or a damaged one")
+    refusal(pose_cli("train", "--resume", tmp_path), "resume.pt is damaged: its length is not", "remove both")
 
 
 def test_folders_that_cannot_be_written(

@@ -3,10 +3,10 @@
     python tools/soak.py --kills 50 --seed 0
 
 Trains a tiny network on generated people, with a checkpoint after every step. Every life of the run is a process of
-its own, forked from this one so that it starts at once, and killed after a random time: while it starts, loads, trains,
-writes or evaluates. Now and then a life has a loader process. When the run is complete, its weights, its columns of
-metrics.csv that are not times, and its resume.pt must equal those of a run that nobody killed, to the bit; then another
-run starts, until the kills are spent. Exit code 0 if all agree, 1 if not.
+its own, forked from this one so that it starts at once, and killed after a random time: while it starts, loads,
+trains, writes or evaluates. Now and then a life has a loader process. When the run is complete, its weights, its
+columns of metrics.csv that are not times, and its resume.pt must equal those of a run that nobody killed, to the bit;
+then another run starts, until the kills are spent. Exit code 0 if all agree, 1 if not.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class BadBatches:
         if not skipped:
             listed = ", ".join(f"{kind.replace('_', ' ')} {values[:8]}" for kind, values in ids.items())
             raise ValueError(
-                f"{reason} in epoch {epoch}, step {step} ({listed}; all of them in {path}). Look at these images, try "
-                f"a lower train.lr, or let train.max_skipped_batches (now {self.limit}) skip such batches: "
+                f"{reason} in epoch {epoch}, step {step} ({listed}; all of them in {path}). Look at these images, "
+                f"try a lower train.lr, or let train.max_skipped_batches (now {self.limit}) skip such batches: "
                 f"change {self.run / 'config.yaml'} and go on with: pose train --resume {self.run}"
             )

@@ -42,14 +42,14 @@ def explain(error: BaseException) -> str | None:
     if says("shared memory", "bus error", "</torch_", "/dev/shm"):
         return (
             "the shared memory through which loader processes hand over batches (/dev/shm) is full: make it larger "
-            "(docker run --shm-size=8g), or lower train.workers or train.batch_size; with train.workers 0 none is used"
+            "(docker run --shm-size=8g), or lower train.workers or train.batch_size; train.workers=0 uses none"
         )
     if isinstance(error, MemoryError) or says("allocate memory", "not enough memory", "insufficient memory"):
         return "the memory is full: lower train.workers, then train.batch_size and eval.batch_size"
     if "DataLoader worker" in text and says("killed by signal", "exited unexpectedly"):
         return (
             "a loader process died, mostly because the system's memory was full: lower train.workers or "
-            f"train.batch_size; with train.workers 0 there is none that could die ({_first_line(text)})"
+            f"train.batch_size; train.workers=0 has none that could die ({_first_line(text)})"
         )
     if says("too many open files"):
         return "too many files are open: raise the limit (ulimit -n 65536) or lower train.workers"

@@ -65,8 +65,10 @@ class MetricsFile:
         keep_epochs: rows of a run that is resumed are kept up to this epoch.
     """
 
-    FIELDS = ("epoch", "lr", "loss", "images_per_s", "data_wait", "seconds")
-    FIELDS += ("memory_mb", "unreadable", "skipped_batches")
+    FIELDS: tuple[str, ...] = (
+        *("epoch", "lr", "loss", "images_per_s", "data_wait", "seconds"),
+        *("memory_mb", "unreadable", "skipped_batches"),
+    )
 
     def __init__(self, path: Path, *, metrics: Sequence[str], keep_epochs: int) -> None:
         self.path = path

@@ -250,5 +250,6 @@ def _restore(run: Path, state: dict[str, Any], model: torch.nn.Module, optimizer
         return Position(**state["position"])
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ValueError(
-            f"the checkpoint in {run} does not fit the config beside it ({str(error).splitlines()[0]}); was config.yaml changed?"
+            f"the checkpoint in {run} does not fit the config beside it ({str(error).splitlines()[0]}); "
+            "was config.yaml changed?"
         ) from None

@@ -1,4 +1,4 @@
-"""Weights files and resume files: what goes in comes out, and what is no such file is refused with a reason."""
+"""Weights files: what goes in comes out, and what is no such file is refused with a reason."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ from safetensors.torch import save_file
 
 from pose.config import Config, make_config
 from pose.engine.checkpoint import (
-    FORMAT,
     load_checkpoint,
     load_initial_weights,
-    load_resume,
     save_checkpoint,
-    save_resume,
 )
 from pose.models.factory import build_model
 from pose.models.pose_net import PoseNet
@@ -186,61 +183,3 @@ def test_initial_weights_of_the_static_network(tiny_config: dict[str, Any], save
     model, count = fresh(dynamic, seed=1), len(fresh(static).state_dict())
     line = load_initial_weights(model, tmp_path / "static.safetensors")
     assert line.startswith(f"{count} of {len(model.state_dict())} tensors taken")
-
-
-# The resume file
-
-
-def state() -> dict[str, Any]:
-    return {"format": FORMAT, "position": {"epoch": 3, "metrics": {}}, "model": {"w": torch.arange(5000.0)}}
-
-
-def test_resume_files_come_back(tmp_path: Path) -> None:
-    save_resume(tmp_path / "resume.pt", state())
-    loaded = load_resume(tmp_path / "resume.pt")
-    assert loaded["position"] == state()["position"]
-    assert torch.equal(loaded["model"]["w"], state()["model"]["w"])
-    with pytest.raises(FileNotFoundError, match="only a folder in which `pose train` finished a step"):
-        load_resume(tmp_path / "gone.pt")
-
-
-def test_damaged_resume_files(tmp_path: Path) -> None:
-    """Cut short, bytes changed or left out, or anything else: torch's reader fails in many ways, users see one."""
-    path = tmp_path / "resume.pt"
-    save_resume(path, state())
-    good = path.read_bytes()
-    generator = torch.Generator().manual_seed(0)
-    damaged = [good[: len(good) * share // 10] for share in range(10)] + [b"x" * 100]
-    for _ in range(60):
-        start = int(torch.randint(len(good) - 100, (1,), generator=generator))
-        damaged += [good[:start] + good[start + 60 :]]
-    for data in damaged:
-        path.write_bytes(data)
-        with pytest.raises(ValueError, match="no resume file, or a damaged one") as caught:
-            load_resume(path)
-        assert str(caught.value).startswith(f"{path} ")
-        assert "\n" not in str(caught.value)
-
-
-class Attack:
-    """Would make a file when unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.path,))
-
-
-def test_nothing_in_a_resume_file_can_run(tmp_path: Path) -> None:
-    torch.save({"format": FORMAT, "position": Attack(tmp_path / "harm")}, tmp_path / "resume.pt")
-    with pytest.raises(ValueError, match="no resume file, or a damaged one"):
-        load_resume(tmp_path / "resume.pt")
-    assert not (tmp_path / "harm").exists()
-
-
-@pytest.mark.parametrize("content", [[1, 2], {"state_dict": {}}, {"format": "other"}])
-def test_files_of_other_projects(tmp_path: Path, content: Any) -> None:
-    torch.save(content, tmp_path / "resume.pt")
-    with pytest.raises(ValueError, match="was not written by this project's `pose train`"):
-        load_resume(tmp_path / "resume.pt")

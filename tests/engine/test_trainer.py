@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import signal
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import torch
 from rich.console import Console
 
+import pose.engine.keypoints as keypoints_module
 import pose.engine.trainer as trainer_module
 from pose.codec import encode
 from pose.config import Config, load_config, make_config
@@ -56,7 +58,7 @@ def test_a_run_leaves_everything(tiny_config: dict[str, Any], tmp_path: Path) ->
     metrics = run_training(config, tmp_path / "run")
     names = {path.name for path in (tmp_path / "run").iterdir()}
     wanted = {"config.yaml", "versions.json", "metrics.csv", "batch0.jpg", "best.safetensors", "last.safetensors"}
-    assert wanted | {"resume.pt", "tb"} == names
+    assert wanted | {"resume.pt", "resume.previous.pt", "state.json", ".lock", "tb"} == names
     assert load_config(tmp_path / "run" / "config.yaml") == config
     assert json.loads((tmp_path / "run" / "versions.json").read_text())["torch"] == torch.__version__.split("+")[0]
     table = rows(tmp_path / "run")
@@ -141,7 +143,7 @@ def test_a_stop_restores_the_handlers_and_names_its_signal(
 def test_a_loss_that_is_not_finite_stops_with_the_images(
     tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer_module, "_step", lambda *args: float("nan"))
+    monkeypatch.setattr(keypoints_module, "heatmap_mse", lambda heatmaps, *_: heatmaps.sum() * math.nan)
     with pytest.raises(ValueError, match=r"loss is nan in epoch 1, step 1 \(image ids \[\d+"):
         run_training(make_config(tiny_config), tmp_path / "run")
 
