@@ -1,4 +1,4 @@
-"""resume.pt: what goes in comes out, and what is torn, foreign or hostile is refused and replaced by the one before."""
+"""resume.pt: what goes in comes out; what is torn, foreign or hostile is refused, and the one before it used."""
 
 from __future__ import annotations
 
@@ -115,10 +115,10 @@ def test_without_a_whole_one_nothing_moves(tmp_path: Path) -> None:
     for name in ("resume.pt", "resume.previous.pt"):
         (tmp_path / name).write_bytes(b"torn")
     for _ in range(2):
-        with pytest.raises(ValueError, match="No whole .*resume.previous.pt is there"):
+        with pytest.raises(ValueError, match=r"No whole .*resume\.previous\.pt is there"):
             load_latest(tmp_path)
     (tmp_path / "resume.previous.pt").unlink()
-    with pytest.raises(ValueError, match="No whole .*resume.previous.pt is there"):
+    with pytest.raises(ValueError, match=r"No whole .*resume\.previous\.pt is there"):
         load_latest(tmp_path)
 
 
