@@ -85,7 +85,7 @@ def test_a_run_leaves_everything(data: dict[str, Any], tmp_path: Path) -> None:
     metrics = run_training(config, tmp_path / "run")
     names = {path.name for path in (tmp_path / "run").iterdir()}
     wanted = {"config.yaml", "versions.json", "metrics.csv", "batch0.jpg", "best.safetensors", "last.safetensors"}
-    assert wanted | {"resume.pt", "tb"} == names
+    assert wanted | {"resume.pt", "resume.previous.pt", "state.json", ".lock", "tb"} == names
     assert load_config(tmp_path / "run" / "config.yaml") == config
     assert list(metrics) == ["top1", "top5", "val_loss"]
     assert metrics["top5"] == 1.0  # of three classes
@@ -226,7 +226,7 @@ def test_mixup_mixes_images_and_labels_alike(data: dict[str, Any]) -> None:
     config = config_of(data, "train.mixup=0.5")
     task = ClassificationTask(config)
     model = task.build_model().eval()
-    batch = next(iter(task.make_loader(trainer_module.EpochSampler(24, seed=0), workers=0, pin_memory=False)))
+    batch = next(iter(task.make_loader(trainer_module.EpochSampler(24, seed=0), workers=0, pin_memory=False))).batch
     rng = np.random.default_rng(4)
     share, order = rng.beta(0.5, 0.5), rng.permutation(7)
     mean, std = (torch.tensor(v)[:, None, None] for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))

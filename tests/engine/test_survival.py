@@ -30,8 +30,8 @@ DYING = """
 import os, signal, sys
 import pose.engine.trainer as trainer
 from pose.cli import main
-owner, name, deadly = (os, "replace", sys.argv.pop()) if sys.argv[-2] == "replace" else (trainer, "_step", sys.argv.pop())
-sys.argv.pop()
+deadly, where = sys.argv.pop(), sys.argv.pop()
+owner, name = (os, "replace") if where == "replace" else (trainer, "_step")
 real, count = getattr(owner, name), 0
 def dying(*arguments):
     global count
@@ -221,10 +221,11 @@ def test_a_full_disk_stops_with_a_whole_checkpoint(
     full_disk(monkeypatch, after=4)
     outcome = call_pose("train", settings, "--out", run, "--workers", 0)
     assert outcome.code == 2
-    assert [line for line in outcome.err.splitlines() if "error" in line] == [
-        f"error: cannot write {run / 'resume.pt'}: No space left on device; choose another folder or free some space; "
-        f"the last checkpoint is {run / 'resume.pt'}. Go on with: pose train --resume {run}"
-    ]
+    (message,) = [line for line in outcome.err.splitlines() if "error" in line]
+    assert message == (
+        f"error: cannot write {run / 'resume.pt'}: No space left on device; choose another folder or free some space"
+        f"; the last checkpoint is {run / 'resume.pt'}. Go on with: pose train --resume {run}"
+    )
     monkeypatch.undo()
     assert position(run) == (0, 3)
     assert not list(run.glob(".*.part"))
