@@ -34,8 +34,7 @@ from pose.engine.resume import load_resume
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 METRICS = ["AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"]
-COMMANDS = ["train", "eval", "predict", "detect", "summary", "demo", "figures", "env"]
-COMMANDS = ["train", "eval", "predict", "runs", "summary", "demo", "figures", "env"]
+COMMANDS = ["train", "eval", "predict", "detect", "runs", "summary", "demo", "figures", "env"]
 
 Cli = Callable[..., Any]
 
