@@ -149,6 +149,11 @@ def train(
     total, done = config.train.epochs * steps_per_epoch, position.epoch * steps_per_epoch + position.step
     loss = math.nan
     with StopRequest() as stop, heart, Progress(console, total, done=done) as progress, explained(run):
+
+        def on_batch(count: int) -> None:
+            heart.beat()
+            stop.check()
+
         while position.epoch < config.train.epochs:
             epoch = position.epoch
             lr = task.learning_rate(epoch)
@@ -200,9 +205,7 @@ def train(
             line = f"epoch {epoch + 1}/{config.train.epochs}  loss {row['loss']:.5f}  lr {lr:.0e}"
             if (epoch + 1) % config.eval.every == 0 or epoch + 1 == config.train.epochs:
                 progress.update(f"{line}  evaluating", steps=0)
-                position.metrics, summary = task.evaluate(
-                    model, device=device, workers=workers, on_batch=lambda count: stop.check()
-                )
+                position.metrics, summary = task.evaluate(model, device=device, workers=workers, on_batch=on_batch)
                 row |= position.metrics
                 line += f"  {summary}"
                 if position.metrics.get(task.metrics[0], -1.0) > position.best:

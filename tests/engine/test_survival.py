@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from conftest import Outcome, call_pose
+from conftest import Outcome, call_pose, make_tiny_config
 
 import pose.engine.trainer as trainer_module
 from pose.engine.checkpoint import load_checkpoint
@@ -45,12 +45,21 @@ main()
 """
 
 
-@pytest.fixture
-def settings(tiny_config: dict[str, Any], tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def settings(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A config of three epochs of three steps, with a checkpoint after each step."""
-    tiny_config["train"]["checkpoint_minutes"] = 0
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_config))
-    return tmp_path / "tiny.yaml"
+    config = make_tiny_config(tiny_dataset)
+    config["train"]["checkpoint_minutes"] = 0
+    path = tmp_path_factory.mktemp("settings") / "tiny.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(settings: Path) -> Path:
+    """The run of `settings` that nothing disturbed."""
+    assert call_pose("train", settings, "--out", settings.parent / "whole", "--workers", 0).code == 0
+    return settings.parent / "whole"
 
 
 def die(*arguments: object, at: str, count: int) -> None:
@@ -75,10 +84,9 @@ def table(run: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.timeout(300)
-def test_kills_change_nothing(settings: Path, tmp_path: Path) -> None:
+def test_kills_change_nothing(settings: Path, whole: Path, tmp_path: Path) -> None:
     """In the first step, in the middle of an epoch, and between the two renames of a checkpoint."""
-    whole, run = tmp_path / "whole", tmp_path / "run"
-    assert call_pose("train", settings, "--out", whole, "--workers", 0).code == 0
+    run = tmp_path / "run"
     die("train", settings, "--out", run, "--workers", 0, at="step", count=1)
     assert not (run / "resume.pt").exists()
     outcome = call_pose("runs", run)
@@ -104,9 +112,10 @@ def test_kills_change_nothing(settings: Path, tmp_path: Path) -> None:
     assert json.loads((run / "state.json").read_text())["state"] == "done"
 
 
-def test_a_torn_checkpoint_changes_nothing(settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, run = tmp_path / "whole", tmp_path / "run"
-    assert call_pose("train", settings, "--out", whole, "--workers", 0).code == 0
+def test_a_torn_checkpoint_changes_nothing(
+    settings: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
     stop_in_step(monkeypatch, 5, signal.SIGINT)
     assert call_pose("train", settings, "--out", run, "--workers", 0).code == 130
     monkeypatch.undo()
@@ -214,10 +223,9 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
 
 
 def test_a_full_disk_stops_with_a_whole_checkpoint(
-    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, run = tmp_path / "whole", tmp_path / "run"
-    assert call_pose("train", settings, "--out", whole, "--workers", 0).code == 0
+    run = tmp_path / "run"
     full_disk(monkeypatch, after=4)
     outcome = call_pose("train", settings, "--out", run, "--workers", 0)
     assert outcome.code == 2
