@@ -671,6 +671,7 @@ def test_what_is_there_is_not_overwritten(
     images = tiny_dataset / "images"
     refusal(pose_cli("predict", tiny_run, images, "--out", images), "is the folder of the images, which would be")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".lock").touch()  # of a training that was killed at once
     outcome = pose_cli("train", tiny_yaml, "data.train.annotations=gone.json", "--out", tmp_path / "empty")
     refusal(outcome, "no file ")
     assert (tmp_path / "empty").is_dir()

@@ -154,8 +154,6 @@ def soak(folder: Path, options: argparse.Namespace) -> int:
         run, log = folder / f"run{number}", folder / f"run{number}.log"
         while True:
             known = (run / "config.yaml").is_file()
-            if not known:  # killed before it had begun
-                shutil.rmtree(run, ignore_errors=True)
             arguments = ["train", "--resume", str(run)] if known else ["train", str(config), "--out", str(run)]
             life = Life([*arguments, "--workers", str(int(rng.random() < 0.2))], log)
             lives += 1

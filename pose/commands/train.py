@@ -50,7 +50,7 @@ def train(
     else:
         settings = load_config(config, changes)
         run = out or Path("runs", f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-        if run.exists() and (not run.is_dir() or any(run.iterdir())):
+        if run.exists() and (not run.is_dir() or _holds_something(run)):
             raise ValueError(f"{run} exists already; choose another --out, or continue it with --resume {run}")
     chosen = pick_device(device)
     if resume is None:
@@ -75,3 +75,8 @@ def train(
         print(f"best AP {best['AP']:.3f}, boxes {settings.data.val.boxes}: {run / 'best.safetensors'}")
     elif best:
         print(f"best top-1 {best['top1']:.1%}, top-5 {best['top5']:.1%}: {run / 'best.safetensors'}")
+
+
+def _holds_something(folder: Path) -> bool:
+    """Other than the hidden files of a training that was killed before it had written anything else."""
+    return any(not entry.name.startswith(".") for entry in folder.iterdir())
