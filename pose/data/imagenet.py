@@ -154,6 +154,10 @@ class PictureDataset(Dataset[tuple[NDArray[np.uint8], int, int]]):
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def path(self, index: int) -> Path:
+        """The file of a picture."""
+        return self.pictures[index].path
+
     def describe(self, index: int) -> str:
         """Which picture it is, for messages."""
         return f"picture {index}"

@@ -133,12 +133,14 @@ class PeopleDataset(Dataset[Sample]):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_compose": None, "_last": None}
 
+    def path(self, index: int) -> Path:
+        """The image of a person."""
+        return self.people[index].path
+
     def __getitems__(self, items: Sequence[tuple[int, int] | int]) -> list[Sample]:
-        """Several at once, as the DataLoader asks for them: image by image, so that each is decoded once."""
-        paths = [self.people[item[1] if isinstance(item, tuple) else item].path for item in items]
-        order = sorted(range(len(items)), key=paths.__getitem__)
-        samples = {place: self[items[place]] for place in order}
-        return [samples[place] for place in range(len(items))]
+        """Several at once, as the DataLoader asks for them."""
+        paths = [self.path(item[1] if isinstance(item, tuple) else item) for item in items]
+        return image_by_image(paths, lambda place: self[items[place]])
 
     def __getitem__(self, item: tuple[int, int] | int) -> Sample:
         """Crop one person.
@@ -183,6 +185,12 @@ class PeopleDataset(Dataset[Sample]):
         seed_compose(self._compose, rng)
         result = self._compose(image=image, keypoints=keypoints, affine=affine)
         return result["image"], result["keypoints"]
+
+
+def image_by_image(paths: Sequence[Path], make: Callable[[int], Any]) -> list[Any]:
+    """`make(place)` for each place, called image after image, so that a dataset which keeps the last is quick."""
+    made = {place: make(place) for place in sorted(range(len(paths)), key=paths.__getitem__)}
+    return [made[place] for place in range(len(paths))]
 
 
 class EpochSampler(Sampler[tuple[int, int]]):

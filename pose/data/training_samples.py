@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch.utils.data import Dataset
 
 from pose.data.images import UnreadableImage
+from pose.data.loaders import image_by_image
 
 
 class Describable(Protocol):
@@ -16,6 +18,7 @@ class Describable(Protocol):
 
     def __getitem__(self, item: tuple[int, int]) -> Any: ...
     def __len__(self) -> int: ...
+    def path(self, index: int) -> Path: ...
     def describe(self, index: int) -> str: ...
 
 
@@ -50,6 +53,10 @@ class TrainingSamples(Dataset[Any]):
 
     def __len__(self) -> int:
         return len(self.dataset)
+
+    def __getitems__(self, items: Sequence[tuple[int, int]]) -> list[Any]:
+        """Several at once, as the DataLoader asks for them."""
+        return image_by_image([self.dataset.path(index) for _, index in items], lambda place: self[items[place]])
 
     def __getitem__(self, item: tuple[int, int]) -> Any:
         """A sample, or a line.
