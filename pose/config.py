@@ -20,8 +20,8 @@ from pose.config_base import (
     Positive,
     Probability,
     Section,
+    TrainConfig,
     check_input_size,
-    check_milestones,
     closest,
 )
 from pose.config_classification import ClassificationConfig
@@ -150,23 +150,6 @@ class AugmentConfig(Section):
     rotation_mode: Literal["uniform", "hrnet"] = "uniform"
     flip: Probability = 0.5
     extra: list[dict[str, Any]] = Field(default=[])
-
-
-class TrainConfig(Section):
-    epochs: Positive = 210
-    batch_size: Positive = 128
-    lr: float = Field(default=1e-3, gt=0)
-    milestones: list[Positive] = Field(default=[170, 200])
-    lr_factor: float = Field(default=0.1, gt=0, le=1)
-    seed: int = Field(default=0, ge=0)
-    workers: int | None = Field(default=None, ge=0)
-    checkpoint_minutes: float = Field(default=10, ge=0)
-    max_skipped_batches: int = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _milestones_rise(self) -> TrainConfig:
-        check_milestones(self.milestones)
-        return self
 
 
 class EvalConfig(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -48,9 +48,35 @@ class ActivationConfig(Section):
         return self
 
 
-def check_milestones(milestones: list[int]) -> None:
-    if sorted(set(milestones)) != milestones:
-        raise ValueError(f"milestones are epochs in rising order, got {milestones}")
+class TrainConfig(Section):
+    """`train` of both tasks; the defaults are the pose paper's recipe. See docs/training.md."""
+
+    epochs: Positive = 210
+    batch_size: Positive = 128
+    lr: float = Field(default=1e-3, gt=0)
+    milestones: list[Positive] = Field(default=[170, 200])
+    lr_factor: float = Field(default=0.1, gt=0, le=1)
+    warmup_epochs: float = Field(default=0.0, ge=0)
+    accumulate: Positive = 1
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    clip_grad_norm: float | None = Field(default=None, gt=0)
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    compile: bool = False
+    channels_last: bool = True
+    seed: int = Field(default=0, ge=0)
+    workers: int | None = Field(default=None, ge=0)
+    checkpoint_minutes: float = Field(default=10, ge=0)
+    max_skipped_batches: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> TrainConfig:
+        if sorted(set(self.milestones)) != self.milestones:
+            raise ValueError(f"milestones are epochs in rising order, got {self.milestones}")
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate splits a batch, so batch_size {self.batch_size} is its most, got {self.accumulate}"
+            )
+        return self
 
 
 def check_input_size(size: tuple[int, int], *, example: list[int]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
-from pose.config_base import ActivationConfig, Positive, Probability, Section, check_input_size, check_milestones
+from pose.config_base import ActivationConfig, Positive, Probability, Section, TrainConfig, check_input_size
 
 
 class ShapesConfig(Section):
@@ -51,25 +51,19 @@ class ImageAugmentConfig(Section):
     extra: list[dict[str, Any]] = Field(default=[])
 
 
-class ClassifierTrainConfig(Section):
+class ClassifierTrainConfig(TrainConfig):
     epochs: Positive = 300
     batch_size: Positive = 256
     lr: float = Field(default=0.05, gt=0)
-    schedule: Literal["cosine", "step"] = "cosine"
     milestones: list[Positive] = Field(default=[])
-    lr_factor: float = Field(default=0.1, gt=0, le=1)
+    schedule: Literal["cosine", "step"] = "cosine"
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=3e-5, ge=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     mixup: float = Field(default=0.0, ge=0)
-    seed: int = Field(default=0, ge=0)
-    workers: int | None = Field(default=None, ge=0)
-    checkpoint_minutes: float = Field(default=10, ge=0)
-    max_skipped_batches: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _schedule_fits(self) -> ClassifierTrainConfig:
-        check_milestones(self.milestones)
         if bool(self.milestones) != (self.schedule == "step"):
             raise ValueError("milestones are for schedule: step, which needs some; a cosine has none")
         return self

@@ -99,7 +99,8 @@ def test_all_wrong_keys_at_once(tmp_path: Path) -> None:
     lines = {line.strip() for line in message.splitlines()[1:]}
     assert lines == {
         "modle: no such key; did you mean 'model'?",
-        "train.learning_rate: no such key; valid: epochs, batch_size, lr, milestones, lr_factor, seed, workers, "
+        "train.learning_rate: no such key; valid: epochs, batch_size, lr, milestones, lr_factor, warmup_epochs, "
+        "accumulate, precision, clip_grad_norm, ema, compile, channels_last, seed, workers, "
         "checkpoint_minutes, max_skipped_batches",
         "train.epoch: no such key; did you mean 'epochs'?",
         "train.batch_size: Input should be greater than or equal to 1, got 0",

@@ -26,6 +26,8 @@ from conftest import Outcome
 
 from pose.check.kinds import kinds_table
 from pose.config import Config, make_config
+from pose.config_base import TrainConfig
+from pose.config_classification import ClassifierTrainConfig
 from pose.data import download
 from pose.data.category import read_category
 from pose.data.coco import load_coco
@@ -93,6 +95,18 @@ def test_report(place: Path, pose_cli: Cli) -> None:
     ]
     assert differences
     assert all("activation" in line for line in differences)
+
+
+def test_training(place: Path, pose_cli: Cli) -> None:
+    run_all("training.md", pose_cli)
+    for run in ("bf16", "parts", "clipped"):
+        assert (place / "runs" / run / "best.safetensors").is_file()
+
+
+def test_the_page_on_training_has_every_key() -> None:
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    for schema in (TrainConfig, ClassifierTrainConfig):
+        assert [key for key in schema.model_fields if f"`{key}`" not in text] == []
 
 
 def test_video(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +251,7 @@ def test_own_data(place: Path, pose_cli: Cli) -> None:
 PAGES = [
     "analysis.md",
     "report.md",
+    "training.md",
     "video.md",
     "train_on_coco.md",
     "check.md",

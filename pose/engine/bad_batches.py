@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pose.files import write_json
 
@@ -19,13 +19,10 @@ class NotFinite(Exception):
     """A step that must not reach the weights; the text says what was not finite."""
 
 
-def check_finite(loss: float, gradient_norm: Tensor) -> None:
-    """Raise `NotFinite` for a step whose loss or whose gradient's norm is infinite or NaN."""
-    if not math.isfinite(loss):
-        raise NotFinite(f"the loss is {loss}")
-    norm = float(gradient_norm)
-    if not math.isfinite(norm):
-        raise NotFinite(f"the gradient's norm is {norm}")
+def check_finite(what: str, value: float) -> None:
+    """Raise `NotFinite` for a value, such as "the loss", that is infinite or NaN."""
+    if not math.isfinite(value):
+        raise NotFinite(f"{what} is {value}")
 
 
 class BadBatches:

@@ -107,14 +107,14 @@ class ClassificationTask(Task):
             return cosine_learning_rate(epoch, base=train.lr, epochs=train.epochs)
         return learning_rate(epoch, base=train.lr, milestones=train.milestones, factor=train.lr_factor)
 
-    def loss(self, model: nn.Module, batch: ImageBatch, rng: np.random.Generator) -> Tensor:
+    def loss(self, forward: Callable[[Tensor], Tensor], batch: ImageBatch, rng: np.random.Generator) -> Tensor:
         train = self.config.train
         images, labels = normalize(batch.images), batch.labels
         if not train.mixup:
-            return mixed_cross_entropy(model(images), labels, smoothing=train.label_smoothing)
+            return mixed_cross_entropy(forward(images), labels, smoothing=train.label_smoothing)
         share = float(rng.beta(train.mixup, train.mixup))
         order = torch.from_numpy(rng.permutation(len(labels))).to(labels.device)
-        logits = model(mixup(images, order, share=share))
+        logits = forward(mixup(images, order, share=share))
         return mixed_cross_entropy(
             logits, labels, smoothing=train.label_smoothing, partners=labels[order], share=share
         )

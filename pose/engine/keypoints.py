@@ -75,12 +75,12 @@ class KeypointTask(Task):
         train = self.config.train
         return learning_rate(epoch, base=train.lr, milestones=train.milestones, factor=train.lr_factor)
 
-    def loss(self, model: nn.Module, batch: Batch, rng: np.random.Generator) -> Tensor:
+    def loss(self, forward: Callable[[Tensor], Tensor], batch: Batch, rng: np.random.Generator) -> Tensor:
         height, width = self.config.model.input_size
         targets, weights = encode(
             batch.keypoints_crop / STRIDE, batch.weights, heatmap_size=(height // STRIDE, width // STRIDE)
         )
-        heatmaps = model(normalize(batch.images))
+        heatmaps = forward(normalize(batch.images))
         return heatmap_mse(heatmaps, targets, weights)
 
     def evaluate(

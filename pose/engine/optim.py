@@ -15,6 +15,11 @@ def learning_rate(epoch: float, *, base: float, milestones: Sequence[int], facto
     return base * factor ** sum(epoch >= milestone for milestone in milestones)
 
 
+def warmup(epoch: float, *, epochs: float) -> float:
+    """What a schedule is multiplied by: a line from 0 at epoch 0 to 1 at `epochs`, then 1; 1 where `epochs` is 0."""
+    return min(1.0, epoch / epochs) if epochs else 1.0
+
+
 def cosine_learning_rate(epoch: float, *, base: float, epochs: int) -> float:
     """Half a cosine from `base` at epoch 0 to 0 at `epochs`; fractions count, so the rate falls with every step."""
     return base * 0.5 * (1 + math.cos(math.pi * epoch / epochs))

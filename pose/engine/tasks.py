@@ -47,8 +47,8 @@ class Task(ABC):
         """At an epoch from 0 and the fraction of it that is done."""
 
     @abstractmethod
-    def loss(self, model: nn.Module, batch: Any, rng: np.random.Generator) -> Tensor:
-        """Of a batch on the model's device; whatever is random comes from `rng`."""
+    def loss(self, forward: Callable[[Tensor], Tensor], batch: Any, rng: np.random.Generator) -> Tensor:
+        """Of a batch on the network's device, in fp32; `forward` is the network. What is random comes from `rng`."""
 
     @abstractmethod
     def evaluate(

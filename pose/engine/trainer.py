@@ -22,7 +22,9 @@ from pose.data.loaders import WINDOW, EpochSampler
 from pose.engine.bad_batches import BadBatches, check_finite
 from pose.engine.checkpoint import load_initial_weights, save_checkpoint
 from pose.engine.failures import explained
+from pose.engine.learner import Learner
 from pose.engine.loggers import MetricsFile, Progress, TensorBoard, duration, peak_memory_mb, versions
+from pose.engine.optim import warmup
 from pose.engine.resume import load_latest, save_resume
 from pose.engine.runs import Heartbeat, lock_run
 from pose.engine.skeletons import with_skeleton
@@ -102,12 +104,12 @@ def train(
     if config.model.init and saved is None:
         skeleton = config.data.resolve_skeleton() if isinstance(config, Config) else None
         console.print(load_initial_weights(model, config.model.init, skeleton=skeleton), highlight=False)
-    model.to(device).to(memory_format=torch.channels_last)  # as batches are: 1.3 times faster on CPUs
+    learner = Learner(model, config.train, device=device)
     optimizer = task.make_optimizer(model)
 
     position = Position()
     if saved is not None:
-        position = _restore(run, saved, model, optimizer)
+        position = _restore(run, saved, learner, optimizer)
         if position.epoch >= config.train.epochs:
             console.print(
                 f"{run} is complete: {position.epoch} epochs. To go on, raise train.epochs in {run / 'config.yaml'}.",
@@ -137,14 +139,18 @@ def train(
 
     def save() -> None:
         nonlocal next_save
-        state = {"position": asdict(position), "model": model.state_dict()}
+        state = {"position": asdict(position), **learner.state_dict()}
         save_resume(run, {**state, "optimizer": optimizer.state_dict()})
         next_save = time.monotonic() + 60 * config.train.checkpoint_minutes
         heart.beat(now=True)
 
     def save_weights(name: str, epoch: int) -> None:
         metrics, classes = position.metrics, task.classes
-        save_checkpoint(run / name, model, config=config, epoch=epoch, metrics=metrics, classes=classes)
+        save_checkpoint(run / name, learner.averaged, config=config, epoch=epoch, metrics=metrics, classes=classes)
+
+    def learning_rate(epoch: int, step: int) -> float:
+        at = epoch + step / steps_per_epoch
+        return task.learning_rate(at) * warmup(at + 1 / steps_per_epoch, epochs=config.train.warmup_epochs)
 
     total, done = config.train.epochs * steps_per_epoch, position.epoch * steps_per_epoch + position.step
     loss = math.nan
@@ -156,7 +162,7 @@ def train(
 
         while position.epoch < config.train.epochs:
             epoch = position.epoch
-            lr = task.learning_rate(epoch)
+            lr = learning_rate(epoch, 0)
             model.train()
             sampler.set_epoch(epoch, start=position.taken)
             clock = asked = time.perf_counter()
@@ -168,11 +174,11 @@ def train(
                 for line in loaded.unreadable:
                     console.print(f"skipped: {line}", highlight=False, markup=False)
                 for group in optimizer.param_groups:
-                    group["lr"] = task.learning_rate(epoch + position.step / steps_per_epoch)
-                rng = np.random.default_rng((config.train.seed, epoch, position.step, 1))  # 1: no sample has this
+                    group["lr"] = learning_rate(epoch, position.step)
+                seed = (config.train.seed, epoch, position.step)
                 if batch is not None:
                     with bad.watch(batch, epoch=epoch, step=position.step):
-                        loss = _step(model, optimizer, task, batch.to(device, non_blocking=True), rng)
+                        loss = _step(learner, optimizer, task, batch.to(device, non_blocking=True), seed)
                         position.loss_sum += loss * len(batch.index)
                         position.used += len(batch.index)
                 position.step += 1
@@ -205,7 +211,9 @@ def train(
             line = f"epoch {epoch + 1}/{config.train.epochs}  loss {row['loss']:.5f}  lr {lr:.0e}"
             if (epoch + 1) % config.eval.every == 0 or epoch + 1 == config.train.epochs:
                 progress.update(f"{line}  evaluating", steps=0)
-                position.metrics, summary = task.evaluate(model, device=device, workers=workers, on_batch=on_batch)
+                position.metrics, summary = task.evaluate(
+                    learner.averaged, device=device, workers=workers, on_batch=on_batch
+                )
                 row |= position.metrics
                 line += f"  {summary}"
                 if position.metrics.get(task.metrics[0], -1.0) > position.best:
@@ -225,18 +233,25 @@ def train(
 
 
 def _step(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, task: Task, batch: Any, rng: np.random.Generator
+    learner: Learner, optimizer: torch.optim.Optimizer, task: Task, batch: Any, seed: tuple[int, int, int]
 ) -> float:
-    """Forward, backward, update; returns the loss. Raises `NotFinite` before anything but buffers has changed."""
-    torch.manual_seed(int(rng.integers(2**63)))  # for dropout and RReLU, on any device
-    loss = task.loss(model, batch, rng)
+    """Forward and backward of the batch's parts, then one update; returns the batch's loss.
+
+    Raises:
+        NotFinite: loss or gradient; only buffers have changed then.
+    """
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf)  # clips nothing
-    value = loss.item()
-    check_finite(value, norm)
-    optimizer.step()
-    return value
+    total = 0.0
+    for number, (part, share) in enumerate(learner.split(batch)):
+        rng = np.random.default_rng((*seed, 1 + number))  # from 1, as no sample has this
+        torch.manual_seed(int(rng.integers(2**63)))  # for dropout and RReLU, on any device
+        loss = task.loss(learner.forward, part, rng)
+        loss = loss if share == 1 else loss * share
+        learner.backward(loss)
+        total += loss.item()
+    check_finite("the loss", total)
+    learner.update(optimizer)
+    return total
 
 
 def _progress(position: Position, epochs: int, steps: int, task: Task) -> dict[str, Any]:
@@ -246,9 +261,9 @@ def _progress(position: Position, epochs: int, steps: int, task: Task) -> dict[s
     return {**where, "best": best, "metric": task.metrics[0], "skipped_batches": position.skipped}
 
 
-def _restore(run: Path, state: dict[str, Any], model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Position:
+def _restore(run: Path, state: dict[str, Any], learner: Learner, optimizer: torch.optim.Optimizer) -> Position:
     try:
-        model.load_state_dict(state["model"])
+        learner.load_state_dict(state)
         optimizer.load_state_dict(state["optimizer"])
         return Position(**state["position"])
     except (KeyError, TypeError, RuntimeError, ValueError) as error:

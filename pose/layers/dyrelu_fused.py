@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, library
 
+WIDENED = (torch.float32, torch.bfloat16, torch.float16)
+
 Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
@@ -55,8 +57,8 @@ CPU_KERNEL = _load_kernel()
 
 
 def is_supported(x: Tensor) -> bool:
-    """Whether there is a kernel for this tensor: a CPU's, fp32, four dimensions, not empty."""
-    return x.dtype == torch.float32 and x.ndim == 4 and x.numel() > 0 and x.is_cpu and CPU_KERNEL is not None
+    """Whether there is a kernel for this tensor, once it is fp32: a CPU's, no fp64, four dimensions, not empty."""
+    return x.dtype in WIDENED and x.ndim == 4 and x.numel() > 0 and x.is_cpu and CPU_KERNEL is not None
 
 
 def operator() -> Callable[..., Outputs]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ class Numbers:
 
     def __len__(self) -> int:
         return 10
+
+    def path(self, index: int) -> Path:
+        return Path(str(index % 2))
 
     def describe(self, index: int) -> str:
         return f"number {index}"

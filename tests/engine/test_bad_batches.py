@@ -92,11 +92,11 @@ def test_buffers_come_back(tmp_path: Path) -> None:
     bad = BadBatches(tmp_path, model, limit=1, skipped=0, identify=lambda batch: {"image_ids": batch})
     with bad.watch([7], epoch=0, step=0):
         loss = model(torch.full((4, 3), math.inf)).sum()
-        check_finite(loss.item(), torch.tensor(0.0))
+        check_finite("the loss", loss.item())
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert bad.skipped == 1
     with pytest.raises(ValueError, match=r"image ids \[8\]"), bad.watch([8], epoch=0, step=1):
-        check_finite(0.0, torch.tensor(math.inf))
+        check_finite("the gradient's norm", math.inf)
 
 
 def test_a_batch_met_again_is_listed_once(tmp_path: Path) -> None:

@@ -186,3 +186,30 @@ def test_works_without_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = module.plain(x)
     monkeypatch.setattr(dyrelu_fused, "CPU_KERNEL", None)
     assert torch.equal(module(x), expected)
+
+
+@needs_kernel
+@pytest.mark.parametrize("variant", ["B", "C"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_widened_for_the_kernel(variant: Variant, dtype: torch.dtype) -> None:
+    """As under autocast: fp32 weights, a half input; the result is the fp32 one, rounded once."""
+    torch.manual_seed(0)
+    layer = DyReLU(8, variant)
+    x, exact = (torch.randn(2, 8, 6, 5).to(dtype).requires_grad_() for _ in range(2))
+    exact.data = x.data.clone()
+    with torch.autocast("cpu", dtype=dtype):
+        y = layer(x)
+    wide = layer(exact.float())
+    assert y.dtype == dtype
+    assert torch.equal(y, wide.to(dtype))
+    gradient = torch.randn_like(y)
+    y.backward(gradient)
+    wide.backward(gradient.float())
+    assert torch.equal(x.grad, exact.grad)  # type: ignore[arg-type]
+
+
+def test_half_weights_take_the_plain_path() -> None:
+    """The kernel would read them as fp32."""
+    layer = DyReLU(8, "C").bfloat16()
+    x = torch.randn(2, 8, 6, 5).bfloat16()
+    assert torch.equal(layer(x), layer.plain(x))

@@ -1,0 +1,137 @@
+"""What a training step does around the network: precision, compiling, parts of a batch, clipping, averaged weights.
+
+The keys are those of `train`; at their defaults the step is the plain one: forward, backward, `optimizer.step()`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from pose.config_base import TrainConfig
+from pose.engine.bad_batches import check_finite
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Learner:
+    """A network in training.
+
+    Args:
+        model: is moved to `device`, and to channels_last if the settings say so.
+        settings: `train` of the config.
+    Attributes:
+        model: the network, in the state of the last update.
+        averaged: the network to evaluate and to keep: the moving average with `ema`, else `model`.
+    Raises:
+        ValueError: fp16 on a device without it.
+    """
+
+    def __init__(self, model: nn.Module, settings: TrainConfig, *, device: torch.device) -> None:
+        if settings.precision == "fp16" and device.type != "cuda":
+            raise ValueError(
+                f"train.precision: fp16 needs a CUDA device, and this run is on {device.type}; set it to bf16 or fp32"
+            )
+        self.settings, self.device = settings, device
+        layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+        self.model = model.to(device).to(memory_format=layout)
+        # The network itself is never replaced by the compiled one, whose weights have other names.
+        # dynamic=False: a batch's kernels then depend on its shape alone, not on the shapes that came before, so that
+        # a resumed run computes the same.
+        self.call: Callable[[Tensor], Tensor] = torch.compile(model, dynamic=False) if settings.compile else model
+        self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16")
+        self.ema: AveragedModel | None = None
+        if settings.ema is not None:
+            average = get_ema_multi_avg_fn(settings.ema)
+            # Buffers too: means and variances of the norms belong to the averaged weights.
+            self.ema = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+
+    @property
+    def averaged(self) -> nn.Module:
+        return self.model if self.ema is None else self.ema.module
+
+    def split(self, batch: Any) -> list[tuple[Any, float]]:
+        """The batch in `accumulate` parts, sizes differing by one at most, with their shares of it.
+
+        A last batch smaller than that has fewer parts.
+        """
+        size = len(batch.index)
+        count = min(self.settings.accumulate, size)
+        if count == 1:
+            return [(batch, 1)]
+        columns = (getattr(batch, field.name).tensor_split(count) for field in fields(batch))
+        parts = [type(batch)(*tensors) for tensors in zip(*columns, strict=True)]
+        return [(part, len(part.index) / size) for part in parts]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The network's output for (B, 3, H, W) fp32 images, in the precision of the settings."""
+        if not self.settings.channels_last:
+            images = images.contiguous()
+        dtype = DTYPES.get(self.settings.precision)
+        with _explained_compiler(), torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
+            return self.call(images)
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a part's loss, which is weighted by the part's share already."""
+        with _explained_compiler():
+            self.scaler.scale(loss).backward()
+
+    def update(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip, step and average; the gradients stay for the caller to see.
+
+        Raises:
+            NotFinite: a gradient is; nothing has changed then. The scaler of fp16 leaves such steps out by itself.
+        """
+        self.scaler.unscale_(optimizer)
+        longest = math.inf if self.settings.clip_grad_norm is None else self.settings.clip_grad_norm
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), longest)
+        if not self.scaler.is_enabled():
+            check_finite("the gradient's norm", float(norm))
+        self.scaler.step(optimizer)
+        self.scaler.update()
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
+
+    def state_dict(self) -> dict[str, Any]:
+        """`model`; with fp16 `scaler`, with averaging `ema`."""
+        state: dict[str, Any] = {"model": self.model.state_dict()}
+        if self.scaler.is_enabled():
+            state["scaler"] = self.scaler.state_dict()
+        if self.ema is not None:
+            state["ema"] = self.ema.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave; other keys are ignored.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: of another network, or of other settings.
+        """
+        for key, own in (("scaler", self.scaler.is_enabled()), ("ema", self.ema is not None)):
+            if own != (key in state):
+                raise ValueError(f"it has {'no' if own else 'a'} state '{key}', the config says otherwise")
+        self.model.load_state_dict(state["model"])
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
+
+
+@contextmanager
+def _explained_compiler() -> Iterator[None]:
+    """Turn a failure of torch.compile, at the first forward or backward, into one message."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        lines = [line for line in lines if not line.startswith("Set TORCHDYNAMO")]  # torch's advice to its developers
+        raise ValueError(f"torch.compile failed ({' '.join(lines[:2])}); set train.compile: false") from None
