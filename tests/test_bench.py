@@ -10,7 +10,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "bench"))
 
 import activations
+import all as bench_all
+import profile_step
 import timing
+import torch
+import training_step
+
+from pose.layers.dyrelu import DyReLU
 
 
 def test_interleave_takes_turns_and_drops_the_warm_up() -> None:
@@ -41,3 +47,40 @@ def test_activations_run_and_keep_little_memory() -> None:
     assert len(rows) == 10
     assert all(row["ratio"] > 0 for row in rows)
     assert len(timing.markdown(rows).splitlines()) == 12
+
+
+def test_training_step_runs() -> None:
+    rows = training_step.rows(quick=True)
+    assert [bool(row["target"]) for row in rows] == [True, False]
+    assert all(row["ratio"] > 0 for row in rows)
+
+
+def test_all_gathers_rows_from_new_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench_all.main(["--only", "activations", "--quick", "--out", str(tmp_path / "table.md")]) == 0
+    text = (tmp_path / "table.md").read_text()
+    assert capsys.readouterr().out == text
+    assert f"PyTorch {torch.__version__}" in text
+    lines = [line for line in text.splitlines() if line.startswith("| DY-ReLU")]
+    assert [("allocator as it comes" in line) for line in lines] == [False] * 10 + [True] * 10
+
+
+def test_all_reports_a_benchmark_that_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(bench_all.BENCHES, "absent", False)
+    assert bench_all.main(["--only", "absent"]) == 1
+    assert "absent failed: ModuleNotFoundError" in capsys.readouterr().err
+
+
+def test_profile_finds_the_group_of_each_operator() -> None:
+    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), profile_step.mark(DyReLU(4, "C")))
+    x = torch.randn(2, 3, 6, 5)
+    times = profile_step.measure(lambda: layers(x).sum().backward(), steps=1)
+    assert set(times) == set(profile_step.GROUPS)
+    assert times["convolution"] > 0
+    assert times["activation"] > 0
+    assert times["optimizer"] == times["loss"] == times["batch norm"] == 0
+    # What the plain DY-ReLU is made of, in the backward pass, belongs to it.
+    assert profile_step.group_of(["aten::mul", "MulBackward0", "aten::mul", "DyReLU"]) == "activation"
+    assert profile_step.group_of(["aten::mul", "MulBackward0", "aten::mul", "loss"]) == "loss"
+    assert profile_step.group_of(["aten::add_", "Optimizer.step#Adam.step"]) == "optimizer"

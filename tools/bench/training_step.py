@@ -1,0 +1,66 @@
+"""A training step of MobileNetV2 x1.0 with DY-ReLU-C against the same with ReLU6, on the CPU in fp32.
+
+    OMP_NUM_THREADS=1 python tools/bench/training_step.py [--quick]
+
+A step is what the trainer does with a batch that is there: forward, loss, backward, Adam. "plain" is the same network
+with DY-ReLU in PyTorch's own operators.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+import torch
+from models import DYRELU, NUM_KEYPOINTS, RELU6, build, images, plain_copy
+from timing import Row, interleave, markdown, row
+from torch import nn
+
+from pose.losses import heatmap_mse
+
+BATCH = 8
+TARGET = "<= 1.6"
+
+
+def make_step(model: nn.Module, *, batch: int, quick: bool) -> Callable[[], None]:
+    """A function that trains the model for a step, always on the same batch."""
+    torch.manual_seed(0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    crops = images(batch, quick=quick)
+    height, width = crops.shape[2] // 4, crops.shape[3] // 4
+    targets, weights = torch.rand(batch, NUM_KEYPOINTS, height, width), torch.ones(batch, NUM_KEYPOINTS)
+
+    def step() -> None:
+        with torch.profiler.record_function("forward"):
+            heatmaps = model(crops)
+        with torch.profiler.record_function("loss"):
+            loss = heatmap_mse(heatmaps, targets, weights)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def rows(quick: bool) -> list[Row]:
+    """Ours and the plain path; `quick` takes small images and one round, to see that it runs."""
+    dyrelu = build(DYRELU).train()
+    models = {"relu6": build(RELU6).train(), "ours": dyrelu, "plain": plain_copy(dyrelu)}
+    batch = 2 if quick else BATCH
+    steps = {name: make_step(model, batch=batch, quick=quick) for name, model in models.items()}
+    times = interleave(steps, repeats=1 if quick else 15, warmup=1 if quick else 3)
+    what = f"training step, MobileNetV2 x1.0 pose, DY-ReLU-C, batch {batch}"
+    return [
+        row(times, what=what, against="the same with ReLU6", target=TARGET, ours="ours", baseline="relu6"),
+        row(times, what=f"{what}, plain", against="the same with ReLU6", target="", ours="plain", baseline="relu6"),
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="small images, one round: only to see that it runs")
+    print(markdown(rows(parser.parse_args(argv).quick)))
+
+
+if __name__ == "__main__":
+    main()
