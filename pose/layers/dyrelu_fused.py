@@ -1,9 +1,10 @@
 """DY-ReLU B and C with two pieces as one operator, `torch.ops.pose.dyrelu`, and its gradient.
 
 `pose.layers.dyrelu` has the definition, which runs wherever this cannot: other types and numbers of pieces, no
-compiled kernel, exporters. On CPUs the operator is dyrelu_cpu.c, compiled when the package is installed. Kept for the
-backward pass are x and what is small: coefficients, attention, hidden layer. Where both pieces are equal the first
-one gets the gradient; `torch.maximum` gives each half.
+compiled kernel, exporters. On CPUs the operator is dyrelu_cpu.c, compiled when the package is installed; on CUDA it
+is `pose.layers.dyrelu_triton` where Triton is installed, as it is with PyTorch for CUDA. Kept for the backward pass
+are x and what is small: coefficients, attention, hidden layer. Where both pieces are equal the first one gets the
+gradient; `torch.maximum` gives each half.
 
 Shapes: N batch, C channels, H x W map, R hidden width.
 """
@@ -13,13 +14,12 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from importlib import machinery
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, library
-
-WIDENED = (torch.float32, torch.bfloat16, torch.float16)
 
 Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -54,17 +54,24 @@ def _load_kernel() -> ctypes.CDLL | None:
 
 # The compiled dyrelu_cpu.c; None where the install could not build it.
 CPU_KERNEL = _load_kernel()
+HAS_TRITON = find_spec("triton") is not None
+CUDA_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def is_supported(x: Tensor) -> bool:
-    """Whether there is a kernel for this tensor, once it is fp32: a CPU's, no fp64, four dimensions, not empty."""
-    return x.dtype in WIDENED and x.ndim == 4 and x.numel() > 0 and x.is_cpu and CPU_KERNEL is not None
+    """Whether there is a kernel for this tensor: four dimensions, not empty, fp32 on a CPU, or fp32, bf16 or fp16 on
+    CUDA."""
+    if x.ndim != 4 or x.numel() == 0:
+        return False
+    if x.is_cpu:
+        return x.dtype == torch.float32 and CPU_KERNEL is not None
+    return x.is_cuda and x.dtype in CUDA_DTYPES and HAS_TRITON
 
 
-def operator() -> Callable[..., Outputs]:
-    """What computes `forward` here: `torch.ops.pose.dyrelu` where gradients or a compiler need an operator, else the
-    function itself, as the dispatcher takes as long as a small layer."""
-    if torch.compiler.is_compiling() or torch.is_grad_enabled():
+def operator(x: Tensor) -> Callable[..., Outputs]:
+    """What computes `forward` for x: `torch.ops.pose.dyrelu` where gradients or a compiler need an operator, else, on
+    a CPU, the function itself, as the dispatcher takes as long as a small layer."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or not x.is_cpu:
         return torch.ops.pose.dyrelu
     return forward
 
@@ -86,13 +93,13 @@ def forward(
     """DY-ReLU of x.
 
     Args:
-        x: (N, C, H, W) fp32.
+        x: (N, C, H, W) fp32; on CUDA bf16 or fp16 too.
         w1, b1, w2, b2: (R, C), (R,), (4 C, R), (4 C,) of the hyper function.
         projection: (C,) of variant C's attention; None for B.
         alpha, beta: (2,) each.
     Returns:
         y in the memory format of x; and for the backward pass the means (N, C), the hidden layer (N, R), the
-        coefficients (N, 4, C) and the attention before its minimum with 1 (N, H * W), empty for B.
+        coefficients (N, 4, C) and the attention before its minimum with 1 (N, H * W), empty for B; these are fp32.
     """
     x = _dense(x)
     n, c, height, width = x.shape
@@ -109,7 +116,7 @@ def forward(
     return y, context, hidden, coefficients, pi
 
 
-def _backward(
+def backward(
     dy: Tensor,
     x: Tensor,
     w1: Tensor,
@@ -128,7 +135,7 @@ def _backward(
     """Gradients: dx, of fc2's output (N, 4 C), of fc1's output (N, R), of the projection (C,), empty for B."""
     x = _dense(x)
     n, c, height, width = x.shape
-    dy = dy.contiguous() if x.is_contiguous() else dy.contiguous(memory_format=torch.channels_last)
+    dy = _like(dy, x)
     dx = torch.empty_like(x)
     dpre, dhidden = x.new_empty(n, 4 * c), x.new_empty(n, len(w1))
     dprojection = None if projection is None else x.new_empty(n, c)
@@ -146,6 +153,11 @@ def _backward(
 def _dense(x: Tensor) -> Tensor:
     """x itself where its layout is one of the kernel's two, else a copy."""
     return x if x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last) else x.contiguous()
+
+
+def _like(dy: Tensor, x: Tensor) -> Tensor:
+    """dy laid out as x, which is dense."""
+    return dy.contiguous() if x.is_contiguous() else dy.contiguous(memory_format=torch.channels_last)
 
 
 def _call(function: str, *args: float | Tensor | None) -> None:
@@ -174,24 +186,39 @@ def _gradients(ctx: Any, dy: Tensor | None, *_: Tensor | None) -> tuple[Tensor |
     )
 
 
+def _cuda_forward(x: Tensor, *args: Any) -> Outputs:
+    from pose.layers import dyrelu_triton  # not before it is needed, and there
+
+    return dyrelu_triton.forward(_dense(x), *args)
+
+
+def _cuda_backward(dy: Tensor, x: Tensor, *args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    from pose.layers import dyrelu_triton
+
+    x = _dense(x)
+    return dyrelu_triton.backward(_like(dy, x), x, *args)
+
+
 def _fake_forward(
     x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, projection: Tensor | None, *_: Any
 ) -> Any:
     n, c, height, width = x.shape
-    pi = x.new_empty((n, height * width) if projection is not None else (0,))
-    return torch.empty_like(x), x.new_empty(n, c), x.new_empty(n, w1.shape[0]), x.new_empty(n, 4, c), pi
+    shapes = ((n, c), (n, w1.shape[0]), (n, 4, c), (n, height * width) if projection is not None else (0,))
+    return torch.empty_like(x), *(x.new_empty(shape, dtype=torch.float32) for shape in shapes)
 
 
 def _fake_backward(
     dy: Tensor, x: Tensor, w1: Tensor, w2: Tensor, projection: Tensor | None, *_: Any
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     n, c = x.shape[:2]
-    dprojection = x.new_empty(0 if projection is None else c)
-    return torch.empty_like(x), x.new_empty(n, 4 * c), x.new_empty(n, w1.shape[0]), dprojection
+    shapes = ((n, 4 * c), (n, w1.shape[0]), (0 if projection is None else c,))
+    return torch.empty_like(x), *(x.new_empty(shape, dtype=torch.float32) for shape in shapes)
 
 
 _forward_op = library.custom_op("pose::dyrelu", forward, mutates_args=(), device_types="cpu")
+_forward_op.register_kernel("cuda", _cuda_forward)
 _forward_op.register_fake(_fake_forward)
 _forward_op.register_autograd(_gradients, setup_context=_save)
-_backward_op = library.custom_op("pose::dyrelu_backward", _backward, mutates_args=(), device_types="cpu")
+_backward_op = library.custom_op("pose::dyrelu_backward", backward, mutates_args=(), device_types="cpu")
+_backward_op.register_kernel("cuda", _cuda_backward)
 _backward_op.register_fake(_fake_backward)

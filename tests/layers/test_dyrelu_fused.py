@@ -165,6 +165,19 @@ def test_compile_sees_one_operator() -> None:
     assert any("pose.dyrelu" in str(node.target) for node in graphs[0].graph.nodes)
 
 
+@needs_kernel
+@pytest.mark.parametrize("variant", ["B", "C"])
+def test_compiled_values_and_gradients_are_equal(variant: Variant) -> None:
+    """Through forward and backward graph as a compiler traces them, with fake tensors ("aot_eager": no compiler)."""
+    module = layer(8, variant)
+    x, dy = torch.randn(2, 2, 8, 6, 5)
+    eager = values_and_gradients(module, module, x, dy)
+    compiled = values_and_gradients(torch.compile(module, backend="aot_eager", fullgraph=True), module, x, dy)
+    assert len(compiled) == len(eager)
+    for ours, theirs in zip(compiled, eager, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::torch.jit.TracerWarning")
 def test_exporters_see_plain_operators() -> None:
     module = layer(8, "C")
