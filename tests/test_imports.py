@@ -56,7 +56,7 @@ def test_the_reader_of_imports_reads() -> None:
     assert {"pose.layers", "pose.models.factory", "pose.config", "pose"} <= set(MODULES)
     assert "pose.layers.dyrelu" in imports_of("pose.layers.activations")
     assert "pose.layers.activations" in imports_of("pose.config_base")  # inside a function
-    assert imports_of("pose.layers.dyrelu_fused") == set()
+    assert imports_of("pose.layers.dyrelu_triton") == set()
 
 
 def test_layers_import_only_layers() -> None:

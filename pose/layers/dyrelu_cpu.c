@@ -69,46 +69,69 @@ static int64_t block_start(int64_t hw, int64_t block) {
     return block * size < hw ? block * size : hw;
 }
 
-/* Sums of x over a block's positions (c), and, for C, the projection at each of them. */
-CLONES static void read_block(const Args *a, int64_t image, int64_t block, float *sums, float *z) {
-    int64_t c = a->c, hw = a->hw, start = block_start(hw, block), size = block_start(hw, block + 1) - start;
+/* Sums of x over each block's positions (blocks, c), and, for C, the projection at each of them. */
+CLONES static void read_blocks(const Args *a, int64_t image, int64_t block, int64_t end, float *sums, float *z) {
+    int64_t c = a->c, hw = a->hw;
     const float *w = a->projection;
     if (a->channels_last) {
-        const float *x = a->x + (image * hw + start) * c;
-        memset(sums, 0, c * sizeof(float));
-        for (int64_t p = 0; p < size; p++, x += c) {
-            float dot = 0;
-            if (w)
-#pragma omp simd reduction(+ : dot)
-                for (int64_t i = 0; i < c; i++) sums[i] += x[i], dot += w[i] * x[i];
-            else
+        for (int64_t b = block; b < end; b++) {
+            int64_t start = block_start(hw, b), size = block_start(hw, b + 1) - start, p = 0;
+            const float *x0 = a->x + (image * hw + start) * c;
+            float *s = sums + b * c;
+            memset(s, 0, c * sizeof(float));
+            for (; p + 4 <= size; p += 4, x0 += 4 * c) { /* four positions share the reading of the sums */
+                const float *x1 = x0 + c, *x2 = x1 + c, *x3 = x2 + c;
+                float d0 = 0, d1 = 0, d2 = 0, d3 = 0;
+                if (!w) {
 #pragma omp simd
-                for (int64_t i = 0; i < c; i++) sums[i] += x[i];
-            if (w) z[start + p] = dot;
+                    for (int64_t k = 0; k < c; k++) s[k] += x0[k] + x1[k] + (x2[k] + x3[k]);
+                    continue;
+                }
+#pragma omp simd reduction(+ : d0, d1, d2, d3)
+                for (int64_t k = 0; k < c; k++) {
+                    s[k] += x0[k] + x1[k] + (x2[k] + x3[k]);
+                    d0 += w[k] * x0[k], d1 += w[k] * x1[k], d2 += w[k] * x2[k], d3 += w[k] * x3[k];
+                }
+                float *out = z + start + p;
+                out[0] = d0, out[1] = d1, out[2] = d2, out[3] = d3;
+            }
+            for (; p < size; p++, x0 += c) {
+                float dot = 0;
+                if (w)
+#pragma omp simd reduction(+ : dot)
+                    for (int64_t k = 0; k < c; k++) s[k] += x0[k], dot += w[k] * x0[k];
+                else
+#pragma omp simd
+                    for (int64_t k = 0; k < c; k++) s[k] += x0[k];
+                if (w) z[start + p] = dot;
+            }
         }
         return;
     }
-    if (w) memset(z + start, 0, size * sizeof(float));
-    for (int64_t i = 0; i < c;) {
-        const float *x0 = a->x + (image * c + i) * hw + start, *x1 = x0 + hw, *x2 = x1 + hw, *x3 = x2 + hw;
-        if (w && i + 4 <= c) { /* four channels at a time, as z is read and written for each */
-            float w0 = w[i], w1 = w[i + 1], w2 = w[i + 2], w3 = w[i + 3], s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-            float *out = z + start;
+    if (w) memset(z + block_start(hw, block), 0, (block_start(hw, end) - block_start(hw, block)) * sizeof(float));
+    for (int64_t k = 0, step; k < c; k += step) {
+        step = w && k + 4 <= c ? 4 : 1; /* four channels at a time, as z is read and written for each */
+        for (int64_t b = block; b < end; b++) {
+            int64_t start = block_start(hw, b), size = block_start(hw, b + 1) - start;
+            const float *x0 = a->x + (image * c + k) * hw + start;
+            float *s = sums + b * c + k, *out = w ? z + start : NULL, s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+            if (step == 4) {
+                const float *x1 = x0 + hw, *x2 = x1 + hw, *x3 = x2 + hw;
+                float w0 = w[k], w1 = w[k + 1], w2 = w[k + 2], w3 = w[k + 3];
 #pragma omp simd reduction(+ : s0, s1, s2, s3)
-            for (int64_t p = 0; p < size; p++) {
-                s0 += x0[p], s1 += x1[p], s2 += x2[p], s3 += x3[p];
-                out[p] += w0 * x0[p] + w1 * x1[p] + w2 * x2[p] + w3 * x3[p];
+                for (int64_t p = 0; p < size; p++) {
+                    s0 += x0[p], s1 += x1[p], s2 += x2[p], s3 += x3[p];
+                    out[p] += w0 * x0[p] + w1 * x1[p] + w2 * x2[p] + w3 * x3[p];
+                }
+                s[0] = s0, s[1] = s1, s[2] = s2, s[3] = s3;
+                continue;
             }
-            sums[i] = s0, sums[i + 1] = s1, sums[i + 2] = s2, sums[i + 3] = s3;
-            i += 4;
-        } else {
-            float s0 = 0;
 #pragma omp simd reduction(+ : s0)
             for (int64_t p = 0; p < size; p++) s0 += x0[p];
             if (w)
 #pragma omp simd
-                for (int64_t p = 0; p < size; p++) z[start + p] += w[i] * x0[p];
-            sums[i++] = s0;
+                for (int64_t p = 0; p < size; p++) out[p] += w[k] * x0[p];
+            s[0] = s0;
         }
     }
 }
@@ -173,16 +196,16 @@ CLONES static void make_coefficients(const Args *a, int64_t first, int64_t image
     }
 }
 
-/* The result for a block of positions. */
-CLONES static void write_block(const Args *a, int64_t image, int64_t block) {
-    int64_t c = a->c, hw = a->hw, start = block_start(hw, block), size = block_start(hw, block + 1) - start;
+/* The result. It begins with what was read last, as that is still in the cache. */
+CLONES static void write_blocks(const Args *a, int64_t image, int64_t block, int64_t end) {
+    int64_t c = a->c, hw = a->hw;
     const float *a1 = a->coefficients + image * 4 * c, *a2 = a1 + c, *b1 = a2 + c, *b2 = b1 + c;
-    const float *pi = a->pi ? a->pi + image * hw + start : NULL;
+    const float *pi = a->pi ? a->pi + image * hw : NULL;
+    int64_t first = block_start(hw, block), last = block_start(hw, end);
     if (a->channels_last) {
-        const float *x = a->x + (image * hw + start) * c;
-        float *y = a->y + (image * hw + start) * c;
-        for (int64_t p = 0; p < size; p++, x += c, y += c) {
-            float scale = pi ? min1(pi[p]) : 1.0f;
+        for (int64_t p = last; p-- > first;) {
+            const float *x = a->x + (image * hw + p) * c;
+            float *y = a->y + (image * hw + p) * c, scale = pi ? min1(pi[p]) : 1.0f;
 #pragma omp simd
             for (int64_t k = 0; k < c; k++) {
                 float m1 = a1[k] * x[k] + b1[k], m2 = a2[k] * x[k] + b2[k];
@@ -191,93 +214,108 @@ CLONES static void write_block(const Args *a, int64_t image, int64_t block) {
         }
         return;
     }
-    for (int64_t k = 0; k < c; k++) {
-        const float *x = a->x + (image * c + k) * hw + start;
+    for (int64_t k = c; k-- > 0;) {
+        const float *x = a->x + (image * c + k) * hw;
         const float s1 = a1[k], s2 = a2[k], t1 = b1[k], t2 = b2[k];
-        float *y = a->y + (image * c + k) * hw + start;
+        float *y = a->y + (image * c + k) * hw;
         if (pi)
 #pragma omp simd
-            for (int64_t p = 0; p < size; p++) {
+            for (int64_t p = first; p < last; p++) {
                 float m1 = s1 * x[p] + t1, m2 = s2 * x[p] + t2;
                 y[p] = min1(pi[p]) * (m1 >= m2 ? m1 : m2);
             }
         else
 #pragma omp simd
-            for (int64_t p = 0; p < size; p++) {
+            for (int64_t p = first; p < last; p++) {
                 float m1 = s1 * x[p] + t1, m2 = s2 * x[p] + t2;
                 y[p] = m1 >= m2 ? m1 : m2;
             }
     }
 }
 
-/* Gradients of a block that are sums: of the coefficients, over positions (4, c), and of pi, over channels. */
+/* Gradients that are sums, of a block in channels_last: of the coefficients (4, c), and of pi, over channels. */
 CLONES static void reduce_block(const Args *a, int64_t image, int64_t block, float *sums, float *dpi) {
     int64_t c = a->c, hw = a->hw, start = block_start(hw, block), size = block_start(hw, block + 1) - start;
     const float *a1 = a->coefficients + image * 4 * c, *a2 = a1 + c, *b1 = a2 + c, *b2 = b1 + c;
     const float *pi = a->pi ? a->pi + image * hw + start : NULL;
-    if (pi) memset(dpi + start, 0, size * sizeof(float));
-    if (a->channels_last) {
-        memset(sums, 0, 4 * c * sizeof(float));
-        float *u1 = sums, *u2 = u1 + c, *v1 = u2 + c, *v2 = v1 + c;
-        int64_t offset = (image * hw + start) * c, p = 0;
-        const float *x0 = a->x + offset, *g0 = a->dy + offset;
+    memset(sums, 0, 4 * c * sizeof(float));
+    float *u1 = sums, *u2 = u1 + c, *v1 = u2 + c, *v2 = v1 + c;
+    int64_t offset = (image * hw + start) * c, p = 0;
+    const float *x0 = a->x + offset, *g0 = a->dy + offset;
 #define REDUCE(i)                                                                                                     \
     {                                                                                                                 \
-        float m1 = a1[k] * x##i[k] + b1[k], m2 = a2[k] * x##i[k] + b2[k], gp = g##i[k] * scale##i;                    \
-        float one = m1 >= m2 ? gp : 0.0f, two = m1 >= m2 ? 0.0f : gp;                                                 \
-        dot##i += g##i[k] * (m1 >= m2 ? m1 : m2);                                                                     \
-        s1 += one * x##i[k], s2 += two * x##i[k], t1 += one, t2 += two;                                               \
+    float m1 = a1[k] * x##i[k] + b1[k], m2 = a2[k] * x##i[k] + b2[k], gp = g##i[k] * scale##i;                    \
+    float one = m1 >= m2 ? gp : 0.0f, two = m1 >= m2 ? 0.0f : gp;                                                 \
+    dot##i += g##i[k] * (m1 >= m2 ? m1 : m2);                                                                     \
+    s1 += one * x##i[k], s2 += two * x##i[k], t1 += one, t2 += two;                                               \
     }
-        for (; p + 4 <= size; p += 4, x0 += 4 * c, g0 += 4 * c) { /* four positions share the reading of the sums */
-            const float *x1 = x0 + c, *x2 = x1 + c, *x3 = x2 + c, *g1 = g0 + c, *g2 = g1 + c, *g3 = g2 + c;
-            float scale0 = pi ? min1(pi[p]) : 1, scale1 = pi ? min1(pi[p + 1]) : 1;
-            float scale2 = pi ? min1(pi[p + 2]) : 1, scale3 = pi ? min1(pi[p + 3]) : 1;
-            float dot0 = 0, dot1 = 0, dot2 = 0, dot3 = 0;
+    for (; p + 4 <= size; p += 4, x0 += 4 * c, g0 += 4 * c) { /* four positions share the reading of the sums */
+        const float *x1 = x0 + c, *x2 = x1 + c, *x3 = x2 + c, *g1 = g0 + c, *g2 = g1 + c, *g3 = g2 + c;
+        float scale0 = pi ? min1(pi[p]) : 1, scale1 = pi ? min1(pi[p + 1]) : 1;
+        float scale2 = pi ? min1(pi[p + 2]) : 1, scale3 = pi ? min1(pi[p + 3]) : 1;
+        float dot0 = 0, dot1 = 0, dot2 = 0, dot3 = 0;
 #pragma omp simd reduction(+ : dot0, dot1, dot2, dot3)
-            for (int64_t k = 0; k < c; k++) {
-                float s1 = 0, s2 = 0, t1 = 0, t2 = 0;
-                REDUCE(0) REDUCE(1) REDUCE(2) REDUCE(3)
-                u1[k] += s1, u2[k] += s2, v1[k] += t1, v2[k] += t2;
-            }
-            if (!pi) continue;
-            float *out = dpi + start + p;
-            out[0] = dot0, out[1] = dot1, out[2] = dot2, out[3] = dot3;
+        for (int64_t k = 0; k < c; k++) {
+            float s1 = 0, s2 = 0, t1 = 0, t2 = 0;
+            REDUCE(0) REDUCE(1) REDUCE(2) REDUCE(3)
+            u1[k] += s1, u2[k] += s2, v1[k] += t1, v2[k] += t2;
         }
-        for (; p < size; p++, x0 += c, g0 += c) {
-            float scale0 = pi ? min1(pi[p]) : 1, dot0 = 0;
+        if (!pi) continue;
+        float *out = dpi + start + p;
+        out[0] = dot0, out[1] = dot1, out[2] = dot2, out[3] = dot3;
+    }
+    for (; p < size; p++, x0 += c, g0 += c) {
+        float scale0 = pi ? min1(pi[p]) : 1, dot0 = 0;
 #pragma omp simd reduction(+ : dot0)
-            for (int64_t k = 0; k < c; k++) {
-                float s1 = 0, s2 = 0, t1 = 0, t2 = 0;
-                REDUCE(0)
-                u1[k] += s1, u2[k] += s2, v1[k] += t1, v2[k] += t2;
-            }
-            if (pi) dpi[start + p] = dot0;
+        for (int64_t k = 0; k < c; k++) {
+            float s1 = 0, s2 = 0, t1 = 0, t2 = 0;
+            REDUCE(0)
+            u1[k] += s1, u2[k] += s2, v1[k] += t1, v2[k] += t2;
         }
+        if (pi) dpi[start + p] = dot0;
+    }
 #undef REDUCE
+}
+
+/* The same of contiguous blocks (blocks, 4, c), a channel's one after another, as they lie in memory. */
+CLONES static void reduce_contiguous(const Args *a, int64_t image, int64_t block, int64_t end, float *sums, float *dpi) {
+    int64_t c = a->c, hw = a->hw;
+    const float *a1 = a->coefficients + image * 4 * c, *a2 = a1 + c, *b1 = a2 + c, *b2 = b1 + c;
+    if (a->pi) memset(dpi + block_start(hw, block), 0, (block_start(hw, end) - block_start(hw, block)) * sizeof(float));
+    for (int64_t k = 0; k < c; k++)
+        for (int64_t b = block; b < end; b++) {
+            int64_t start = block_start(hw, b), size = block_start(hw, b + 1) - start;
+            int64_t offset = (image * c + k) * hw + start;
+            const float *x = a->x + offset, *g = a->dy + offset, *pi = a->pi ? a->pi + image * hw + start : NULL;
+            const float s1 = a1[k], s2 = a2[k], t1 = b1[k], t2 = b2[k];
+            float u1 = 0, u2 = 0, v1 = 0, v2 = 0, *out = dpi + start, *s = sums + b * 4 * c + k;
+            if (pi)
+#pragma omp simd reduction(+ : u1, u2, v1, v2)
+                for (int64_t p = 0; p < size; p++) {
+                    float m1 = s1 * x[p] + t1, m2 = s2 * x[p] + t2, gp = g[p] * min1(pi[p]);
+                    out[p] += g[p] * (m1 >= m2 ? m1 : m2);
+                    float one = m1 >= m2 ? gp : 0.0f, two = m1 >= m2 ? 0.0f : gp;
+                    u1 += one * x[p], u2 += two * x[p], v1 += one, v2 += two;
+                }
+            else
+#pragma omp simd reduction(+ : u1, u2, v1, v2)
+                for (int64_t p = 0; p < size; p++) {
+                    float m1 = s1 * x[p] + t1, m2 = s2 * x[p] + t2;
+                    float one = m1 >= m2 ? g[p] : 0.0f, two = m1 >= m2 ? 0.0f : g[p];
+                    u1 += one * x[p], u2 += two * x[p], v1 += one, v2 += two;
+                }
+            s[0] = u1, s[c] = u2, s[2 * c] = v1, s[3 * c] = v2;
+        }
+}
+
+/* Gradients that are sums: of the coefficients, over each block (blocks, 4, c), and of pi, over channels. */
+CLONES static void reduce_blocks(const Args *a, int64_t image, int64_t block, int64_t end, float *sums, float *dpi) {
+    int64_t c = a->c;
+    if (!a->channels_last) {
+        reduce_contiguous(a, image, block, end, sums, dpi);
         return;
     }
-    for (int64_t k = 0; k < c; k++) {
-        int64_t offset = (image * c + k) * hw + start;
-        const float *x = a->x + offset, *g = a->dy + offset;
-        const float s1 = a1[k], s2 = a2[k], t1 = b1[k], t2 = b2[k];
-        float u1 = 0, u2 = 0, v1 = 0, v2 = 0, *out = dpi + start;
-        if (pi)
-#pragma omp simd reduction(+ : u1, u2, v1, v2)
-            for (int64_t p = 0; p < size; p++) {
-                float m1 = s1 * x[p] + t1, m2 = s2 * x[p] + t2, gp = g[p] * min1(pi[p]);
-                out[p] += g[p] * (m1 >= m2 ? m1 : m2);
-                float one = m1 >= m2 ? gp : 0.0f, two = m1 >= m2 ? 0.0f : gp;
-                u1 += one * x[p], u2 += two * x[p], v1 += one, v2 += two;
-            }
-        else
-#pragma omp simd reduction(+ : u1, u2, v1, v2)
-            for (int64_t p = 0; p < size; p++) {
-                float m1 = s1 * x[p] + t1, m2 = s2 * x[p] + t2;
-                float one = m1 >= m2 ? g[p] : 0.0f, two = m1 >= m2 ? 0.0f : g[p];
-                u1 += one * x[p], u2 += two * x[p], v1 += one, v2 += two;
-            }
-        sums[k] = u1, sums[c + k] = u2, sums[2 * c + k] = v1, sums[3 * c + k] = v2;
-    }
+    for (int64_t b = block; b < end; b++) reduce_block(a, image, b, sums + b * 4 * c, dpi);
 }
 
 /* in_gradient[image] += weight^T out_gradient[image] */
@@ -331,63 +369,81 @@ CLONES static void make_gradients(const Args *a, int64_t first, int64_t images, 
     }
 }
 
-/* dx of a block: through the result, the means and the projection; and the projection's own gradient (c). */
+/* dx of a block in channels_last: through the result, the means and the projection; and the projection's own
+   gradient (c).                                                                                              */
 CLONES static void scatter_block(const Args *a, int64_t image, int64_t block, const float *dz, const float *dcontext,
                                  float *dprojection) {
     int64_t c = a->c, hw = a->hw, start = block_start(hw, block), size = block_start(hw, block + 1) - start;
     const float *a1 = a->coefficients + image * 4 * c, *a2 = a1 + c, *b1 = a2 + c, *b2 = b1 + c;
     const float *pi = a->pi ? a->pi + image * hw + start : NULL, *w = a->projection;
-    if (a->channels_last) {
-        int64_t offset = (image * hw + start) * c, p = 0;
-        const float *x0 = a->x + offset, *g0 = a->dy + offset;
-        float *y0 = a->dx + offset;
-        if (pi) memset(dprojection, 0, c * sizeof(float));
+    int64_t offset = (image * hw + start) * c, p = 0;
+    const float *x0 = a->x + offset, *g0 = a->dy + offset;
+    float *y0 = a->dx + offset;
+    if (pi) memset(dprojection, 0, c * sizeof(float));
 #define SCATTER(i) \
     y##i[k] = g##i[k] * scale##i * (a1[k] * x##i[k] + b1[k] >= a2[k] * x##i[k] + b2[k] ? a1[k] : a2[k]) + dc + d##i * weight
-        for (; pi && p + 2 <= size; p += 2, x0 += 2 * c, g0 += 2 * c, y0 += 2 * c) {
-            const float *x1 = x0 + c, *g1 = g0 + c;
-            float scale0 = min1(pi[p]), scale1 = min1(pi[p + 1]), d0 = dz[start + p], d1 = dz[start + p + 1], *y1 = y0 + c;
+    for (; pi && p + 2 <= size; p += 2, x0 += 2 * c, g0 += 2 * c, y0 += 2 * c) {
+        const float *x1 = x0 + c, *g1 = g0 + c;
+        float scale0 = min1(pi[p]), scale1 = min1(pi[p + 1]), d0 = dz[start + p], d1 = dz[start + p + 1], *y1 = y0 + c;
 #pragma omp simd
-            for (int64_t k = 0; k < c; k++) {
-                float dc = dcontext[k], weight = w[k];
-                SCATTER(0);
-                SCATTER(1);
-                dprojection[k] += d0 * x0[k] + d1 * x1[k];
-            }
+        for (int64_t k = 0; k < c; k++) {
+            float dc = dcontext[k], weight = w[k];
+            SCATTER(0);
+            SCATTER(1);
+            dprojection[k] += d0 * x0[k] + d1 * x1[k];
         }
-        for (; p < size; p++, x0 += c, g0 += c, y0 += c) {
-            float scale0 = pi ? min1(pi[p]) : 1, d0 = pi ? dz[start + p] : 0;
-            if (pi)
+    }
+    for (; p < size; p++, x0 += c, g0 += c, y0 += c) {
+        float scale0 = pi ? min1(pi[p]) : 1, d0 = pi ? dz[start + p] : 0;
+        if (pi)
 #pragma omp simd
-                for (int64_t k = 0; k < c; k++) dprojection[k] += d0 * x0[k];
+            for (int64_t k = 0; k < c; k++) dprojection[k] += d0 * x0[k];
 #pragma omp simd
-            for (int64_t k = 0; k < c; k++) {
-                float dc = dcontext[k], weight = pi ? w[k] : 0;
-                SCATTER(0);
-            }
+        for (int64_t k = 0; k < c; k++) {
+            float dc = dcontext[k], weight = pi ? w[k] : 0;
+            SCATTER(0);
         }
+    }
 #undef SCATTER
+}
+
+/* The same of contiguous blocks (blocks, c), a channel's one after another. */
+CLONES static void scatter_contiguous(const Args *a, int64_t image, int64_t block, int64_t end, const float *dz,
+                                      const float *dcontext, float *dprojection) {
+    int64_t c = a->c, hw = a->hw;
+    const float *a1 = a->coefficients + image * 4 * c, *a2 = a1 + c, *b1 = a2 + c, *b2 = b1 + c;
+    for (int64_t k = c; k-- > 0;)
+        for (int64_t b = block; b < end; b++) {
+            int64_t start = block_start(hw, b), size = block_start(hw, b + 1) - start;
+            int64_t offset = (image * c + k) * hw + start;
+            const float *x = a->x + offset, *g = a->dy + offset, *d = dz + start;
+            const float *pi = a->pi ? a->pi + image * hw + start : NULL;
+            const float s1 = a1[k], s2 = a2[k], t1 = b1[k], t2 = b2[k], dc = dcontext[k];
+            float *dx = a->dx + offset;
+            if (pi) {
+                float sum = 0, weight = a->projection[k];
+#pragma omp simd reduction(+ : sum)
+                for (int64_t p = 0; p < size; p++) {
+                    float slope = s1 * x[p] + t1 >= s2 * x[p] + t2 ? s1 : s2;
+                    sum += d[p] * x[p];
+                    dx[p] = g[p] * min1(pi[p]) * slope + dc + d[p] * weight;
+                }
+                dprojection[b * c + k] = sum;
+            } else {
+#pragma omp simd
+                for (int64_t p = 0; p < size; p++) dx[p] = g[p] * (s1 * x[p] + t1 >= s2 * x[p] + t2 ? s1 : s2) + dc;
+            }
+        }
+}
+
+/* dx of blocks, beginning with what was read last, as that is still in the cache. */
+static void scatter_blocks(const Args *a, int64_t image, int64_t block, int64_t end, const float *dz,
+                           const float *dcontext, float *dprojection) {
+    if (!a->channels_last) {
+        scatter_contiguous(a, image, block, end, dz, dcontext, dprojection);
         return;
     }
-    for (int64_t k = 0; k < c; k++) {
-        int64_t offset = (image * c + k) * hw + start;
-        const float *x = a->x + offset, *g = a->dy + offset, *d = dz + start;
-        const float s1 = a1[k], s2 = a2[k], t1 = b1[k], t2 = b2[k], dc = dcontext[k];
-        float *dx = a->dx + offset;
-        if (pi) {
-            float sum = 0, weight = w[k];
-#pragma omp simd reduction(+ : sum)
-            for (int64_t p = 0; p < size; p++) {
-                float slope = s1 * x[p] + t1 >= s2 * x[p] + t2 ? s1 : s2;
-                sum += d[p] * x[p];
-                dx[p] = g[p] * min1(pi[p]) * slope + dc + d[p] * weight;
-            }
-            dprojection[k] = sum;
-        } else {
-#pragma omp simd
-            for (int64_t p = 0; p < size; p++) dx[p] = g[p] * (s1 * x[p] + t1 >= s2 * x[p] + t2 ? s1 : s2) + dc;
-        }
-    }
+    for (int64_t b = end; b-- > block;) scatter_block(a, image, b, dz, dcontext, dprojection + b * a->c);
 }
 
 /* Images whose x fits into the cache together, at least one; small ones share the reading of the weights. */
@@ -399,29 +455,28 @@ static int64_t group_size(const Args *a) {
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Passes over blocks are shared by threads where groups are not. */
-#define FOR_BLOCKS                                                                                                    \
-    _Pragma("omp parallel for schedule(static) num_threads(threads) if (threads > 1 && images * blocks > 1)")         \
-    for (int64_t j = 0; j < images * blocks; j++)
+/* Passes over an image are shared by threads, a block each, where groups of images are not. */
+#define FOR_PARTS                                                                                                     \
+    _Pragma("omp parallel for schedule(static) num_threads(threads) if (threads > 1 && images * parts > 1)")          \
+    for (int64_t j = 0; j < images * parts; j++)
+#define IMAGE (j / parts)
+#define BLOCKS (j % parts) * each, (j % parts + 1) * each
 
 static void forward_group(const Args *a, int64_t first, int64_t images, float *sums, int threads) {
-    int64_t blocks = num_blocks(a->hw), c = a->c;
-    FOR_BLOCKS {
-        int64_t image = first + j / blocks;
-        read_block(a, image, j % blocks, sums + j * c, a->pi ? a->pi + image * a->hw : NULL);
-    }
+    int64_t blocks = num_blocks(a->hw), parts = threads > 1 ? blocks : 1, each = blocks / parts, c = a->c, hw = a->hw;
+    FOR_PARTS read_blocks(a, first + IMAGE, BLOCKS, sums + IMAGE * blocks * c, a->pi ? a->pi + (first + IMAGE) * hw : NULL);
     make_coefficients(a, first, images, sums);
-    FOR_BLOCKS write_block(a, first + j / blocks, j % blocks);
+    FOR_PARTS write_blocks(a, first + IMAGE, BLOCKS);
 }
 
 static void backward_group(const Args *a, int64_t first, int64_t images, float *sums, int threads) {
-    int64_t blocks = num_blocks(a->hw), c = a->c, hw = a->hw;
+    int64_t blocks = num_blocks(a->hw), parts = threads > 1 ? blocks : 1, each = blocks / parts, c = a->c, hw = a->hw;
     float *dprojection = sums + images * blocks * 4 * c;
     float *dpi = dprojection + images * blocks * c, *dcontext = dpi + images * hw;
-    FOR_BLOCKS reduce_block(a, first + j / blocks, j % blocks, sums + j * 4 * c, dpi + j / blocks * hw);
+    FOR_PARTS reduce_blocks(a, first + IMAGE, BLOCKS, sums + IMAGE * blocks * 4 * c, dpi + IMAGE * hw);
     make_gradients(a, first, images, sums, dpi, dcontext);
-    FOR_BLOCKS scatter_block(a, first + j / blocks, j % blocks, dpi + j / blocks * hw, dcontext + j / blocks * c,
-                             dprojection + j * c);
+    FOR_PARTS scatter_blocks(a, first + IMAGE, BLOCKS, dpi + IMAGE * hw, dcontext + IMAGE * c,
+                             dprojection + IMAGE * blocks * c);
     if (!a->projection) return;
     for (int64_t i = 0; i < images; i++)
         for (int64_t k = 0; k < c; k++) {
