@@ -196,14 +196,14 @@ CLONES static void make_coefficients(const Args *a, int64_t first, int64_t image
     }
 }
 
-/* The result. It begins with what was read last, as that is still in the cache. */
+/* The result. */
 CLONES static void write_blocks(const Args *a, int64_t image, int64_t block, int64_t end) {
     int64_t c = a->c, hw = a->hw;
     const float *a1 = a->coefficients + image * 4 * c, *a2 = a1 + c, *b1 = a2 + c, *b2 = b1 + c;
     const float *pi = a->pi ? a->pi + image * hw : NULL;
     int64_t first = block_start(hw, block), last = block_start(hw, end);
     if (a->channels_last) {
-        for (int64_t p = last; p-- > first;) {
+        for (int64_t p = first; p < last; p++) {
             const float *x = a->x + (image * hw + p) * c;
             float *y = a->y + (image * hw + p) * c, scale = pi ? min1(pi[p]) : 1.0f;
 #pragma omp simd
@@ -214,7 +214,7 @@ CLONES static void write_blocks(const Args *a, int64_t image, int64_t block, int
         }
         return;
     }
-    for (int64_t k = c; k-- > 0;) {
+    for (int64_t k = 0; k < c; k++) {
         const float *x = a->x + (image * c + k) * hw;
         const float s1 = a1[k], s2 = a2[k], t1 = b1[k], t2 = b2[k];
         float *y = a->y + (image * c + k) * hw;
@@ -412,7 +412,7 @@ CLONES static void scatter_contiguous(const Args *a, int64_t image, int64_t bloc
                                       const float *dcontext, float *dprojection) {
     int64_t c = a->c, hw = a->hw;
     const float *a1 = a->coefficients + image * 4 * c, *a2 = a1 + c, *b1 = a2 + c, *b2 = b1 + c;
-    for (int64_t k = c; k-- > 0;)
+    for (int64_t k = 0; k < c; k++)
         for (int64_t b = block; b < end; b++) {
             int64_t start = block_start(hw, b), size = block_start(hw, b + 1) - start;
             int64_t offset = (image * c + k) * hw + start;
@@ -436,14 +436,14 @@ CLONES static void scatter_contiguous(const Args *a, int64_t image, int64_t bloc
         }
 }
 
-/* dx of blocks, beginning with what was read last, as that is still in the cache. */
+/* dx of blocks. */
 static void scatter_blocks(const Args *a, int64_t image, int64_t block, int64_t end, const float *dz,
                            const float *dcontext, float *dprojection) {
     if (!a->channels_last) {
         scatter_contiguous(a, image, block, end, dz, dcontext, dprojection);
         return;
     }
-    for (int64_t b = end; b-- > block;) scatter_block(a, image, b, dz, dcontext, dprojection + b * a->c);
+    for (int64_t b = block; b < end; b++) scatter_block(a, image, b, dz, dcontext, dprojection + b * a->c);
 }
 
 /* Images whose x fits into the cache together, at least one; small ones share the reading of the weights. */
