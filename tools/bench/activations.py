@@ -26,7 +26,7 @@ def rows(quick: bool) -> list[Row]:
     found: list[Row] = []
     for shape in ((2, 8, 6, 5),) if quick else SHAPES:
         for layout in ("contiguous", "channels_last"):
-            found += _time_rows(shape, layout, repeats=1 if quick else 40)
+            found += _time_rows(shape, layout, repeats=1 if quick else 15)
         found += [_memory_row(variant, shape) for variant in TARGETS]
     return found
 
