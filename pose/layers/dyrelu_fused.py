@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, library
 
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+
 Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
@@ -55,17 +57,16 @@ def _load_kernel() -> ctypes.CDLL | None:
 # The compiled dyrelu_cpu.c; None where the install could not build it.
 CPU_KERNEL = _load_kernel()
 HAS_TRITON = find_spec("triton") is not None
-CUDA_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def is_supported(x: Tensor) -> bool:
-    """Whether there is a kernel for this tensor: four dimensions, not empty, fp32 on a CPU, or fp32, bf16 or fp16 on
-    CUDA."""
-    if x.ndim != 4 or x.numel() == 0:
+    """Whether there is a kernel for this tensor: fp32, bf16 or fp16, four dimensions, not empty.
+
+    CPUs' works in fp32, and half precision is to be widened for it.
+    """
+    if x.ndim != 4 or x.numel() == 0 or x.dtype not in DTYPES:
         return False
-    if x.is_cpu:
-        return x.dtype == torch.float32 and CPU_KERNEL is not None
-    return x.is_cuda and x.dtype in CUDA_DTYPES and HAS_TRITON
+    return CPU_KERNEL is not None if x.is_cpu else x.is_cuda and HAS_TRITON
 
 
 def operator(x: Tensor) -> Callable[..., Outputs]:
