@@ -17,6 +17,7 @@ from pose.commands.detect import detect
 from pose.commands.download import download
 from pose.commands.env import env
 from pose.commands.evaluate import evaluate
+from pose.commands.export import export
 from pose.commands.figures import figures
 from pose.commands.inspect import inspect
 from pose.commands.predict import predict
@@ -28,6 +29,9 @@ from pose.commands.tables import tables
 from pose.commands.train import train
 
 # Every other import stands inside a command, so that `pose --help` answers at once.
+
+# Dependencies that `pose predict` does without on exported files.
+HEAVY = ("torch", "torchvision", "albumentations", "pycocotools", "pydantic", "yaml", "safetensors")
 
 app = typer.Typer(
     name="pose",
@@ -57,6 +61,7 @@ def _root(
 app.command()(train)
 app.command(name="eval")(evaluate)
 app.command()(predict)
+app.command()(export)
 app.command()(check)
 app.command()(detect)
 app.command()(runs)
@@ -81,6 +86,15 @@ def main() -> None:
         if os.environ.get("POSE_DEBUG"):
             raise
         print(f"error: {_explain(error)}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:  # of the install without PyTorch
+        if os.environ.get("POSE_DEBUG") or (error.name or "").split(".")[0] not in HEAVY:
+            raise
+        print(
+            f"error: this needs {error.name}, which is not installed; without it `pose predict` takes .onnx files of "
+            f"`pose export`, with --boxes whole or FILE. For everything: pip install pose",
+            file=sys.stderr,
+        )
         sys.exit(2)
 
 

@@ -16,7 +16,7 @@ from pose.data.image_files import ImageFile, find_images, read_ahead
 from pose.data.images import read_image, read_upright
 from pose.files import write_json
 from pose.inputs import whole_box
-from pose.predictor import Predictor
+from pose.predictor_base import PredictorBase
 from pose.sheets import draw_heatmaps
 from pose.visualize import SUFFIXES, Image, write_image
 
@@ -52,7 +52,7 @@ class PredictSummary:
 
 
 def predict_files(
-    predictor: Predictor,
+    predictor: PredictorBase,
     inputs: Sequence[Path],
     *,
     out: Path,
@@ -154,10 +154,10 @@ def predict_files(
     )
 
 
-def _drawn_heatmaps(predictor: Predictor, image: Image, boxes: NDArray[np.float64]) -> Iterator[Image]:
+def _drawn_heatmaps(predictor: PredictorBase, image: Image, boxes: NDArray[np.float64]) -> Iterator[Image]:
     for start in range(0, len(boxes), predictor.batch_size):
         crops, maps = predictor.heatmaps(image, boxes[start : start + predictor.batch_size])
-        for crop, each in zip(crops, maps.cpu().numpy(), strict=True):
+        for crop, each in zip(crops, maps if isinstance(maps, np.ndarray) else maps.cpu().numpy(), strict=True):
             yield draw_heatmaps(crop, each, predictor.skeleton)
 
 

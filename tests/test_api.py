@@ -237,7 +237,7 @@ def test_detect() -> None:
 
 def test_detector_is_loaded_once_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
-    monkeypatch.setattr("pose.predictor.load_detector", lambda name, device: (loaded.append(name), Finder())[1])
+    monkeypatch.setattr("pose.predictor_base.load_detector", lambda name, device: (loaded.append(name), Finder())[1])
     model = predictor(detector="fasterrcnn")
     model(IMAGE)
     assert loaded == []

@@ -61,6 +61,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run_all(page: str, pose_cli: Cli, *, small: list[str] = PEOPLE) -> dict[str, Outcome]:
     outcomes = {}
     for words in commands_of(page):
+        if words[0] == "pip":
+            continue
         assert words[0] == "pose", words
         more: list[str] = []
         if words[1] == "train":
@@ -195,7 +197,7 @@ def test_use_a_model(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
         (place / target).write_bytes(street.read_bytes())
     (place / "square.jpg").write_bytes(square.read_bytes())
     monkeypatch.setattr("pose.detector.load_detector", lambda *a, **k: OneBox())
-    monkeypatch.setattr("pose.predictor.load_detector", lambda *a, **k: OneBox())
+    monkeypatch.setattr("pose.predictor_base.load_detector", lambda *a, **k: OneBox())
     outcomes = run_all("use_a_model.md", pose_cli)
     found = outcomes["predict runs/figures photos --boxes detect --out found"].out
     assert found == "1 people in 1 images (boxes: found by one box): found\n"
@@ -214,6 +216,22 @@ def test_use_a_model(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
     assert len(names["records"]) == 2
     assert names["picture"].shape == cv2.imread("street.jpg").shape
     assert names["people"].boxes[0, 0] == pytest.approx(names["picture"].shape[1] / 3)
+
+
+def test_export(place: Path, pose_cli: Cli) -> None:
+    """The commands, and both ways in Python on the same picture and box."""
+    pytest.importorskip("onnxruntime")
+    outcomes = run_all("export.md", pose_cli)
+    assert "keypoints by at most 0.0000 pixels" in outcomes["export runs/figures --onnx m.onnx"].out
+    assert (place / "eval-onnx/metrics.json").is_file()
+    (place / "street.jpg").write_bytes(next((place / "data/figures/images/val").glob("*.jpg")).read_bytes())
+    ours, bare = re.findall(r"```python\n(.*?)```", (ROOT / "docs/export.md").read_text(), flags=re.S)
+    names: dict[str, Any] = {}
+    for block in (ours, bare):
+        exec(block, names)
+    assert (place / "drawn.png").is_file()
+    np.testing.assert_allclose(names["in_image"], names["people"].keypoints[0], atol=1e-3)
+    np.testing.assert_allclose(names["scores"][0], names["people"].scores[0], atol=1e-6)
 
 
 def test_api_reference_is_current() -> None:
@@ -258,6 +276,7 @@ PAGES = [
     "use_a_model.md",
     "api.md",
     "own_data.md",
+    "export.md",
 ]
 
 

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
-    from pose.engine.checkpoint import Checkpoint
+    from pose.config import Config
     from pose.engine.evaluator import Evaluation
     from pose.engine.splits import ValidationSet
 
 
-def write_analysis(
-    result: Evaluation, val: ValidationSet, checkpoint: Checkpoint, model: nn.Module, folder: Path
-) -> str:
-    """Put analysis.json beside metrics.json; gives the short table, or nothing without annotations."""
+def write_analysis(result: Evaluation, val: ValidationSet, config: Config, model: nn.Module, folder: Path) -> str:
+    """Put analysis.json beside metrics.json; gives the short table, or nothing without annotations.
+
+    Args:
+        config, model: those of the checkpoint, of which the file says how large it is.
+    """
     from pose.analysis.analyse import analyse
     from pose.analysis.analysis_table import analysis_table
     from pose.analysis.counts import count
@@ -27,9 +29,9 @@ def write_analysis(
         (folder / "analysis.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results
         return ""
     analysis = analyse(
-        val.coco, result.results, checkpoint.skeleton, image_ids=val.image_ids, person_ids=val.person_ids
+        val.coco, result.results, config.data.resolve_skeleton(), image_ids=val.image_ids, person_ids=val.person_ids
     )
-    total, _ = count(model, checkpoint.pose_config.model.input_size)
+    total, _ = count(model, config.model.input_size)
     analysis["model"] = {"params": total.params, "madds": total.madds, "madds_dyrelu": total.madds_dyrelu}
     analysis["versions"] = versions()
     write_json(folder / "analysis.json", analysis, indent=None)

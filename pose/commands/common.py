@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pose.config import AnyConfig
+    from pose.onnx_predictor import OnnxModel
 
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045 (typer reads it at run time)
@@ -72,9 +73,29 @@ def check_writable(folder: Path) -> None:
         raise ValueError(f"cannot write to {folder}: no permission; choose another --out")
 
 
-def pick_workers(wanted: int | None, device: torch.device) -> int:
-    """On a small machine without a GPU the model needs every core, and loading beside it only gets in its way."""
+def is_onnx(path: Path) -> bool:
+    """Whether a name is that of a file of `pose export`, which needs no PyTorch."""
+    return path.suffix.lower() == ".onnx"
+
+
+def check_onnx_options(model: OnnxModel, *, device: str, flip_test: bool) -> None:
+    """Refuse what was decided when the file was made.
+
+    Raises:
+        ValueError: a device that there is not, or no flip test with a file that has it inside.
+    """
+    if device not in ("auto", "cpu"):
+        raise ValueError(f"{model.path} runs on the CPU, got --device {device}; a checkpoint runs on others")
+    if model.flip_test and not flip_test:
+        raise ValueError(f"{model.path} has the flip test inside; for one without it export without --flip-test")
+
+
+def pick_workers(wanted: int | None, device: torch.device | None) -> int:
+    """How many load beside the model, which runs on `device`, None for the CPU.
+
+    On a small machine without a GPU the model needs every core, and loading beside it only gets in its way.
+    """
     if wanted is not None:
         return wanted
     cores = os.cpu_count() or 1
-    return min(8, cores - 1) if device.type != "cpu" else min(2, cores // 4)
+    return min(8, cores - 1) if device is not None and device.type != "cpu" else min(2, cores // 4)

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from pose.commands.analysis import write_analysis
-from pose.commands.common import BatchSize, Device, Overrides, Workers, check_writable, pick_workers, prepare_figures
+from pose.commands.common import (
+    BatchSize,
+    Device,
+    Overrides,
+    Workers,
+    check_writable,
+    is_onnx,
+    pick_workers,
+    prepare_figures,
+)
+
+if TYPE_CHECKING:
+    from pose.engine.evaluator import Evaluation
 
 
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file, or a run folder for its best one.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A .safetensors file, a run folder for its best one, or an .onnx of `pose export`.")
+    ],
     overrides: Overrides = None,
     boxes: Annotated[
         Optional[str],  # noqa: UP045
@@ -39,14 +53,29 @@ def evaluate(
     from pose.config import Config, make_config
     from pose.engine.checkpoint import load_checkpoint
     from pose.engine.evaluator import evaluate as run_evaluation
-    from pose.engine.keypoints import metrics_table, summary_line
     from pose.engine.loggers import Progress, make_console
     from pose.engine.splits import validation_set
     from pose.predictor import pick_device
 
     console = make_console()
-    loaded = load_checkpoint(checkpoint)
     changes = list(overrides or [])
+    if is_onnx(checkpoint):
+        from pose.commands.evaluate_onnx import evaluate_onnx
+
+        changes += [] if batch_size is None else [f"eval.batch_size={batch_size}"]
+        evaluate_onnx(
+            checkpoint,
+            changes,
+            boxes=boxes,
+            only_images_with_boxes=only_images_with_boxes,
+            flip_test=flip_test,
+            out=out,
+            device=device,
+            workers=workers,
+            console=console,
+        )
+        return
+    loaded = load_checkpoint(checkpoint)
     if batch_size is not None:
         changes.append(f"eval.batch_size={batch_size}")
     if not flip_test and isinstance(loaded.config, Config):
@@ -81,11 +110,17 @@ def evaluate(
         "only_images_with_boxes": only_images_with_boxes,
     }
     result.write(folder, config=settings, details=details)
-    table = write_analysis(result, val, loaded, model, folder)
+    print_result(result, write_analysis(result, val, loaded.pose_config, model, folder), folder)
+
+
+def print_result(result: Evaluation, analysis: str, folder: Path) -> None:
+    """The numbers to stdout, and where the files are."""
+    from pose.engine.keypoints import metrics_table, summary_line
+
     print(summary_line(result))
     if result.metrics:
         print(metrics_table(result.metrics))
-        print(table)
+        print(analysis)
         print(f"metrics and results: {folder}")
     else:
         print(f"no annotations, so no numbers; results: {folder / 'results.json'}")

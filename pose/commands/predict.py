@@ -7,15 +7,27 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pose.commands.common import BatchSize, DetectorName, DetectorWeights, Device, pick_workers
+from pose.commands.common import (
+    BatchSize,
+    DetectorName,
+    DetectorWeights,
+    Device,
+    check_onnx_options,
+    is_onnx,
+    pick_workers,
+)
 from pose.commands.predict_video import is_video, predict_one_video
 
 if TYPE_CHECKING:
     from pose.detector import Detector
+    from pose.onnx_predictor import OnnxPredictor
+    from pose.predictor import Predictor
 
 
 def predict(
-    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file, or a run folder for its best one.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A .safetensors file, a run folder for its best one, or an .onnx of `pose export`.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for pictures and predictions.json; of a video, an .mp4.")],
     inputs: Annotated[
         Optional[list[Path]],  # noqa: UP045 (typer reads it at run time)
@@ -54,7 +66,6 @@ def predict(
     from pose.detector import MIN_SCORE, load_detector
     from pose.engine.loggers import Progress, make_console
     from pose.predict_files import predict_files
-    from pose.predictor import Predictor, pick_device
 
     console = make_console()
     inputs = inputs or []
@@ -71,9 +82,16 @@ def predict(
         min_box_score = MIN_SCORE if boxes == "detect" else 0.0
     finder: str | Detector = detector
     if boxes == "detect":  # before the work, not in it
+        from pose.predictor import pick_device
+
         finder = load_detector(detector, weights=weights, device=pick_device(device), min_score=min_box_score)
-    predictor = Predictor.from_checkpoint(
-        checkpoint, device=device, flip_test=flip_test, batch_size=batch_size or 64, detector=finder
+    predictor = _load(
+        checkpoint,
+        device=device,
+        flip_test=flip_test,
+        batch_size=batch_size or 64,
+        detector=finder,
+        heatmaps=heatmaps,
     )
     if videos or camera is not None:
         video: Path | int = videos[0] if camera is None else camera
@@ -104,3 +122,22 @@ def predict(
         for bar in progress:
             bar.__exit__(None, None, None)
     print(summary)
+
+
+def _load(
+    path: Path, *, device: str, flip_test: bool, batch_size: int, detector: str | Detector, heatmaps: bool
+) -> Predictor | OnnxPredictor:
+    if not is_onnx(path):
+        from pose.predictor import Predictor
+
+        return Predictor.from_checkpoint(
+            path, device=device, flip_test=flip_test, batch_size=batch_size, detector=detector
+        )
+    from pose.onnx_predictor import OnnxModel, OnnxPredictor
+
+    model = OnnxModel.open(path)
+    check_onnx_options(model, device=device, flip_test=flip_test)
+    predictor = OnnxPredictor(model, batch_size=batch_size, detector=detector)
+    if heatmaps:
+        predictor.check_heatmaps()
+    return predictor

@@ -12,7 +12,7 @@ import typer
 from pose.video import VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
-    from pose.predictor import Predictor
+    from pose.predictor_base import PredictorBase
 
 
 def is_video(path: Path) -> bool:
@@ -21,7 +21,7 @@ def is_video(path: Path) -> bool:
 
 
 def predict_one_video(
-    predictor: Predictor,
+    predictor: PredictorBase,
     source: Path | int,
     *,
     out: Path,

@@ -1,4 +1,4 @@
-"""Reading image files."""
+"""Reading image files, and cutting crops out of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 # OpenCV from 4.11 decodes to RGB itself, which saves a pass over the image.
 _RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)
@@ -59,3 +59,18 @@ def is_turned(path: Path | str) -> bool:
     with contextlib.suppress(OSError, ValueError, SyntaxError), Pillow.open(path) as image:
         return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
     return False
+
+
+def warp(image: NDArray[np.uint8], affine: ArrayLike, input_size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Cut a crop out of an image: bilinear, black outside of it.
+
+    Args:
+        image: (H, W, 3) uint8.
+        affine: (2, 3) from image to crop pixels.
+        input_size: (height, width) of the crop.
+    Returns:
+        (height, width, 3) uint8.
+    """
+    matrix = np.asarray(affine, dtype=np.float64)
+    crop = cv2.warpAffine(image, matrix, (input_size[1], input_size[0]), flags=cv2.INTER_LINEAR)
+    return np.asarray(crop, dtype=np.uint8)

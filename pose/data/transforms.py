@@ -17,12 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from pose.data.images import warp
 from pose.geometry import HALF_BODY_PADDING, Affine, apply_affine, crop_affine, grow_box
 from pose.skeleton import Skeleton
 
@@ -127,21 +127,6 @@ def _half_body_box(
     if not extent.any():  # all in one place: nothing to scale to the crop
         return None
     return np.concatenate([chosen.mean(axis=0) - extent / 2, extent])
-
-
-def warp(image: NDArray[np.uint8], affine: ArrayLike, input_size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Cut a crop out of an image: bilinear, black outside of it.
-
-    Args:
-        image: (H, W, 3) uint8.
-        affine: (2, 3) from image to crop pixels.
-        input_size: (height, width) of the crop.
-    Returns:
-        (height, width, 3) uint8.
-    """
-    matrix = np.asarray(affine, dtype=np.float64)
-    crop = cv2.warpAffine(image, matrix, (input_size[1], input_size[0]), flags=cv2.INTER_LINEAR)
-    return np.asarray(crop, dtype=np.uint8)
 
 
 def normalize(images: Tensor) -> Tensor:

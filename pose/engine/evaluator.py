@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from pose.codec import decode
 from pose.config import Config
@@ -74,20 +75,49 @@ def predict_people(
     Returns:
         N predictions, in the order of `people`.
     """
+    flip_indices = skeleton.flip_indices if flip_test else None
+
+    def find(images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        xy_hm, peak = decode(predict_heatmaps(model, images.to(device), flip_indices=flip_indices))
+        return xy_hm.cpu().numpy() * STRIDE, peak.cpu().numpy()
+
+    return find_people(
+        find,
+        people,
+        skeleton=skeleton,
+        input_size=input_size,
+        batch_size=batch_size,
+        workers=workers,
+        pin_memory=device.type == "cuda",
+        on_batch=on_batch,
+    )
+
+
+def find_people(
+    find: Callable[[Tensor], tuple[NDArray[np.float32], NDArray[np.float32]]],
+    people: Sequence[Person],
+    *,
+    skeleton: Skeleton,
+    input_size: tuple[int, int],
+    batch_size: int,
+    workers: int,
+    pin_memory: bool = False,
+    on_batch: Callable[[int], None] | None = None,
+) -> Predictions:
+    """`predict_people` by any means.
+
+    Args:
+        find: from crops (B, 3, H, W), uint8 RGB, to keypoints (B, K, 2) in crop pixels and their scores (B, K).
+    """
     dataset = PeopleDataset(people, skeleton, input_size=input_size)
     sampler = EpochSampler(len(people), seed=0, shuffle=False)
-    loader = make_loader(
-        dataset, batch_size=batch_size, workers=workers, sampler=sampler, pin_memory=device.type == "cuda"
-    )
-    flip_indices = skeleton.flip_indices if flip_test else None
+    loader = make_loader(dataset, batch_size=batch_size, workers=workers, sampler=sampler, pin_memory=pin_memory)
     keypoints = [np.zeros((0, skeleton.num_keypoints, 2))]
     scores = [np.zeros((0, skeleton.num_keypoints))]
     for batch in loader:
-        heatmaps = predict_heatmaps(model, batch.images.to(device), flip_indices=flip_indices)
-        xy_hm, peak = decode(heatmaps)
-        xy_crop = xy_hm.cpu().numpy().astype(np.float64) * STRIDE
+        xy_crop, peak = find(batch.images)
         keypoints.append(apply_affine(xy_crop, invert_affine(batch.affines.numpy())))
-        scores.append(peak.cpu().numpy().astype(np.float64))
+        scores.append(peak.astype(np.float64))
         if on_batch is not None:
             on_batch(len(peak))
     boxes = np.array([person.box_xywh for person in people], dtype=np.float64).reshape(-1, 4)

@@ -15,7 +15,7 @@ import numpy as np
 
 from pose.data.boxes import confident
 from pose.inputs import whole_box
-from pose.predictor import Predictor
+from pose.predictor_base import PredictorBase
 from pose.results import People
 from pose.video.boxes import read_frame_boxes
 from pose.video.drawing import draw_tracks
@@ -58,7 +58,7 @@ class VideoSummary:
 
 
 def predict_video(
-    predictor: Predictor,
+    predictor: PredictorBase,
     source: VideoSource,
     *,
     out: Path,

@@ -1,0 +1,78 @@
+"""`pose eval` of a file of `pose export`: the network runs in onnxruntime, PyTorch loads the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pose.commands.analysis import write_analysis
+from pose.commands.common import check_onnx_options, check_writable, pick_workers, prepare_figures
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import Console
+    from torch import Tensor
+
+
+def evaluate_onnx(
+    path: Path,
+    overrides: Sequence[str],
+    *,
+    boxes: str | None,
+    only_images_with_boxes: bool,
+    flip_test: bool,
+    out: Path | None,
+    device: str,
+    workers: int | None,
+    console: Console,
+) -> None:
+    """Evaluate, write the files of an evaluation, and print."""
+    from pose.commands.evaluate import print_result
+    from pose.config import Config, make_config
+    from pose.engine.evaluator import find_people, score
+    from pose.engine.loggers import Progress
+    from pose.engine.splits import validation_set
+    from pose.models.factory import build_model
+    from pose.onnx_predictor import OnnxModel
+
+    model = OnnxModel.open(path)
+    check_onnx_options(model, device=device, flip_test=flip_test)
+    changes = [*overrides, f"eval.flip_test={str(model.flip_test).lower()}"]
+    own = make_config(model.header["config"], source=f"the config inside {path}")
+    settings = make_config(model.header["config"], changes, source=f"the config inside {path}")
+    assert isinstance(own, Config)
+    assert isinstance(settings, Config)
+    if settings.model != own.model:
+        raise ValueError("the model is the file's; overrides of model.* are for `pose train`")
+    prepare_figures(settings, console)
+    val = validation_set(settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes)
+    folder = out or path.parent / f"eval-{path.stem}-{Path(val.boxes).stem}"
+    check_writable(folder)
+
+    def find(images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        keypoints, scores, *_ = model.run(images.permute(0, 2, 3, 1).contiguous().numpy())
+        return keypoints, scores
+
+    with Progress(console, len(val.people)) as progress:
+        predictions = find_people(
+            find,
+            val.people,
+            skeleton=model.skeleton,
+            input_size=model.input_size,
+            batch_size=settings.eval.batch_size,
+            workers=pick_workers(workers if workers is not None else settings.train.workers, None),
+            on_batch=lambda count: progress.update("people", steps=count),
+        )
+    result = score(predictions, val, model.skeleton)
+    details = {
+        "checkpoint": str(path),
+        "epoch": model.header.get("epoch"),
+        "flip_test": model.flip_test,
+        "int8": model.int8,
+        "only_images_with_boxes": only_images_with_boxes,
+    }
+    result.write(folder, config=settings, details=details)
+    network = build_model(own.model, num_keypoints=model.skeleton.num_keypoints)  # to count, not to run
+    print_result(result, write_analysis(result, val, own, network, folder), folder)

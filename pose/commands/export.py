@@ -1,0 +1,50 @@
+"""`pose export`."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from pose.commands.common import check_writable
+
+NEEDED = ("onnx", "onnxruntime")
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file, or a run folder for its best one.")],
+    onnx: Annotated[Path, typer.Option(help="The file to write, an .onnx.")],
+    flip_test: Annotated[
+        bool,
+        typer.Option(
+            "--flip-test/--no-flip-test", help="Average with the mirrored crop, inside the graph: twice the time."
+        ),
+    ] = False,
+    heatmaps: Annotated[bool, typer.Option("--heatmaps", help="Give the heatmaps too, as a third output.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Quantise the convolutions.")] = False,
+    calibrate: Annotated[
+        Optional[Path],  # noqa: UP045 (typer reads it at run time)
+        typer.Option(
+            metavar="DIR", help="Pictures of one person each to calibrate --int8. Default: generated people."
+        ),
+    ] = None,
+) -> None:
+    """Write a model as one ONNX file, from crops to keypoints, after comparing it with PyTorch."""
+    if onnx.suffix.lower() != ".onnx":
+        raise ValueError(f"--onnx {onnx} is no ONNX file; name it with .onnx")
+    if onnx.is_dir():
+        raise ValueError(f"--onnx {onnx} is a folder; name a file in it, e.g. {onnx / 'm.onnx'}")
+    if calibrate is not None and not int8:
+        raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(f"export needs {' and '.join(missing)}, not installed here: pip install 'pose[onnx]'")
+    check_writable(onnx.parent)
+
+    from pose.engine.checkpoint import load_checkpoint
+    from pose.export.export import export_onnx
+
+    loaded = load_checkpoint(checkpoint)
+    print(export_onnx(loaded, onnx, flip_test=flip_test, heatmaps=heatmaps, int8=int8, calibrate=calibrate))

@@ -1,0 +1,207 @@
+"""Whether an exported graph gives what the network gives, and how long each takes.
+
+Shapes: N crops, K keypoints, h x w heatmap.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pose.codec import decode
+from pose.data.figures import LEVELS, picture_rng, render_picture
+from pose.onnx_predictor import OnnxModel
+from pose.predictor import predict_heatmaps
+from pose.predictor_base import cut_crops
+
+# What rounding may do to heatmaps: this part of their peak (trained networks need a hundredth of it), or so many
+# times what it does to PyTorch's own, as measured against double precision.
+PEAK_TOLERANCE, ROUNDING_TOLERANCE = 1e-4, 10
+KEYPOINT_TOLERANCE = 0.01  # crop pixels; decoding moves by whole pixels, so rounding of coordinates only
+
+
+@dataclass(frozen=True)
+class Check:
+    """How an exported graph compares with the network.
+
+    Attributes:
+        crops: looked at.
+        heatmap_difference: the largest one.
+        heatmap_peak: the largest absolute value, for comparison.
+        rounding: what PyTorch's own heatmaps differ by from those in double precision, at most.
+        keypoint_difference: crop pixels, the largest one of `keypoints` keypoints.
+        undecided: keypoints left out, as two pixels are equal but for rounding.
+    """
+
+    crops: int
+    heatmap_difference: float
+    heatmap_peak: float
+    rounding: float
+    keypoint_difference: float
+    keypoints: int
+    undecided: int
+
+    def __str__(self) -> str:
+        left_out = f", {self.undecided} undecided by rounding" if self.undecided else ""
+        return (
+            f"onnxruntime against PyTorch on {self.crops} crops of generated people: heatmaps differ by at most "
+            f"{self.heatmap_difference:.1e} (peak {self.heatmap_peak:.2f}), {self.keypoints} keypoints by at most "
+            f"{self.keypoint_difference:.4f} pixels{left_out}"
+        )
+
+    def verify(self) -> None:
+        """Refuse what rounding does not explain.
+
+        Raises:
+            ValueError: a difference is above its tolerance.
+        """
+        limit = max(PEAK_TOLERANCE * self.heatmap_peak, ROUNDING_TOLERANCE * self.rounding)
+        if not (self.heatmap_difference <= limit and self.keypoint_difference <= KEYPOINT_TOLERANCE):
+            raise ValueError(
+                f"the exported graph is not the network, so nothing is written: {self}; allowed are {limit:.1e} and "
+                f"{KEYPOINT_TOLERANCE} pixels. Please report it"
+            )
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """How an int8 graph compares with the float one.
+
+    Attributes:
+        median, p95: crop pixels that keypoints move by.
+    """
+
+    crops: int
+    median: float
+    p95: float
+
+    def __str__(self) -> str:
+        return (
+            f"int8 against float on {self.crops} crops of generated people: half of the keypoints move by at most "
+            f"{self.median:.2f} pixels, 95 % by at most {self.p95:.2f}; `pose eval` tells what that costs in AP"
+        )
+
+    def verify(self, stride: int) -> None:
+        """Refuse a graph that quantisation broke.
+
+        Raises:
+            ValueError: half of the keypoints have moved by more than a heatmap's pixel.
+        """
+        if not self.median <= stride:
+            raise ValueError(
+                f"int8 breaks this network, so nothing is written: {self}; calibrate on pictures like yours with "
+                f"--calibrate DIR, or export without --int8"
+            )
+
+
+def generated_crops(count: int, input_size: tuple[int, int], *, seed: int = 0) -> NDArray[np.uint8]:
+    """(count, height, width, 3) uint8 RGB, crops of generated people."""
+    crops: list[NDArray[np.uint8]] = []
+    index = 0
+    while len(crops) < count:
+        picture = render_picture(picture_rng(seed, "val", index), LEVELS["normal"])
+        boxes = np.array([person.box_xywh for person in picture.people], dtype=np.float64).reshape(-1, 4)
+        crops.extend(cut_crops(picture.image, boxes[boxes[:, 2:].min(axis=1, initial=np.inf) > 0], input_size))
+        index += 1
+    return np.stack(crops[:count])
+
+
+def compare(model: nn.Module, exported: OnnxModel, crops: NDArray[np.uint8], *, stride: int) -> Check:
+    """Run both on the same crops, the graph also in a batch of another size.
+
+    Args:
+        model: on the CPU, in evaluation mode.
+        exported: with heatmaps.
+    """
+    flip_indices = exported.skeleton.flip_indices if exported.flip_test else None
+    images = torch.from_numpy(crops).permute(0, 3, 1, 2)
+    expected = predict_heatmaps(model, images, flip_indices=flip_indices)
+    exact = predict_heatmaps(_Double(copy.deepcopy(model).double()), images, flip_indices=flip_indices)
+    xy, _ = decode(expected)
+    first, rest = exported.run(crops[:1]), exported.run(crops[1:])
+    keypoints, scores, heatmaps = (np.concatenate(pair) for pair in zip(first, rest, strict=True))
+    own_xy, own_scores = decode(torch.from_numpy(heatmaps))
+    difference = float(np.abs(heatmaps - expected.numpy()).max())
+    decided = _margin(expected) > 2 * difference
+    moved = np.abs(keypoints - stride * xy.numpy()).max(axis=-1)
+    # The graph's decoding is also compared with PyTorch's of the same heatmaps, where nothing is left out.
+    decoding = np.abs(keypoints - stride * own_xy.numpy()).max()
+    return Check(
+        crops=len(crops),
+        heatmap_difference=max(difference, float(np.abs(scores - own_scores.numpy()).max())),
+        heatmap_peak=float(expected.abs().max()),
+        rounding=float((expected - exact).abs().max()),
+        keypoint_difference=float(max(moved[decided.numpy()].max(initial=0), decoding)),
+        keypoints=int(decided.sum()),
+        undecided=int((~decided).sum()),
+    )
+
+
+def compare_quantised(exported: OnnxModel, quantised: OnnxModel, crops: NDArray[np.uint8]) -> Quantised:
+    """Run both graphs on the same crops."""
+    expected, found = exported.run(crops)[0], quantised.run(crops)[0]
+    moved = np.linalg.norm(found - expected, axis=-1)
+    return Quantised(len(crops), float(np.median(moved)), float(np.percentile(moved, 95)))
+
+
+class _Double(nn.Module):
+    """A network in double precision that takes single."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x.double())
+
+
+def _margin(heatmaps: Tensor) -> Tensor:
+    """(N, K) how much a heatmap would have to change for its keypoint to move: peak against the second highest value,
+    neighbours against each other, and the peak against 0."""
+    flat = heatmaps.flatten(2)
+    best, index = flat.topk(2, dim=-1)
+    width = heatmaps.shape[-1]
+    margins = [best[..., 0] - best[..., 1], best[..., 0].abs()]
+    for step in (1, width):
+        ahead = flat.gather(-1, (index[..., :1] + step).clamp(max=flat.shape[-1] - 1))
+        behind = flat.gather(-1, (index[..., :1] - step).clamp(min=0))
+        margins.append((ahead - behind)[..., 0].abs())
+    return torch.stack(margins).amin(dim=0)
+
+
+def latencies_ms(
+    model: nn.Module, exported: OnnxModel, crop: NDArray[np.uint8], *, repeats: int = 15
+) -> tuple[float, float]:
+    """Median time of one crop in PyTorch and in onnxruntime, in turns, from pixels to keypoints, on one thread.
+
+    Args:
+        exported: opened with `threads=1`.
+        crop: (1, H, W, 3) uint8.
+    """
+    flip_indices = exported.skeleton.flip_indices if exported.flip_test else None
+    image = torch.from_numpy(crop).permute(0, 3, 1, 2)
+    ways: list[Callable[[], object]] = [
+        lambda: decode(predict_heatmaps(model, image, flip_indices=flip_indices)),
+        lambda: exported.run(crop),
+    ]
+    times: list[list[float]] = [[], []]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for turn in range(-3, repeats):
+            for way, measured in zip(ways, times, strict=True):
+                started = time.perf_counter()
+                way()
+                if turn >= 0:
+                    measured.append(1e3 * (time.perf_counter() - started))
+    finally:
+        torch.set_num_threads(threads)
+    return statistics.median(times[0]), statistics.median(times[1])

@@ -1,0 +1,128 @@
+"""`pose export`: build, check against PyTorch, and only then write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto, checker
+
+import pose
+from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
+from pose.engine.checkpoint import Checkpoint
+from pose.export.check import Check, Quantised, compare, compare_quantised, generated_crops, latencies_ms
+from pose.export.network import build_graph
+from pose.export.quantize import calibration_crops, quantize
+from pose.files import write_atomic
+from pose.models.pose_net import STRIDE
+from pose.onnx_predictor import FORMAT, OnnxModel
+
+CHECKED_CROPS = 16
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What `export_onnx` wrote.
+
+    Attributes:
+        path: of the file.
+        size: bytes.
+        check: of the float graph against PyTorch.
+        quantised: of the int8 graph against the float one; None without `int8`.
+        torch_ms, onnx_ms: median latency of one crop on one thread.
+    """
+
+    path: Path
+    size: int
+    check: Check
+    quantised: Quantised | None
+    torch_ms: float
+    onnx_ms: float
+
+    def __str__(self) -> str:
+        lines = [str(self.check), *([str(self.quantised)] if self.quantised else [])]
+        lines.append(
+            f"one crop on one thread, medians: onnxruntime {self.onnx_ms:.1f} ms, PyTorch {self.torch_ms:.1f} ms"
+        )
+        return "\n".join([*lines, f"{self.size / 1e6:.1f} MB: {self.path}"])
+
+
+def export_onnx(
+    checkpoint: Checkpoint,
+    path: Path,
+    *,
+    flip_test: bool = False,
+    heatmaps: bool = False,
+    int8: bool = False,
+    calibrate: Path | None = None,
+) -> Exported:
+    """Write a pose network as one ONNX file, from crops in uint8 to keypoints in crop pixels.
+
+    Args:
+        flip_test: merge in the heatmaps of the mirrored crops: twice the time for a little more AP.
+        heatmaps: give them as a third output.
+        int8: quantise the convolutions, see `pose.export.quantize`.
+        calibrate: folder of pictures to calibrate them on, each taken as one person; None for generated people.
+    Raises:
+        FileNotFoundError, ValueError, OSError: a classifier, nothing to calibrate on, a layer that cannot be
+            exported, a path that cannot be written, or a graph that does not give what the network gives. Nothing is
+            written then.
+    """
+    input_size = checkpoint.pose_config.model.input_size
+    calibration = calibration_crops(calibrate, input_size) if int8 else None
+    model = checkpoint.build()
+    graph = build_graph(
+        model, skeleton=checkpoint.skeleton, input_size=input_size, stride=STRIDE, flip_test=flip_test
+    )
+    describe(graph, checkpoint, flip_test=flip_test, int8=False)
+    checker.check_model(graph, full_check=True)
+    crops = generated_crops(CHECKED_CROPS, input_size)
+    exported = OnnxModel.open(graph.SerializeToString(), threads=1)
+    check = compare(model, exported, crops, stride=STRIDE)
+    check.verify()
+    quantised = None
+    if calibration is not None:
+        small = build_graph(
+            model,
+            skeleton=checkpoint.skeleton,
+            input_size=input_size,
+            stride=STRIDE,
+            flip_test=flip_test,
+            quantizable=True,
+        )
+        graph = quantize(small, calibration)
+        describe(graph, checkpoint, flip_test=flip_test, int8=True)
+        checker.check_model(graph, full_check=True)
+        quantised = compare_quantised(exported, OnnxModel.open(graph.SerializeToString(), threads=1), crops)
+        quantised.verify(STRIDE)
+    if not heatmaps:
+        graph.graph.output.pop()
+    data = graph.SerializeToString()
+    torch_ms, onnx_ms = latencies_ms(model, OnnxModel.open(data, threads=1), crops[:1])
+    write_atomic(path, data)
+    return Exported(path, len(data), check, quantised, torch_ms, onnx_ms)
+
+
+def describe(graph: ModelProto, checkpoint: Checkpoint, *, flip_test: bool, int8: bool) -> None:
+    """Put what is needed to use the file into it."""
+    config = checkpoint.pose_config
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "pose": pose.__version__,
+        "skeleton": checkpoint.skeleton.to_dict(),
+        "input_size": list(config.model.input_size),
+        "stride": STRIDE,
+        "normalisation": {"in_graph": True, "mean": list(IMAGE_MEAN), "std": list(IMAGE_STD)},
+        "flip_test": flip_test,
+        "int8": int8,
+        "epoch": checkpoint.epoch,
+        "metrics": checkpoint.metrics,
+        "config": config.model_dump(mode="json"),
+    }
+    del graph.metadata_props[:]
+    graph.metadata_props.add(key="pose", value=json.dumps(header))
+    graph.doc_string = (
+        "crops (batch, height, width, 3) uint8 RGB -> keypoints (batch, K, 2) x, y in crop pixels, scores (batch, K)"
+    )

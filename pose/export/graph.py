@@ -1,0 +1,120 @@
+"""An ONNX graph under construction.
+
+Shapes: N batch, C channels, H x W map. H and W are known when a graph is made, N is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from torch import Tensor
+
+OPSET = 18
+IR_VERSION = 8  # what came with the opset: older runtimes refuse newer ones
+
+Array = NDArray[Any]
+
+
+class Graph:
+    """Nodes and constants, in the order of their use.
+
+    Args:
+        only_convolutions: write 1x1 convolutions as such, never as matrix products.
+    """
+
+    def __init__(self, *, only_convolutions: bool = False) -> None:
+        self.only_convolutions = only_convolutions
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+        # What several places use, by whatever they agree on.
+        self.shared: dict[tuple[Any, ...], str] = {}
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node with one output."""
+        return self.ops(kind, *inputs, outputs=1, **attributes)[0]
+
+    def ops(self, kind: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
+        """Add a node with several outputs."""
+        name = f"{kind}_{len(self.nodes)}"
+        names = [name] if outputs == 1 else [f"{name}.{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, **attributes))
+        return names
+
+    def constant(self, value: Array | Sequence[float] | float, *, name: str = "constant") -> str:
+        """Floats as float32, whole numbers as int64, bytes as uint8."""
+        array = np.asarray(value)
+        if array.dtype.kind == "f":
+            array = array.astype(np.float32)
+        elif array.dtype != np.uint8:
+            array = array.astype(np.int64)
+        name = f"{name}_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
+        return name
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a tensor that no node uses yet the name of an output of the model."""
+        for node in self.nodes:
+            node.output[:] = [new if name == old else name for name in node.output]
+
+    def reshape(self, x: str, *shape: int) -> str:
+        """0 keeps a dimension, -1 takes what is left."""
+        if ("shape", *shape) not in self.shared:
+            self.shared["shape", *shape] = self.constant(shape, name="shape")
+        return self.op("Reshape", x, self.shared["shape", *shape])
+
+    def model(self, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto]) -> ModelProto:
+        """The finished model; `outputs` are names of tensors of this graph with their types and shapes."""
+        graph: GraphProto = helper.make_graph(self.nodes, "pose", list(inputs), list(outputs), self.constants)
+        made: ModelProto = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="pose"
+        )
+        return made
+
+
+@dataclass(frozen=True)
+class Map:
+    """Feature maps (N, C, H, W), perhaps still to be multiplied.
+
+    Attributes:
+        name: of the tensor.
+        flat: whether it is (N, C, H * W).
+        scale: (N, 1, H * W) that it is to be multiplied by: DY-ReLU-C's attention, which a 1x1 convolution to fewer
+            channels lets through. Only a flat map has one; None if there is nothing to do.
+    """
+
+    name: str
+    channels: int
+    height: int
+    width: int
+    flat: bool = False
+    scale: str | None = None
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+
+def settle(g: Graph, x: Map) -> Map:
+    """The same with its scale multiplied in."""
+    return x if x.scale is None else replace(x, name=g.op("Mul", x.name, x.scale), scale=None)
+
+
+def flatten(g: Graph, x: Map) -> Map:
+    """As (N, C, H * W), which costs nothing."""
+    return x if x.flat else replace(x, name=g.reshape(x.name, 0, x.channels, -1), flat=True)
+
+
+def unflatten(g: Graph, x: Map) -> Map:
+    """As (N, C, H, W), with its scale multiplied in."""
+    x = settle(g, x)
+    return replace(x, name=g.reshape(x.name, 0, x.channels, x.height, x.width), flat=False) if x.flat else x
+
+
+def to_numpy(weights: Tensor) -> Array:
+    """In double precision, as constants are folded in it."""
+    return weights.detach().cpu().double().numpy()

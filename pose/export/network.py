@@ -1,0 +1,106 @@
+"""The exported graph around the network: crops in, keypoints out.
+
+    crops (N, H, W, 3) uint8 RGB -> normalise -> [mirror] -> network -> [merge] -> decode -> keypoints, scores
+
+Shapes: N batch, K keypoints, h x w heatmap.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import ModelProto, TensorProto, helper
+from torch import nn
+
+from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
+from pose.export.graph import Graph, Map, unflatten
+from pose.export.layers import emit
+from pose.onnx_predictor import INPUT, OUTPUTS
+from pose.skeleton import Skeleton
+
+
+def build_graph(
+    model: nn.Module,
+    *,
+    skeleton: Skeleton,
+    input_size: tuple[int, int],
+    stride: int,
+    flip_test: bool,
+    quantizable: bool = False,
+) -> ModelProto:
+    """A model that gives keypoints and scores, and heatmaps as its last output.
+
+    Args:
+        model: a pose network; batch norms are taken as in evaluation mode.
+        input_size: (height, width) of the crops.
+        stride: crop pixels a heatmap pixel.
+        flip_test: merge the heatmaps of the mirrored crops.
+        quantizable: write all convolutions as such, which int8 needs; matrix products are faster in float.
+    Raises:
+        ValueError: the network has a layer that cannot be exported.
+    """
+    g = Graph(only_convolutions=quantizable)
+    height, width = input_size
+    images = emit_normalize(g, INPUT)
+    if flip_test:
+        mirrored = g.op("Slice", images, *(g.constant([v]) for v in (-1, -(2**31), 3, -1)))
+        images = g.op("Concat", images, mirrored, axis=0)
+    heatmaps = unflatten(g, emit(g, model, Map(images, 3, height, width)))
+    maps = emit_merge_flip(g, heatmaps.name, skeleton.flip_indices) if flip_test else heatmaps.name
+    g.rename(maps, OUTPUTS[2])
+    emit_decode(g, OUTPUTS[2], heatmaps, stride)
+    k = skeleton.num_keypoints
+    shapes = ([k, 2], [k], [k, heatmaps.height, heatmaps.width])
+    return g.model(
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["batch", height, width, 3])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape])
+            for name, shape in zip(OUTPUTS, shapes, strict=True)
+        ],
+    )
+
+
+def emit_normalize(g: Graph, crops: str) -> str:
+    """`pose.data.transforms.normalize` of (N, H, W, 3): (N, 3, H, W)."""
+    pixels = g.op("Cast", g.op("Transpose", crops, perm=[0, 3, 1, 2]), to=TensorProto.FLOAT)
+    mean, std = np.array(IMAGE_MEAN)[:, None, None], np.array(IMAGE_STD)[:, None, None]
+    scaled = g.op("Mul", pixels, g.constant(1 / (255 * std), name="scale"))
+    return g.op("Sub", scaled, g.constant(mean / std, name="mean"))
+
+
+def emit_merge_flip(g: Graph, both: str, flip_indices: np.ndarray) -> str:
+    """`pose.codec.merge_flip` of (2 N, K, h, w), the mirrored ones last."""
+    heatmaps, flipped = g.ops("Split", both, outputs=2, axis=0, num_outputs=2)
+    swapped = g.op("Gather", flipped, g.constant(flip_indices), axis=1)
+    back = g.op("Slice", swapped, *(g.constant([v]) for v in (-1, -(2**31), 3, -1)))
+    first = g.op("Slice", back, *(g.constant([v]) for v in (0, 1, 3)))
+    rest = g.op("Slice", back, *(g.constant([v]) for v in (0, -1, 3)))
+    shifted = g.op("Concat", first, rest, axis=3)
+    return g.op("Mul", g.op("Add", heatmaps, shifted), g.constant(0.5))
+
+
+def emit_decode(g: Graph, heatmaps: str, size: Map, stride: int) -> None:
+    """`pose.codec.decode`, in crop pixels."""
+    flat = g.reshape(heatmaps, 0, size.channels, -1)
+    width = g.constant([size.width])
+    index = g.op("ArgMax", flat, axis=2, keepdims=1)  # (N, K, 1), the first of equal maxima
+    scores = g.op("GatherElements", flat, index, axis=2)
+    x, y = g.op("Mod", index, width), g.op("Div", index, width)
+
+    def is_inner(at: str, length: int) -> str:
+        return g.op("And", g.op("Greater", at, g.constant([1])), g.op("Less", at, g.constant([length - 1])))
+
+    inner = g.op("And", is_inner(x, size.width), is_inner(y, size.height))
+    # At the border a peak is not moved; any index with neighbours will do there.
+    index = g.op("Where", inner, index, g.constant([size.width + 1]))
+    offsets = []
+    for step in (g.constant([1]), width):
+        ahead = g.op("GatherElements", flat, g.op("Add", index, step), axis=2)
+        behind = g.op("GatherElements", flat, g.op("Sub", index, step), axis=2)
+        offsets.append(g.op("Sign", g.op("Sub", ahead, behind)))
+    quarter = g.op("Mul", g.op("Concat", *offsets, axis=2), g.constant(0.25))
+    quarter = g.op("Mul", quarter, g.op("Cast", inner, to=TensorProto.FLOAT))
+    peak = g.op("Cast", g.op("Concat", x, y, axis=2), to=TensorProto.FLOAT)
+    points = g.op("Mul", g.op("Add", peak, quarter), g.constant(float(stride)))
+    found = g.op("Greater", scores, g.constant(0.0))
+    g.rename(g.op("Where", found, points, g.constant(0.0)), OUTPUTS[0])
+    g.rename(g.reshape(scores, 0, size.channels), OUTPUTS[1])

@@ -1,0 +1,103 @@
+"""INT8 by onnxruntime's static quantisation: QDQ, weights a channel, activations a tensor.
+
+Only convolutions are quantised, but for the first, which sees pixels, and the last, whose peaks are the scores.
+DY-ReLU stays in float (its hyper function, its attention and its pieces), as does the rest of the graph:
+docs/export.md has the measurements behind the choice, by tools/bench/int8.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from pose.data.images import read_upright
+from pose.export.check import generated_crops
+from pose.inputs import whole_box
+from pose.onnx_predictor import INPUT
+from pose.predictor_base import cut_crops
+from pose.visualize import SUFFIXES
+
+CALIBRATION_CROPS = 64
+BATCH = 8
+
+
+def calibration_crops(folder: Path | None, input_size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Crops (N, height, width, 3) of a folder's pictures, each taken as one person, or of generated people.
+
+    Raises:
+        FileNotFoundError, ValueError: no such folder, nothing in it, or a broken picture.
+    """
+    if folder is None:
+        return generated_crops(CALIBRATION_CROPS, input_size, seed=1)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}; --calibrate takes one of pictures of one person each")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise ValueError(f"no picture in {folder}; expected {', '.join(SUFFIXES)}")
+    chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(len(paths), CALIBRATION_CROPS)).astype(int)]
+    images = map(read_upright, chosen)
+    return np.concatenate([cut_crops(image, whole_box(image), input_size) for image in images])
+
+
+def quantize(graph: ModelProto, crops: NDArray[np.uint8], *, kinds: Sequence[str] = ("Conv",)) -> ModelProto:
+    """The graph with its convolutions in int8.
+
+    Args:
+        crops: (N, H, W, 3) that the ranges of the activations are taken from.
+        kinds: of operators to quantise.
+    """
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.batches = iter(np.array_split(crops, max(1, len(crops) // BATCH)))
+
+        def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+            batch = next(self.batches, None)
+            return None if batch is None else {INPUT: batch}
+
+    convolutions = [node.name for node in graph.graph.node if node.op_type == "Conv"]
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        target = Path(folder, "int8.onnx")
+        quantize_static(
+            graph,
+            target,
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=list(kinds),
+            nodes_to_exclude=[convolutions[0], convolutions[-1]],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.Percentile,  # 99.999 %: single outliers do not stretch the range
+        )
+        return onnx.load(target)
+
+
+@contextlib.contextmanager
+def _quiet():  # type: ignore[no-untyped-def]
+    """The library prints and warns about what it does not need."""
+    level = logging.root.level
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.root.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.root.setLevel(level)

@@ -1,0 +1,163 @@
+"""Run the files of `pose export`: numpy, OpenCV and onnxruntime only.
+
+Shapes: N boxes, B batch, K keypoints, h x w heatmap. Frames: `_img` the image, `_crop` the network's input.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pose.detector import DEFAULT_DETECTOR, Detector
+from pose.predictor_base import PredictorBase, cut_crops
+from pose.skeleton import Skeleton
+from pose.visualize import Image
+
+FORMAT = "pose-onnx-1"
+INPUT = "crops"
+OUTPUTS = ("keypoints", "scores", "heatmaps")
+INSTALL = "pip install onnxruntime"
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxModel:
+    """An exported network, ready to run.
+
+    Attributes:
+        path: of the file; None for one in memory.
+        session: onnxruntime's.
+        skeleton: of the K keypoints.
+        input_size: (height, width) of the crops.
+        flip_test: whether the mirrored crops' heatmaps are merged in.
+        int8: whether convolutions are quantised.
+        header: all of the file's metadata, the config of training among them.
+    """
+
+    path: Path | None
+    session: Any
+    skeleton: Skeleton
+    input_size: tuple[int, int]
+    flip_test: bool
+    int8: bool
+    header: dict[str, Any]
+
+    @classmethod
+    def open(cls, source: str | Path | bytes, *, threads: int = 0) -> OnnxModel:
+        """Load a file, or its bytes.
+
+        Args:
+            threads: of onnxruntime; 0 for as many as there are cores.
+        Raises:
+            FileNotFoundError, ValueError: no such file, not written by `pose export`, damaged, or no onnxruntime.
+        """
+        path = None if isinstance(source, bytes) else Path(source)
+        if path is not None and not path.is_file():
+            raise FileNotFoundError(f"no file {path}; `pose export CKPT --onnx {path}` writes one")
+        name = path or "the model in memory"
+        session = _start(source if isinstance(source, bytes) else str(source), name=str(name), threads=threads)
+        header = _read_header(session.get_modelmeta().custom_metadata_map.get("pose"))
+        outputs = tuple(output.name for output in session.get_outputs())
+        if header is None or outputs not in (OUTPUTS, OUTPUTS[:2]):
+            raise ValueError(
+                f"{name} is an ONNX file without this project's metadata, or with other outputs; give one that "
+                f"`pose export` wrote"
+            )
+        height, width = header["input_size"]
+        return cls(
+            path=path,
+            session=session,
+            skeleton=Skeleton.from_dict(header["skeleton"]),
+            input_size=(height, width),
+            flip_test=header["flip_test"],
+            int8=header["int8"],
+            header=header,
+        )
+
+    @property
+    def has_heatmaps(self) -> bool:
+        return len(self.session.get_outputs()) == len(OUTPUTS)
+
+    def run(self, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """The network on a batch.
+
+        Args:
+            crops: (B, H, W, 3) uint8 RGB.
+        Returns:
+            keypoints: (B, K, 2) x, y in crop pixels.
+            scores: (B, K) peak values of the heatmaps; at <= 0 there is no peak and the keypoint is 0, 0.
+            heatmaps: (B, K, h, w), if the file has them.
+        Raises:
+            ValueError: what comes out is not finite.
+        """
+        found: list[NDArray[np.float32]] = self.session.run(None, {INPUT: crops})
+        if not all(np.isfinite(array).all() for array in found):
+            raise ValueError(f"{self.path}: the network's output is not finite; are these weights of a good run?")
+        return found
+
+
+class OnnxPredictor(PredictorBase):
+    """What `pose.predictor.Predictor` is for a checkpoint, for an exported file.
+
+    Only `boxes="detect"` with one of our detectors needs PyTorch.
+    """
+
+    device = None  # the CPU, where there is no choice
+
+    def __init__(
+        self, model: OnnxModel, *, batch_size: int = 64, detector: str | Detector = DEFAULT_DETECTOR
+    ) -> None:
+        super().__init__(
+            skeleton=model.skeleton,
+            input_size=model.input_size,
+            device="cpu",
+            flip_test=model.flip_test,
+            batch_size=batch_size,
+            source=str(model.path),
+            detector=detector,
+        )
+        self.model = model
+
+    def _find(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        keypoints, scores, *_ = self.model.run(crops)
+        return keypoints, scores
+
+    def check_heatmaps(self) -> None:
+        """Fail before the work: raises ValueError if the file gives no heatmaps."""
+        if not self.model.has_heatmaps:
+            raise ValueError(f"{self.source} gives no heatmaps; export it with --heatmaps")
+
+    def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, NDArray[np.float32]]:
+        self.check_heatmaps()
+        crops = cut_crops(image_rgb, boxes_xywh, self.input_size)
+        return crops, self.model.run(crops)[2]
+
+
+def _start(source: str | bytes, *, name: str, threads: int) -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ValueError(f"{name} needs onnxruntime, which is not installed: {INSTALL}") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors only
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # a class of its own for each reason, in a module that is not public
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{name} is no ONNX file that onnxruntime can run, or a damaged one: {reason}") from None
+
+
+def _read_header(text: str | None) -> dict[str, Any] | None:
+    try:
+        header = json.loads(text or "")
+    except json.JSONDecodeError:
+        return None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        return None
+    kinds = {"skeleton": dict, "input_size": list, "flip_test": bool, "int8": bool, "config": dict}
+    return header if all(isinstance(header.get(key), kind) for key, kind in kinds.items()) else None

@@ -1,0 +1,217 @@
+"""From images and the boxes of their people to keypoints, whatever runs the network. numpy and OpenCV only.
+
+Shapes: N boxes, K keypoints, B batch. Frames: `_img` the image, `_crop` the network's input.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pose.data.boxes import Boxes
+from pose.data.images import warp
+from pose.detector import Detector, check_detector, load_detector
+from pose.geometry import apply_affine, crop_affine, grow_box, invert_affine
+from pose.inputs import Color, Images, Task, check_boxes, check_image, read_tasks
+from pose.results import People
+from pose.skeleton import Skeleton
+from pose.visualize import Image
+
+if TYPE_CHECKING:
+    import torch
+
+    from pose.inputs import ImageLike
+
+
+class PredictorBase(ABC):
+    """All boxes of all images in batches. Safe to share between threads.
+
+    Args:
+        input_size: (height, width) of the crops.
+        device: that a detector runs on.
+        flip_test: whether the network's answer is averaged with that to the mirrored crop.
+        batch_size: boxes at a time.
+        source: where the weights come from, for the header of predictions.json.
+        detector: what finds people for `boxes="detect"`: one of `pose.detector.DETECTORS`, loaded when first needed,
+            or any `Detector`.
+    """
+
+    def __init__(
+        self,
+        *,
+        skeleton: Skeleton,
+        input_size: tuple[int, int],
+        device: torch.device | str,
+        flip_test: bool,
+        batch_size: int,
+        source: str | None,
+        detector: str | Detector,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self.skeleton = skeleton
+        self.input_size = input_size
+        self.flip_test = flip_test
+        self.batch_size = batch_size
+        self.source = source
+        self._detector = check_detector(detector)
+        self._detector_device = device
+        self._lock = threading.Lock()
+
+    @abstractmethod
+    def _find(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Of crops (B, H, W, 3) uint8 RGB the keypoints (B, K, 2) in crop pixels and their scores (B, K)."""
+
+    @abstractmethod
+    def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, Any]:
+        """The crops (N, H, W, 3) uint8 and heatmaps (N, K, h, w) of N boxes, in one batch whatever `batch_size` says.
+
+        Raises:
+            ValueError: a box is malformed, or there are no heatmaps.
+        """
+
+    @property
+    def detector(self) -> Detector:
+        """What finds the people for `boxes="detect"`.
+
+        Raises:
+            FileNotFoundError, OSError, ValueError: its weights cannot be had, or are no such weights.
+        """
+        with self._lock:
+            if isinstance(self._detector, str):
+                self._detector = load_detector(self._detector, device=self._detector_device)
+            return self._detector
+
+    def _detect(self, images_rgb: Sequence[Image]) -> list[Boxes]:
+        return self.detector(images_rgb)
+
+    @overload
+    def __call__(
+        self, images: ImageLike, *, boxes: ArrayLike | Literal["detect"] | None = None, color: Color = "rgb"
+    ) -> People: ...
+
+    @overload
+    def __call__(
+        self,
+        images: Images,
+        *,
+        boxes: Sequence[ArrayLike] | Literal["detect"] | None = None,
+        color: Color = "rgb",
+    ) -> list[People]: ...
+
+    def __call__(
+        self,
+        images: ImageLike | Images,
+        *,
+        boxes: ArrayLike | Sequence[ArrayLike] | Literal["detect"] | None = None,
+        color: Color = "rgb",
+    ) -> People | list[People]:
+        """Find the keypoints of the people in an image, or in each of a list.
+
+        Args:
+            images: a path, an array (H, W, 3) of uint8, a PIL image, or a list of those. Files and PIL images are
+                turned upright by their EXIF orientation, as viewers show them.
+            boxes: (N, 4) left, top, width, height in pixels of the upright image, one a person; for a list of
+                images a list of such. "detect" finds the people first. Without boxes the whole image is taken as
+                one person; a very wide one is warned of, but whether others hold several is not looked at.
+            color: the order of the channels of arrays: "rgb", or "bgr" as OpenCV has it.
+        Returns:
+            The people of the image, in the order of the boxes; of a list, a list.
+        Raises:
+            FileNotFoundError, ValueError: an image or boxes are missing or wrong, or the detector's weights are.
+        """
+        if not isinstance(images, list | tuple):
+            each = boxes if boxes is None or isinstance(boxes, str) else [boxes]
+            return next(self.stream(read_tasks([images], each, color=color, detect=self._detect)))
+        if not (boxes is None or isinstance(boxes, list | tuple | str)):
+            raise ValueError(
+                f"boxes of a list of images are a list of arrays (N, 4), one an image, got a {type(boxes).__name__}"
+            )
+        return list(self.stream(read_tasks(images, boxes, color=color, detect=self._detect)))
+
+    def predict(self, image_rgb: Image, boxes_xywh: ArrayLike, *, box_scores: ArrayLike | None = None) -> People:
+        """Find the keypoints in each box.
+
+        Args:
+            image_rgb: (H, W, 3) uint8.
+            boxes_xywh: (N, 4) image pixels, not grown; they may reach beyond the image. N may be 0.
+            box_scores: (N,) of the detector; 1 by default.
+        """
+        (people,) = self.stream([Task(image_rgb, boxes_xywh, box_scores)])
+        return people
+
+    def stream(self, tasks: Iterable[Task]) -> Iterator[People]:
+        """The people of each image, in order; boxes of several images share batches of `batch_size`."""
+        waiting: deque[People] = deque()  # their arrays are filled batch by batch
+        crops: list[Image] = []
+        places: list[tuple[People, int, NDArray[np.float64]]] = []  # of each crop: whose it is, and its box
+        for task in tasks:
+            image = check_image(task.image)
+            boxes = check_boxes(task.boxes_xywh)
+            people = self._nobody_yet(task, boxes)
+            waiting.append(people)
+            for index, box in enumerate(boxes):
+                affine = _affines(box[None], self.input_size)[0]
+                crops.append(warp(image, affine, self.input_size))
+                places.append((people, index, box))
+                if len(crops) == self.batch_size:
+                    self._fill(crops, places)
+                    crops, places = [], []
+            while waiting and not (places and waiting[0] is places[0][0]):
+                yield waiting.popleft()
+        if places:
+            self._fill(crops, places)
+        yield from waiting
+
+    def _nobody_yet(self, task: Task, boxes: NDArray[np.float64]) -> People:
+        n, k = len(boxes), self.skeleton.num_keypoints
+        given = np.ones(n) if task.box_scores is None else np.asarray(task.box_scores, dtype=np.float64)
+        return People(
+            image_path=task.path,
+            image_size=(task.image.shape[0], task.image.shape[1]),
+            keypoints=np.zeros((n, k, 2), dtype=np.float32),
+            scores=np.zeros((n, k), dtype=np.float32),
+            boxes=boxes.astype(np.float32),
+            box_scores=given.astype(np.float32),
+            skeleton=self.skeleton,
+            image=task.image if task.path is None else None,
+        )
+
+    def _fill(self, crops: list[Image], places: list[tuple[People, int, NDArray[np.float64]]]) -> None:
+        """Put what is found in a batch of crops where it belongs."""
+        xy_crop, peaks = self._find(np.stack(crops))
+        from_crop = invert_affine(_affines(np.stack([box for _, _, box in places]), self.input_size))
+        for (people, index, _), xy, scores in zip(places, apply_affine(xy_crop, from_crop), peaks, strict=True):
+            people.keypoints[index], people.scores[index] = xy, scores
+
+
+def cut_crops(image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, int]) -> Image:
+    """What a network sees of each box.
+
+    Args:
+        image_rgb: (H, W, 3) uint8.
+        boxes_xywh: (N, 4) image pixels, not grown.
+        input_size: (height, width) of the crops.
+    Returns:
+        (N, height, width, 3) uint8.
+    Raises:
+        ValueError: a box is malformed, or the image is no RGB image, or too large.
+    """
+    image, affines = check_image(image_rgb), _affines(check_boxes(boxes_xywh), input_size)
+    crops = np.empty((len(affines), *input_size, 3), dtype=np.uint8)
+    for crop, affine in zip(crops, affines, strict=True):
+        crop[:] = warp(image, affine, input_size)
+    return crops
+
+
+def _affines(boxes: NDArray[np.float64], input_size: tuple[int, int]) -> NDArray[np.float64]:
+    """(N, 2, 3) affines from image to crop pixels."""
+    centers, sizes = grow_box(boxes, input_size)
+    affines = [crop_affine(c, float(s[0]), input_size) for c, s in zip(centers, sizes, strict=True)]
+    return np.array(affines).reshape(-1, 2, 3)

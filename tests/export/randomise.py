@@ -1,0 +1,52 @@
+"""Networks in which every part matters, where fresh ones hide mistakes behind zeros."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pose.layers.dyrelu import DyReLU
+
+
+@torch.no_grad()
+def randomise(network: nn.Module, images: Tensor | None = None, *, seed: int = 0) -> nn.Module:
+    """Random batch norms, residuals and attentions; in evaluation mode.
+
+    Args:
+        images: what the batch norms take their statistics from. Without statistics that fit, attentions of 1/3
+            multiply the signal away, and what deep networks give depends on biases alone.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for module in network.modules():
+        if isinstance(module, DyReLU):
+            for weight in module.fc2.parameters():
+                nn.init.normal_(weight, std=0.5, generator=rng)
+            if module.variant == "C":
+                nn.init.normal_(module.attention.weight, std=1.0, generator=rng)
+        elif isinstance(module, nn.PReLU):
+            nn.init.uniform_(module.weight, -0.5, 0.5, generator=rng)
+    for norm in norms:
+        nn.init.uniform_(norm.weight, 0.5, 1.5, generator=rng)
+        nn.init.normal_(norm.bias, std=0.3, generator=rng)
+    if images is None:
+        for norm in norms:
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            nn.init.normal_(norm.running_mean, std=0.3, generator=rng)
+            nn.init.uniform_(norm.running_var, 0.5, 1.5, generator=rng)
+        return network.eval()
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    network.train()(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        assert norm.running_var is not None
+        norm.running_var.clamp_(min=0.2 * float(norm.running_var.mean()))  # of channels that see nothing
+    return network.eval()
+
+
+def assert_alive(heatmaps: Tensor) -> None:
+    """What a network gives depends on its input: samples differ as pixels do."""
+    assert heatmaps.std(dim=0).mean() > 0.05 * heatmaps.std()

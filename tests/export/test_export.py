@@ -1,0 +1,245 @@
+"""`pose export` and what its files are used by, as users call them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+from conftest import Outcome
+from randomise import assert_alive, randomise
+
+from pose.data.transforms import normalize
+from pose.engine.checkpoint import load_checkpoint, save_checkpoint
+from pose.export import export
+from pose.export.check import generated_crops
+from pose.onnx_predictor import OnnxModel, OnnxPredictor
+from pose.predictor import Predictor
+
+pytest.importorskip("onnxruntime")
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny run's network with weights that do something everywhere."""
+    loaded = load_checkpoint(tiny_run)
+    model = loaded.build()
+    torch.nn.init.normal_(model.head.heatmaps.weight, std=0.5)
+    crops = torch.from_numpy(generated_crops(8, (64, 64), seed=3)).permute(0, 3, 1, 2)
+    randomise(model, normalize(crops))
+    with torch.no_grad():
+        assert_alive(model(normalize(crops)))
+    path = tmp_path_factory.mktemp("random") / "best.safetensors"
+    save_checkpoint(path, model, config=loaded.config, epoch=3, metrics={"AP": 0.5})
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, pose_cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With flip test and heatmaps inside."""
+    path = tmp_path_factory.mktemp("onnx") / "flip.onnx"
+    outcome = pose_cli("export", run, "--onnx", path, "--flip-test", "--heatmaps")
+    assert outcome.code == 0, outcome.err
+    for words in ("heatmaps differ by at most", "keypoints by at most 0.0000 pixels", "on one thread", "MB: "):
+        assert words in outcome.out
+    return path
+
+
+def test_file_explains_itself(exported: Path, run: Path) -> None:
+    model = OnnxModel.open(exported)
+    assert (model.input_size, model.flip_test, model.int8, model.has_heatmaps) == ((64, 64), True, False, True)
+    assert model.skeleton == load_checkpoint(run).skeleton
+    assert model.header["config"] == load_checkpoint(run).config.model_dump(mode="json")
+    graph = onnx.load(exported)  # nothing lies beside it
+    assert [p.name for p in exported.parent.iterdir()] == [exported.name]
+    assert {opset.domain for opset in graph.opset_import} == {""}
+    assert all(node.domain == "" for node in graph.graph.node)
+    constants = {constant.name for constant in graph.graph.initializer}
+    norms = [node for node in graph.graph.node if node.op_type == "BatchNormalization"]
+    assert not any(node.input[1] in constants for node in norms)  # those of the network are folded
+
+
+def test_predictions_are_the_checkpoints(exported: Path, run: Path, tiny_dataset: Path) -> None:
+    ours, theirs = OnnxPredictor(OnnxModel.open(exported), batch_size=2), Predictor.from_checkpoint(run, device="cpu")
+    image = cv2.imread(str(tiny_dataset / "images/000001.png"))
+    boxes = [[8, 10, 48, 60], [-5, -5, 30, 40], [20, 20, 60, 20]]
+    found, expected = ours.predict(image, boxes), theirs.predict(image, boxes)
+    np.testing.assert_allclose(found.keypoints, expected.keypoints, atol=1e-3)
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-3)
+    np.testing.assert_array_equal(found.boxes, expected.boxes)
+    crops, heatmaps = ours.heatmaps(image, boxes)
+    expected_crops, expected_heatmaps = theirs.heatmaps(image, boxes)
+    np.testing.assert_array_equal(crops, expected_crops)
+    np.testing.assert_allclose(heatmaps, expected_heatmaps.numpy(), atol=1e-4 * float(expected_heatmaps.abs().max()))
+    assert len(ours.predict(image, [])) == 0
+    assert len(ours(tiny_dataset / "images/000001.png")) == 1
+
+
+def test_eval_is_the_checkpoints(exported: Path, run: Path, pose_cli: Cli, tmp_path: Path) -> None:
+    for source, out in ((exported, "onnx"), (run, "torch")):
+        outcome = pose_cli(
+            "eval", source, "--workers", 0, "--out", tmp_path / out, "--boxes", "gt", "--device", "cpu"
+        )
+        assert outcome.code == 0, outcome.err
+    ours, theirs = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("onnx", "torch"))
+    same = ("AP", "AR", "images", "people", "boxes", "flip_test", "epoch")
+    assert {key: ours[key] for key in same} == pytest.approx({key: theirs[key] for key in same})
+    assert ours["int8"] is False
+    analysed = [json.loads((tmp_path / name / "analysis.json").read_text())["model"] for name in ("onnx", "torch")]
+    assert analysed[0] == analysed[1]
+
+
+BLOCKED = ("torch", "torchvision", "albumentations", "pycocotools", "scipy", "matplotlib", "onnx")
+
+
+def in_new_process(arguments: list[Any], *, without: list[str]) -> subprocess.CompletedProcess[str]:
+    code = (
+        f"import sys\nfor name in {without}: sys.modules[name] = None\n"
+        "sys.argv = ['pose', *sys.argv[1:]]\nfrom pose.cli import main\nmain()"
+    )
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("what", ["pictures", "video", "missing"])
+def test_predict_needs_no_torch(exported: Path, tiny_dataset: Path, tmp_path: Path, what: str) -> None:
+    """With everything heavy blocked, in a new process, as the command is called."""
+    without = [*BLOCKED, "safetensors", "yaml", *(["onnxruntime"] if what == "missing" else [])]
+    if what == "video":
+        arguments = [tmp_path / "in.mp4", "--out", tmp_path / "out.mp4"]
+        writer = cv2.VideoWriter(str(tmp_path / "in.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 80))  # type: ignore[attr-defined]
+        for _ in range(3):
+            writer.write(np.zeros((80, 64, 3), dtype=np.uint8))
+        writer.release()
+    else:
+        arguments = [tiny_dataset / "images", "--boxes", tiny_dataset / "people.json", "--out", tmp_path / "out"]
+        arguments.append("--heatmaps")
+    result = in_new_process(["predict", exported, *arguments], without=without)
+    if what == "missing":
+        assert (result.returncode, result.stdout) == (2, "")
+        assert (
+            result.stderr == f"error: {exported} needs onnxruntime, which is not installed: pip install onnxruntime\n"
+        )
+        return
+    assert result.returncode == 0, result.stderr
+    if what == "video":
+        assert result.stdout.startswith("3 frames")
+    else:
+        assert result.stdout.startswith("10 people in 10 images")
+        assert (tmp_path / "out/000001.png.heatmaps-0.jpg").is_file()
+        assert json.loads((tmp_path / "out/predictions.json").read_text())["flip_test"] is True
+
+
+@pytest.mark.parametrize("command", ["eval", "predict --boxes detect", "predict of a checkpoint", "export"])
+def test_what_needs_torch_says_so(
+    exported: Path, run: Path, tiny_dataset: Path, tmp_path: Path, command: str
+) -> None:
+    images = [tiny_dataset / "images", "--out", tmp_path / "out"]
+    arguments = {
+        "eval": ["eval", exported],
+        "predict --boxes detect": ["predict", exported, *images, "--boxes", "detect"],
+        "predict of a checkpoint": ["predict", run, *images],
+        "export": ["export", run, "--onnx", tmp_path / "m.onnx"],
+    }[command]
+    result = in_new_process(arguments, without=[*BLOCKED, "safetensors", "yaml"])
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(r"error: .* not installed.*\n", result.stderr)
+
+
+def test_int8(run: Path, pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Random weights are a poor thing to quantise; that the check refuses it is tested below.
+    monkeypatch.setattr(export.Quantised, "verify", lambda self, stride: None)
+    path = tmp_path / "int8.onnx"
+    outcome = pose_cli("export", run, "--onnx", path, "--int8", "--calibrate", tiny_dataset / "images")
+    assert outcome.code == 0, outcome.err
+    assert "int8 against float on 16 crops" in outcome.out
+    assert outcome.err == ""
+    model = OnnxModel.open(path)
+    assert (model.int8, model.has_heatmaps) == (True, False)
+    graph = onnx.load(path).graph
+    made_by = {name: node for node in graph.node for name in node.output}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    quantised = [
+        made_by[n.input[1]].op_type == "DequantizeLinear" if n.input[1] in made_by else False for n in convolutions
+    ]
+    assert quantised == [False, *[True] * (len(convolutions) - 2), False]
+    # DY-ReLU's products and the hyper functions are in float.
+    others = [node for node in graph.node if node.op_type in ("Gemm", "MatMul")]
+    assert others
+    assert not any(made_by[i].op_type == "DequantizeLinear" for node in others for i in node.input if i in made_by)
+    found = pose_cli("predict", path, tiny_dataset / "images", "--out", tmp_path / "out", "--heatmaps")
+    assert found.code == 2
+    assert "int8.onnx gives no heatmaps; export it with --heatmaps" in found.err
+
+
+def test_a_graph_that_differs_is_not_written(
+    run: Path, pose_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pose.export.network.IMAGE_MEAN", (0.485, 0.456, 0.41))
+    outcome = pose_cli("export", run, "--onnx", tmp_path / "m.onnx")
+    assert outcome.code == 2
+    assert "the exported graph is not the network, so nothing is written" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_that_int8_breaks_is_not_written() -> None:
+    export.Quantised(16, median=3.9, p95=20.0).verify(4)
+    for median in (4.1, float("nan")):
+        with pytest.raises(ValueError, match="int8 breaks this network, so nothing is written"):
+            export.Quantised(16, median=median, p95=20.0).verify(4)
+
+
+def test_user_errors(exported: Path, run: Path, tiny_dataset: Path, pose_cli: Cli, tmp_path: Path) -> None:
+    foreign, damaged, text = tmp_path / "foreign.onnx", tmp_path / "damaged.onnx", tmp_path / "text.onnx"
+    graph = onnx.load(exported)
+    del graph.metadata_props[:]
+    onnx.save(graph, foreign)
+    damaged.write_bytes(exported.read_bytes()[:20_000])
+    text.write_text("not ONNX")
+    pictures = tiny_dataset / "images"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    cases: list[tuple[list[Any], str]] = [
+        (["predict", foreign, pictures, "--out", tmp_path / "o"], "without this project's metadata"),
+        (["eval", foreign], "without this project's metadata"),
+        (["predict", damaged, pictures, "--out", tmp_path / "o"], "is no ONNX file that onnxruntime can run"),
+        (["predict", text, pictures, "--out", tmp_path / "o"], "is no ONNX file that onnxruntime can run"),
+        (["predict", tmp_path / "none.onnx", pictures, "--out", tmp_path / "o"], "no file "),
+        (["predict", exported, pictures, "--out", tmp_path / "o", "--device", "cuda"], "runs on the CPU, got"),
+        (["predict", exported, pictures, "--out", tmp_path / "o", "--no-flip-test"], "has the flip test inside"),
+        (["eval", exported, "model.width=2"], "overrides of model.* are for `pose train`"),
+        (["eval", exported, "model.wdth=2"], "no such key; did you mean 'width'?"),
+        (["export", run, "--onnx", tmp_path / "m.pt"], "name it with .onnx"),
+        (["export", run, "--onnx", tmp_path / "file" / "m.onnx"], "it is a file"),
+        (["export", tmp_path / "none", "--onnx", tmp_path / "m.onnx"], "no checkpoint"),
+        (["export", run, "--onnx", tmp_path / "m.onnx", "--calibrate", pictures], "--calibrate is for --int8"),
+        (["export", run, "--onnx", tmp_path / "m.onnx", "--int8", "--calibrate", tmp_path / "no"], "no folder "),
+        (
+            ["export", run, "--onnx", tmp_path / "m.onnx", "--int8", "--calibrate", tmp_path / "empty"],
+            "no picture in",
+        ),
+    ]
+    for arguments, message in cases:
+        outcome = pose_cli(*arguments)
+        assert (outcome.code, outcome.out) == (2, ""), arguments
+        assert message in outcome.err, arguments
+        assert "Traceback" not in outcome.err
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_export_without_its_packages(
+    run: Path, pose_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    outcome = pose_cli("export", run, "--onnx", tmp_path / "m.onnx")
+    assert outcome.code == 2
+    assert "export needs onnx and onnxruntime, not installed here: pip install 'pose[onnx]'" in outcome.err

@@ -1,0 +1,160 @@
+"""Each kind of network as an ONNX graph, run by onnxruntime, against PyTorch."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from onnx import ModelProto, TensorProto, checker, helper
+from randomise import assert_alive, randomise
+from torch import Tensor, nn
+
+from pose.config import ActivationConfig, HeadConfig, ModelConfig
+from pose.export import dyrelu
+from pose.export.graph import Graph, Map, unflatten
+from pose.export.layers import bilinear, emit
+from pose.layers.conv import ConvNormAct
+from pose.layers.dyrelu import DyReLU
+from pose.layers.dyrelu_forms import ReducedDyReLU
+from pose.models.factory import build_model
+
+ort = pytest.importorskip("onnxruntime")
+
+
+def as_onnx(module: nn.Module, x: Tensor, **settings: Any) -> ModelProto:
+    """A graph x -> y around a module."""
+    g = Graph(**settings)
+    y = unflatten(g, emit(g, module, Map("x", *x.shape[1:])))
+    name = g.op("Identity", y.name)
+    model = g.model(
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", *x.shape[1:]])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", y.channels, y.height, y.width])],
+    )
+    checker.check_model(model, full_check=True)
+    return model
+
+
+def run(model: ModelProto, x: Tensor) -> Tensor:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    (y,) = session.run(None, {"x": x.numpy()})
+    return torch.from_numpy(y)
+
+
+@torch.no_grad()
+def assert_equal(module: nn.Module, x: Tensor, **settings: Any) -> ModelProto:
+    """As near to the result in double precision as PyTorch's plain operators are in single."""
+    model = as_onnx(module, x, **settings)
+    exact = copy.deepcopy(module).double()(x.double())
+    rounding = float((module(x) - exact).abs().max())
+    for batch in (x, x[:1]):
+        found = run(model, batch)
+        assert found.shape == exact[: len(batch)].shape
+        difference = float((found - exact[: len(batch)]).abs().max())
+        assert difference <= 5 * rounding + 1e-6 * float(exact.abs().max())
+    return model
+
+
+def images(*shape: int) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
+
+
+SMALL = HeadConfig(channels=(16, 16, 8, 8), hidden=(16, 24, 24, 16))
+NETWORKS = {
+    "v2 relu": {"width": 0.25},
+    "v2 C": {"width": 0.25, "activation": "dyrelu_c"},
+    "v2 C at a1 and a2": {"width": 0.25, "activation": {"name": "dyrelu_c", "sites": ["a1", "a2"]}},
+    "v2 C literal": {"width": 0.25, "activation": {"name": "dyrelu_c", "form": "literal"}},
+    "v2 B": {"width": 0.25, "activation": "dyrelu_b"},
+    "v2 A": {"width": 0.25, "activation": "dyrelu_a"},
+    "v2 C of three pieces": {"width": 0.25, "activation": {"name": "dyrelu_c", "num_pieces": 3}},
+    "v2 C without intercepts": {"width": 0.25, "activation": {"name": "dyrelu_c", "intercept": False}},
+    "v2 C with a zero piece": {"width": 0.25, "activation": {"name": "dyrelu_c", "zero_piece": True}},
+    "v2 prelu": {"width": 0.25, "activation": "prelu"},
+    "v2 shared prelu": {"width": 0.25, "activation": "prelu_shared"},
+    "v2 se": {"width": 0.25, "activation": "se_relu"},
+    "v2 maxout": {"width": 0.25, "activation": "maxout"},
+    "v2 leaky": {"width": 0.25, "activation": "leaky_relu"},
+    "v2 rrelu": {"width": 0.25, "activation": "rrelu"},
+    "v3 small": {"backbone": "mobilenet_v3_small", "width": 0.5},
+    "v3 small C": {"backbone": "mobilenet_v3_small", "width": 0.5, "activation": "dyrelu_c"},
+    "v3 large": {"backbone": "mobilenet_v3_large", "width": 0.25},
+    "resnet10": {"backbone": "resnet10"},
+    "resnet10 C": {"backbone": "resnet10", "activation": "dyrelu_c"},
+    "resnet50": {"backbone": "resnet50"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "only_convolutions"), [*((name, False) for name in NETWORKS), ("v2 C", True), ("v3 small C", True)]
+)
+def test_network(name: str, only_convolutions: bool) -> None:
+    settings = NETWORKS[name]
+    activation = ActivationConfig.model_validate(settings.get("activation", "default"))
+    head = SMALL.model_copy(update={"activation": activation})
+    config = ModelConfig.model_validate({**settings, "activation": activation, "head": head, "input_size": (64, 32)})
+    network = build_model(config, num_keypoints=5)
+    nn.init.normal_(network.head.heatmaps.weight)
+    randomise(network, images(4, 3, 64, 32))
+    with torch.no_grad():
+        assert_alive(network(images(2, 3, 64, 32)))
+    assert_equal(network, images(2, 3, 64, 32), only_convolutions=only_convolutions)
+
+
+@pytest.mark.parametrize("norms", [False, True])
+@pytest.mark.parametrize("tau", [10.0, 0.5])
+@pytest.mark.parametrize("gamma", [1 / 3, 1e-3])
+def test_dyrelu_c_on_maps_of_any_size(norms: bool, tau: float, gamma: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gamma * H * W follows the map; at 1e-3 the minimum with 1 can never bind, at tau 0.5 it binds often."""
+    monkeypatch.setattr(dyrelu, "MIN_NORM_ELEMENTS", 0 if norms else 10**9)
+    layer = randomise(DyReLU(12, "C", tau=tau, gamma=gamma))
+    for height, width in ((8, 6), (16, 12), (5, 7)):
+        model = assert_equal(layer, images(3, 12, height, width))
+        assert ("BatchNormalization" in {node.op_type for node in model.graph.node}) is norms
+
+
+@pytest.mark.parametrize("channels", [4, 12, 40])
+def test_pointwise_convolution_before_dyrelu(channels: int) -> None:
+    """Narrowing, equal and widening: by widening the large map is not read for its means and attention."""
+    block = randomise(ConvNormAct(12, channels, kernel=1, activation=DyReLU(channels, "C")))
+    assert_equal(block, images(2, 12, 9, 6))
+    assert_equal(nn.Sequential(DyReLU(12, "C"), block).eval(), images(2, 12, 9, 6))
+
+
+def test_reduced_forms_without_attention() -> None:
+    for settings in ({"intercept": False}, {"zero_piece": True}):
+        assert_equal(randomise(ReducedDyReLU(8, "B", **settings)), images(2, 8, 6, 5))  # type: ignore[arg-type]
+
+
+def test_no_coefficient_is_broadcast_to_the_map() -> None:
+    """No tensor is larger than the input but by the batch norms' and products' own output."""
+    layer, x = randomise(DyReLU(64, "C")), images(1, 64, 32, 24)
+    g = Graph()
+    emit(g, layer, Map("x", 64, 32, 24))
+    kinds = {node.op_type for node in g.nodes}
+    assert not kinds & {"Expand", "Tile", "Gather", "ConstantOfShape"}
+    assert all(np.prod(constant.dims) <= 4 * 64 * 8 for constant in g.constants)
+    assert all(node.domain == "" for node in as_onnx(layer, x).graph.node)
+
+
+@pytest.mark.parametrize("size", [(2, 3), (9, 8), (16, 12)])
+def test_upsampling_by_products(size: tuple[int, int]) -> None:
+    x = images(2, 8, *size)
+    module = nn.Sequential(randomise(DyReLU(8, "B")), nn.Upsample(scale_factor=2, mode="bilinear")).eval()
+    model = assert_equal(module, x)
+    assert "Resize" not in {node.op_type for node in model.graph.node}
+
+
+def test_bilinear() -> None:
+    row = torch.randn(1, 1, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = nn.functional.interpolate(row, scale_factor=2, mode="linear", align_corners=False)
+    np.testing.assert_allclose(bilinear(7) @ row[0, 0].numpy(), expected[0, 0].numpy(), rtol=1e-12)
+
+
+def test_unknown_layers_are_refused() -> None:
+    with pytest.raises(ValueError, match="GELU cannot be exported to ONNX; known are"):
+        emit(Graph(), nn.Sequential(nn.GELU()), Map("x", 3, 8, 8))

@@ -1,0 +1,213 @@
+"""Batch 1 on one thread, MobileNetV2 x1.0 with the pose head, 256 x 192: DY-ReLU-C against ReLU6 in every way we run.
+
+    python tools/bench/inference.py [--quick]
+
+Each way runs both networks, in turns with all others. Times are of the processor (`time.process_time`), as other
+programs on the machine would stretch those of the clock; ratios are medians over rounds that call each once. The
+baseline of the row to reach is the fastest way of the ReLU6 network, whichever that is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from pose.export import dyrelu as emitted
+from pose.export.check import generated_crops
+from pose.export.graph import Graph, Map
+from pose.export.network import build_graph
+from pose.layers.conv import ConvNormAct
+from pose.layers.dyrelu import DyReLU
+from pose.models.factory import build_model, model_config
+from pose.models.pose_net import STRIDE
+from pose.predictor import predict_heatmaps
+from pose.skeleton import COCO17
+
+NETWORKS = {"ReLU6": "mobilenet_v2_x1.0_relu", "DY-ReLU-C": "mobilenet_v2_x1.0_dyrelu"}
+TARGET = "<= 2.2"
+ROUNDS, WARMUP = 40, 5
+
+Run = Callable[[], object]
+
+
+def rows(quick: bool) -> list[dict[str, Any]]:
+    """All rows; `quick` takes small crops and one round, to see that it runs."""
+    torch.set_num_threads(1)
+    size = (64, 64) if quick else (256, 192)
+    crop = generated_crops(1, size)
+    runs: dict[tuple[str, str], Run] = {}
+    for network, name in NETWORKS.items():
+        for way, run in _ways(make_network(name), crop, compiled=not quick):
+            runs[way, network] = run
+    times = _interleave(runs, rounds=1 if quick else ROUNDS, warmup=1 if quick else WARMUP)
+    best = min((key for key in times if key[1] == "ReLU6"), key=lambda key: statistics.median(times[key]))
+    ours = min((key for key in times if key[1] == "DY-ReLU-C" and "floor" not in key[0]), key=_median_of(times))
+    found = [
+        _row(
+            times,
+            what=f"inference batch 1, DY-ReLU-C, the fastest ({ours[0]})",
+            against=f"ReLU6, the fastest ({best[0]})",
+            target=TARGET,
+            ours=ours,
+            baseline=best,
+        )
+    ]
+    for way, network in times:
+        if network == "DY-ReLU-C":
+            same = (way, "ReLU6") if (way, "ReLU6") in times else best
+            found.append(
+                _row(
+                    times,
+                    what=f"{way}, DY-ReLU-C",
+                    against=f"{same[0]}, ReLU6",
+                    target="",
+                    ours=(way, network),
+                    baseline=same,
+                )
+            )
+    return found
+
+
+def make_network(name: str) -> nn.Module:
+    """With every residual and attention at work, and batch norms that fit."""
+    torch.manual_seed(0)
+    model = build_model(model_config(name), num_keypoints=COCO17.num_keypoints)
+    for module in model.modules():
+        if isinstance(module, DyReLU):
+            nn.init.normal_(module.fc2.weight, std=0.1)
+            nn.init.normal_(module.attention.weight)
+    return model.eval()
+
+
+def _ways(model: nn.Module, crop: np.ndarray, *, compiled: bool) -> Iterator[tuple[str, Run]]:
+    """Each way to run a network on a crop (1, H, W, 3)."""
+    image = torch.from_numpy(crop).permute(0, 3, 1, 2)
+    dynamic = any(isinstance(module, DyReLU) for module in model.modules())
+
+    def in_torch(network: nn.Module) -> Run:
+        network = network.to(memory_format=torch.channels_last)
+        return lambda: predict_heatmaps(network, image, flip_indices=None)
+
+    if dynamic:
+        yield "PyTorch, plain operators", in_torch(_plain(model))
+    yield "PyTorch", in_torch(copy.deepcopy(model))
+    folded = _folded(model)
+    yield "PyTorch, batch norms folded", in_torch(folded)
+    if compiled:
+        yield "torch.compile, batch norms folded", in_torch(torch.compile(folded))  # type: ignore[arg-type]
+    yield "onnxruntime", _in_onnxruntime(model, crop)
+    if dynamic:
+        with _one_pass():
+            yield "onnxruntime, floor (one pass a DY-ReLU)", _in_onnxruntime(model, crop)
+
+
+def _plain(model: nn.Module) -> nn.Module:
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, DyReLU):
+            module.forward = module.plain  # type: ignore[method-assign]
+    return model
+
+
+def _folded(model: nn.Module) -> nn.Module:
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, ConvNormAct):
+            conv, norm, _ = module
+            module[0], module[1] = fuse_conv_bn_eval(conv, norm), nn.Identity()  # type: ignore[type-var,arg-type]
+    return model
+
+
+def _in_onnxruntime(model: nn.Module, crop: np.ndarray) -> Run:
+    """From the crop to the keypoints, which the others stop short of."""
+    import onnxruntime
+
+    graph = build_graph(model, skeleton=COCO17, input_size=crop.shape[1:3], stride=STRIDE, flip_test=False)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, {"crops": crop})
+
+
+@contextmanager
+def _one_pass() -> Iterator[None]:
+    """DY-ReLUs that take their means, their attention and their hyper function, but then read and write the map once,
+    as a single operator would have to."""
+
+    def pieces(g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], b: Sequence[str], pi: str | None) -> Map:
+        assert pi is not None
+        first = g.op("Slice", pi, *(g.constant([value]) for value in (0, 1, 2)))  # else the attention were left out
+        return replace(x, name=g.op("Mul", x.name, g.op("Mul", a[0], first)), scale=None)
+
+    original = emitted._pieces
+    emitted._pieces = pieces
+    try:
+        yield
+    finally:
+        emitted._pieces = original
+
+
+def _interleave(
+    runs: Mapping[tuple[str, str], Run], *, rounds: int, warmup: int
+) -> dict[tuple[str, str], list[float]]:
+    """Milliseconds of each call."""
+    names = list(runs)
+    times: dict[tuple[str, str], list[float]] = {name: [] for name in names}
+    for turn in range(-warmup, rounds):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            started = time.process_time()
+            runs[name]()
+            if turn >= 0:
+                times[name].append(1e3 * (time.process_time() - started))
+    return times
+
+
+def _median_of(times: Mapping[tuple[str, str], Sequence[float]]) -> Callable[[tuple[str, str]], float]:
+    return lambda key: statistics.median(times[key])
+
+
+def _row(
+    times: Mapping[tuple[str, str], Sequence[float]],
+    *,
+    what: str,
+    against: str,
+    target: str,
+    ours: tuple[str, str],
+    baseline: tuple[str, str],
+) -> dict[str, Any]:
+    return {
+        "what": what,
+        "against": against,
+        "target": target,
+        "ratio": statistics.median(a / b for a, b in zip(times[ours], times[baseline], strict=True)),
+        "ours_ms": statistics.median(times[ours]),
+        "baseline_ms": statistics.median(times[baseline]),
+        "note": "",
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="small crops, one round: only to see that it runs")
+    print("| what | against | target | ratio | ms | baseline ms |\n|---|---|---|---|---|---|")
+    for row in rows(parser.parse_args(argv).quick):
+        print(
+            f"| {row['what']} | {row['against']} | {row['target']} | {row['ratio']:.2f}x | {row['ours_ms']:.1f} | "
+            f"{row['baseline_ms']:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""What INT8 costs in AP, and which parts of the graph it costs most in.
+
+    python tools/bench/int8.py CKPT    # AP, size and time of each choice
+    python tools/bench/int8.py         # size and time alone, of MobileNetV2 x1.0 with either activation
+
+AP is that of the checkpoint's own config, as `pose eval --no-flip-test` has it. Times are of the processor, on one
+thread, one crop, medians of calls in turns.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from inference import NETWORKS, make_network
+from numpy.typing import NDArray
+from onnx import ModelProto
+from torch import Tensor
+
+from pose.commands.common import prepare_figures
+from pose.engine.checkpoint import Checkpoint, load_checkpoint
+from pose.engine.evaluator import find_people, score
+from pose.engine.loggers import make_console
+from pose.engine.splits import ValidationSet, validation_set
+from pose.export.check import generated_crops
+from pose.export.export import describe
+from pose.export.network import build_graph
+from pose.export.quantize import calibration_crops, quantize
+from pose.models.pose_net import STRIDE
+from pose.onnx_predictor import INPUT, OnnxModel
+from pose.skeleton import COCO17
+
+Run = Callable[[NDArray[np.uint8]], object]
+
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "float": (),
+    "convolutions (what `--int8` does)": ("Conv",),
+    "and the hyper functions": ("Conv", "Gemm"),
+    "and the attention and upsampling": ("Conv", "MatMul"),
+    "and DY-ReLU's pieces": ("Conv", "Mul", "Add"),
+}
+
+
+def main(argv: Sequence[str]) -> None:
+    if not argv:
+        _compare_speed()
+        return
+    checkpoint = load_checkpoint(Path(argv[0]))
+    prepare_figures(checkpoint.pose_config, make_console())
+    val = validation_set(checkpoint.pose_config.data)
+    crops = calibration_crops(None, checkpoint.pose_config.model.input_size)
+    models, sizes = {}, {}
+    for name, kinds in VARIANTS.items():
+        graph = _graph(checkpoint, quantizable=bool(kinds))
+        graph = quantize(graph, crops, kinds=kinds) if kinds else graph
+        describe(graph, checkpoint, flip_test=False, int8=bool(kinds))
+        data = graph.SerializeToString()
+        models[name], sizes[name] = OnnxModel.open(data, threads=1), len(data) / 1e6
+    times = _times({name: model.run for name, model in models.items()}, crops[:1])
+    print("| int8 | AP | MB | ms |\n|---|---|---|---|")
+    for name, model in models.items():
+        print(f"| {name} | {_ap(model, val):.4f} | {sizes[name]:.2f} | {times[name]:.1f} |", flush=True)
+
+
+def _compare_speed() -> None:
+    """Of networks that are not trained, which costs the same time."""
+    size = (256, 192)
+    crops = generated_crops(16, size)
+    data: dict[str, bytes] = {}
+    for network, name in NETWORKS.items():
+        model = make_network(name)
+        for int8 in (False, True):
+            graph = build_graph(
+                model, skeleton=COCO17, input_size=size, stride=STRIDE, flip_test=False, quantizable=int8
+            )
+            graph = quantize(graph, crops) if int8 else graph
+            data[f"{network}, {'int8' if int8 else 'float'}"] = graph.SerializeToString()
+    times = _times({name: _runner(model) for name, model in data.items()}, crops[:1])
+    print("| MobileNetV2 x1.0 | MB | ms |\n|---|---|---|")
+    for name, model_bytes in data.items():
+        print(f"| {name} | {len(model_bytes) / 1e6:.1f} | {times[name]:.1f} |")
+
+
+def _runner(data: bytes) -> Run:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return lambda crop: session.run(None, {INPUT: crop})
+
+
+def _graph(checkpoint: Checkpoint, *, quantizable: bool) -> ModelProto:
+    return build_graph(
+        checkpoint.build(),
+        skeleton=checkpoint.skeleton,
+        input_size=checkpoint.pose_config.model.input_size,
+        stride=STRIDE,
+        flip_test=False,
+        quantizable=quantizable,
+    )
+
+
+def _ap(model: OnnxModel, val: ValidationSet) -> float:
+    def find(images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        keypoints, scores, *_ = model.run(images.permute(0, 2, 3, 1).contiguous().numpy())
+        return keypoints, scores
+
+    found = find_people(
+        find, val.people, skeleton=model.skeleton, input_size=model.input_size, batch_size=32, workers=0
+    )
+    metrics = score(found, val, model.skeleton).metrics
+    assert metrics is not None
+    return metrics["AP"]
+
+
+def _times(models: dict[str, Run], crop: NDArray[np.uint8]) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for turn in range(-5, 40):
+        for name, model in models.items():
+            started = time.process_time()
+            model(crop)
+            if turn >= 0:
+                times[name].append(1e3 * (time.process_time() - started))
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
