@@ -44,8 +44,8 @@ model:
   head: {activation: dyrelu_c, channels: [64, 64, 48, 48], hidden: [64, 128, 128, 96]}
   input_size: [128, 96]
 augment: {half_body: 0, scale: 0.1, rotation: 10, flip: 0.5}
-train: {epochs: 11, batch_size: 16, lr: 0.002, milestones: [8, 10], seed: 0}
-eval: {every: 11, batch_size: 32}
+train: {epochs: 16, batch_size: 16, lr: 0.002, milestones: [9, 12, 14, 15], lr_factor: 0.3, seed: 0}
+eval: {every: 16, batch_size: 32}
 """
 PICTURES = 24
 

@@ -14,6 +14,9 @@ class Level:
         near: chance that a further person stands close to another one instead of anywhere.
         postures: relative frequency by kind.
         views: relative frequency of people seen from the front, the side and the back.
+        turn: how far from straight on those seen from front or back stand, degrees.
+        head_turn: standard deviation of the head's turn against the chest, degrees.
+        arms: what the arms of calm people do, a key of `pose.data.figure_pose.ARMS`.
         person_height: of the main person standing, in pixels; half as much again when cut.
         cut: chance that the picture's border cuts the main person.
         eye_height: of the camera, metres. roll: deviation of its tilt, degrees.
@@ -30,6 +33,9 @@ class Level:
     near: float
     postures: dict[str, float]
     views: tuple[float, float, float]
+    turn: float
+    head_turn: float
+    arms: str
     person_height: tuple[float, float]
     cut: float
     eye_height: tuple[float, float]
@@ -49,8 +55,11 @@ LEVELS: dict[str, Level] = {
         name="easy",
         people=(0.9, 0.1),
         near=0.0,
-        postures={"stand": 6, "walk": 3, "reach": 1},
-        views=(0.85, 0.05, 0.10),
+        postures={"stand": 6, "walk": 3},
+        views=(0.90, 0.0, 0.10),
+        turn=20.0,
+        head_turn=8.0,
+        arms="few",
         person_height=(110, 200),
         cut=0.05,
         eye_height=(0.9, 1.7),
@@ -71,6 +80,9 @@ LEVELS: dict[str, Level] = {
         postures={"stand": 6, "walk": 4, "run": 2.5, "sit": 3.5, "reach": 2, "bend": 1.5, "squat": 1, "lunge": 1}
         | {"kick": 1, "kneel": 0.7, "jump": 0.8},
         views=(0.37, 0.22, 0.41),
+        turn=52.0,
+        head_turn=22.0,
+        arms="calm",
         person_height=(95, 235),
         cut=0.30,
         eye_height=(0.6, 2.6),
@@ -91,6 +103,9 @@ LEVELS: dict[str, Level] = {
         postures={"stand": 3, "walk": 2, "run": 2.5, "sit": 3, "reach": 2, "bend": 3, "squat": 2, "lunge": 2}
         | {"kick": 2, "kneel": 1.5, "jump": 2, "lie": 1},
         views=(0.34, 0.30, 0.36),
+        turn=52.0,
+        head_turn=22.0,
+        arms="calm",
         person_height=(70, 260),
         cut=0.45,
         eye_height=(0.4, 4.5),

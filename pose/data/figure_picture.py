@@ -49,10 +49,10 @@ def _random_person(rng: np.random.Generator, level: Level, *, position: Array, t
     if view == "side":
         turn = rng.choice([-1, 1]) * rng.uniform(60, 120)
     else:
-        turn = rng.uniform(-52, 52) + (180 if view == "back" else 0)
+        turn = rng.uniform(-level.turn, level.turn) + (180 if view == "back" else 0)
     yaw = float(toward + turn)
     for _ in range(12):
-        posture = random_posture(rng, kind)
+        posture = random_posture(rng, kind, calm=level.arms, head_turn=level.head_turn)
         bones = place(body, posture, yaw=yaw - posture.spine[2])
         if arms_clear(body, bones):
             break

@@ -108,6 +108,7 @@ ARMS = {
         "wave",
         "aside",
     ),
+    "few": ("hang", "hang", "hang", "hips", "raised", "aside"),
     "busy": ("raised", "raised", "wave", "reach", "reach", "aside", "holding", "any", "any", "phone", "hang"),
 }
 TWO_HANDED = {"folded", "hips", "back"}
@@ -162,13 +163,18 @@ def _legs(rng: np.random.Generator, kind: str) -> tuple[Leg, Leg]:
     return pair if rng.random() < 0.5 else (pair[1], pair[0])
 
 
-def random_posture(rng: np.random.Generator, kind: str) -> Posture:
-    """Draw a posture of one kind: a key of `Level.postures`."""
+def random_posture(rng: np.random.Generator, kind: str, *, calm: str = "calm", head_turn: float = 22.0) -> Posture:
+    """Draw a posture of one kind, a key of `Level.postures`.
+
+    Args:
+        calm: what the arms do where the kind says nothing, a key of `ARMS`.
+        head_turn: standard deviation, degrees.
+    """
     u, n = rng.uniform, rng.normal
     legs = _legs(rng, kind)
-    arms = _arms(rng, "busy" if kind in ("reach", "kick", "jump", "lunge", "lie") else "calm")
+    arms = _arms(rng, "busy" if kind in ("reach", "kick", "jump", "lunge", "lie") else calm)
     pelvis, spine = (n(0, 3), n(0, 2), 0.0), (n(4, 6), n(0, 4), n(0, 8))
-    neck = (n(4, 10), n(0, 6), n(0, 22))
+    neck = (n(4, 10), n(0, 6), n(0, head_turn))
     if kind in ("walk", "run"):
         left_ahead = legs[0].flex > legs[1].flex
         swing = _arm(rng, "backward"), _arm(rng, "forward")

@@ -30,7 +30,7 @@ from pose.skeleton import COCO17, Skeleton
 
 __all__ = ["GENERATOR_VERSION", "KINDS", "LEVELS", "Figure", "Level", "Picture", "generate", "render_picture"]
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 SPLITS = {"train": 0, "val": 1}  # part of each picture's seed
 JPEG_QUALITY = 92
 DONE, UNDERWAY = "figures.json", "figures.partial.json"
