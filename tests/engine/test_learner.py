@@ -23,11 +23,12 @@ from pose.config_base import TrainConfig
 from pose.data.imagenet import ImageBatch
 from pose.data.loaders import EpochSampler
 from pose.data.transforms import normalize
-from pose.engine.checkpoint import load_checkpoint, load_resume
+from pose.engine.checkpoint import load_checkpoint
 from pose.engine.evaluator import evaluate
 from pose.engine.keypoints import KeypointTask
 from pose.engine.learner import Learner
 from pose.engine.optim import warmup
+from pose.engine.resume import load_resume
 from pose.engine.splits import validation_set
 from pose.engine.stop import Stopped
 from pose.engine.trainer import train
@@ -69,7 +70,7 @@ class Double(nn.Module):
 def step_on_people(config: Config, **settings: Any) -> tuple[float, dict[str, Tensor]]:
     """One step of the ten tiny people with norms frozen: the loss, and the gradients it left."""
     task = KeypointTask(config)
-    batch = next(iter(task.make_loader(EpochSampler(10, seed=0), workers=0, pin_memory=False)))
+    batch = next(iter(task.make_loader(EpochSampler(10, seed=0), workers=0, pin_memory=False))).batch
     torch.manual_seed(0)
     model: nn.Module = task.build_model()
     nn.init.normal_(list(model.parameters())[-2])  # it starts near zero: little would reach the layers before it
@@ -126,7 +127,7 @@ def test_each_part_draws_from_its_own_generator(config: Config) -> None:
             return super().loss(forward, batch, rng)
 
     task = Recorder(config)
-    batch = next(iter(task.make_loader(EpochSampler(10, seed=0), workers=0, pin_memory=False)))
+    batch = next(iter(task.make_loader(EpochSampler(10, seed=0), workers=0, pin_memory=False))).batch
     model = task.build_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     trainer_module._step(make_learner(model, accumulate=2), optimizer, task, batch, (5, 6, 7))
