@@ -37,17 +37,24 @@ def randomise(network: nn.Module, images: Tensor | None = None, *, strength: flo
             nn.init.normal_(norm.running_mean, std=0.3, generator=rng)
             nn.init.uniform_(norm.running_var, 0.5, 1.5, generator=rng)
         return network.eval()
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 1.0
-    network.train()(images)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        assert norm.running_var is not None
-        norm.running_var.clamp_(min=0.2 * float(norm.running_var.mean()))  # of channels that see nothing
-    return network.eval()
+    network.eval()
+    hooks = [norm.register_forward_pre_hook(_fit) for norm in norms]
+    network(images)
+    for hook in hooks:
+        hook.remove()
+    return network
+
+
+def _fit(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+    """Take statistics from what comes in; channels that hardly vary are not blown up."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    variance = inputs[0].var(dim=(0, 2, 3))
+    norm.running_mean.copy_(inputs[0].mean(dim=(0, 2, 3)))
+    norm.running_var.copy_(variance.clamp(min=0.2 * float(variance.mean())))
 
 
 def assert_alive(heatmaps: Tensor) -> None:
     """What a network gives depends on its input: samples differ as pixels do."""
-    assert heatmaps.std(dim=0).mean() > 0.01 * heatmaps.std()
+    assert heatmaps.std(dim=0).mean() > 0.05 * heatmaps.std()

@@ -36,7 +36,7 @@ def run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     model = loaded.build()
     torch.nn.init.normal_(model.head.heatmaps.weight, std=0.5)
-    crops = torch.from_numpy(generated_crops(8, (64, 64), seed=3)).permute(0, 3, 1, 2)
+    crops = torch.from_numpy(generated_crops(16, (64, 64), seed=3)).permute(0, 3, 1, 2)
     randomise(model, normalize(crops), strength=0.2)
     with torch.no_grad():
         assert_alive(model(normalize(crops)))
