@@ -221,7 +221,8 @@ def test_use_a_model(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
 def test_export(place: Path, pose_cli: Cli) -> None:
     """The commands, and both ways in Python on the same picture and box."""
     pytest.importorskip("onnxruntime")
-    outcomes = run_all("export.md", pose_cli)
+    # A network that has learnt nothing has no peaks, and int8 would move them anywhere.
+    outcomes = run_all("export.md", pose_cli, small=[*PEOPLE, "train.epochs=30", "train.lr=0.005"])
     assert "keypoints by at most 0.0000 pixels" in outcomes["export runs/figures --onnx m.onnx"].out
     assert (place / "eval-onnx/metrics.json").is_file()
     (place / "street.jpg").write_bytes(next((place / "data/figures/images/val").glob("*.jpg")).read_bytes())
