@@ -130,7 +130,7 @@ def compare(model: nn.Module, exported: OnnxModel, crops: NDArray[np.uint8], *, 
     keypoints, scores, heatmaps = (np.concatenate(pair) for pair in zip(first, rest, strict=True))
     own_xy, own_scores = decode(torch.from_numpy(heatmaps))
     difference = float(np.abs(heatmaps - expected.numpy()).max())
-    decided = _margin(expected) > 2 * difference
+    decided = margin(expected) > 2 * difference
     moved = np.abs(keypoints - stride * xy.numpy()).max(axis=-1)
     # The graph's decoding is also compared with PyTorch's of the same heatmaps, where nothing is left out.
     decoding = np.abs(keypoints - stride * own_xy.numpy()).max()
@@ -163,7 +163,7 @@ class _Double(nn.Module):
         return self.model(x.double())
 
 
-def _margin(heatmaps: Tensor) -> Tensor:
+def margin(heatmaps: Tensor) -> Tensor:
     """(N, K) how much a heatmap would have to change for its keypoint to move: peak against the second highest value,
     neighbours against each other, and the peak against 0."""
     flat = heatmaps.flatten(2)

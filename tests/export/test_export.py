@@ -18,10 +18,11 @@ import torch
 from conftest import Outcome
 from randomise import assert_alive, randomise
 
+from pose.data.figures import LEVELS, picture_rng, render_picture
 from pose.data.transforms import normalize
 from pose.engine.checkpoint import load_checkpoint, save_checkpoint
 from pose.export import export
-from pose.export.check import generated_crops
+from pose.export.check import generated_crops, margin
 from pose.onnx_predictor import OnnxModel, OnnxPredictor
 from pose.predictor import Predictor
 
@@ -37,7 +38,7 @@ def run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = loaded.build()
     torch.nn.init.normal_(model.head.heatmaps.weight, std=0.5)
     crops = torch.from_numpy(generated_crops(16, (64, 64), seed=3)).permute(0, 3, 1, 2)
-    randomise(model, normalize(crops), strength=0.2)
+    randomise(model, normalize(crops), strength=0.05)
     with torch.no_grad():
         assert_alive(model(normalize(crops)))
     path = tmp_path_factory.mktemp("random") / "best.safetensors"
@@ -72,16 +73,20 @@ def test_file_explains_itself(exported: Path, run: Path) -> None:
 
 def test_predictions_are_the_checkpoints(exported: Path, run: Path, tiny_dataset: Path) -> None:
     ours, theirs = OnnxPredictor(OnnxModel.open(exported), batch_size=2), Predictor.from_checkpoint(run, device="cpu")
-    image = cv2.imread(str(tiny_dataset / "images/000001.png"))
-    boxes = [[8, 10, 48, 60], [-5, -5, 30, 40], [20, 20, 60, 20]]
+    picture = render_picture(picture_rng(3, "val", 0), LEVELS["normal"])  # such as the batch norms have seen
+    image, (x, y, *size) = picture.image, picture.people[0].box_xywh
+    boxes = [[x, y, *size], [x - 20, y + 10, *size], [x + 5, y - 5, size[0], 0.7 * size[1]]]
     found, expected = ours.predict(image, boxes), theirs.predict(image, boxes)
-    np.testing.assert_allclose(found.keypoints, expected.keypoints, atol=1e-3)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-3)
     np.testing.assert_array_equal(found.boxes, expected.boxes)
     crops, heatmaps = ours.heatmaps(image, boxes)
     expected_crops, expected_heatmaps = theirs.heatmaps(image, boxes)
     np.testing.assert_array_equal(crops, expected_crops)
-    np.testing.assert_allclose(heatmaps, expected_heatmaps.numpy(), atol=1e-4 * float(expected_heatmaps.abs().max()))
+    atol = 1e-4 * float(expected_heatmaps.abs().max())
+    np.testing.assert_allclose(heatmaps, expected_heatmaps.numpy(), atol=atol)
+    decided = (margin(expected_heatmaps) > 2 * atol).numpy()  # of equal pixels either may be the peak
+    assert decided.mean() > 0.5
+    np.testing.assert_allclose(found.keypoints[decided], expected.keypoints[decided], atol=1e-3)
     assert len(ours.predict(image, [])) == 0
     assert len(ours(tiny_dataset / "images/000001.png")) == 1
 
