@@ -11,25 +11,25 @@ from __future__ import annotations
 
 import argparse
 import copy
-import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
+from models import plain_copy
+from timing import Row, interleave, markdown, median_ms, row
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pose.export import dyrelu as emitted
 from pose.export.check import generated_crops
 from pose.export.graph import Graph, Map
 from pose.export.network import build_graph
-from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
 from pose.models.factory import build_model, model_config
+from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
 from pose.predictor import predict_heatmaps
 from pose.skeleton import COCO17
@@ -41,7 +41,7 @@ ROUNDS, WARMUP = 40, 5
 Run = Callable[[], object]
 
 
-def rows(quick: bool) -> list[dict[str, Any]]:
+def rows(quick: bool) -> list[Row]:
     """All rows; `quick` takes small crops and one round, to see that it runs."""
     torch.set_num_threads(1)
     size = (64, 64) if quick else (256, 192)
@@ -50,11 +50,13 @@ def rows(quick: bool) -> list[dict[str, Any]]:
     for network, name in NETWORKS.items():
         for way, run in _ways(make_network(name), crop, compiled=not quick):
             runs[way, network] = run
-    times = _interleave(runs, rounds=1 if quick else ROUNDS, warmup=1 if quick else WARMUP)
-    best = min((key for key in times if key[1] == "ReLU6"), key=lambda key: statistics.median(times[key]))
-    ours = min((key for key in times if key[1] == "DY-ReLU-C" and "floor" not in key[0]), key=_median_of(times))
+    repeats, warmup = (1, 1) if quick else (ROUNDS, WARMUP)
+    times = interleave(runs, repeats=repeats, warmup=warmup, clock=time.process_time)
+    median = partial(median_ms, times)
+    best = min((key for key in times if key[1] == "ReLU6"), key=median)
+    ours = min((key for key in times if key[1] == "DY-ReLU-C" and "floor" not in key[0]), key=median)
     found = [
-        _row(
+        row(
             times,
             what=f"inference batch 1, DY-ReLU-C, the fastest ({ours[0]})",
             against=f"ReLU6, the fastest ({best[0]})",
@@ -67,7 +69,7 @@ def rows(quick: bool) -> list[dict[str, Any]]:
         if network == "DY-ReLU-C":
             same = (way, "ReLU6") if (way, "ReLU6") in times else best
             found.append(
-                _row(
+                row(
                     times,
                     what=f"{way}, DY-ReLU-C",
                     against=f"{same[0]}, ReLU6",
@@ -100,9 +102,9 @@ def _ways(model: nn.Module, crop: np.ndarray, *, compiled: bool) -> Iterator[tup
         return lambda: predict_heatmaps(network, image, flip_indices=None)
 
     if dynamic:
-        yield "PyTorch, plain operators", in_torch(_plain(model))
+        yield "PyTorch, plain operators", in_torch(plain_copy(model))
     yield "PyTorch", in_torch(copy.deepcopy(model))
-    folded = _folded(model)
+    folded = fold_batch_norms(model)
     yield "PyTorch, batch norms folded", in_torch(folded)
     if compiled:
         yield "torch.compile, batch norms folded", in_torch(torch.compile(folded))  # type: ignore[arg-type]
@@ -110,23 +112,6 @@ def _ways(model: nn.Module, crop: np.ndarray, *, compiled: bool) -> Iterator[tup
     if dynamic:
         with _one_pass():
             yield "onnxruntime, floor (one pass a DY-ReLU)", _in_onnxruntime(model, crop)
-
-
-def _plain(model: nn.Module) -> nn.Module:
-    model = copy.deepcopy(model)
-    for module in model.modules():
-        if isinstance(module, DyReLU):
-            module.forward = module.plain  # type: ignore[method-assign]
-    return model
-
-
-def _folded(model: nn.Module) -> nn.Module:
-    model = copy.deepcopy(model)
-    for module in model.modules():
-        if isinstance(module, ConvNormAct):
-            conv, norm, _ = module
-            module[0], module[1] = fuse_conv_bn_eval(conv, norm), nn.Identity()  # type: ignore[type-var,arg-type]
-    return model
 
 
 def _in_onnxruntime(model: nn.Module, crop: np.ndarray) -> Run:
@@ -158,55 +143,10 @@ def _one_pass() -> Iterator[None]:
         emitted._pieces = original
 
 
-def _interleave(
-    runs: Mapping[tuple[str, str], Run], *, rounds: int, warmup: int
-) -> dict[tuple[str, str], list[float]]:
-    """Milliseconds of each call."""
-    names = list(runs)
-    times: dict[tuple[str, str], list[float]] = {name: [] for name in names}
-    for turn in range(-warmup, rounds):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
-            started = time.process_time()
-            runs[name]()
-            if turn >= 0:
-                times[name].append(1e3 * (time.process_time() - started))
-    return times
-
-
-def _median_of(times: Mapping[tuple[str, str], Sequence[float]]) -> Callable[[tuple[str, str]], float]:
-    return lambda key: statistics.median(times[key])
-
-
-def _row(
-    times: Mapping[tuple[str, str], Sequence[float]],
-    *,
-    what: str,
-    against: str,
-    target: str,
-    ours: tuple[str, str],
-    baseline: tuple[str, str],
-) -> dict[str, Any]:
-    return {
-        "what": what,
-        "against": against,
-        "target": target,
-        "ratio": statistics.median(a / b for a, b in zip(times[ours], times[baseline], strict=True)),
-        "ours_ms": statistics.median(times[ours]),
-        "baseline_ms": statistics.median(times[baseline]),
-        "note": "",
-    }
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="small crops, one round: only to see that it runs")
-    print("| what | against | target | ratio | ms | baseline ms |\n|---|---|---|---|---|---|")
-    for row in rows(parser.parse_args(argv).quick):
-        print(
-            f"| {row['what']} | {row['against']} | {row['target']} | {row['ratio']:.2f}x | {row['ours_ms']:.1f} | "
-            f"{row['baseline_ms']:.1f} |"
-        )
+    print(markdown(rows(parser.parse_args(argv).quick)))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ thread, one crop, medians of calls in turns.
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ import onnxruntime
 from inference import NETWORKS, make_network
 from numpy.typing import NDArray
 from onnx import ModelProto
+from timing import interleave, median_ms
 from torch import Tensor
 
 from pose.commands.common import prepare_figures
@@ -118,14 +119,9 @@ def _ap(model: OnnxModel, val: ValidationSet) -> float:
 
 
 def _times(models: dict[str, Run], crop: NDArray[np.uint8]) -> dict[str, float]:
-    times: dict[str, list[float]] = {name: [] for name in models}
-    for turn in range(-5, 40):
-        for name, model in models.items():
-            started = time.process_time()
-            model(crop)
-            if turn >= 0:
-                times[name].append(1e3 * (time.process_time() - started))
-    return {name: statistics.median(each) for name, each in times.items()}
+    runs = {name: partial(model, crop) for name, model in models.items()}
+    times = interleave(runs, repeats=40, warmup=5, clock=time.process_time)
+    return {name: median_ms(times, name) for name in times}
 
 
 if __name__ == "__main__":

@@ -9,45 +9,56 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 # What a row of a benchmark says; times in milliseconds.
 Row = dict[str, Any]
+Name = TypeVar("Name")
 
 
-def interleave(functions: Mapping[str, Callable[[], object]], *, repeats: int, warmup: int) -> dict[str, list[float]]:
-    """Seconds of each call: `repeats` rounds of all functions, after `warmup` rounds that are not counted."""
+def interleave(
+    functions: Mapping[Name, Callable[[], object]],
+    *,
+    repeats: int,
+    warmup: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[Name, list[float]]:
+    """Seconds of each call: `repeats` rounds of all functions, after `warmup` rounds that are not counted.
+
+    Args:
+        clock: `time.process_time` where other programs on the machine would stretch the times of the wall's clock.
+    """
     names = list(functions)
-    times: dict[str, list[float]] = {name: [] for name in names}
+    times: dict[Name, list[float]] = {name: [] for name in names}
     for turn in range(-warmup, repeats):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
             function = functions[name]
-            started = time.perf_counter()
+            started = clock()
             function()
-            seconds = time.perf_counter() - started
+            seconds = clock() - started
             if turn >= 0:
                 times[name].append(seconds)
     return times
 
 
-def median_ratio(times: Mapping[str, Sequence[float]], ours: str, baseline: str) -> float:
+def median_ratio(times: Mapping[Name, Sequence[float]], ours: Name, baseline: Name) -> float:
     """Median over rounds of the time of `ours` over that of `baseline`."""
     return statistics.median(a / b for a, b in zip(times[ours], times[baseline], strict=True))
 
 
-def median_ms(times: Mapping[str, Sequence[float]], name: str) -> float:
+def median_ms(times: Mapping[Name, Sequence[float]], name: Name) -> float:
     return 1e3 * statistics.median(times[name])
 
 
 def row(
-    times: Mapping[str, Sequence[float]],
+    times: Mapping[Name, Sequence[float]],
     *,
     what: str,
     against: str,
     target: str,
-    ours: str,
-    baseline: str,
+    ours: Name,
+    baseline: Name,
     note: str = "",
 ) -> Row:
     """A row of a table.
