@@ -5,7 +5,6 @@ Shapes: N boxes, B batch, K keypoints, h x w heatmap. Frames: `_img` the image, 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.detector import DEFAULT_DETECTOR, Detector
+from pose.headers import parse_header
 from pose.predictor_base import PredictorBase, cut_crops
 from pose.skeleton import Skeleton
 from pose.visualize import Image
@@ -60,7 +60,11 @@ class OnnxModel:
             raise FileNotFoundError(f"no file {path}; `pose export CKPT --onnx {path}` writes one")
         name = path or "the model in memory"
         session = _start(source if isinstance(source, bytes) else str(source), name=str(name), threads=threads)
-        header = _read_header(session.get_modelmeta().custom_metadata_map.get("pose"))
+        header = parse_header(
+            session.get_modelmeta().custom_metadata_map.get("pose"),
+            format=FORMAT,
+            kinds={"skeleton": dict, "input_size": list, "flip_test": bool, "int8": bool, "config": dict},
+        )
         outputs = tuple(output.name for output in session.get_outputs())
         if header is None or outputs not in (OUTPUTS, OUTPUTS[:2]):
             raise ValueError(
@@ -150,14 +154,3 @@ def _start(source: str | bytes, *, name: str, threads: int) -> Any:
     except Exception as error:  # a class of its own for each reason, in a module that is not public
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{name} is no ONNX file that onnxruntime can run, or a damaged one: {reason}") from None
-
-
-def _read_header(text: str | None) -> dict[str, Any] | None:
-    try:
-        header = json.loads(text or "")
-    except json.JSONDecodeError:
-        return None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        return None
-    kinds = {"skeleton": dict, "input_size": list, "flip_test": bool, "int8": bool, "config": dict}
-    return header if all(isinstance(header.get(key), kind) for key, kind in kinds.items()) else None

@@ -13,6 +13,7 @@ from pose.check.columns import Split, finite_rows, numbers_or_nan
 from pose.check.findings import Findings
 from pose.check.people import looks_xyxy
 from pose.data.coco import is_int, read_json
+from pose.geometry import iou
 
 Array = NDArray[Any]
 LOW_RECALL = 0.5
@@ -99,9 +100,5 @@ def _check_recall(split: Split, found: Findings, boxes: Array, images: Array) ->
 
 
 def best_iou(box: Array, others: Array) -> float:
-    """The largest intersection over union of a box (4) xywh with others (M, 4); 0 if there are none."""
-    low = np.maximum(box[:2], others[:, :2])
-    high: Array = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=1)
-    union: Array = box[2] * box[3] + others[:, 2] * others[:, 3] - shared
-    return float(np.max(np.nan_to_num(shared / union), initial=0.0))
+    """The largest intersection over union of a box (4) xywh with others (M, 4), some NaN; 0 if there are none."""
+    return float(np.max(np.nan_to_num(iou(box[None], others)), initial=0.0))

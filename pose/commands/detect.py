@@ -32,6 +32,7 @@ def detect(
     from pose.config import Config, load_config
     from pose.data.coco import load_coco
     from pose.data.image_files import ImageFile, find_images
+    from pose.data.people import check_images_exist
     from pose.detect_files import check_target, detect_files, warn_if_turned
     from pose.detector import MIN_SCORE, load_detector
     from pose.engine.loggers import Progress, make_console
@@ -57,12 +58,7 @@ def detect(
         )
         folder = Path(config.data.root, chosen.images)
         images = [ImageFile(i.file_name, folder / i.file_name, named=True) for i in coco.images.values()]
-        missing = [str(item.path) for item in images if not item.path.is_file()]
-        if missing:
-            raise FileNotFoundError(
-                f"{len(missing)} of {len(images)} images are missing: {', '.join(missing[:5])}"
-                f"{', ...' * (len(missing) > 5)}; check the images folder"
-            )
+        check_images_exist(item.path for item in images)
         image_ids, category_id = list(coco.images), coco.category_id
     else:
         images = find_images(inputs, out=out)

@@ -137,16 +137,16 @@ def detected_people(
     return people
 
 
-def check_images_exist(people: Iterable[Person]) -> None:
-    """Look for every person's image before hours are spent.
+def check_images_exist(paths: Iterable[Path]) -> None:
+    """Look for all images before hours are spent; a path may be given more than once.
 
     Raises:
         FileNotFoundError: naming the first five that are missing, and how many.
     """
-    paths = list(dict.fromkeys(p.path for p in people))
-    missing = [str(path) for path in paths if not path.is_file()]
+    different = list(dict.fromkeys(paths))
+    missing = [str(path) for path in different if not path.is_file()]
     if missing:
         raise FileNotFoundError(
-            f"{len(missing)} of {len(paths)} images are missing: {', '.join(missing[:5])}"
+            f"{len(missing)} of {len(different)} images are missing: {', '.join(missing[:5])}"
             f"{', ...' * (len(missing) > 5)}; check the images folder, or see `pose check`"
         )

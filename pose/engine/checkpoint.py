@@ -17,6 +17,7 @@ import pose
 from pose.config import AnyConfig, Config, make_config
 from pose.config_classification import ClassificationConfig
 from pose.files import write_atomic
+from pose.headers import parse_header
 from pose.models.classifier import Classifier
 from pose.models.factory import build_classifier, build_model, load_weights
 from pose.models.pose_net import PoseNet
@@ -134,7 +135,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             weights = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{file} is no safetensors checkpoint, or a damaged one: {error}") from None
-    header = _parse_header(metadata)
+    header = parse_header(metadata, format=FORMAT, kinds={"config": dict, "epoch": int, "metrics": dict})
     if header is None:
         raise ValueError(
             f"{file} holds tensors but no header of this project; expected a file written by `pose train` "
@@ -216,16 +217,3 @@ def _torch_load(path: Path, *, what: str) -> Any:
     except Exception as error:  # damaged bytes make torch's reader fail in any way
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path} is no {what}, or a damaged one: {reason}") from None
-
-
-def _parse_header(text: str | None) -> dict[str, Any] | None:
-    try:
-        header = json.loads(text or "")
-    except json.JSONDecodeError:
-        return None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        return None
-    kinds = {"config": dict, "epoch": int, "metrics": dict}
-    if not all(isinstance(header.get(key), kind) for key, kind in kinds.items()):
-        return None
-    return header

@@ -56,7 +56,7 @@ def training_people(data: DataConfig) -> list[Person]:
     split = data.train
     coco = load_coco(Path(data.root, split.annotations), data.resolve_skeleton(), category=data.category)
     people = _annotated(data, split, coco)
-    check_images_exist(people)
+    check_images_exist(person.path for person in people)
     return people
 
 
@@ -87,7 +87,7 @@ def validation_set(
         # A file named in the config lies in the dataset, one given on the command line where the user is.
         file = Path(data.root, source) if boxes is None else Path(source)
         people = detected_people(file, coco, Path(data.root, split.images))
-    check_images_exist(people)
+    check_images_exist(person.path for person in people)
     with_boxes = {person.image_id for person in people}
     image_ids = [i for i in coco.images if i in with_boxes or not only_images_with_boxes]
     return ValidationSet(coco, people, source, image_ids, person_ids)

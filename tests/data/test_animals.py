@@ -44,7 +44,7 @@ def test_files(dataset: Path) -> None:
     coco = load_coco(dataset / "annotations/animal_keypoints_val.json", ANIMAL)
     assert (coco.category_id, len(coco.images)) == (7, 6)
     people = ground_truth_people(coco, dataset / "images/val")
-    check_images_exist(people)
+    check_images_exist(person.path for person in people)
     assert detected_people(dataset / "person_detection_results/val.json", coco, dataset / "images/val")
     assert json.loads((dataset / "figures.json").read_text())["kind"] == "animals"
 

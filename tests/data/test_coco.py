@@ -65,7 +65,7 @@ def test_counts_of_the_real_sample(coco_sample: Path, split: str, images: int, p
     coco = load_coco(coco_sample / f"annotations/person_keypoints_{split}.json", COCO17)
     found = ground_truth_people(coco, coco_sample / "images" / split)
     assert (len(coco.images), len(found)) == (images, people)
-    check_images_exist(found)
+    check_images_exist(person.path for person in found)
     assert [p.id for p in found] == sorted(p.id for p in found)
     assert [p.id for p in ground_truth_people(coco, "", limit=7)] == [p.id for p in found[:7]]
 
@@ -265,7 +265,7 @@ def test_detections_of_the_real_sample(coco_sample: Path) -> None:
     people = detected_people(path, coco, coco_sample / "images/val2017")
     assert len(people) == 118
     assert {p.image_id for p in people} == {785, 40083, 196141, 197388}
-    check_images_exist(people)
+    check_images_exist(person.path for person in people)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_missing_images_are_listed(tmp_path: Path) -> None:
     people = ground_truth_people(load(tmp_path, data), tmp_path)
     (tmp_path / "1.jpg").touch()
     with pytest.raises(FileNotFoundError, match=r"7 of 8 images are missing: .*6\.jpg, \.\.\.;") as caught:
-        check_images_exist(people)
+        check_images_exist(person.path for person in people)
     assert "7.jpg" not in str(caught.value)
 
 
