@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import pytest
 import torch
 import torchvision
 import yaml
-from rich.console import Console
+from running import run_training, stop_in_step
 
 import pose.engine.classification as classification_module
 import pose.engine.trainer as trainer_module
@@ -27,7 +25,6 @@ from pose.engine.checkpoint import load_checkpoint, load_initial_weights
 from pose.engine.classification import ClassificationTask, evaluate_pictures
 from pose.engine.stop import Stopped
 from pose.engine.tasks import make_task
-from pose.engine.trainer import train
 from pose.models.factory import build_classifier, build_model
 
 CPU = torch.device("cpu")
@@ -65,10 +62,6 @@ def config_of(data: dict[str, Any], *overrides: str) -> ClassificationConfig:
     config = make_config(data, overrides)
     assert isinstance(config, ClassificationConfig)
     return config
-
-
-def run_training(config: ClassificationConfig, run: Path, **options: Any) -> dict[str, float]:
-    return train(config, run, device=CPU, console=Console(quiet=True), **{"workers": 0, **options})
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -113,17 +106,8 @@ def test_resume_equals_never_having_stopped(
     """With dropout, RReLU, mixup and augmentation, all of which draw; stopped within epochs and at an end."""
     config = config_of(data)  # 4 steps an epoch
     run_training(config, tmp_path / "whole")
-    step, count = trainer_module._step, 0
-
-    def counted(*args: Any) -> float:
-        nonlocal count
-        count += 1
-        if count == steps:
-            os.kill(os.getpid(), signal.SIGINT)
-        return step(*args)
-
     with monkeypatch.context() as patched:
-        patched.setattr(trainer_module, "_step", counted)
+        stop_in_step(patched, steps)
         with pytest.raises(Stopped):
             run_training(config, tmp_path / "halved")
     torch.manual_seed(99)  # what was drawn since must not matter

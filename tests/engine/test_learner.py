@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_tiny_config
-from rich.console import Console
+from running import run_training, stop_in_step
 from torch import Tensor, nn
 
 import pose.engine.trainer as trainer_module
@@ -31,7 +29,6 @@ from pose.engine.optim import warmup
 from pose.engine.resume import load_resume
 from pose.engine.splits import validation_set
 from pose.engine.stop import Stopped
-from pose.engine.trainer import train
 from pose.layers.dyrelu import DyReLU
 from pose.losses import heatmap_mse
 
@@ -50,10 +47,6 @@ def small_network() -> nn.Module:
 def images_of(count: int) -> Tensor:
     images = torch.randn(count, 3, 8, 6, generator=torch.Generator().manual_seed(1))
     return images.contiguous(memory_format=torch.channels_last)
-
-
-def run_training(config: Config, run: Path, **options: Any) -> dict[str, float]:
-    return train(config, run, device=CPU, console=Console(quiet=True), **{"workers": 0, **options})
 
 
 class Double(nn.Module):
@@ -260,17 +253,8 @@ def test_resume_equals_never_having_stopped(
     overrides = ["train.ema=0.9", "train.accumulate=2", "train.clip_grad_norm=0.05", "train.warmup_epochs=1.5"]
     config = make_config(tiny_config, overrides)  # 3 steps an epoch
     run_training(config, tmp_path / "whole")
-    step, count = trainer_module._step, 0
-
-    def counted(*args: Any) -> float:
-        nonlocal count
-        count += 1
-        if count == steps:
-            os.kill(os.getpid(), signal.SIGINT)
-        return step(*args)
-
     with monkeypatch.context() as patched:
-        patched.setattr(trainer_module, "_step", counted)
+        stop_in_step(patched, steps)
         with pytest.raises(Stopped):
             run_training(config, tmp_path / "halved")
     run_training(config, tmp_path / "halved", resume=True)

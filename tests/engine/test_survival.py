@@ -16,8 +16,8 @@ import pytest
 import torch
 import yaml
 from conftest import Outcome, call_pose, make_tiny_config
+from running import stop_in_step
 
-import pose.engine.trainer as trainer_module
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.failures import explain
 from pose.engine.resume import load_resume
@@ -127,19 +127,6 @@ def test_a_torn_checkpoint_changes_nothing(
     ours, theirs = (load_checkpoint(place / "last.safetensors").weights for place in (run, whole))
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     assert table(run) == table(whole)
-
-
-def stop_in_step(monkeypatch: pytest.MonkeyPatch, number: int, signum: signal.Signals) -> None:
-    step, count = trainer_module._step, 0
-
-    def counted(*arguments: Any) -> float:
-        nonlocal count
-        count += 1
-        if count == number:
-            os.kill(os.getpid(), signum)
-        return step(*arguments)
-
-    monkeypatch.setattr(trainer_module, "_step", counted)
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -13,39 +12,19 @@ from typing import Any
 import cv2
 import pytest
 import torch
-from rich.console import Console
+from running import run_training, stop_in_step
 
 import pose.engine.keypoints as keypoints_module
-import pose.engine.trainer as trainer_module
 from pose.codec import encode
-from pose.config import Config, load_config, make_config
+from pose.config import load_config, make_config
 from pose.data.loaders import EpochSampler, PeopleDataset, make_loader
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.optim import learning_rate
 from pose.engine.splits import training_people
 from pose.engine.stop import Stopped
-from pose.engine.trainer import train
 
 CPU = torch.device("cpu")
 EXACT_COLUMNS = ("epoch", "lr", "loss", "AP", "AP50", "AR")
-
-
-def run_training(config: Config, run: Path, **options: Any) -> dict[str, float]:
-    return train(config, run, device=CPU, console=Console(quiet=True), **{"workers": 0, **options})
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int, number: signal.Signals = signal.SIGINT) -> None:
-    """Send this process a signal during the given training step."""
-    step, count = trainer_module._step, 0
-
-    def counted(*args: Any) -> float:
-        nonlocal count
-        count += 1
-        if count == steps:
-            os.kill(os.getpid(), number)
-        return step(*args)
-
-    monkeypatch.setattr(trainer_module, "_step", counted)
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -109,7 +88,7 @@ def test_resume_equals_never_having_stopped(
     config = make_config(tiny_config)  # 3 steps an epoch
     run_training(config, tmp_path / "whole")
     with monkeypatch.context() as patched:
-        stop_after(patched, steps)
+        stop_in_step(patched, steps)
         with pytest.raises(Stopped):
             run_training(config, tmp_path / "halved")
     run_training(load_config(tmp_path / "halved" / "config.yaml"), tmp_path / "halved", resume=True)
@@ -133,7 +112,7 @@ def test_a_stop_restores_the_handlers_and_names_its_signal(
     tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    stop_after(monkeypatch, 1, signal.SIGTERM)
+    stop_in_step(monkeypatch, 1, signal.SIGTERM)
     with pytest.raises(Stopped, match="SIGTERM") as stopped:
         run_training(make_config(tiny_config), tmp_path / "run")
     assert stopped.value.signal == signal.SIGTERM

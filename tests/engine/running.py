@@ -1,0 +1,35 @@
+"""What tests of whole trainings share: to run one, and to send it a signal in a step."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+import pose.engine.trainer as trainer_module
+from pose.config import AnyConfig
+
+
+def run_training(config: AnyConfig, run: Path, **options: Any) -> dict[str, float]:
+    """On the CPU, without a word."""
+    device, console = torch.device("cpu"), Console(quiet=True)
+    return trainer_module.train(config, run, device=device, console=console, **{"workers": 0, **options})
+
+
+def stop_in_step(monkeypatch: pytest.MonkeyPatch, number: int, signum: signal.Signals = signal.SIGINT) -> None:
+    """Send this process a signal during a training step, counted from 1."""
+    step, count = trainer_module._step, 0
+
+    def counted(*args: Any) -> float:
+        nonlocal count
+        count += 1
+        if count == number:
+            os.kill(os.getpid(), signum)
+        return step(*args)
+
+    monkeypatch.setattr(trainer_module, "_step", counted)
