@@ -164,3 +164,22 @@ def test_what_does_not_fit_is_said_before_anything_is_written(
     assert error.startswith("error: ")
     assert all(line in error for line in lines), error
     assert not (tmp_path / "run").exists()
+
+
+def test_detect_takes_the_category_of_the_config(
+    tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its skeleton is left out, to be read from the annotations."""
+
+    class OneBox:
+        name = "one box"
+
+        def __call__(self, images_rgb: list[Any]) -> list[Any]:
+            return [(np.array([[1.0, 2.0, 30.0, 40.0]]), np.array([0.9]))] * len(images_rgb)
+
+    monkeypatch.setattr("pose.detector.load_detector", lambda *_, **__: OneBox())
+    root = tmp_path / "data"
+    write_dataset(root, NAMES[2])
+    outcome = pose_cli("detect", write_config(root), "--out", tmp_path / "boxes.json", "--workers", 0)
+    assert outcome.code == 0, outcome.err
+    assert {record["category_id"] for record in json.loads((tmp_path / "boxes.json").read_text())} == {7}

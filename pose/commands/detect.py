@@ -36,6 +36,7 @@ def detect(
     from pose.detect_files import check_target, detect_files, warn_if_turned
     from pose.detector import MIN_SCORE, load_detector
     from pose.engine.loggers import Progress, make_console
+    from pose.engine.skeletons import with_skeleton
     from pose.predictor import pick_device
 
     check_target(out)
@@ -52,11 +53,15 @@ def detect(
         if not isinstance(config, Config):
             raise ValueError(f"{configs[0]} is the config of a classifier; people are found for `task: keypoints`")
         prepare_figures(config, console)
-        chosen = config.data.train if split == "train" else config.data.val
+        data = with_skeleton(config).data
+        chosen = data.train if split == "train" else data.val
         coco = load_coco(
-            Path(config.data.root, chosen.annotations), config.data.resolve_skeleton(), need_annotations=False
+            Path(data.root, chosen.annotations),
+            data.resolve_skeleton(),
+            category=data.category,
+            need_annotations=False,
         )
-        folder = Path(config.data.root, chosen.images)
+        folder = Path(data.root, chosen.images)
         images = [ImageFile(i.file_name, folder / i.file_name, named=True) for i in coco.images.values()]
         check_images_exist(item.path for item in images)
         image_ids, category_id = list(coco.images), coco.category_id
