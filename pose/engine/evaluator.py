@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from pose.codec import decode
 from pose.config import Config
-from pose.data.loaders import EpochSampler, PeopleDataset, make_loader
+from pose.data.loaders import EpochSampler, make_loader
 from pose.data.people import Person
+from pose.data.people_dataset import PeopleDataset
 from pose.engine.coco_backends import check_backend
 from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
 from pose.engine.splits import ValidationSet

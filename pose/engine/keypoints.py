@@ -15,7 +15,8 @@ from pose.codec import encode
 from pose.config import Config
 from pose.data.image_cache import DiskCache
 from pose.data.images import read_image
-from pose.data.loaders import Batch, EpochSampler, PeopleDataset, collate, make_loader
+from pose.data.loaders import EpochSampler, make_loader
+from pose.data.people_dataset import Batch, PeopleDataset, collate
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
 from pose.engine.coco_backends import check_backend

@@ -15,8 +15,9 @@ import pytest
 from pose.data import image_cache
 from pose.data.image_cache import DiskCache
 from pose.data.images import read_image
-from pose.data.loaders import EpochSampler, PeopleDataset, make_loader
+from pose.data.loaders import EpochSampler, make_loader
 from pose.data.people import Person
+from pose.data.people_dataset import PeopleDataset
 from pose.data.transforms import Augment
 from pose.files import write_atomic
 from pose.skeleton import COCO17

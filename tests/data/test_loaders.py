@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from pose.data.images import read_image
-from pose.data.loaders import Batch, EpochSampler, PeopleDataset, collate, make_loader
+from pose.data.loaders import EpochSampler, make_loader
 from pose.data.people import Person
+from pose.data.people_dataset import Batch, PeopleDataset, collate
 from pose.data.transforms import Augment
 from pose.geometry import apply_affine, invert_affine
 from pose.skeleton import COCO17

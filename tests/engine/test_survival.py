@@ -18,6 +18,7 @@ import yaml
 from conftest import Outcome, call_pose, make_tiny_config
 from running import stop_in_step
 
+from pose.data.people_dataset import PeopleDataset
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.failures import explain
 from pose.engine.resume import load_resume
@@ -261,12 +262,10 @@ def test_what_the_system_refuses_is_said_with_the_setting(error: BaseException, 
 
 @pytest.mark.timeout(120)
 def test_a_loader_process_that_dies(settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pose.data.loaders as loaders
-
     def dying(self: Any, item: Any) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(loaders.PeopleDataset, "__getitem__", dying)
+    monkeypatch.setattr(PeopleDataset, "__getitem__", dying)
     outcome: Outcome = call_pose("train", settings, "--out", tmp_path / "run", "--workers", 1)
     assert outcome.code == 2
     errors = [line for line in outcome.err.splitlines() if line.startswith("error: ")]

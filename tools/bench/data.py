@@ -30,8 +30,9 @@ from pose.codec import encode
 from pose.data.coco import load_coco
 from pose.data.image_cache import DiskCache
 from pose.data.images import read_image
-from pose.data.loaders import WINDOW, EpochSampler, PeopleDataset, make_loader
+from pose.data.loaders import WINDOW, EpochSampler, make_loader
 from pose.data.people import Person, ground_truth_people
+from pose.data.people_dataset import PeopleDataset
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, Augment, normalize
 from pose.skeleton import COCO17
 
