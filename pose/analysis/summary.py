@@ -11,6 +11,7 @@ from torch import nn
 from pose.analysis.counts import Counts, count
 from pose.config import Config, ModelConfig, SkeletonConfig, load_config
 from pose.config_classification import ClassifierConfig
+from pose.engine.checkpoint import load_checkpoint
 from pose.engine.skeletons import with_skeleton
 from pose.models.factory import MODELS, build_classifier, build_model, model_config
 from pose.skeleton import COCO17
@@ -22,16 +23,17 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
     """Print to stdout.
 
     Args:
-        model: a YAML file, or a name in `MODELS`.
+        model: a YAML file, a checkpoint or run folder, or a name in `MODELS`.
     Raises:
-        FileNotFoundError, ValueError: no such file or name, or overrides of a name.
+        FileNotFoundError, ValueError: no such file or name, or overrides of something else than a YAML file.
     """
-    if model.endswith((".yaml", ".yml")) or Path(model).is_file():
-        config = load_config(model, overrides)
+    is_config = model.endswith((".yaml", ".yml"))
+    if overrides and not is_config:
+        raise ValueError(f"overrides change a config file; give a .yaml file instead of {model}")
+    if is_config or Path(model).exists() or model == "demo":
+        config = load_config(model, overrides) if is_config else load_checkpoint(model).config
         section: ModelConfig | ClassifierConfig = config.model
         num_keypoints = _num_keypoints(config) if isinstance(config, Config) else 0
-    elif overrides:
-        raise ValueError("overrides change a config file; give its path instead of a model's name")
     else:
         section, num_keypoints = model_config(model), COCO17.num_keypoints
     if isinstance(section, ModelConfig):

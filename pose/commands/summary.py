@@ -11,7 +11,11 @@ from pose.commands.common import Overrides
 
 def summary(
     model: Annotated[
-        str, typer.Argument(metavar="CONFIG|MODEL", help="A YAML file, or a name such as mobilenet_v2_x1.0_dyrelu.")
+        str,
+        typer.Argument(
+            metavar="CONFIG|MODEL",
+            help="A YAML file, a checkpoint or run folder, or a name such as mobilenet_v2_x1.0_dyrelu.",
+        ),
     ],
     overrides: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pose.analysis.summary import print_summary
+from pose.engine.checkpoint import load_checkpoint
 from pose.models.factory import MODELS
 
 # Of Table 10's ReLU rows, counted by hand in issue 2; the paper prints 993.7M / 794.8M / 896.4M / 726.9M.
@@ -43,6 +44,15 @@ def test_table_10(capsys: pytest.CaptureFixture[str], name: str) -> None:
         assert 0.02 < found["madds_dyrelu"] / found["madds"] < 0.08
         printed = float(MODELS[name].madds.removesuffix("M"))
         assert (found["madds"] + found["madds_dyrelu"]) / 1e6 == pytest.approx(printed, rel=0.05)
+
+
+def test_of_a_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = load_checkpoint("demo")
+    found = summarise(capsys, str(checkpoint.path))
+    assert found["params"] == sum(p.numel() for p in checkpoint.build().parameters())
+    assert summarise(capsys, "demo")["stages"] == found["stages"]
+    with pytest.raises(ValueError, match=r"give a \.yaml file instead of demo"):
+        summarise(capsys, "demo", "model.width=1.0")
 
 
 def test_text_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
