@@ -126,11 +126,14 @@ class HeadConfig(Section):
 
 
 class ModelConfig(Section):
+    """`sigma` is of the Gaussians that the network learns to draw, in heatmap pixels (a quarter of the input's)."""
+
     backbone: str = "mobilenet_v2"
     width: float = Field(default=1.0, gt=0)
     activation: ActivationConfig = Field(default_factory=ActivationConfig)
     head: HeadConfig = Field(default_factory=HeadConfig)
     input_size: tuple[Positive, Positive] = (256, 192)
+    sigma: float = Field(default=2.0, gt=0)
     init: str | None = None
 
     @model_validator(mode="after")

@@ -77,9 +77,10 @@ class KeypointTask(Task):
         return learning_rate(epoch, base=train.lr, milestones=train.milestones, factor=train.lr_factor)
 
     def loss(self, forward: Callable[[Tensor], Tensor], batch: Batch, rng: np.random.Generator) -> Tensor:
-        height, width = self.config.model.input_size
+        model = self.config.model
+        height, width = model.input_size[0] // STRIDE, model.input_size[1] // STRIDE
         targets, weights = encode(
-            batch.keypoints_crop / STRIDE, batch.weights, heatmap_size=(height // STRIDE, width // STRIDE)
+            batch.keypoints_crop / STRIDE, batch.weights, heatmap_size=(height, width), sigma=model.sigma
         )
         heatmaps = forward(normalize(batch.images))
         return heatmap_mse(heatmaps, targets, weights)

@@ -16,6 +16,7 @@ from running import run_training, stop_in_step
 from torch import Tensor, nn
 
 import pose.engine.trainer as trainer_module
+from pose.codec import encode
 from pose.config import Config, make_config
 from pose.config_base import TrainConfig
 from pose.data.imagenet import ImageBatch
@@ -109,6 +110,18 @@ def test_parts_equal_the_large_batch(config: Config, parts: int) -> None:
     for key, gradient in gradients.items():
         error = (gradients_of_parts[key] - gradient).abs().max().item()
         assert error <= 1e-5 * gradient.abs().max().item(), key
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0])
+def test_targets_have_the_configured_width(tiny_config: dict[str, Any], sigma: float) -> None:
+    config = make_config(tiny_config, [f"model.sigma={sigma}", "train.batch_size=10"])
+    assert isinstance(config, Config)
+    task = KeypointTask(config)
+    batch = next(iter(task.make_loader(EpochSampler(10, seed=0), workers=0, pin_memory=False))).batch
+    blank = torch.zeros(10, 17, 16, 16)
+    targets, weights = encode(batch.keypoints_crop / 4, batch.weights, heatmap_size=(16, 16), sigma=sigma)
+    loss = task.loss(lambda images: blank, batch, np.random.default_rng(0))
+    torch.testing.assert_close(loss, heatmap_mse(blank, targets, weights))
 
 
 def test_each_part_draws_from_its_own_generator(config: Config) -> None:
