@@ -1,4 +1,4 @@
-"""Everything is declared in pyproject.toml but the compiled kernel, which an install can do without."""
+"""Everything is declared in pyproject.toml but the compiled kernels, which an install can do without."""
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -18,11 +18,14 @@ class BuildKernel(build_ext):
                 return super().build_extension(ext)
             except (CCompilerError, ExecError, PlatformError, OSError) as error:
                 problem = error
-        self.warn(f"no C compiler for DY-ReLU's fast CPU kernel, so PyTorch's operators do its work: {problem}")
+        self.warn(f"no C compiler for the fast CPU kernel {ext.name}, so PyTorch's operators do its work: {problem}")
 
 
 setup(
-    # optional: called by ctypes, so no Python module.
-    ext_modules=[Extension("pose.layers._dyrelu_cpu", ["pose/layers/dyrelu_cpu.c"], optional=True)],
+    # optional, and called by ctypes, so no Python modules.
+    ext_modules=[
+        Extension("pose.layers._dyrelu_cpu", ["pose/layers/dyrelu_cpu.c"], optional=True),
+        Extension("pose._codec_cpu", ["pose/codec_cpu.c"], optional=True),
+    ],
     cmdclass={"build_ext": BuildKernel},
 )

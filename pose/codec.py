@@ -3,6 +3,8 @@
 Shapes: B batch, K keypoints, H x W heatmap. Points are (x, y) in heatmap pixels, integers are pixel centres.
 Source: HRNet / SimpleBaselines (`lib/dataset/JointsDataset.py`, `lib/core/inference.py`,
 `lib/utils/transforms.py`); their loops over keypoints are batched here, with equal values.
+
+On a CPU without gradients the work is done by `pose.codec_cpu`, where that was compiled; else by PyTorch's operators.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from pose import codec_cpu
 
 
 def encode(
@@ -44,12 +48,18 @@ def encode(
     inside = ((mu - radius < size) & (mu + radius + 1 >= 0)).all(-1)
     weights = weights.float() * inside
 
-    def window(center: Tensor, length: int) -> Tensor:
-        offset = torch.arange(length, device=center.device) - center[..., None]
+    def bell(offset: Tensor) -> Tensor:
         gauss = torch.exp(-(offset.float() ** 2) / (2 * sigma**2))
         return torch.where(offset.abs() <= radius, gauss, 0.0)
 
-    along_x, along_y = window(mu[..., 0], heatmap_size[1]), window(mu[..., 1], heatmap_size[0])
+    if codec_cpu.is_supported(mu.float(), weights):
+        whole = bell(torch.arange(-radius, radius + 1, device=mu.device))
+        return codec_cpu.encode(mu.float(), weights, bell=whole, heatmap_size=heatmap_size), weights
+
+    def along(center: Tensor, length: int) -> Tensor:
+        return bell(torch.arange(length, device=center.device) - center[..., None])
+
+    along_x, along_y = along(mu[..., 0], heatmap_size[1]), along(mu[..., 1], heatmap_size[0])
     along_y = torch.where(weights[..., None] > 0, along_y, 0.0)
     return along_y[..., :, None] * along_x[..., None, :], weights
 
@@ -71,9 +81,12 @@ def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """
     if heatmaps.ndim != 4:
         raise ValueError(f"decode needs heatmaps (B, K, H, W), got {tuple(heatmaps.shape)}")
+    heatmaps = heatmaps.float()
+    if codec_cpu.is_supported(heatmaps):
+        return codec_cpu.decode(heatmaps)
     height, width = heatmaps.shape[-2:]
-    flat = heatmaps.float().flatten(2)
-    scores, index = _peaks(flat)
+    flat = heatmaps.flatten(2)
+    scores, index = flat.max(-1)
     x, y = index % width, index // width
     inner = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
 
@@ -86,29 +99,6 @@ def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     quarter = 0.25 * inner[..., None] * torch.stack([slope(1), slope(width)], -1)
     xy = torch.stack([x, y], -1) + quarter
     return torch.where(scores[..., None] > 0, xy, 0.0), scores
-
-
-def _peaks(flat: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest of the last dimension, (B, K, P) -> (B, K) values and int64 indexes, the first of equal ones."""
-    if not _plain_memory(flat):
-        scores, index = flat.max(-1)
-        return scores, index
-    index = torch.from_numpy(flat.numpy().argmax(-1))  # four times as fast as PyTorch's max on a CPU
-    return flat.gather(-1, index[..., None])[..., 0], index
-
-
-def _plain_memory(*tensors: Tensor) -> bool:
-    """Whether numpy may work on them: on the CPU, float32, without gradients, and nobody records the operators."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return False
-    return all(
-        type(t) is Tensor
-        and t.device.type == "cpu"
-        and t.dtype == torch.float32
-        and not t.requires_grad
-        and t.numel()
-        for t in tensors
-    )
 
 
 def merge_flip(heatmaps: Tensor, flipped: Tensor, flip_indices: Tensor | NDArray[np.int64]) -> Tensor:
@@ -133,14 +123,8 @@ def merge_flip(heatmaps: Tensor, flipped: Tensor, flip_indices: Tensor | NDArray
             f"{tuple(heatmaps.shape)}, {tuple(flipped.shape)} and {len(flip_indices)} indices"
         )
     order = torch.as_tensor(flip_indices, device=flipped.device)
-    if _plain_memory(heatmaps, flipped):
-        plain, other = heatmaps.numpy(), flipped.numpy()
-        merged = np.empty(plain.shape, np.float32)
-        for k, source in enumerate(order.tolist()):  # one pass: no copy for the order, the flip or the shift
-            np.add(plain[:, k, :, 1:], other[:, source, :, :0:-1], out=merged[:, k, :, 1:])
-            np.add(plain[:, k, :, 0], other[:, source, :, -1], out=merged[:, k, :, 0])
-        merged *= 0.5
-        return torch.from_numpy(merged)
+    if codec_cpu.is_supported(heatmaps, flipped):
+        return codec_cpu.merge_flip(heatmaps, flipped, order.long())
     back = flipped[:, order].flip(-1)
     shifted = torch.cat([back[..., :1], back[..., :-1]], -1)
     return (heatmaps + shifted) * 0.5

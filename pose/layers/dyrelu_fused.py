@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from importlib import machinery
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, library
+
+from pose.compiled import load_library
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -43,19 +43,8 @@ class _Args(ctypes.Structure):
     )
 
 
-def _load_kernel() -> ctypes.CDLL | None:
-    for suffix in machinery.EXTENSION_SUFFIXES:
-        path = Path(__file__).with_name(f"_dyrelu_cpu{suffix}")
-        if path.is_file():
-            try:
-                return ctypes.CDLL(str(path))
-            except OSError:  # built for another machine
-                return None
-    return None
-
-
 # The compiled dyrelu_cpu.c; None where the install could not build it.
-CPU_KERNEL = _load_kernel()
+CPU_KERNEL = load_library("pose.layers._dyrelu_cpu")
 HAS_TRITON = find_spec("triton") is not None
 
 

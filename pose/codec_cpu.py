@@ -1,0 +1,92 @@
+"""codec_cpu.c: the work of `pose.codec` on a CPU, in one pass over the heatmaps and equal to the bit.
+
+Shapes: B batch, K keypoints, H x W heatmap.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import torch
+from torch import Tensor
+
+from pose.compiled import load_library
+
+# The compiled codec_cpu.c; None where the install could not build it.
+CPU_KERNEL = load_library("pose._codec_cpu")
+
+if CPU_KERNEL is not None:
+    _MAPS, _SIZE = ctypes.c_void_p, ctypes.c_int64
+    CPU_KERNEL.codec_encode.argtypes = (*(_MAPS,) * 3, *(_SIZE,) * 5, _MAPS)
+    CPU_KERNEL.codec_decode.argtypes = (_MAPS, *(_SIZE,) * 6, *(_MAPS,) * 3)
+    CPU_KERNEL.codec_merge_flip.argtypes = (*(_MAPS,) * 3, *(_SIZE,) * 6, _MAPS)
+
+
+def is_supported(*tensors: Tensor) -> bool:
+    """Whether the kernel can work on them: on the CPU, float32, without gradients, not empty, and nobody records the
+    operators."""
+    if CPU_KERNEL is None or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    return all(
+        type(t) is Tensor
+        and t.device.type == "cpu"
+        and t.dtype == torch.float32
+        and not t.requires_grad
+        and t.numel() > 0
+        for t in tensors
+    )
+
+
+def encode(mu: Tensor, weights: Tensor, *, bell: Tensor, heatmap_size: tuple[int, int]) -> Tensor:
+    """Gaussians at mu (B, K, 2), whole pixels, where weights (B, K) are positive: (B, K, H, W).
+
+    Args:
+        bell: (2 * radius + 1,) a Gaussian along an axis.
+    """
+    assert CPU_KERNEL is not None
+    height, width = heatmap_size
+    mu, weights, bell = mu.contiguous(), weights.contiguous(), bell.contiguous()
+    heatmaps = weights.new_empty(*weights.shape, height, width)
+    sizes = (len(bell) // 2, weights.numel(), height, width, torch.get_num_threads())
+    CPU_KERNEL.codec_encode(mu.data_ptr(), weights.data_ptr(), bell.data_ptr(), *sizes, heatmaps.data_ptr())
+    return heatmaps
+
+
+def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """Peaks (B, K, 2) of heatmaps (B, K, H, W), and their values (B, K)."""
+    assert CPU_KERNEL is not None
+    heatmaps = _dense(heatmaps)
+    count = heatmaps.shape[:2]
+    scores, xy, index = (
+        heatmaps.new_empty(count),
+        heatmaps.new_empty(*count, 2),
+        heatmaps.new_empty(count, dtype=torch.int32),
+    )
+    sizes = (*heatmaps.shape, not heatmaps.is_contiguous(), torch.get_num_threads())
+    CPU_KERNEL.codec_decode(heatmaps.data_ptr(), *sizes, index.data_ptr(), scores.data_ptr(), xy.data_ptr())
+    return xy, scores
+
+
+def merge_flip(heatmaps: Tensor, flipped: Tensor, order: Tensor) -> Tensor:
+    """`pose.codec.merge_flip`, with `order` (K,) int64.
+
+    Raises:
+        ValueError: `order` is no permutation.
+    """
+    assert CPU_KERNEL is not None
+    if sorted(order.tolist()) != list(range(heatmaps.shape[1])):
+        raise ValueError(f"flip indices must be each of 0 to {heatmaps.shape[1] - 1} once, got {order.tolist()}")
+    heatmaps, order = _dense(heatmaps), order.contiguous()
+    contiguous = heatmaps.is_contiguous()
+    flipped = flipped.contiguous(memory_format=torch.contiguous_format if contiguous else torch.channels_last)
+    merged = torch.empty_like(heatmaps)
+    sizes = (*heatmaps.shape, not contiguous, torch.get_num_threads())
+    CPU_KERNEL.codec_merge_flip(heatmaps.data_ptr(), flipped.data_ptr(), order.data_ptr(), *sizes, merged.data_ptr())
+    return merged
+
+
+def _dense(maps: Tensor) -> Tensor:
+    """The maps themselves where their layout is one of the kernel's two, else a copy."""
+    return (
+        maps if maps.is_contiguous() or maps.is_contiguous(memory_format=torch.channels_last) else maps.contiguous()
+    )
