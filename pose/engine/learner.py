@@ -5,7 +5,6 @@ The keys are those of `train`; at their defaults the step is the plain one: forw
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -90,8 +89,10 @@ class Learner:
             NotFinite: a gradient is; nothing has changed then. The scaler of fp16 leaves such steps out by itself.
         """
         self.scaler.unscale_(optimizer)
-        longest = math.inf if self.settings.clip_grad_norm is None else self.settings.clip_grad_norm
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), longest)
+        if self.settings.clip_grad_norm is None:
+            norm = gradient_norm(self.model)
+        else:
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_grad_norm)
         if not self.scaler.is_enabled():
             check_finite("the gradient's norm", float(norm))
         self.scaler.step(optimizer)
@@ -122,6 +123,13 @@ class Learner:
             self.scaler.load_state_dict(state["scaler"])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
+
+
+def gradient_norm(model: nn.Module) -> Tensor:
+    """What `clip_grad_norm_` returns; with no limit that would still multiply every gradient, by 1."""
+    gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    # As in PyTorch's own get_total_norm, which is new in 2.6.
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from pose.data.transforms import normalize
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.evaluator import evaluate
 from pose.engine.keypoints import KeypointTask
-from pose.engine.learner import Learner
+from pose.engine.learner import Learner, gradient_norm
 from pose.engine.optim import warmup
 from pose.engine.resume import load_resume
 from pose.engine.splits import validation_set
@@ -204,6 +204,19 @@ def test_no_clipping_below_the_limit() -> None:
         learner.update(torch.optim.SGD(model.parameters(), lr=1.0))
         gradients.append(model[0].weight.grad)  # type: ignore[index, union-attr]
     assert torch.equal(*gradients)
+
+
+def test_the_norm_is_that_of_clipping_and_leaves_the_gradients_alone() -> None:
+    model = small_network()
+    learner = make_learner(model)
+    learner.backward(learner.forward(images_of(4)).square().mean())
+    gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    versions = [gradient._version for gradient in gradients]  # grows by one at each change in place
+    norm = gradient_norm(model)
+    assert [gradient._version for gradient in gradients] == versions
+    assert torch.equal(norm, nn.utils.clip_grad_norm_(model.parameters(), torch.inf))
+    gradients[0].fill_(torch.nan)
+    assert gradient_norm(model).isnan()
 
 
 # --- averaged weights ---
