@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pose.codec import decode, merge_flip
 from pose.data.transforms import normalize
 from pose.detector import DEFAULT_DETECTOR, Detector
+from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
 from pose.predictor_base import PredictorBase, cut_crops
 from pose.skeleton import Skeleton
@@ -111,7 +112,7 @@ class Predictor(PredictorBase):
         batch_size: int = 64,
         detector: str | Detector = DEFAULT_DETECTOR,
     ) -> Predictor:
-        """A model ready for use; its config and skeleton come with its weights.
+        """A model ready for use, its batch norms folded; its config and skeleton come with its weights.
 
         Args:
             source: a .safetensors file of `pose train`, a run folder for its best one, or "demo" for the small model
@@ -129,7 +130,7 @@ class Predictor(PredictorBase):
         chosen = pick_device(device)
         checkpoint = load_checkpoint(source)
         return cls(
-            checkpoint.build(chosen),
+            fold_batch_norms(checkpoint.build(chosen)),
             skeleton=checkpoint.skeleton,
             input_size=checkpoint.config.model.input_size,
             device=chosen,

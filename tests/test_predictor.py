@@ -20,7 +20,7 @@ from pose.data.coco import load_coco
 from pose.data.images import read_image
 from pose.data.people import ground_truth_people
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, normalize
-from pose.engine.checkpoint import save_checkpoint
+from pose.engine.checkpoint import load_checkpoint, save_checkpoint
 from pose.geometry import grow_box
 from pose.models.factory import build_model
 from pose.predict_files import predict_files
@@ -219,6 +219,18 @@ def test_from_checkpoint_uses_its_skeleton_and_size(tmp_path: Path) -> None:
     np.testing.assert_array_equal(a.keypoints, b.keypoints)
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         Predictor.from_checkpoint(tmp_path / "none.safetensors", device="cpu")
+
+
+def test_from_checkpoint_folds_batch_norms() -> None:
+    """Those of the demo model, which was trained: heatmaps are equal to a few roundings of fp32."""
+    folded = Predictor.from_checkpoint("demo", device="cpu")
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.model.modules())
+    plain = Predictor(load_checkpoint("demo").build(), skeleton=folded.skeleton, input_size=folded.input_size)
+    assert any(isinstance(module, nn.BatchNorm2d) for module in plain.model.modules())
+    image = np.random.default_rng(0).integers(0, 256, (80, 60, 3), dtype=np.uint8)
+    one, other = (predictor.heatmaps(image, [[10, 10, 30, 50]])[1] for predictor in (folded, plain))
+    assert other.max() > 0
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-5 * other.abs().max().item())
 
 
 def test_person_score_and_coco_record() -> None:

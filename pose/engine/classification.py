@@ -32,6 +32,7 @@ from pose.engine.tasks import Task
 from pose.files import write_atomic, write_json
 from pose.losses import mixed_cross_entropy, mixup
 from pose.models.factory import build_classifier
+from pose.models.folding import fold_batch_norms
 from pose.sheets import grid
 from pose.visualize import write_image
 
@@ -156,12 +157,14 @@ def evaluate_pictures(
     workers: int = 0,
     on_batch: Callable[[int], None] | None = None,
 ) -> ImageEvaluation:
-    """Classify the plain crop of each picture; the model is left in evaluation mode.
+    """Classify the plain crop of each picture.
+
+    The model is left in evaluation mode; what runs is a copy of it with its batch norms folded.
 
     Args:
         on_batch: called with the number of pictures after each batch; may raise to stop.
     """
-    model.eval()
+    model = fold_batch_norms(model.eval())
     dataset = PictureDataset(pictures, input_size=config.model.input_size, crop=config.eval.crop)
     loader = make_loader(
         dataset,

@@ -22,6 +22,7 @@ from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
 from pose.engine.splits import ValidationSet
 from pose.files import write_atomic, write_json
 from pose.geometry import apply_affine, grow_box, invert_affine
+from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
 from pose.predictor import predict_heatmaps
 from pose.skeleton import Skeleton
@@ -155,12 +156,14 @@ def evaluate(
     workers: int = 0,
     on_batch: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """`predict_people` and `score` with a config's settings; the model is left in evaluation mode."""
+    """`predict_people` and `score` with a config's settings.
+
+    The model is left in evaluation mode; what runs is a copy of it with its batch norms folded.
+    """
     skeleton = config.data.resolve_skeleton()
     check_backend(config.eval.backend)  # before the minutes that predictions take
-    model.eval()
     predictions = predict_people(
-        model,
+        fold_batch_norms(model.eval()),
         val.people,
         skeleton=skeleton,
         input_size=config.model.input_size,

@@ -169,11 +169,34 @@ def test_evaluate_takes_its_settings_from_the_config(tiny_config: dict[str, Any]
     config = make_config(tiny_config)
     val = validation_set(config.data)
     model = Oracle(val.people, truth_of(Path(config.data.root)), flip_test=False).train()
+    seen: list[int] = []
+    # What runs is a copy of the model, which has the hook too.
+    model.register_forward_hook(lambda module, args, output: seen.append(len(output)))
     result = evaluate(model, val, config, device=CPU)
-    assert model.seen == [3, 3, 3, 1]
+    assert seen == [3, 3, 3, 1]
     assert not model.training
     assert result.metrics is not None
     assert tuple(result.metrics) == METRICS
+
+
+def test_evaluate_folds_the_batch_norms_of_a_copy(tiny_config: dict[str, Any]) -> None:
+    """The model itself, which may be in training, stays as it was."""
+    config = make_config(tiny_config)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 17, 4, stride=4, bias=False), nn.BatchNorm2d(17))
+    model(torch.randn(8, 3, 64, 48)).sum().backward()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    assert before["1.running_mean"].abs().max() > 0
+    folded: list[bool] = []
+    model[0].register_forward_hook(lambda module, args, output: folded.append(module.bias is not None))
+    evaluate(model, validation_set(config.data), config, device=CPU)
+    assert folded
+    assert all(folded)
+    assert model[0].bias is None
+    assert isinstance(model[1], nn.BatchNorm2d)
+    assert {key: torch.equal(value, before[key]) for key, value in model.state_dict().items()} == dict.fromkeys(
+        before, True
+    )
 
 
 def test_a_model_that_diverged(config: Config) -> None:
