@@ -25,7 +25,7 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK = 2048, CACHE = 1 << 18 }; /* positions, floats */
+enum { BLOCK = 2048, CACHE = 1 << 18, AHEAD = 1024, LINE = 16 }; /* positions, then floats */
 
 typedef struct {
     int64_t n, c, hw, hidden, channels_last, threads;
@@ -67,6 +67,13 @@ INLINE float exp_(float v) {
     return p * s.f;
 }
 
+/* Ask for what will be read soon. Processors do so by themselves, but not past the end of a page of 4 kB. */
+INLINE void fetch(const float *v, int64_t count) {
+#if defined(__GNUC__)
+    for (int64_t i = 0; i < count; i += LINE) __builtin_prefetch(v + AHEAD + i);
+#endif
+}
+
 static int64_t num_blocks(int64_t hw) { return (hw + BLOCK - 1) / BLOCK; }
 
 /* First position of a block: equal parts, at multiples of a vector's length. */
@@ -88,6 +95,7 @@ CLONES static void read_blocks(const Args *a, int64_t image, int64_t block, int6
             for (; p + 4 <= size; p += 4, x0 += 4 * c) { /* four positions share the reading of the sums */
                 const float *x1 = x0 + c, *x2 = x1 + c, *x3 = x2 + c;
                 float d0 = 0, d1 = 0, d2 = 0, d3 = 0;
+                fetch(x0, 4 * c);
                 if (!w) {
 #pragma omp simd
                     for (int64_t k = 0; k < c; k++) s[k] += x0[k] + x1[k] + (x2[k] + x3[k]);
@@ -260,6 +268,7 @@ CLONES static void reduce_block(const Args *a, int64_t image, int64_t block, flo
         float scale0 = pi ? min1(pi[p]) : 1, scale1 = pi ? min1(pi[p + 1]) : 1;
         float scale2 = pi ? min1(pi[p + 2]) : 1, scale3 = pi ? min1(pi[p + 3]) : 1;
         float dot0 = 0, dot1 = 0, dot2 = 0, dot3 = 0;
+        fetch(x0, 4 * c), fetch(g0, 4 * c);
 #pragma omp simd reduction(+ : dot0, dot1, dot2, dot3)
         for (int64_t k = 0; k < c; k++) {
             float s1 = 0, s2 = 0, t1 = 0, t2 = 0;
@@ -391,6 +400,7 @@ CLONES static void scatter_block(const Args *a, int64_t image, int64_t block, co
     for (; pi && p + 2 <= size; p += 2, x0 += 2 * c, g0 += 2 * c, y0 += 2 * c) {
         const float *x1 = x0 + c, *g1 = g0 + c;
         float scale0 = min1(pi[p]), scale1 = min1(pi[p + 1]), d0 = dz[start + p], d1 = dz[start + p + 1], *y1 = y0 + c;
+        fetch(x0, 2 * c), fetch(g0, 2 * c), fetch(y0, 2 * c);
 #pragma omp simd
         for (int64_t k = 0; k < c; k++) {
             float dc = dcontext[k], weight = w[k];

@@ -27,7 +27,7 @@ BENCHES = {
     "training_step": True,
     "inference": True,
     "data": False,
-    "codec": False,
+    "codec": True,
     "evaluation": False,
 }
 KEEP_MEMORY = {
