@@ -23,8 +23,8 @@
 #define PARALLEL_FOR _Pragma("omp parallel for schedule(static) num_threads((int)threads) if (threads > 1)")
 
 /* Floats. Processors fetch memory ahead by themselves, but only to the end of a page of 4 kB; asking for it further
-   ahead, past the end of the maps too, makes one thread a third faster.                                              */
-enum { CHUNK = 256, LINE = 16, AHEAD = 4096 };
+   ahead, past the end of the maps too, makes one thread up to a third faster.                                        */
+enum { CHUNK = 256, LINE = 16, AHEAD = 4096, AHEAD_OF_TWO = 1024 };
 
 /* First position of the largest value of a map; that of the first NaN, if there is one. */
 CLONES static int64_t find_peak(const float *map, int64_t size) {
@@ -90,6 +90,7 @@ void codec_decode(const float *maps, int64_t n, int64_t k, int64_t h, int64_t w,
 
 CLONES static void merge_map(const float *a, const float *b, int64_t h, int64_t w, float *out) {
     for (int64_t y = 0; y < h; y++, a += w, b += w, out += w) {
+        for (int64_t i = 0; i < w; i += LINE) PREFETCH(a + i + AHEAD_OF_TWO), PREFETCH(b + i + AHEAD_OF_TWO);
         /* From 0 for whole vectors, though that reads the next row's first value; the last row has no next one. */
 #pragma omp simd
         for (int64_t x = y + 1 == h; x < w; x++) out[x] = (a[x] + b[w - x]) * 0.5f;
@@ -97,11 +98,12 @@ CLONES static void merge_map(const float *a, const float *b, int64_t h, int64_t 
     }
 }
 
-CLONES static void merge_maps(const float *a, const float *b, const int64_t *order, int64_t k, int64_t h, int64_t w,
-                              float *out) {
+static void merge_maps(const float *a, const float *b, const int64_t *order, int64_t k, int64_t h, int64_t w,
+                       float *out) {
     for (int64_t y = 0; y < h; y++, b += w * k)
         for (int64_t x = 0; x < w; x++, a += k, out += k) {
             const float *mirrored = b + (x > 0 ? w - x : w - 1) * k;
+            for (int64_t i = 0; i < k; i += LINE) PREFETCH(a + i + AHEAD_OF_TWO), PREFETCH(mirrored + i + w * k);
             for (int64_t i = 0; i < k; i++) out[i] = (a[i] + mirrored[order[i]]) * 0.5f;
         }
 }
