@@ -72,6 +72,27 @@ def test_all_reports_a_benchmark_that_fails(
     assert "absent failed: ModuleNotFoundError" in capsys.readouterr().err
 
 
+def test_all_ends_with_the_profiles(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = []
+    monkeypatch.setattr(bench_all, "BENCHES", {})
+    monkeypatch.setattr(bench_all, "run", lambda *names, **settings: calls.append((names, settings)) or "| profile |")
+    assert bench_all.main([]) == 0
+    assert calls == [
+        (("profile_step", "tables"), {"threads": 1, "quick": False, "environment": bench_all.KEEP_MEMORY})
+    ]
+    assert capsys.readouterr().out.endswith("|\n\n| profile |\n")
+
+
+def test_profiles_run() -> None:
+    training, inference = profile_step.tables(quick=True).split("\n\n")
+    for table in (training, inference):
+        header, _, *rows = table.splitlines()
+        assert header.endswith("ms | ReLU6 | plain (before) | ours (after) |")
+        assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == [*profile_step.GROUPS, "all"]
+    assert "| batch norm | 0.0 |" in inference  # folded
+    assert "| batch norm | 0.0 |" not in training
+
+
 def test_profile_finds_the_group_of_each_operator() -> None:
     layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), profile_step.mark(DyReLU(4, "C")))
     x = torch.randn(2, 3, 6, 5)

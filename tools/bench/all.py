@@ -1,4 +1,4 @@
-"""All benchmarks, each in a process of its own, as one Markdown table.
+"""All benchmarks, each in a process of its own, as one Markdown table; and the profiles of profile_step.py.
 
     python tools/bench/all.py [--only NAME] [--threads 1] [--out FILE] [--quick]
 
@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from timing import Row, markdown
@@ -37,12 +38,12 @@ KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
     "MALLOC_TOP_PAD_": "536870912",
 }
-MARK = "rows of the benchmark: "
-CODE = "import json, sys, {name}; print({mark!r} + json.dumps({name}.rows({quick})))"
+MARK = "result of the benchmark: "
+CODE = "import json, {name}; print({mark!r} + json.dumps({name}.{function}({quick})))"
 
 
-def run(name: str, *, threads: int, quick: bool, environment: dict[str, str]) -> list[Row]:
-    """The rows of a benchmark, run in a new process.
+def run(name: str, function: str, *, threads: int, quick: bool, environment: dict[str, str]) -> Any:
+    """What a function of a file beside this one returns, such as its rows, in a new process.
 
     Raises:
         RuntimeError: it failed; the message is its last line.
@@ -56,13 +57,12 @@ def run(name: str, *, threads: int, quick: bool, environment: dict[str, str]) ->
         "OMP_NUM_THREADS": str(threads),
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }
-    code = CODE.format(name=name, mark=MARK, quick=quick)
+    code = CODE.format(name=name, function=function, mark=MARK, quick=quick)
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     for line in result.stdout.splitlines():
         if line.startswith(MARK):
-            rows: list[Row] = json.loads(line.removeprefix(MARK))
-            return rows
-    raise RuntimeError((result.stderr.strip() or f"no rows, exit code {result.returncode}").splitlines()[-1])
+            return json.loads(line.removeprefix(MARK))
+    raise RuntimeError((result.stderr.strip() or f"no result, exit code {result.returncode}").splitlines()[-1])
 
 
 def machine(threads: int) -> str:
@@ -84,24 +84,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="tiny inputs: only to see that it runs")
     args = parser.parse_args(argv)
     rows: list[Row] = []
+    profiles = ""
     failed = 0
-    for name in [args.only] if args.only else BENCHES:
-        for environment in (KEEP_MEMORY, {}) if BENCHES[name] else ({},):
-            print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-            started = time.perf_counter()
-            try:
-                found = run(name, threads=args.threads, quick=args.quick, environment=environment)
-            except RuntimeError as error:
-                print(f"{name} failed: {error}", file=sys.stderr, flush=True)
-                failed += 1
-                continue
-            print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
-            if BENCHES[name] and not environment:
-                found = [
-                    {**row, "note": "; ".join(filter(None, ["allocator as it comes", row["note"]]))} for row in found
-                ]
-            rows += found
-    text = f"{machine(args.threads)}\n\n{markdown(rows)}\n"
+    jobs = [
+        (name, "rows", environment)
+        for name in ([args.only] if args.only else BENCHES)
+        for environment in ((KEEP_MEMORY, {}) if BENCHES[name] else ({},))
+    ]
+    for name, function, environment in jobs + [("profile_step", "tables", KEEP_MEMORY)] * (args.only is None):
+        print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
+        started = time.perf_counter()
+        try:
+            found = run(name, function, threads=args.threads, quick=args.quick, environment=environment)
+        except RuntimeError as error:
+            print(f"{name} failed: {error}", file=sys.stderr, flush=True)
+            failed += 1
+            continue
+        print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+        if function == "tables":
+            profiles = f"\n{found}\n"
+            continue
+        if BENCHES[name] and not environment:
+            found = [
+                {**row, "note": "; ".join(filter(None, ["allocator as it comes", row["note"]]))} for row in found
+            ]
+        rows += found
+    text = f"{machine(args.threads)}\n\n{markdown(rows)}\n{profiles}"
     print(text, end="")
     if args.out:
         args.out.write_text(text)
