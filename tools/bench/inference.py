@@ -4,7 +4,8 @@
 
 Each way runs both networks, in turns with all others. Times are of the processor (`time.process_time`), as other
 programs on the machine would stretch those of the clock; ratios are medians over rounds that call each once. The
-baseline of the row to reach is the fastest way of the ReLU6 network, whichever that is.
+baseline of the row to reach is the fastest way of the ReLU6 network, whichever that is. Two rows more show what
+folding batch norms, as `pose predict` and `pose eval` do, gives the smaller network.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from pose.skeleton import COCO17
 
 NETWORKS = {"ReLU6": "mobilenet_v2_x1.0_relu", "DY-ReLU-C": "mobilenet_v2_x1.0_dyrelu"}
 TARGET = "<= 2.2"
+FOLDED = "mobilenet_v2_x0.5_dyrelu"
 ROUNDS, WARMUP = 40, 5
 
 Run = Callable[[], object]
@@ -78,7 +80,26 @@ def rows(quick: bool) -> list[Row]:
                     baseline=same,
                 )
             )
-    return found
+    return found + [_folding_row(count, quick=quick) for count in (1, 32)]
+
+
+def _folding_row(count: int, *, quick: bool) -> Row:
+    """The network of FOLDED on `count` crops, with its batch norms folded against the same without."""
+    model = make_network(FOLDED).to(memory_format=torch.channels_last)
+    images = torch.from_numpy(generated_crops(2 if quick else count, (64, 64) if quick else (256, 192)))
+    runs: dict[str, Run] = {
+        name: partial(predict_heatmaps, network, images.permute(0, 3, 1, 2), flip_indices=None)
+        for name, network in (("folded", fold_batch_norms(model)), ("plain", model))
+    }
+    repeats, warmup = (1, 1) if quick else (ROUNDS, WARMUP) if count == 1 else (ROUNDS // 4, 2)
+    return row(
+        interleave(runs, repeats=repeats, warmup=warmup, clock=time.process_time),
+        what=f"PyTorch, batch norms folded, MobileNetV2 x0.5 DY-ReLU-C, batch {count}",
+        against="the same without folding",
+        target="",
+        ours="folded",
+        baseline="plain",
+    )
 
 
 def make_network(name: str) -> nn.Module:
