@@ -44,9 +44,9 @@ def test_targets(target: str, ratio: float, met: bool | None) -> None:
 
 def test_activations_run_and_keep_little_memory() -> None:
     rows = activations.rows(quick=True)
-    assert len(rows) == 10
+    assert len(rows) == 12
     assert all(row["ratio"] > 0 for row in rows)
-    assert len(timing.markdown(rows).splitlines()) == 12
+    assert len(timing.markdown(rows).splitlines()) == 14
 
 
 def test_training_step_runs() -> None:
@@ -61,7 +61,7 @@ def test_all_gathers_rows_from_new_processes(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().out == text
     assert f"PyTorch {torch.__version__}" in text
     lines = [line for line in text.splitlines() if line.startswith("| DY-ReLU")]
-    assert [("allocator as it comes" in line) for line in lines] == [False] * 10 + [True] * 10
+    assert [("allocator as it comes" in line) for line in lines] == [False] * 12 + [True] * 12
 
 
 def test_all_reports_a_benchmark_that_fails(

@@ -80,7 +80,7 @@ def make_heatmaps(batch: int) -> Tensor:
 
 
 def cases(quick: bool) -> list[tuple[dict[str, str], dict[str, Callable[[], Any]]]]:
-    """Each row's words and its two functions, "ours" and "baseline", whose results are equal."""
+    """Each row's words and its two functions, "ours" and "baseline"; where there is a target their results are equal."""
     many = 20 if quick else 1000
     rng = np.random.default_rng(0)
     points = rng.uniform(-20, 210, (64, 17, 2)).astype(np.float32)
@@ -127,6 +127,15 @@ def cases(quick: bool) -> list[tuple[dict[str, str], dict[str, Callable[[], Any]
         (
             {"what": "flip merge + decode, batch 32, channels_last as the networks give it", **flip_words},
             flips_as_given,
+        ),
+        # For the record: what bounds the rows above.
+        (
+            {"what": f"numpy's argmax alone, {many:,} x 17 x 64 x 48", "against": "our whole decode", "target": ""},
+            {"ours": lambda: array.reshape(many, 17, -1).argmax(-1), "baseline": lambda: decode(heatmaps)},
+        ),
+        (
+            {"what": "flip merge alone, batch 32", "against": "plain torch flip, gather, average", "target": ""},
+            {"ours": lambda: merge_flip(*pair, order), "baseline": lambda: plain_merge(*pair, order)},
         ),
     ]
 
