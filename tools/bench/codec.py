@@ -80,7 +80,7 @@ def make_heatmaps(batch: int) -> Tensor:
 
 
 def cases(quick: bool) -> list[tuple[dict[str, str], dict[str, Callable[[], Any]]]]:
-    """Each row's words and its two functions, "ours" and "baseline"; where there is a target their results are equal."""
+    """Each row's words and its two functions, "ours" and "baseline"; with a target, their results are equal."""
     many = 20 if quick else 1000
     rng = np.random.default_rng(0)
     points = rng.uniform(-20, 210, (64, 17, 2)).astype(np.float32)
