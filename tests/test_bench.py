@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "bench"))
 
 import activations
 import all as bench_all
+import gpu
 import profile_step
 import timing
 import torch
@@ -53,6 +54,21 @@ def test_training_step_runs() -> None:
     rows = training_step.rows(quick=True)
     assert [bool(row["target"]) for row in rows] == [True, False]
     assert all(row["ratio"] > 0 for row in rows)
+
+
+def test_gpu_runs_without_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    gpu.main(["--quick"])
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[:3] for row in rows] == [
+        [precision, "eager", network]
+        for precision in ("fp32", "bf16")
+        for network in ("ReLU6", "DY-ReLU-C plain", "DY-ReLU-C ours")
+    ]
+    assert all(float(row[3]) > 0 and float(row[4]) > 0 for row in rows)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit):
+        gpu.main([])
+    assert "no CUDA device here" in capsys.readouterr().err
 
 
 def test_all_gathers_rows_from_new_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
