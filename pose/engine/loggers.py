@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import platform
-import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ import rich.progress
 from rich.console import Console
 
 import pose
+from pose.engine import system
 from pose.files import write_atomic
 
 if TYPE_CHECKING:
@@ -46,14 +46,13 @@ def versions() -> dict[str, str]:
     return found
 
 
-def peak_memory_mb(device: torch.device) -> int:
-    """The most memory held so far, in MiB: of the GPU where training uses one, else of this process."""
+def peak_memory_mb(device: torch.device) -> int | None:
+    """The most memory held so far, in MiB, of the GPU where training uses one, else of this process; see `system`."""
     import torch
 
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) // 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (2**20 if sys.platform == "darwin" else 2**10)
+    return system.peak_memory_mb()
 
 
 class MetricsFile:

@@ -7,7 +7,6 @@ lock is free has crashed. Imports nothing heavy: `pose runs` answers at once.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from pose.engine.stop import Stopped
+from pose.engine.system import try_lock
 from pose.files import remove_leftovers, write_json
 
 BEAT_SECONDS = 30.0
@@ -34,7 +34,7 @@ def lock_run(run: Path) -> IO[bytes]:
     run.mkdir(parents=True, exist_ok=True)
     file = (run / ".lock").open("ab")
     for _ in range(20):  # `pose runs` holds it for a moment to look
-        if _try_lock(file, fcntl.LOCK_EX):
+        if try_lock(file):
             remove_leftovers(run)
             return file
         time.sleep(0.05)
@@ -46,20 +46,9 @@ def is_running(run: Path) -> bool:
     """Whether another process has locked the folder."""
     try:
         with (run / ".lock").open("rb") as file:
-            return not _try_lock(file, fcntl.LOCK_SH)
+            return not try_lock(file, shared=True)
     except OSError:
         return False
-
-
-def _try_lock(file: IO[bytes], kind: int) -> bool:
-    # lockf, not flock: it also works between machines that share a folder, and loader processes do not inherit it.
-    try:
-        fcntl.lockf(file, kind | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # which of them depends on the system
-        return False
-    except OSError:  # a file system without locks; training matters more than the list of runs
-        return True
-    return True
 
 
 class Heartbeat:
