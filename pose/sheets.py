@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from pose.skeleton import Skeleton
 from pose.visualize import LEFT, PEOPLE, RIGHT, Colour, Image, check_image, draw_people, side_colour, stamp
 
+FAINTEST = 0.25  # score that a found keypoint is drawn with at least: COCO counts it, however unsure
 _BACKGROUND: Colour = (24, 26, 32)
 _TEXT: Colour = (228, 230, 235)
 
@@ -50,7 +51,7 @@ def draw_heatmaps(crop_rgb: Image, heatmaps: ArrayLike, skeleton: Skeleton, *, c
         side = skeleton.sides[skeleton.keypoint_names.index(name)] if name != "sum" else "middle"
         title = name.replace("_", " ") if name == "sum" else f"{name.replace('_', ' ')}  {values.max():.2f}"
         panel = (base * (1 - alpha) + heat * alpha).astype(np.uint8)
-        cells.append(_titled(panel, title, side_colour(side, _TEXT)))
+        cells.append(titled(panel, title, side_colour(side, _TEXT)))
     return grid(cells, columns=columns, gap=6)
 
 
@@ -77,9 +78,38 @@ def draw_batch(
         draw_people(image, xy[None], (w > 0)[None], skeleton=skeleton)
         for image, xy, w in zip(images, points, shown, strict=True)
     ]
-    sheet = grid(cells, columns=columns, gap=4)
-    legend = _legend(sheet.shape[1], f"{len(cells)} crops" if len(cells) > 1 else "1 crop")
-    return np.concatenate([legend, sheet])
+    return _with_legend(grid(cells, columns=columns, gap=4), f"{len(cells)} crops" if len(cells) > 1 else "1 crop")
+
+
+def draw_pairs(
+    images: Image,
+    annotated: ArrayLike,
+    weights: ArrayLike,
+    found: ArrayLike,
+    scores: ArrayLike,
+    *,
+    skeleton: Skeleton,
+    columns: int = 4,
+) -> Image:
+    """A contact sheet of crops twice, with what is annotated and, right of it, what a network found.
+
+    Args:
+        images: (B, H, W, 3) uint8.
+        annotated, found: (B, K, 2) crop pixels.
+        weights: (B, K); annotated keypoints of weight 0 are not drawn.
+        scores: (B, K) of what was found; however low, it is drawn, as an evaluation counts it.
+        columns: pairs in a row.
+    Raises:
+        ValueError: shapes do not fit.
+    """
+    truth, shown = np.asarray(annotated), np.asarray(weights) > 0
+    points, sure = np.asarray(found), np.maximum(scores, FAINTEST)
+    cells = []
+    for index, image in enumerate(images):
+        left = draw_people(image, truth[index, None], shown[index, None], skeleton=skeleton)
+        right = draw_people(image, points[index, None], sure[index, None], skeleton=skeleton, threshold=0.0)
+        cells.append(np.concatenate([left, right], axis=1))
+    return _with_legend(grid(cells, columns=columns, gap=8), "left half: annotated, right half: found")
 
 
 def grid(cells: Sequence[Image], *, columns: int, gap: int) -> Image:
@@ -96,7 +126,7 @@ def grid(cells: Sequence[Image], *, columns: int, gap: int) -> Image:
     return sheet
 
 
-def _titled(panel: Image, title: str, colour: Colour) -> Image:
+def titled(panel: Image, title: str, colour: Colour) -> Image:
     """A panel with its title on a bar above it."""
     bar = np.full((24, panel.shape[1], 3), _BACKGROUND, dtype=np.uint8)
     _text(bar, title, (4, 17), colour)
@@ -112,13 +142,16 @@ def _text(image: Image, text: str, origin: tuple[int, int], colour: Colour) -> i
     return origin[0] + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
 
 
-def _legend(width: int, title: str) -> Image:
+def _with_legend(sheet: Image, title: str) -> Image:
+    """What the colours mean, and a title at the right end if there is room for it, on a bar above the sheet."""
+    width = sheet.shape[1]
     bar = np.full((30, width, 3), _BACKGROUND, dtype=np.uint8)
     x = 10
     for name, colour in (("left", LEFT), ("right", RIGHT), ("middle", PEOPLE[0])):
         center = np.array([x + 5.0, 15.0])
         stamp(bar, bar, center, center, 5.0, 0.0, colour, 1.0)
         x = _text(bar, name, (x + 16, 20), _TEXT) + 18
-    if width > x + 80:
-        _text(bar, title, (width - 80, 20), _TEXT)
-    return bar
+    start = width - 10 - cv2.getTextSize(title, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)[0][0]
+    if start > x:
+        _text(bar, title, (start, 20), _TEXT)
+    return np.concatenate([bar, sheet])

@@ -159,11 +159,13 @@ def test_streams_of_train(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) -> Non
         r"epoch 1/1  loss 0\.0\d+  lr 1e-03  AP 0\.000 \(boxes gt, 10 images, 10 people\)  0:\d\d", lines[2]
     )
     assert lines[3] == f"done: 1 epochs in {lines[2].split()[-1]}, in {tmp_path / 'run'}"
-    assert lines[4:] == [
+    assert lines[4:6] == [
         "  best   AP 0.000, epoch 1: best.safetensors",
         "  last   epoch 1: last.safetensors; every epoch: metrics.csv, tb/",
-        f"  next   pose eval {tmp_path / 'run'}; pose report {tmp_path / 'run'}",
     ]
+    assert re.fullmatch(r"  speed  \d+ images/s; \d+% of the time waiting for data", lines[6])
+    assert lines[7:8] == [f"  next   pose eval {tmp_path / 'run'}; pose report {tmp_path / 'run'}"]
+    assert lines[8:] in ([], [f"         tensorboard --logdir {tmp_path / 'run' / 'tb'}"])  # where it is installed
     config = load_checkpoint(tmp_path / "run").config
     assert (config.train.seed, config.train.batch_size) == (5, 5)
     assert load_resume(tmp_path / "run" / "resume.pt")["position"]["epoch"] == 1

@@ -13,7 +13,7 @@ import pytest
 from pose.data.coco import load_coco
 from pose.data.images import read_image
 from pose.data.people import ground_truth_people
-from pose.sheets import draw_batch, draw_heatmaps
+from pose.sheets import draw_batch, draw_heatmaps, draw_pairs
 from pose.skeleton import COCO17, Skeleton
 from pose.visualize import LEFT, PEOPLE, RIGHT, draw_people, line_width, write_image
 
@@ -167,6 +167,26 @@ def test_batch_sheet_shows_every_crop_and_a_legend() -> None:
         assert (tuple(cell[16, 36]) == LEFT) == (index != 4)
     colours = {tuple(p) for p in sheet[:legend].reshape(-1, 3)}
     assert {LEFT, RIGHT} <= colours
+
+
+def test_pairs_show_what_is_annotated_and_what_was_found() -> None:
+    """Side by side on the same crop; a keypoint that is found with a low score is drawn, one not annotated is not."""
+    images = np.stack([blank(64, 48, 60 + 10 * i) for i in range(3)])
+    annotated = np.tile(np.array([[36.0, 16.0], [12.0, 16.0], [24.0, 48.0]]), (3, 1, 1))
+    found = annotated + np.array([0.0, 10.0])
+    weights, scores = np.ones((3, 3)), np.ones((3, 3))
+    weights[1], scores[2] = 0, 0.01
+    sheet = draw_pairs(images, annotated, weights, found, scores, skeleton=THREE, columns=2)
+    legend = sheet.shape[0] - 2 * (64 + 8) - 8
+    assert sheet.shape[1] == 2 * (96 + 8) + 8
+    for index in range(3):
+        y, x = legend + 8 + index // 2 * 72, 8 + index % 2 * 104
+        pair = sheet[y : y + 64, x : x + 96]
+        assert (tuple(pair[16, 36]) == LEFT) == (index != 1)
+        background = (60 + 10 * index,) * 3
+        assert tuple(pair[16, 48 + 36]) == background
+        assert (tuple(pair[26, 48 + 36]) == LEFT) == (index != 2)
+        assert tuple(pair[26, 48 + 36]) != background
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])

@@ -33,7 +33,7 @@ from pose.engine.checkpoint import load_checkpoint
 from pose.engine.resume import load_resume
 from pose.engine.runs import find_runs
 
-TIMES = ("images_per_s", "data_wait", "seconds", "memory_mb")
+TIMES = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")
 
 
 def make_config(root: Path, *, epochs: int) -> dict[str, object]:

@@ -33,8 +33,12 @@ from pose.files import write_atomic, write_json
 from pose.losses import mixed_cross_entropy, mixup
 from pose.models.factory import build_classifier
 from pose.models.folding import fold_batch_norms
-from pose.sheets import grid
-from pose.visualize import write_image
+from pose.sheets import grid, titled
+from pose.visualize import Colour, Image, write_image
+
+SHOWN = 32  # pictures of draw_evaluation
+RIGHT: Colour = (120, 220, 120)
+WRONG: Colour = (255, 110, 100)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +146,25 @@ class ClassificationTask(Task):
     def identify(self, batch: ImageBatch) -> dict[str, list[Any]]:
         return {"images": [str(self.pictures[i].path) for i in batch.index.tolist()]}
 
-    def draw_first_batch(self, path: Path, batch: ImageBatch) -> None:
-        write_image(path, grid(list(batch.images[:32].permute(0, 2, 3, 1).numpy()), columns=8, gap=4))
+    def draw_first_batch(self, path: Path, batch: ImageBatch) -> Image:
+        sheet = grid(list(batch.images[:32].permute(0, 2, 3, 1).numpy()), columns=8, gap=4)
+        write_image(path, sheet)
+        return sheet
+
+    @torch.inference_mode()
+    def draw_evaluation(self, model: nn.Module, *, device: torch.device) -> Image | None:
+        """Pictures below the class that was found: green if it is right, else red, with the right one behind it."""
+        assert self.classes is not None
+        pictures = self.val[:: -(-len(self.val) // SHOWN)]
+        dataset = PictureDataset(pictures, input_size=self.config.model.input_size, crop=self.config.eval.crop)
+        images = collate_pictures([dataset[0, index] for index in range(len(pictures))]).images
+        found = model.eval()(normalize(images.to(device))).argmax(dim=1).tolist()
+        cells = []
+        for image, picture, label in zip(images.permute(0, 2, 3, 1).numpy(), pictures, found, strict=True):
+            right = label == picture.label
+            title = self.classes[label] if right else f"{self.classes[label]}, not {self.classes[picture.label]}"
+            cells.append(titled(image, title, RIGHT if right else WRONG))
+        return grid(cells, columns=8, gap=4)
 
 
 @torch.inference_mode()

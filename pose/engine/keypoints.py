@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pose.codec import encode
+from pose.codec import decode, encode
 from pose.config import Config
 from pose.data.image_cache import DiskCache
 from pose.data.images import read_image
 from pose.data.loaders import EpochSampler, make_loader
+from pose.data.people import Person, ground_truth_people
 from pose.data.people_dataset import Batch, PeopleDataset, collate
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
@@ -28,8 +29,11 @@ from pose.losses import heatmap_mse
 from pose.models.factory import build_model
 from pose.models.pose_net import STRIDE
 from pose.oks import METRICS
-from pose.sheets import draw_batch
-from pose.visualize import write_image
+from pose.predictor import predict_heatmaps
+from pose.sheets import draw_batch, draw_pairs
+from pose.visualize import Image, write_image
+
+SHOWN = 8  # people of draw_evaluation
 
 
 class KeypointTask(Task):
@@ -102,10 +106,40 @@ class KeypointTask(Task):
         images = sorted({person.image_id for person in people})
         return {"image_ids": images, "annotation_ids": sorted(person.id for person in people)}
 
-    def draw_first_batch(self, path: Path, batch: Batch) -> None:
+    def draw_first_batch(self, path: Path, batch: Batch) -> Image:
         images = batch.images[:32].permute(0, 2, 3, 1).numpy()
         keypoints, weights = batch.keypoints_crop[:32].numpy(), batch.weights[:32].numpy()
-        write_image(path, draw_batch(images, keypoints, weights, skeleton=self.skeleton))
+        sheet = draw_batch(images, keypoints, weights, skeleton=self.skeleton)
+        write_image(path, sheet)
+        return sheet
+
+    def draw_evaluation(self, model: nn.Module, *, device: torch.device) -> Image | None:
+        people = self._annotated_people()
+        if not people:
+            return None
+        dataset = PeopleDataset(people, self.skeleton, input_size=self.config.model.input_size)
+        batch = collate([dataset[index] for index in range(len(people))])
+        flip_indices = self.skeleton.flip_indices if self.config.eval.flip_test else None
+        xy_hm, scores = decode(predict_heatmaps(model.eval(), batch.images.to(device), flip_indices=flip_indices))
+        return draw_pairs(
+            batch.images.permute(0, 2, 3, 1).numpy(),
+            batch.keypoints_crop,
+            batch.weights,
+            STRIDE * xy_hm.cpu().numpy(),
+            scores.cpu().numpy(),
+            skeleton=self.skeleton,
+        )
+
+    def _annotated_people(self) -> list[Person]:
+        """A few that lie evenly over the evaluation's, in images that are known to be there."""
+        people = self.val.people
+        if self.val.boxes != "gt":
+            if self.val.coco.annotations is None:
+                return []
+            there = {person.path for person in people}
+            annotated = ground_truth_people(self.val.coco, Path(self.config.data.root, self.config.data.val.images))
+            people = [person for person in annotated if person.path in there]
+        return people[:: -(-len(people) // SHOWN)] if people else []
 
 
 def summary_line(result: Evaluation) -> str:

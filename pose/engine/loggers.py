@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import platform
+import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ from pose.files import write_atomic
 
 if TYPE_CHECKING:
     import torch
+
+    from pose.visualize import Image
 
 PACKAGES = (
     *("torch", "torchvision", "numpy", "opencv-python-headless", "albumentations", "pycocotools"),
@@ -65,7 +68,7 @@ class MetricsFile:
     """
 
     FIELDS: tuple[str, ...] = (
-        *("epoch", "lr", "loss", "images_per_s", "data_wait", "seconds"),
+        *("epoch", "lr", "loss", "images_per_s", "data_wait", "seconds", "time"),
         *("memory_mb", "unreadable", "skipped_batches"),
     )
 
@@ -78,7 +81,8 @@ class MetricsFile:
                 self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= keep_epochs]
 
     def add(self, row: Mapping[str, Any]) -> None:
-        self.rows.append(row)
+        """Append a row, with the time of day (UTC) in `time`."""
+        self.rows.append({**row, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
         text = io.StringIO()
         writer = csv.DictWriter(text, self.fields, restval="", lineterminator="\n")
         writer.writeheader()
@@ -87,7 +91,11 @@ class MetricsFile:
 
 
 class TensorBoard:
-    """Scalars for TensorBoard where it is installed; does nothing elsewhere."""
+    """Scalars and pictures for TensorBoard where it is installed; does nothing elsewhere.
+
+    Attributes:
+        on: whether it is installed, so that pictures need not be drawn for nobody.
+    """
 
     def __init__(self, folder: Path, *, purge_step: int | None) -> None:
         try:
@@ -97,6 +105,10 @@ class TensorBoard:
         else:
             self.writer = SummaryWriter(str(folder), purge_step=purge_step)
 
+    @property
+    def on(self) -> bool:
+        return self.writer is not None
+
     def add(self, row: Mapping[str, Any]) -> None:
         if self.writer is None:
             return
@@ -104,6 +116,17 @@ class TensorBoard:
             if key != "epoch" and isinstance(value, int | float):
                 self.writer.add_scalar(key, value, row["epoch"])
         self.writer.flush()
+
+    def add_picture(self, name: str, image_rgb: Image, *, epoch: int) -> None:
+        """Show an image.
+
+        Args:
+        image_rgb: (H, W, 3) uint8.
+        epoch: number of epochs done.
+        """
+        if self.writer is not None:
+            self.writer.add_image(name, image_rgb, epoch, dataformats="HWC")
+            self.writer.flush()
 
     def close(self) -> None:
         if self.writer is not None:
@@ -185,5 +208,16 @@ def print_end(run: Path, console: Console) -> None:
         best = max(scored, key=lambda row: float(row[metric]))  # the first of equal ones, as best.safetensors is
         lines.append(f"  best   {metric} {float(best[metric]):.3f}, epoch {best['epoch']}: best.safetensors")
     lines.append(f"  last   epoch {rows[-1]['epoch']}: last.safetensors; every epoch: metrics.csv, tb/")
+    speeds, waits = ([float(row[name]) for row in rows] for name in ("images_per_s", "data_wait"))
+    trend = f", from {speeds[0]:.0f} in the first epoch to {speeds[-1]:.0f} in the last" if len(rows) > 1 else ""
+    lines.append(
+        f"  speed  {statistics.median(speeds):.0f} images/s{trend}; {statistics.median(waits):.0%} of the time "
+        "waiting for data"
+    )
+    unreadable, skipped = max(int(row["unreadable"] or 0) for row in rows), int(rows[-1]["skipped_batches"] or 0)
+    if unreadable or skipped:
+        lines.append(f"  not used: up to {unreadable} unreadable images an epoch, {skipped} bad batches in all")
     lines.append(f"  next   pose eval {run}; pose report {run}")
+    if any((run / "tb").glob("events.*")):
+        lines.append(f"         tensorboard --logdir {run / 'tb'}")
     console.print("\n".join(lines), highlight=False, markup=False)

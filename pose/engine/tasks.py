@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from pose.config import AnyConfig
 from pose.data.loaders import EpochSampler
+from pose.visualize import Image
 
 
 class Task(ABC):
@@ -64,7 +65,15 @@ class Task(ABC):
         """Which images are in it, by kind of id, to look for what broke the loss."""
 
     @abstractmethod
-    def draw_first_batch(self, path: Path, batch: Any) -> None: ...
+    def draw_first_batch(self, path: Path, batch: Any) -> Image:
+        """The batch with what the network is taught on it, written to `path` too."""
+
+    @abstractmethod
+    def draw_evaluation(self, model: nn.Module, *, device: torch.device) -> Image | None:
+        """What the network makes of a few samples of the evaluation, always the same ones, beside what is right.
+
+        The model is left in evaluation mode. None if nothing is known of what is right.
+        """
 
 
 def make_task(config: AnyConfig) -> Task:

@@ -169,7 +169,7 @@ def train(
             for loaded in loader:
                 batch = loaded.batch
                 if epoch == 0 and position.step == 0 and batch is not None:
-                    task.draw_first_batch(run / "batch0.jpg", batch)
+                    board.add_picture("first batch", task.draw_first_batch(run / "batch0.jpg", batch), epoch=0)
                 position.waiting += time.perf_counter() - asked
                 for line in loaded.unreadable:
                     console.print(f"skipped: {line}", highlight=False, markup=False)
@@ -214,6 +214,8 @@ def train(
                 position.metrics, summary = task.evaluate(
                     learner.averaged, device=device, workers=workers, on_batch=on_batch
                 )
+                if board.on and (sheet := task.draw_evaluation(learner.averaged, device=device)) is not None:
+                    board.add_picture("evaluation", sheet, epoch=epoch + 1)
                 row |= position.metrics
                 line += f"  {summary}"
                 if position.metrics.get(task.metrics[0], -1.0) > position.best:

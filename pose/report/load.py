@@ -129,7 +129,7 @@ def _read_history(path: Path) -> list[dict[str, float]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                numbers = {key: float(value) for key, value in row.items() if key and value}
+                numbers = {key: float(value) for key, value in row.items() if key and key != "time" and value}
                 rows.append({key: value for key, value in numbers.items() if math.isfinite(value)})
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({error}); expected the numbers that `pose train` writes") from None

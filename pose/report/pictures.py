@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from pose.data.images import read_image
+from pose.sheets import FAINTEST
 from pose.skeleton import Skeleton
 from pose.visualize import Image, draw_people
 
@@ -19,7 +20,6 @@ CELL = (300, 240)  # (height, width) of each half, pixels
 MARGIN = 1.35  # of what is shown against the people in it
 JPEG_QUALITY = 84
 OUTSIDE = (38, 42, 50)  # beyond the image's edge
-FAINTEST = 0.25  # score that a found keypoint is drawn with at least: COCO counts it, however unsure
 
 
 @dataclass(frozen=True)

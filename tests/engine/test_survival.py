@@ -24,7 +24,7 @@ from pose.engine.failures import explain
 from pose.engine.resume import load_resume
 
 ROOT = Path(__file__).parents[2]
-TIMES = ("images_per_s", "data_wait", "seconds", "memory_mb")
+TIMES = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")
 
 # At its n-th call, a function ends the process as the system's out-of-memory killer would.
 DYING = """
