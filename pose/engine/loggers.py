@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import platform
 import statistics
 import sys
@@ -93,44 +94,61 @@ class MetricsFile:
 class TensorBoard:
     """Scalars and pictures for TensorBoard where it is installed; does nothing elsewhere.
 
+    Written here and now, not by a thread as TensorBoard's own writer does: a full disk then is one error with the
+    file's name, and the pictures are JPEGs, which a long run has room for.
+
+    Args:
+        purge_step: what earlier files of the folder say from this epoch on does not count, for a run that is resumed.
     Attributes:
         on: whether it is installed, so that pictures need not be drawn for nobody.
+    Raises:
+        OSError: not writable or disk full, here and from all that adds.
     """
 
     def __init__(self, folder: Path, *, purge_step: int | None) -> None:
         try:
-            from torch.utils.tensorboard import SummaryWriter
+            from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+            from tensorboard.compat.proto.summary_pb2 import Summary
+            from tensorboard.summary.writer.record_writer import RecordWriter
         except ImportError:
-            self.writer = None
-        else:
-            self.writer = SummaryWriter(str(folder), purge_step=purge_step)
-
-    @property
-    def on(self) -> bool:
-        return self.writer is not None
+            self.on = False
+            return
+        self.on, self.path = True, folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
+        self.event, self.summary, self.record_writer = Event, Summary, RecordWriter
+        folder.mkdir(parents=True, exist_ok=True)
+        self._write(Event(file_version="brain.Event:2"))
+        if purge_step is not None:
+            self._write(Event(step=purge_step, session_log=SessionLog(status=SessionLog.START)))
 
     def add(self, row: Mapping[str, Any]) -> None:
-        if self.writer is None:
-            return
-        for key, value in row.items():
-            if key != "epoch" and isinstance(value, int | float):
-                self.writer.add_scalar(key, value, row["epoch"])
-        self.writer.flush()
+        """The numbers of an epoch."""
+        numbers = {key: value for key, value in row.items() if key != "epoch" and isinstance(value, int | float)}
+        self._add(row["epoch"], [{"tag": key, "simple_value": value} for key, value in numbers.items()])
 
     def add_picture(self, name: str, image_rgb: Image, *, epoch: int) -> None:
-        """Show an image.
+        """A picture (H, W, 3) uint8, after this number of epochs."""
+        import cv2
 
-        Args:
-        image_rgb: (H, W, 3) uint8.
-        epoch: number of epochs done.
-        """
-        if self.writer is not None:
-            self.writer.add_image(name, image_rgb, epoch, dataformats="HWC")
-            self.writer.flush()
+        if self.on:
+            done, data = cv2.imencode(".jpg", image_rgb[..., ::-1])
+            assert done
+            height, width = image_rgb.shape[:2]
+            size = {"height": height, "width": width, "colorspace": 3}
+            image = self.summary.Image(**size, encoded_image_string=data.tobytes())
+            self._add(epoch, [{"tag": name, "image": image}])
 
-    def close(self) -> None:
-        if self.writer is not None:
-            self.writer.close()
+    def _add(self, epoch: int, values: list[dict[str, Any]]) -> None:
+        if self.on:
+            summary = self.summary(value=[self.summary.Value(**value) for value in values])
+            self._write(self.event(step=epoch, summary=summary))
+
+    def _write(self, event: Any) -> None:
+        event.wall_time = time.time()
+        try:
+            with self.path.open("ab") as file:
+                self.record_writer(file).write(event.SerializeToString())
+        except OSError as error:
+            raise OSError(f"cannot write {self.path}: {error.strerror or error}; free some space") from error
 
 
 class Progress:

@@ -230,7 +230,6 @@ def train(
             if row["unreadable"] or bad.skipped:
                 line += f"  unreadable {row['unreadable']}, batches skipped so far {bad.skipped}"
             console.print(f"{line}  {duration(row['seconds'])}", highlight=False)
-    board.close()
     return position.metrics
 
 
