@@ -7,7 +7,9 @@ persist over epochs.
 
 from __future__ import annotations
 
+import atexit
 import signal
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -19,6 +21,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pose.data.people_dataset import collate
+from pose.data.sharing import share
 
 WINDOW = 4  # batches that people of one image spread over, and that a worker makes at once
 
@@ -112,6 +115,7 @@ class Loader(DataLoader[Any]):
         )
         self._batch_size, self._drops_last = batch_size, drop_last
         self._samples: Any = windows.sampler
+        _LOADERS.add(self)
 
     def __len__(self) -> int:
         """Batches of the sampler's next iteration."""
@@ -121,6 +125,24 @@ class Loader(DataLoader[Any]):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         for batches in super().__iter__():
             yield from batches
+
+    def close(self) -> None:
+        """End the worker processes; the next iteration would start others."""
+        iterator: Any = self._iterator
+        self._iterator = None
+        if iterator is not None:
+            iterator._shutdown_workers()
+
+
+_LOADERS: weakref.WeakSet[Loader] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_loaders() -> None:
+    # An error that ends the program keeps the loader it came through alive. Python's own exit would then send each
+    # worker one SIGTERM, which it ignores, and wait for it for ever. This runs before that one, as it is the later.
+    for loader in list(_LOADERS):
+        loader.close()
 
 
 class _Windows(Sampler[list[Any]]):
@@ -142,7 +164,7 @@ def _split(
     samples: Sequence[Any], *, batch_size: int, collate: Callable[[Sequence[Any]], Any], drop_last: bool
 ) -> list[Any]:
     batches = [samples[begin : begin + batch_size] for begin in range(0, len(samples), batch_size)]
-    return [collate(batch) for batch in batches if len(batch) == batch_size or not drop_last]
+    return share([collate(batch) for batch in batches if len(batch) == batch_size or not drop_last])
 
 
 def make_loader(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,8 +39,10 @@ def explain(error: BaseException) -> str | None:
             "the GPU's memory is full: lower train.batch_size or model.input_size, or eval.batch_size if it was "
             f"evaluating ({_first_line(text)})"
         )
-    # Before the next ones: it also ends as "No space left" or as a worker that died of a bus error.
-    if says("shared memory", "bus error", "</torch_", "/dev/shm"):
+    # Before the next ones: it also ends as "No space left" or as a worker that died of a bus error. Where that names
+    # no file, it was a semaphore of the loader processes that found no space.
+    nameless = isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None
+    if nameless or says("shared memory", "bus error", "</torch_", "/dev/shm"):
         return (
             "the shared memory through which loader processes hand over batches (/dev/shm) is full: make it larger "
             "(docker run --shm-size=8g), or lower train.workers or train.batch_size; train.workers=0 uses none"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -249,6 +251,8 @@ WORKER = "DataLoader worker (pid 12) is killed by signal: "
             "/dev/shm",
         ),
         (RuntimeError("unable to write to file </torch_12_3>: No space left on device (28)"), "/dev/shm"),
+        (OSError(errno.ENOSPC, "No space left on device"), "/dev/shm"),
+        (OSError(errno.ENOSPC, "No space left on device", "run/x"), "No space left on device: 'run/x'"),
         (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
         (OSError("cannot write run/resume.pt: No space left on device; free some"), "cannot write run/resume.pt"),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), None),
@@ -272,6 +276,66 @@ def test_a_loader_process_that_dies(settings: Path, tmp_path: Path, monkeypatch:
     assert len(errors) == 1
     assert "a loader process died" in errors[0]
     assert f"there is no checkpoint yet. Go on with: pose train --resume {tmp_path / 'run'}" in errors[0]
+
+
+def test_shared_memory_without_room(settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loader process says so, and training does not wait for the batch for ever."""
+
+    def no_room(self: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError(
+            "unable to allocate shared memory(shm) for file </torch_12_3>: No space left on device (28)"
+        )
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", no_room)
+    outcome = call_pose("train", settings, "--out", tmp_path / "run", "--workers", 1)
+    assert outcome.code == 2
+    assert (
+        "error: the shared memory through which loader processes hand over batches (/dev/shm) is full" in outcome.err
+    )
+    assert call_pose("train", settings, "--out", tmp_path / "other", "--workers", 0).code == 0
+
+
+# Ends as the program does, with its own exit; the first image is broken, or the loader process is killed.
+ENDING = """
+import os, signal, sys
+from pose.cli import main
+from pose.data.people_dataset import PeopleDataset
+if sys.argv.pop() == "killed":
+    PeopleDataset.__getitem__ = lambda self, item: os.kill(os.getpid(), signal.SIGKILL)
+main()
+"""
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("what", "message"), [("broken", "cannot read"), ("killed", "a loader process died")])
+def test_an_error_ends_the_loader_processes_too(
+    tiny_config: dict[str, Any], tmp_path: Path, what: str, message: str
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(tiny_config["data"]["root"], root)
+    tiny_config["data"]["root"] = str(root)
+    if what == "broken":
+        (root / "images" / "000001.png").write_bytes(b"no picture")
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_config))
+    command = [sys.executable, "-c", ENDING, "train", tmp_path / "tiny.yaml", "--out", tmp_path / "run", "--workers"]
+    process = subprocess.Popen(
+        [*command, "2", what],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        _, errors = process.communicate(timeout=150)
+        assert process.returncode == 2, errors
+        assert errors.splitlines()[-1].startswith("error: ")
+        assert message in errors.splitlines()[-1]
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.mark.timeout(300)
