@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pose.layers.dyrelu import DyReLU
+    from pose.loading import load
     from pose.models.factory import create_model, list_models
-    from pose.predictor import load
 
 __version__ = "0.1.0"
 __all__ = ["DyReLU", "__version__", "create_model", "list_models", "load"]
@@ -19,7 +19,7 @@ _HOMES = {
     "DyReLU": "pose.layers.dyrelu",
     "create_model": "pose.models.factory",
     "list_models": "pose.models.factory",
-    "load": "pose.predictor",
+    "load": "pose.loading",
 }
 
 

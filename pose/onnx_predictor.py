@@ -82,6 +82,17 @@ class OnnxModel:
             header=header,
         )
 
+    def check_options(self, *, device: str, flip_test: bool) -> None:
+        """Refuse what was decided when the file was made.
+
+        Raises:
+            ValueError: a device that there is not, or no flip test with a file that has it inside.
+        """
+        if device not in ("auto", "cpu"):
+            raise ValueError(f"{self.path} runs on the CPU, got device {device}; a checkpoint runs on others")
+        if self.flip_test and not flip_test:
+            raise ValueError(f"{self.path} has the flip test inside; for one without it export without --flip-test")
+
     @property
     def has_heatmaps(self) -> bool:
         return len(self.session.get_outputs()) == len(OUTPUTS)
@@ -110,8 +121,6 @@ class OnnxPredictor(PredictorBase):
     Only `boxes="detect"` with one of our detectors needs PyTorch.
     """
 
-    device = None  # the CPU, where there is no choice
-
     def __init__(
         self, model: OnnxModel, *, batch_size: int = 64, detector: str | Detector = DEFAULT_DETECTOR
     ) -> None:
@@ -125,13 +134,32 @@ class OnnxPredictor(PredictorBase):
             detector=detector,
         )
         self.model = model
+        self.device = None
+
+    @classmethod
+    def from_file(
+        cls,
+        source: str | Path,
+        *,
+        device: str = "auto",
+        flip_test: bool = True,
+        batch_size: int = 64,
+        detector: str | Detector = DEFAULT_DETECTOR,
+    ) -> OnnxPredictor:
+        """That of a file of `pose export`; `pose.load` says what the rest is.
+
+        Raises:
+            FileNotFoundError, ValueError: see `OnnxModel.open` and `OnnxModel.check_options`.
+        """
+        model = OnnxModel.open(source)
+        model.check_options(device=device, flip_test=flip_test)
+        return cls(model, batch_size=batch_size, detector=detector)
 
     def _find(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         keypoints, scores, *_ = self.model.run(crops)
         return keypoints, scores
 
     def check_heatmaps(self) -> None:
-        """Fail before the work: raises ValueError if the file gives no heatmaps."""
         if not self.model.has_heatmaps:
             raise ValueError(f"{self.source} gives no heatmaps; export it with --heatmaps")
 

@@ -112,16 +112,10 @@ class Predictor(PredictorBase):
         batch_size: int = 64,
         detector: str | Detector = DEFAULT_DETECTOR,
     ) -> Predictor:
-        """A model ready for use, its batch norms folded; its config and skeleton come with its weights.
+        """That of a file of `pose train`, a run folder's best one, or "demo"; its batch norms are folded.
 
-        Args:
-            source: a .safetensors file of `pose train`, a run folder for its best one, or "demo" for the small model
-                that comes with the package.
-            device: "auto" (CUDA, else Apple's MPS, else the CPU), "cpu", "cuda", "cuda:N" or "mps".
-            flip_test: average with the mirrored picture; False takes half the time and is a little less exact.
-            batch_size: boxes at a time; less if the memory does not suffice.
-            detector: what finds the people for `boxes="detect"`: "ssdlite", "fasterrcnn" or a `Detector` of one's
-                own. Loaded when it is first needed.
+        `pose.load` says what the arguments are.
+
         Raises:
             FileNotFoundError, ValueError: no such file, not a checkpoint, or no such device.
         """
@@ -145,12 +139,6 @@ class Predictor(PredictorBase):
         return STRIDE * xy_hm.cpu().numpy(), scores.cpu().numpy()
 
     def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, Tensor]:
-        """The crops and heatmaps of N boxes, in one batch whatever `batch_size` says.
-
-        Returns:
-            crops: (N, H, W, 3) uint8 RGB, the network's input before it is normalised.
-            heatmaps: (N, K, h, w) float32 on the device, the mirrored crop's merged in if `flip_test`.
-        """
         crops = cut_crops(image_rgb, boxes_xywh, self.input_size)
         return crops, self._run(crops)
 
@@ -167,6 +155,3 @@ class Predictor(PredictorBase):
         if not torch.isfinite(heatmaps).all():
             raise ValueError("the network's heatmaps are not finite; are these the weights of a run that diverged?")
         return heatmaps
-
-
-load = Predictor.from_checkpoint  # `pose.load`

@@ -42,6 +42,8 @@ class PredictorBase(ABC):
             or any `Detector`.
     """
 
+    device: torch.device | None  # of the network; None for the CPU where there is no choice
+
     def __init__(
         self,
         *,
@@ -70,11 +72,18 @@ class PredictorBase(ABC):
 
     @abstractmethod
     def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, Any]:
-        """The crops (N, H, W, 3) uint8 and heatmaps (N, K, h, w) of N boxes, in one batch whatever `batch_size` says.
+        """The crops and heatmaps of N boxes, in one batch whatever `batch_size` says.
 
+        Returns:
+            crops: (N, H, W, 3) uint8 RGB, the network's input before it is normalised.
+            heatmaps: (N, K, h, w) float32, the mirrored crop's merged in if `flip_test`; a tensor on the device, or
+                of an .onnx an array.
         Raises:
             ValueError: a box is malformed, or there are no heatmaps.
         """
+
+    def check_heatmaps(self) -> None:  # noqa: B027 (only some have none)
+        """Fail before the work: raises ValueError if there are no heatmaps."""
 
     @property
     def detector(self) -> Detector:

@@ -21,10 +21,10 @@ model. The names of `pose` itself are imported when they are first used; the oth
 # Heading, how a name is written, and where it is found.
 PARTS: dict[str, list[tuple[str, str]]] = {
     "Use a model": [
-        ("pose.load", "pose.predictor:load"),
-        ("model", "pose.predictor:Predictor.__call__"),
-        ("model.predict", "pose.predictor:Predictor.predict"),
-        ("model.heatmaps", "pose.predictor:Predictor.heatmaps"),
+        ("pose.load", "pose.loading:load"),
+        ("model", "pose.predictor_base:PredictorBase.__call__"),
+        ("model.predict", "pose.predictor_base:PredictorBase.predict"),
+        ("model.heatmaps", "pose.predictor_base:PredictorBase.heatmaps"),
     ],
     "Results": [
         ("pose.results.People", "pose.results:People"),

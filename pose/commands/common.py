@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pose.config import AnyConfig
-    from pose.onnx_predictor import OnnxModel
 
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045 (typer reads it at run time)
@@ -71,23 +70,6 @@ def check_writable(folder: Path) -> None:
                 place.rmdir()
     if not writable:
         raise ValueError(f"cannot write to {folder}: no permission; choose another --out")
-
-
-def is_onnx(path: Path) -> bool:
-    """Whether a name is that of a file of `pose export`, which needs no PyTorch."""
-    return path.suffix.lower() == ".onnx"
-
-
-def check_onnx_options(model: OnnxModel, *, device: str, flip_test: bool) -> None:
-    """Refuse what was decided when the file was made.
-
-    Raises:
-        ValueError: a device that there is not, or no flip test with a file that has it inside.
-    """
-    if device not in ("auto", "cpu"):
-        raise ValueError(f"{model.path} runs on the CPU, got --device {device}; a checkpoint runs on others")
-    if model.flip_test and not flip_test:
-        raise ValueError(f"{model.path} has the flip test inside; for one without it export without --flip-test")
 
 
 def pick_workers(wanted: int | None, device: torch.device | None) -> int:

@@ -14,7 +14,6 @@ from pose.commands.common import (
     Overrides,
     Workers,
     check_writable,
-    is_onnx,
     pick_workers,
     prepare_figures,
 )
@@ -55,6 +54,7 @@ def evaluate(
     from pose.engine.evaluator import evaluate as run_evaluation
     from pose.engine.loggers import Progress, make_console
     from pose.engine.splits import validation_set
+    from pose.loading import is_onnx
     from pose.predictor import pick_device
 
     console = make_console()

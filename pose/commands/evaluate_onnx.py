@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pose.commands.analysis import write_analysis
-from pose.commands.common import check_onnx_options, check_writable, pick_workers, prepare_figures
+from pose.commands.common import check_writable, pick_workers, prepare_figures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ def evaluate_onnx(
     from pose.onnx_predictor import OnnxModel
 
     model = OnnxModel.open(path)
-    check_onnx_options(model, device=device, flip_test=flip_test)
+    model.check_options(device=device, flip_test=flip_test)
     changes = [*overrides, f"eval.flip_test={str(model.flip_test).lower()}"]
     own = make_config(model.header["config"], source=f"the config inside {path}")
     settings = make_config(model.header["config"], changes, source=f"the config inside {path}")

@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+import pose
 from pose.commands.common import (
     BatchSize,
     DetectorName,
     DetectorWeights,
     Device,
-    check_onnx_options,
-    is_onnx,
     pick_workers,
 )
 from pose.commands.predict_video import is_video, predict_one_video
 
 if TYPE_CHECKING:
     from pose.detector import Detector
-    from pose.onnx_predictor import OnnxPredictor
-    from pose.predictor import Predictor
 
 
 def predict(
@@ -85,14 +82,9 @@ def predict(
         from pose.predictor import pick_device
 
         finder = load_detector(detector, weights=weights, device=pick_device(device), min_score=min_box_score)
-    predictor = _load(
-        checkpoint,
-        device=device,
-        flip_test=flip_test,
-        batch_size=batch_size or 64,
-        detector=finder,
-        heatmaps=heatmaps,
-    )
+    predictor = pose.load(checkpoint, device, flip_test=flip_test, batch_size=batch_size or 64, detector=finder)
+    if heatmaps:
+        predictor.check_heatmaps()
     if videos or camera is not None:
         video: Path | int = videos[0] if camera is None else camera
         predict_one_video(
@@ -122,22 +114,3 @@ def predict(
         for bar in progress:
             bar.__exit__(None, None, None)
     print(summary)
-
-
-def _load(
-    path: Path, *, device: str, flip_test: bool, batch_size: int, detector: str | Detector, heatmaps: bool
-) -> Predictor | OnnxPredictor:
-    if not is_onnx(path):
-        from pose.predictor import Predictor
-
-        return Predictor.from_checkpoint(
-            path, device=device, flip_test=flip_test, batch_size=batch_size, detector=detector
-        )
-    from pose.onnx_predictor import OnnxModel, OnnxPredictor
-
-    model = OnnxModel.open(path)
-    check_onnx_options(model, device=device, flip_test=flip_test)
-    predictor = OnnxPredictor(model, batch_size=batch_size, detector=detector)
-    if heatmaps:
-        predictor.check_heatmaps()
-    return predictor

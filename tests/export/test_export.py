@@ -18,6 +18,7 @@ import torch
 from conftest import Outcome
 from randomise import assert_alive, randomise
 
+import pose
 from pose.data.figures import LEVELS, picture_rng, render_picture
 from pose.data.transforms import normalize
 from pose.engine.checkpoint import load_checkpoint, save_checkpoint
@@ -25,6 +26,7 @@ from pose.export import export
 from pose.export.check import generated_crops, margin
 from pose.onnx_predictor import OnnxModel, OnnxPredictor
 from pose.predictor import Predictor
+from pose.visualize import write_image
 
 pytest.importorskip("onnxruntime")
 Cli = Callable[..., Outcome]
@@ -114,6 +116,47 @@ def in_new_process(arguments: list[Any], *, without: list[str]) -> subprocess.Co
         "sys.argv = ['pose', *sys.argv[1:]]\nfrom pose.cli import main\nmain()"
     )
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_load_needs_no_torch(exported: Path, run: Path, tmp_path: Path) -> None:
+    """`pose.load` in a process that cannot import PyTorch: the interface of a checkpoint, and its numbers."""
+    rendered = render_picture(picture_rng(3, "val", 0), LEVELS["normal"])  # such as the batch norms have seen
+    x, y, *size = map(round, rendered.people[0].box_xywh)
+    picture = tmp_path / "street.png"
+    write_image(picture, rendered.image)
+    code = f"""
+import sys
+for name in {[*BLOCKED, "safetensors", "yaml", "pydantic", "PIL", "typer", "rich"]}: sys.modules[name] = None
+import json, pathlib, pose
+model = pose.load({str(exported)!r}, "cpu", batch_size=2)
+people = model({str(picture)!r}, boxes={[[x, y, *size], [x - 20, y + 10, *size], [x + 5, y - 5, *size]]})
+people.save({str(tmp_path / "drawn.png")!r})
+crops, heatmaps = model.heatmaps(people.draw(), people.boxes)
+print(json.dumps([people.to_records(), people.to_coco(1), len(list(people)), model.device, heatmaps.shape]))
+for source, why in (("gone.onnx", FileNotFoundError), ("demo", ModuleNotFoundError)):
+    try: pose.load(source)
+    except why as error: print(str(error))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    found, gone, checkpoint = result.stdout.splitlines()
+    records, coco, number, device, shape = json.loads(found)
+    assert (number, len(coco), device, shape) == (3, 3, None, [3, 17, 16, 16])
+    assert gone == "no file gone.onnx; `pose export CKPT --onnx gone.onnx` writes one"
+    assert "torch" in checkpoint
+    assert (tmp_path / "drawn.png").is_file()
+    expected = pose.load(run, "cpu")(picture, boxes=[record["bbox"] for record in records])
+    for record, person in zip(records, expected, strict=True):
+        np.testing.assert_allclose([p[2] for p in record["keypoints"]], person.scores, rtol=1e-3, atol=1e-5)
+
+
+def test_load_refuses_what_the_file_has_decided(exported: Path) -> None:
+    with pytest.raises(ValueError, match="runs on the CPU, got device cuda"):
+        pose.load(exported, "cuda")
+    with pytest.raises(ValueError, match="has the flip test inside"):
+        pose.load(str(exported), flip_test=False)
+    with pytest.raises(ValueError, match="no detector 'yolo'"):
+        pose.load(exported, detector="yolo")
 
 
 @pytest.mark.parametrize("what", ["pictures", "video", "missing"])

@@ -1,0 +1,47 @@
+"""`pose.load`. Imports PyTorch only for what needs it: files of `pose export` run without."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pose.detector import DEFAULT_DETECTOR, Detector
+from pose.predictor_base import PredictorBase
+
+
+def is_onnx(source: str | Path) -> bool:
+    """Whether a name is that of a file of `pose export`, which needs no PyTorch."""
+    return Path(source).suffix.lower() == ".onnx"
+
+
+def load(
+    source: str | Path,
+    device: str = "auto",
+    *,
+    flip_test: bool = True,
+    batch_size: int = 64,
+    detector: str | Detector = DEFAULT_DETECTOR,
+) -> PredictorBase:
+    """A model ready for use, its batch norms folded; its config and skeleton come with its weights.
+
+    Args:
+        source: a .safetensors file of `pose train`, a run folder for its best one, "demo" for the small model that
+            comes with the package, or an .onnx of `pose export`, which runs without PyTorch.
+        device: "auto" (CUDA, else Apple's MPS, else the CPU), "cpu", "cuda", "cuda:N" or "mps"; an .onnx runs on the
+            CPU.
+        flip_test: average with the mirrored picture; False takes half the time and is a little less exact. An .onnx
+            has it inside or not, as it was exported; False is refused where it is inside.
+        batch_size: boxes at a time; less if the memory does not suffice.
+        detector: what finds the people for `boxes="detect"`: "ssdlite", "fasterrcnn" or a `Detector` of one's own.
+            Loaded when it is first needed.
+    Raises:
+        FileNotFoundError, ValueError: no such file, not a checkpoint or exported file, or no such device.
+    """
+    if is_onnx(source):
+        from pose.onnx_predictor import OnnxPredictor
+
+        return OnnxPredictor.from_file(
+            source, device=device, flip_test=flip_test, batch_size=batch_size, detector=detector
+        )
+    from pose.predictor import Predictor
+
+    return Predictor.from_checkpoint(source, device, flip_test=flip_test, batch_size=batch_size, detector=detector)
