@@ -20,7 +20,8 @@ BAR = 24
 def print_split(console: Console, checked: Checked) -> None:
     """What a split holds: numbers, and three charts of text."""
     split, counts = checked.split, checked.counts
-    console.print(Text(split.name, style="bold"), Text(str(split.path)), soft_wrap=True)
+    where = f"{split.path}{f', pictures in {split.images_dir}' if split.images_dir else ''}"
+    console.print(Text(split.name, style="bold"), Text(where), soft_wrap=True)
     people = f"{_count(counts['people'], 'person', 'people')} with keypoints"
     console.print(
         f"  {_count(counts['images'], 'image')}, {_count(counts['annotations'], 'annotation')}; "

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 def check(
     dataset: Annotated[
-        Path, typer.Argument(metavar="CONFIG|ANNOTATIONS", help="A YAML config, or a COCO keypoint JSON.")
+        Path,
+        typer.Argument(
+            metavar="CONFIG|DIR|ANNOTATIONS", help="A YAML config, a dataset's folder, or a COCO keypoint JSON."
+        ),
     ],
     overrides: Overrides = None,
     images: Annotated[
@@ -53,10 +56,9 @@ def check(
     from pose.data.coco import read_json
     from pose.files import write_json
 
-    is_config = dataset.suffix.lower() in (".yaml", ".yml")
-    if dataset.is_dir():
-        raise ValueError(f"{dataset} is a folder; give a YAML config, or an annotation JSON with --images DIR")
-    if is_config and (images is not None or fix is not None):
+    is_folder = dataset.is_dir()
+    is_config = not is_folder and dataset.suffix.lower() in (".yaml", ".yml")
+    if (is_config or is_folder) and (images is not None or fix is not None):
         raise ValueError(
             "--images and --fix are for one annotation JSON: pose check FILE.json --images DIR --fix OUT.json"
         )
@@ -73,6 +75,8 @@ def check(
     if config is not None:
         checked = _check_config(config, found, decode=not fast)
         check_pair(checked[0], checked[1], found)
+    elif is_folder:
+        checked = _check_folder(dataset, found, decode=not fast)
     else:
         split = read_split(dataset.stem, dataset, read_json(dataset), images_dir=images)
         with _PictureProgress(split.images.names if images else []) as progress:
@@ -173,6 +177,27 @@ def _check_config(config: Config, found: Findings, *, decode: bool) -> list[Chec
                     progress=progress.step,
                 )
             )
+    return checked
+
+
+def _check_folder(folder: Path, found: Findings, *, decode: bool) -> list[Checked]:
+    """Every split of a dataset's folder, and what those for training share with the others."""
+    from pose.check.checker import check_pair, check_split
+    from pose.check.columns import read_split
+    from pose.check.folder import find_splits, is_training
+
+    checked = []
+    for part in find_splits(folder):
+        split = read_split(part.name, part.path, part.document, images_dir=part.images_dir)
+        with _PictureProgress(split.images.names) as progress:
+            checked.append(
+                check_split(split, found, decode=decode, detections=part.detections, progress=progress.step)
+            )
+    training = [one for one in checked if is_training(one.split.name)]
+    for train in training:
+        for other in checked:
+            if other not in training:
+                check_pair(train, other, found)
     return checked
 
 

@@ -118,7 +118,6 @@ def test_fix_says_what_it_left(dataset: Path, pose_cli: Cli) -> None:
     [
         (["missing.json"], "no file missing.json"),
         (["missing.yaml"], "no config file"),
-        (["."], "is a folder; give a YAML config"),
         (["text.json"], "is not JSON"),
         (["boxes.json"], "holds a list (detections?)"),
         (["number.json"], "holds a int"),

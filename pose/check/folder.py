@@ -1,0 +1,100 @@
+"""The annotation files of a dataset's folder, and where the pictures of each are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pose.data.coco import read_json
+
+LAYOUT = "annotations/*.json with images/NAME or NAME beside it, as `pose figures` and COCO have it"
+PREFIXES = ("person_keypoints_", "keypoints_")
+TRIED = 20  # listed files that are looked for to tell which folder is theirs
+
+
+@dataclass(frozen=True)
+class FoundSplit:
+    """One annotation file of a folder.
+
+    Attributes:
+        name: train2017 of annotations/person_keypoints_train2017.json.
+        document: what the file holds, an object with a list of images.
+        images_dir: where its pictures are.
+        detections: of person_detection_results, the one file whose name has that of the split in it.
+    """
+
+    name: str
+    path: Path
+    document: dict[str, Any]
+    images_dir: Path
+    detections: Path | None
+
+
+def find_splits(folder: Path) -> list[FoundSplit]:
+    """Splits for training first.
+
+    Where names of files have `keypoints` in them, as COCO's, others (instances, captions) are not read.
+
+    Raises:
+        FileNotFoundError: no annotation file, or no pictures for one; with what was looked for.
+        ValueError: an annotation file is not JSON.
+    """
+    below = sorted((folder / "annotations").glob("*.json"))
+    files = below or sorted(folder.glob("*.json"))
+    files = [path for path in files if "keypoints" in path.stem] or files
+    documents = [(path, document) for path in files if _lists_images(document := read_json(path))]
+    if not documents:
+        others = f" (not in {', '.join(path.name for path in files[:5])})" if files else ""
+        config = folder / "config.yaml"
+        hint = f"; a run's dataset is checked by pose check {config}" if config.is_file() else ""
+        raise FileNotFoundError(
+            f"no COCO annotations in {folder}{others}; expected {LAYOUT}, or *.json in the folder itself; or give a "
+            f"YAML config, or one JSON with --images DIR{hint}"
+        )
+    names = [_name(path) for path, _ in documents]
+    if len(set(names)) < len(names):
+        names = [path.stem for path, _ in documents]
+    splits = [
+        FoundSplit(name, path, document, _images_dir(folder, name, path, document), _detections(folder, name))
+        for name, (path, document) in zip(names, documents, strict=True)
+    ]
+    return sorted(splits, key=lambda split: not is_training(split.name))
+
+
+def is_training(name: str) -> bool:
+    return name.lower().startswith("train")
+
+
+def _lists_images(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("images"), list)
+
+
+def _name(path: Path) -> str:
+    for prefix in PREFIXES:
+        if path.stem.startswith(prefix) and path.stem != prefix:
+            return path.stem.removeprefix(prefix)
+    return path.stem
+
+
+def _images_dir(folder: Path, name: str, path: Path, document: dict[str, Any]) -> Path:
+    """The first place that has one of the listed files; else the first there is, where all will be missing."""
+    places = [folder / "images" / name, folder / name, folder / "images", folder]
+    listed = [image.get("file_name") for image in document["images"] if isinstance(image, dict)]
+    files = [file for file in islice(listed, TRIED) if isinstance(file, str) and file]
+    for place in places:
+        if any((place / file).is_file() for file in files):
+            return place
+    for place in places[:-1]:
+        if place.is_dir():
+            return place
+    raise FileNotFoundError(
+        f"no pictures of {path}: looked for {files[0] if files else 'a folder'} in {', '.join(map(str, places))}; "
+        f"move them there, or say where they are: pose check {path} --images DIR"
+    )
+
+
+def _detections(folder: Path, name: str) -> Path | None:
+    found = [path for path in (folder / "person_detection_results").glob("*.json") if name in path.stem]
+    return found[0] if len(found) == 1 else None
