@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import threading
 import warnings
 from typing import Annotated
 
@@ -80,6 +82,9 @@ app.command()(env)
 def main() -> None:
     """Run the command line; what users can get wrong ends in one message, not a traceback."""
     warnings.showwarning = _show_warning
+    if threading.current_thread() is threading.main_thread():
+        # As Ctrl-C: what is open is closed, and processes that work for this one are ended. Training asks for more.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         app(prog_name="pose")  # also where it is `python -m pose`
     except (ValueError, OSError) as error:

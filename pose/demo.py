@@ -51,23 +51,26 @@ eval: {every: 18, batch_size: 32}
 PICTURES = 24
 
 
-def demo_config(out: Path) -> Config:
-    """The demo's config with its data below `out`."""
+def demo_config(out: Path, *, batch_size: int | None = None) -> Config:
+    """The demo's config with its data below `out`; another batch size is another training."""
     data = yaml.safe_load(CONFIG)
     data["data"]["root"] = str(out / "data")  # not by text: a path may hold what YAML takes for its own
-    config = make_config(data, source="the demo's config")
+    changes = [] if batch_size is None else [f"train.batch_size={batch_size}", f"eval.batch_size={batch_size}"]
+    config = make_config(data, changes, source="the demo's config")
     assert isinstance(config, Config)
     return config
 
 
-def run_demo(out: Path, *, device: torch.device, workers: int, console: Console) -> None:
+def run_demo(
+    out: Path, *, device: torch.device, workers: int, console: Console, batch_size: int | None = None
+) -> None:
     """Generate, train, evaluate, draw; print the numbers to stdout. Finished parts are not done again.
 
     Raises:
         ValueError: `out` holds a demo of other settings.
     """
     started = time.monotonic()
-    config = demo_config(out)
+    config = demo_config(out, batch_size=batch_size)
     run = out / "run"
     resume = (run / "resume.pt").is_file()
     if resume and load_config(run / "config.yaml") != config:

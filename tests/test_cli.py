@@ -29,7 +29,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import pose
-from pose.engine.checkpoint import load_checkpoint
+from pose.engine.checkpoint import DEMO_MODEL, load_checkpoint
 from pose.engine.resume import load_resume
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -97,10 +97,45 @@ def test_help_of_each_command(pose_cli: Cli, command: str) -> None:
         "predict": ["--boxes", "--out", "--heatmaps", "--device", "--batch-size", "--workers"],
         "detect": ["--out", "--split", "--min-score", "--model", "--weights", "--device", "--batch-size"],
         "summary": ["--json"],
-        "demo": ["--out", "--device", "--workers"],
+        "demo": ["--out", "--device", "--batch-size", "--workers"],
     }
     assert [option for option in wanted.get(command, []) if option not in outcome.out] == []
     assert outcome.out == pose_cli(command, "-h").out
+
+
+def test_the_list_of_commands_is_not_cut_off(pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = pose_cli("--help").out.split("Commands:")[1].splitlines()
+    assert len(listed) > 10
+    assert [line for line in listed if line.endswith("...")] == []
+
+
+def test_sigterm_ends_the_processes_that_work_for_a_command(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pose",
+        "figures",
+        str(tmp_path / "figures"),
+        "--train",
+        "5000",
+        "--workers",
+        "2",
+    ]
+    # A group of its own, to see whether anybody is left in it.
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("figures/images/train/*.jpg")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.terminate()
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "Traceback" not in out
+    assert "leaked" not in out
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 def test_python_m_pose_imports_nothing_heavy() -> None:
@@ -338,6 +373,21 @@ def test_evaluation(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path:
     assert lines[-1] == f"metrics and results: {tmp_path / 'ev'}"
 
 
+def test_evaluating_the_demo_model_writes_nothing_into_the_package(
+    pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(DEMO_MODEL.parent.rglob("*"))
+    data = [f"data.root={tiny_dataset}", "data.figures=null", "data.val.images=images"]
+    outcome = pose_cli(
+        "eval", "demo", *data, "data.val.annotations=people.json", "--boxes", "gt", "--workers", 0, "--device", "cpu"
+    )
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.endswith("metrics and results: demo-eval-gt\n")
+    assert (tmp_path / "demo-eval-gt/metrics.json").is_file()
+    assert sorted(DEMO_MODEL.parent.rglob("*")) == before
+
+
 def test_boxes_of_a_file(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path) -> None:
     records = read(tiny_dataset / "boxes.json")[:4]
     boxes = tmp_path / "half.json"
@@ -526,6 +576,8 @@ def test_missing_and_broken_images(
 def test_images_to_predict(pose_cli: Cli, tiny_run: Path, a_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     refusal(pose_cli("predict", tiny_run, "gone.png", "--out", out), "error: no image or folder gone.png; check the")
+    outcome = pose_cli("predict", tiny_run, "https://example.com/a.png", "--out", out)
+    refusal(outcome, "it is a URL, and nothing is downloaded here")
     (tmp_path / "broken.png").write_text("no image")
     outcome = pose_cli("predict", tiny_run, tmp_path / "broken.png", "--out", out)
     refusal(outcome, f"error: cannot read {tmp_path / 'broken.png'}: broken, or not images; replace the files")
@@ -619,6 +671,8 @@ def test_checkpoints(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, a_file: 
         (a_file, "is no safetensors checkpoint, or a damaged one"),
         (tiny_run / "resume.pt", "is no safetensors checkpoint, or a damaged one"),
         (tmp_path / "cut.safetensors", "is no safetensors checkpoint, or a damaged one"),
+        (tiny_dataset / "people.json", "is a JSON, not a checkpoint; give a .safetensors file of `pose train`"),
+        (CONFIGS / "own/template.yaml", "is a config, not a checkpoint; `pose train` makes one from it"),
         (other, "holds the weights of another model: "),
         (foreign, "holds tensors but no header of this project; expected a file written by `pose train`"),
     ):

@@ -47,6 +47,14 @@ def test_config_takes_any_folder(tmp_path: Path, name: str) -> None:
     assert config.data.val.boxes != "gt"
 
 
+def test_batch_size(tmp_path: Path) -> None:
+    """Another one is another training, so a demo is not resumed with it."""
+    usual, smaller = demo_config(tmp_path), demo_config(tmp_path, batch_size=8)
+    assert (smaller.train.batch_size, smaller.eval.batch_size) == (8, 8)
+    assert demo_config(tmp_path, batch_size=usual.train.batch_size).train == usual.train
+    assert smaller.model == usual.model
+
+
 def test_mean_pose() -> None:
     """Means of the labelled places in the box, laid into other boxes."""
     people = [

@@ -9,13 +9,16 @@ from pathlib import Path
 from torch import nn
 
 from pose.analysis.counts import Counts, count
+from pose.analysis.paper_tables import TABLES, Row, Table
+from pose.analysis.tables import row_config
 from pose.config import Config, ModelConfig, SkeletonConfig, load_config
 from pose.config_classification import ClassifierConfig
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.skeletons import with_skeleton
-from pose.models.factory import MODELS, build_classifier, build_model, model_config
+from pose.models.factory import build_classifier, build_model, model_config
 from pose.skeleton import COCO17
 
+MAIN_TABLES = ("imagenet", "10")
 IMAGENET_CLASSES = 1000  # a classifier's number of classes is its data's, which counting does not read
 
 
@@ -23,7 +26,7 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
     """Print to stdout.
 
     Args:
-        model: a YAML file, a checkpoint or run folder, or a name in `MODELS`.
+        model: a YAML file, a checkpoint or run folder, or a name in `pose.models.factory.MODELS`.
     Raises:
         FileNotFoundError, ValueError: no such file or name, or overrides of something else than a YAML file.
     """
@@ -41,7 +44,7 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
     else:
         network = build_classifier(section, num_classes=IMAGENET_CLASSES)
     total, stages = count(network, section.input_size)
-    paper = next((row for name, row in MODELS.items() if model_config(name) == section), None)
+    paper, table = _paper_row(section) or (None, None)
     if as_json:
         document = {
             "model": model,
@@ -61,8 +64,25 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
         print(_line(stage, width))
     both = total.madds + total.madds_dyrelu
     print(f"ours:  {total.params / 1e6:.2f}M params, {both / 1e6:.2f}M MAdds with DY-ReLU's")
-    if paper is not None:
-        print(f"paper: {paper.params or '?'} params, {paper.madds} MAdds (Table 10)")
+    if paper is not None and table is not None:
+        where = f"Table {table.name}" if table.name.isdigit() else table.title
+        print(f"paper: {paper.params or '?'} params, {paper.madds or '?'} MAdds ({where})")
+
+
+def _paper_row(section: ModelConfig | ClassifierConfig) -> tuple[Row, Table] | None:
+    """The row of the paper that prints the size of this network, and its table: the main ones before ablations."""
+    wanted = _network(section)
+    for table in sorted(TABLES, key=lambda table: table.name not in MAIN_TABLES):
+        for row in table.rows:
+            if (row.params or row.madds) and _network(row_config(row).model) == wanted:
+                return row, table
+    return None
+
+
+def _network(section: ModelConfig | ClassifierConfig) -> ModelConfig | ClassifierConfig:
+    """The section without what changes no size."""
+    same: dict[str, object] = {"init": None} if isinstance(section, ModelConfig) else {"init": None, "dropout": 0.0}
+    return section.model_copy(update=same)
 
 
 def _num_keypoints(config: Config) -> int:

@@ -42,9 +42,9 @@ def check(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON instead.")] = False,
 ) -> None:
-    """Find what is wrong with a dataset, all of it at once: exit code 1 if there are errors, 0 if not.
+    """Find what is wrong with a dataset, all of it at once.
 
-    With --fix the code is that of the repaired file.
+    Exit code 1 if there are errors, 0 if not. With --fix the code is that of the repaired file.
     """
     from rich.console import Console
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from pose.config import AnyConfig
 
+CHECKPOINT = "A .safetensors file, a run folder for its best one, or demo for the small model of the package."
+CHECKPOINT_OR_ONNX = f"{CHECKPOINT[:-1]}; or an .onnx of `pose export`."
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045 (typer reads it at run time)
     typer.Argument(metavar="KEY=VALUE", help="Override entries of the config, e.g. train.lr=5e-4."),

@@ -7,17 +7,19 @@ from typing import Annotated
 
 import typer
 
-from pose.commands.common import Device, Workers, check_writable, pick_workers
+from pose.commands.common import BatchSize, Device, Workers, check_writable, pick_workers
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for data, run and pictures.")] = Path("demo"),
     device: Device = "auto",
+    batch_size: BatchSize = None,
     workers: Workers = None,
 ) -> None:
-    """Generate people, train a small model on them, evaluate it, and draw what it sees: a few minutes on a CPU.
+    """Train a small model on generated people, and draw.
 
-    Ctrl-C in training keeps everything; the same command goes on from there.
+    Generates them, trains, evaluates and draws what it sees: some minutes on a CPU. Ctrl-C in training keeps
+    everything; the same command goes on from there. Another --batch-size is another training.
     """
     from pose.demo import run_demo
     from pose.engine.loggers import make_console
@@ -27,8 +29,9 @@ def demo(
     chosen = pick_device(device)
     check_writable(out)
     console = make_console()
+    again = f"pose demo --out {out}" + (f" --batch-size {batch_size}" if batch_size else "")
     try:
-        run_demo(out, device=chosen, workers=pick_workers(workers, chosen), console=console)
+        run_demo(out, device=chosen, batch_size=batch_size, workers=pick_workers(workers, chosen), console=console)
     except Stopped as stop:
-        console.print(f"{stop}; everything is saved. Go on with: pose demo --out {out}", highlight=False)
+        console.print(f"{stop}; everything is saved. Go on with: {again}", highlight=False)
         raise typer.Exit(128 + stop.signal) from None

@@ -27,7 +27,10 @@ def detect(
         typer.Option(min=0, help="Threads that read images ahead; 0 reads them in turn. Default: by machine."),
     ] = None,
 ) -> None:
-    """Find people, and write their boxes for `pose eval` and `pose predict`."""
+    """Find people, and write their boxes into a file.
+
+    `pose eval` and `pose predict` take it by --boxes.
+    """
     from pose.commands.common import prepare_figures
     from pose.config import Config, load_config
     from pose.data.coco import load_coco

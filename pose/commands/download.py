@@ -21,7 +21,10 @@ def download(
         typer.Option(metavar="URL", help="Another server with the same paths."),
     ] = None,
 ) -> None:
-    """Fetch COCO 2017's images and keypoint annotations: 20 GB, resumed by the same command, checked, unpacked."""
+    """Fetch COCO 2017's images and annotations: 20 GB.
+
+    The same command goes on where it was stopped; files are checked and unpacked.
+    """
     from pose.data import download as source
     from pose.engine.loggers import Progress, make_console
 

@@ -9,6 +9,7 @@ import typer
 
 from pose.commands.analysis import write_analysis
 from pose.commands.common import (
+    CHECKPOINT_OR_ONNX,
     BatchSize,
     Device,
     Overrides,
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    checkpoint: Annotated[
-        Path, typer.Argument(help="A .safetensors file, a run folder for its best one, or an .onnx of `pose export`.")
-    ],
+    checkpoint: Annotated[Path, typer.Argument(help=CHECKPOINT_OR_ONNX)],
     overrides: Overrides = None,
     boxes: Annotated[
         Optional[str],  # noqa: UP045
@@ -41,16 +40,22 @@ def evaluate(
     ] = True,
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder for the numbers and results. Default: eval-<boxes> beside the checkpoint."),
+        typer.Option(
+            help="Folder for the numbers and results. Default: eval-<boxes> beside the checkpoint; of demo, "
+            "demo-eval-<boxes>."
+        ),
     ] = None,
     device: Device = "auto",
     batch_size: BatchSize = None,
     workers: Workers = None,
 ) -> None:
-    """Evaluate a checkpoint: COCO's ten numbers, a classifier's top-1 and top-5; to stdout and into a folder."""
+    """Evaluate a model on its validation data.
+
+    COCO's ten numbers and an analysis, of a classifier top-1 and top-5, go to stdout and into a folder.
+    """
     from pose.commands.evaluate_classifier import evaluate_classifier
     from pose.config import Config, make_config
-    from pose.engine.checkpoint import load_checkpoint
+    from pose.engine.checkpoint import DEMO_MODEL, load_checkpoint
     from pose.engine.evaluator import evaluate as run_evaluation
     from pose.engine.loggers import Progress, make_console
     from pose.engine.splits import validation_set
@@ -91,7 +96,9 @@ def evaluate(
         evaluate_classifier(loaded, settings, out=out, device=chosen, workers=workers, console=console)
         return
     val = validation_set(settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes)
-    folder = out or loaded.path.parent / f"eval-{Path(val.boxes).stem}"
+    name = f"eval-{Path(val.boxes).stem}"
+    # Nothing is written into the package.
+    folder = out or (Path(f"demo-{name}") if loaded.path == DEMO_MODEL else loaded.path.parent / name)
     check_writable(folder)
     model = loaded.build(chosen)
     with Progress(console, len(val.people)) as progress:

@@ -8,13 +8,13 @@ from typing import Annotated, Optional
 
 import typer
 
-from pose.commands.common import check_writable
+from pose.commands.common import CHECKPOINT, check_writable
 
 NEEDED = ("onnx", "onnxruntime")
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file, or a run folder for its best one.")],
+    checkpoint: Annotated[Path, typer.Argument(help=CHECKPOINT)],
     onnx: Annotated[Path, typer.Option(help="The file to write, an .onnx.")],
     flip_test: Annotated[
         bool,
@@ -31,7 +31,7 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Write a model as one ONNX file, from crops to keypoints, after comparing it with PyTorch."""
+    """Write a model as one ONNX file, compared with PyTorch."""
     if onnx.suffix.lower() != ".onnx":
         raise ValueError(f"--onnx {onnx} is no ONNX file; name it with .onnx")
     if onnx.is_dir():

@@ -17,7 +17,10 @@ def figures(
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes.")] = 2,
 ) -> None:
-    """Generate pictures of people or animals with annotations and detections, in COCO's format."""
+    """Generate a dataset of people or animals.
+
+    Pictures, annotations and detections, in COCO's layout and format.
+    """
     from pose.data.figures import generate
     from pose.engine.loggers import Progress, make_console
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pose.commands.common import Device, check_writable, prepare_figures
+from pose.commands.common import CHECKPOINT, Device, check_writable, prepare_figures
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,7 @@ BATCH_SIZE = 16
 
 
 def inspect(
-    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file, or a run folder for its best one.")],
+    checkpoint: Annotated[Path, typer.Argument(help=CHECKPOINT)],
     out: Annotated[Path, typer.Option(help="Folder for the figures and inspect.json.")],
     data: Annotated[
         Optional[Path],  # noqa: UP045 (typer reads it at run time)
@@ -30,7 +30,10 @@ def inspect(
     images: Annotated[int, typer.Option(min=2, help="How many validation images, or people, to look at.")] = 64,
     device: Device = "auto",
 ) -> None:
-    """Show whether a network's DY-ReLUs are dynamic: Figure 3 of the paper, and numbers for each layer."""
+    """Show whether a network's DY-ReLUs are dynamic.
+
+    Figure 3 of the paper, and numbers for each layer.
+    """
     import numpy as np
     import torch
 

@@ -9,6 +9,7 @@ import typer
 
 import pose
 from pose.commands.common import (
+    CHECKPOINT_OR_ONNX,
     BatchSize,
     DetectorName,
     DetectorWeights,
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    checkpoint: Annotated[
-        Path, typer.Argument(help="A .safetensors file, a run folder for its best one, or an .onnx of `pose export`.")
-    ],
+    checkpoint: Annotated[Path, typer.Argument(help=CHECKPOINT_OR_ONNX)],
     out: Annotated[Path, typer.Option(help="Folder for pictures and predictions.json; of a video, an .mp4.")],
     inputs: Annotated[
         Optional[list[Path]],  # noqa: UP045 (typer reads it at run time)

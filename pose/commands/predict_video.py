@@ -85,7 +85,10 @@ def clip(
     level: Annotated[str, typer.Option(help="easy, normal or hard: light, backdrop and noise.")] = "easy",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
 ) -> None:
-    """Generate a video of people who walk past each other, with their true boxes, keypoints and tracks."""
+    """Generate a video of people who walk past each other.
+
+    Their true boxes, keypoints and tracks go beside it.
+    """
     from pose.data.figure_motion import FPS, SIZE, render_clip, truth_records
     from pose.engine.loggers import Progress, make_console
     from pose.files import write_json

@@ -16,7 +16,10 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or an evaluation's.")],
     out: Annotated[Path, typer.Option(help="The page, one .html file.")] = Path("report.html"),
 ) -> None:
-    """Write one page with a run's numbers, curves, errors and pictures; it needs no network and no other file."""
+    """Write a page with a run's numbers, curves and pictures.
+
+    It needs no network and no other file.
+    """
     from pose.report.load import read_run
     from pose.report.page import render_report
 
@@ -37,7 +40,10 @@ def compare(
         typer.Option(help="Also write a page with curves, errors and keypoints, one .html file."),
     ] = None,
 ) -> None:
-    """Set runs side by side: their numbers as a table, and as a page."""
+    """Set runs side by side, as a table and as a page.
+
+    What differs in their configs is listed too.
+    """
     from pose.report.load import read_run
     from pose.report.page import comparability, config_differences, render_comparison, run_names
 

@@ -12,7 +12,10 @@ def runs(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of runs, or one run.")] = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
 ) -> None:
-    """List runs: running, done, stopped, failed or crashed, their epochs and best score, and how to go on."""
+    """List runs, their state and best score.
+
+    Running, done, stopped, failed or crashed; and the command that goes on.
+    """
     from json import dumps
 
     from pose.engine.runs import find_runs

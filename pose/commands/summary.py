@@ -20,7 +20,10 @@ def summary(
     overrides: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Count parameters and multiply-adds by stage, beside the paper's figure where there is one."""
+    """Count a network's parameters and multiply-adds.
+
+    By stage, and the paper's figure where there is one.
+    """
     from pose.analysis.summary import print_summary
 
     print_summary(model, list(overrides or []), as_json=json)

@@ -14,9 +14,9 @@ def tables(
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown (docs/paper_tables.md).")] = False,
 ) -> None:
-    """Print the paper's tables: parameters and multiply-adds beside ours, and how to train each row.
+    """Print the paper's tables beside our counts.
 
-    Table 12 is every pair of variants in backbone and head.
+    Parameters and multiply-adds, and how to train each row. Table 12 is every pair of variants in backbone and head.
     """
     from pose.analysis.tables import make_tables
 

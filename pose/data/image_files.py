@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -51,7 +52,8 @@ def find_images(inputs: Sequence[Path], *, out: Path) -> list[ImageFile]:
                 raise ValueError(f"{given} is no image; expected {', '.join(SUFFIXES)}, or a folder")
             listed.append((given.name, given, True))
         else:
-            raise FileNotFoundError(f"no image or folder {given}; check the path")
+            url = "; it is a URL, and nothing is downloaded here" if re.match(r"https?:/", str(given)) else ""
+            raise FileNotFoundError(f"no image or folder {given}{url or '; check the path'}")
     if not listed:
         raise ValueError(
             f"no image in {', '.join(map(str, inputs)) or 'the list given'}; expected {', '.join(SUFFIXES)}"

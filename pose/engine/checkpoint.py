@@ -26,6 +26,12 @@ from pose.skeleton import Skeleton
 
 FORMAT = "pose-checkpoint-1"
 DEMO_MODEL = Path(pose.__file__).parent / "assets" / "demo.safetensors"
+OTHER_FILES = {
+    ".onnx": "an exported file; `pose predict` and `pose eval` take it, this needs the checkpoint it came from",
+    ".yaml": "a config, not a checkpoint; `pose train` makes one from it",
+    ".yml": "a config, not a checkpoint; `pose train` makes one from it",
+    ".json": "a JSON, not a checkpoint; give a .safetensors file of `pose train`, or a run folder",
+}
 LAST_LAYER = "head.heatmaps."
 
 
@@ -127,8 +133,11 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             raise FileNotFoundError(f"no checkpoint {file}: the run has not been evaluated yet; give {last}")
     if not file.is_file():
         raise FileNotFoundError(
-            f"no checkpoint {file}; `pose train` writes best.safetensors and last.safetensors into its run folder"
+            f"no checkpoint {file}; `pose train` writes best.safetensors and last.safetensors into its run folder; "
+            f"'demo' is the small model of the package"
         )
+    if file.suffix.lower() in OTHER_FILES:
+        raise ValueError(f"{file} is {OTHER_FILES[file.suffix.lower()]}")
     try:
         with safe_open(file, framework="pt", device="cpu") as tensors:
             metadata = (tensors.metadata() or {}).get("pose")

@@ -98,6 +98,28 @@ def test_a_config_of_the_table_is_recognised(
     assert other["paper"] is None
 
 
+# Section 5.1 and, for the last, Table 6; the recipe (dropout, init) changes no size.
+@pytest.mark.parametrize(
+    ("config", "overrides", "params", "madds", "where"),
+    [
+        ("mobilenet_v2_x1.0_dyrelu", [], "7.5M", "315.5M", "ImageNet classification (section 5.1)"),
+        ("resnet18_relu", ["model.init=a.pth", "model.dropout=0.5"], "11.1M", "1.81G", "ImageNet"),
+        ("mobilenet_v2_x0.75_relu", [], None, "209.0M", "ImageNet"),
+        ("mobilenet_v2_x0.35_dyrelu", ["model.activation.num_pieces=3"], "3.1M", "67.8M", "(Table 6)"),
+    ],
+)
+def test_classifiers(
+    capsys: pytest.CaptureFixture[str], config: str, overrides: list[str], params: str, madds: str, where: str
+) -> None:
+    path = str(Path(__file__).parents[2] / f"configs/imagenet/{config}.yaml")
+    assert summarise(capsys, path, *overrides)["paper"] == {"params": params, "madds": madds}
+    print_summary(path, overrides, as_json=False)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"paper: {params or '?'} params, {madds} MAdds (")
+    assert where in last
+    assert summarise(capsys, path, "model.input_size=[192, 192]")["paper"] is None
+
+
 def test_names_and_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown model 'mobilenet_v2_x1\.0'; did you mean"):
         print_summary("mobilenet_v2_x1.0", [], as_json=False)

@@ -267,6 +267,7 @@ def test_user_errors(exported: Path, run: Path, tiny_dataset: Path, pose_cli: Cl
         (["predict", exported, pictures, "--out", tmp_path / "o", "--no-flip-test"], "has the flip test inside"),
         (["eval", exported, "model.width=2"], "overrides of model.* are for `pose train`"),
         (["eval", exported, "model.wdth=2"], "no such key; did you mean 'width'?"),
+        (["export", exported, "--onnx", tmp_path / "m.onnx"], "is an exported file; `pose predict` and `pose eval`"),
         (["export", run, "--onnx", tmp_path / "m.pt"], "name it with .onnx"),
         (["export", run, "--onnx", tmp_path / "file" / "m.onnx"], "it is a file"),
         (["export", tmp_path / "none", "--onnx", tmp_path / "m.onnx"], "no checkpoint"),
