@@ -10,7 +10,16 @@ import threading
 import warnings
 from typing import Annotated
 
-import typer
+try:
+    import rich  # noqa: F401 (wanted by every command)
+    import typer
+except ModuleNotFoundError as error:  # of the install without PyTorch
+    print(
+        f"error: the command pose needs {error.name}, which is not installed: pip install typer rich; "
+        f"without them there is pose.load in Python",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 import pose
 from pose.commands.check import check
@@ -33,7 +42,7 @@ from pose.commands.train import train
 # Every other import stands inside a command, so that `pose --help` answers at once.
 
 # Dependencies that `pose predict` does without on exported files.
-HEAVY = ("torch", "torchvision", "albumentations", "pycocotools", "pydantic", "yaml", "safetensors")
+HEAVY = ("torch", "torchvision", "albumentations", "pycocotools", "pydantic", "yaml", "safetensors", "PIL")
 
 app = typer.Typer(
     name="pose",

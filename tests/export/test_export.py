@@ -188,7 +188,15 @@ def test_predict_needs_no_torch(exported: Path, tiny_dataset: Path, tmp_path: Pa
         assert json.loads((tmp_path / "out/predictions.json").read_text())["flip_test"] is True
 
 
-@pytest.mark.parametrize("command", ["eval", "predict --boxes detect", "predict of a checkpoint", "export"])
+@pytest.mark.parametrize("name", ["typer", "rich"])
+def test_the_command_without_its_own_packages(exported: Path, name: str) -> None:
+    result = in_new_process(["predict", exported, "x.jpg", "--out", "x"], without=[name])
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: the command pose needs {name}, which is not installed")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["eval", "predict --boxes detect", "predict of a checkpoint", "export", "check"])
 def test_what_needs_torch_says_so(
     exported: Path, run: Path, tiny_dataset: Path, tmp_path: Path, command: str
 ) -> None:
@@ -198,8 +206,9 @@ def test_what_needs_torch_says_so(
         "predict --boxes detect": ["predict", exported, *images, "--boxes", "detect"],
         "predict of a checkpoint": ["predict", run, *images],
         "export": ["export", run, "--onnx", tmp_path / "m.onnx"],
+        "check": ["check", tiny_dataset / "people.json"],
     }[command]
-    result = in_new_process(arguments, without=[*BLOCKED, "safetensors", "yaml"])
+    result = in_new_process(arguments, without=[*BLOCKED, "safetensors", "yaml", "PIL"])
     assert (result.returncode, result.stdout) == (2, "")
     assert re.fullmatch(r"error: .* not installed.*\n", result.stderr)
 
