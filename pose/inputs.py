@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
-from pose.data.images import MAX_IMAGE_SIDE, read_upright
+from pose.data.images import MAX_IMAGE_SIDE, read_upright, warn_if_cut_off
 from pose.visualize import Image
 
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def read_input(image: ImageLike, *, color: Color, name: str = "the image") -> tu
         raise ValueError(f'color is {color!r}; give "rgb", or "bgr" for arrays as OpenCV reads them')
     if isinstance(image, str | os.PathLike):
         path = _local_path(image)
-        return read_upright(path), path
+        read = read_upright(path)
+        warn_if_cut_off(path)
+        return read, path
     if isinstance(image, np.ndarray):
         array = check_image(image, name)
         return (array if color == "rgb" else np.ascontiguousarray(array[..., ::-1])), None

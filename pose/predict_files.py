@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pose.data.boxes import confident, read_boxes
 from pose.data.image_files import ImageFile, find_images, read_ahead
-from pose.data.images import read_image, read_upright
+from pose.data.images import read_image, read_upright, warn_if_cut_off
 from pose.files import write_json
 from pose.inputs import whole_box
 from pose.predictor_base import PredictorBase
@@ -122,6 +122,7 @@ def predict_files(
             broken.append(item)
             warnings.warn(f"skipped: {error}", stacklevel=2)
             continue
+        warn_if_cut_off(item.path)
         if whole:
             xywh, scores = whole_box(image), np.ones(1)
         elif detector is not None:

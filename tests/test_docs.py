@@ -117,9 +117,7 @@ def test_video(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
         "pose.video.reading.cv2.VideoCapture", lambda source: real("clip.mp4" if source == 0 else source)
     )
     outcomes = run_all("video.md", pose_cli)
-    assert outcomes["predict runs/figures clip.mp4 --boxes clip.json --out out.mp4"].out.startswith(
-        "8 frames, 3 tracks"
-    )
+    assert outcomes["predict demo clip.mp4 --boxes clip.json --out out.mp4"].out.startswith("8 frames, 3 tracks")
     for name in ("out", "raw", "camera"):
         assert (place / f"{name}.mp4").stat().st_size > 1000
         assert len((place / f"{name}.jsonl").read_text().splitlines()) == 9

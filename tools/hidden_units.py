@@ -1,6 +1,6 @@
 """Count DY-ReLUs whose hidden units are all off for every picture: python tools/hidden_units.py [MODEL ...]
 
-The coefficients of such a layer are the same for all pictures, and but for the last bias nothing of its hyper function
+The coefficients of such a layer are the same for all pictures, and nothing of its hyper function but the last bias
 gets a gradient. Fresh networks of five seeds see eight crops of generated people, as they are and with the first FC's
 biases made positive where it has at most four units; the demo model sees the same crops as it is.
 """

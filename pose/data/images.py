@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from pathlib import Path
 
 import cv2
@@ -59,6 +60,22 @@ def is_turned(path: Path | str) -> bool:
     with contextlib.suppress(OSError, ValueError, SyntaxError), Pillow.open(path) as image:
         return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
     return False
+
+
+def warn_if_cut_off(path: Path | str) -> None:
+    """Warn of a JPEG that ends before its end: decoders fill the rest with grey, and tell only the terminal."""
+    if _is_cut_off(Path(path).read_bytes()):
+        warnings.warn(f"{path} is cut off; what is missing of the picture is grey", stacklevel=3)
+
+
+def _is_cut_off(data: bytes) -> bool:
+    """Whether no end marker follows a JPEG's first scan. Thumbnails in the headers before it have their own."""
+    at = 2
+    while data[:2] == b"\xff\xd8" and data[at : at + 1] == b"\xff":
+        if data[at + 1 : at + 2] == b"\xda":
+            return data.find(b"\xff\xd9", at) < 0  # coded pixels never look like a marker
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False  # no JPEG, or so damaged that it is not decoded
 
 
 def warp(image: NDArray[np.uint8], affine: ArrayLike, input_size: tuple[int, int]) -> NDArray[np.uint8]:
