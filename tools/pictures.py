@@ -85,10 +85,10 @@ def report(run: str) -> None:
         page, shot = Path(folder, "report.html"), Path(folder, "shot.png")
         _pose("report", run, "--out", page)
         browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        size = ["--window-size=900,1000", "--force-device-scale-factor=1", f"--screenshot={shot}"]
+        size = ["--window-size=1280,1450", "--force-device-scale-factor=1", f"--screenshot={shot}"]
         subprocess.run([*browser, *size, page.as_uri()], check=True, capture_output=True)
         image = cv2.imread(str(shot))
-    _write("report.png", np.ascontiguousarray(image[..., ::-1]))
+    _write("report.png", np.ascontiguousarray(image[..., ::-1]), width=900)
 
 
 def _pose(*arguments: object) -> None:
