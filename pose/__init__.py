@@ -4,6 +4,7 @@
 Each is imported when it is first used, so that `import pose` costs next to nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from pose.layers.dyrelu import DyReLU
     from pose.loading import load
     from pose.models.factory import create_model, list_models
+
+# Read by OpenCV when it is first imported: a picture of more pixels is refused by its header, before it fills the
+# memory. A file of 100 KB can claim a billion.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
 
 __version__ = "0.1.0"
 __all__ = ["DyReLU", "__version__", "create_model", "list_models", "load"]

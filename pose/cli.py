@@ -101,6 +101,11 @@ def main() -> None:
             raise
         print(f"error: {_explain(error)}", file=sys.stderr)
         sys.exit(2)
+    except RecursionError:
+        if os.environ.get("POSE_DEBUG"):
+            raise
+        print("error: a file is nested too deeply to be read (lists in lists ...); replace it", file=sys.stderr)
+        sys.exit(2)
     except ModuleNotFoundError as error:  # of the install without PyTorch
         if os.environ.get("POSE_DEBUG") or (error.name or "").split(".")[0] not in HEAVY:
             raise

@@ -10,24 +10,28 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pose.config_base import (
     ActivationConfig,
+    Pictures,
     Positive,
     Probability,
     Section,
+    Seed,
+    Side,
     TrainConfig,
-    check_input_size,
-    closest,
+    Width,
+    check_network,
 )
 from pose.config_classification import ClassificationConfig
+from pose.config_errors import closest, explain_all
 from pose.skeleton import SKELETONS, Skeleton
+from pose.yaml_text import format_yaml, parse_yaml
 
-MAX_ENTRIES = 100_000
+MAX_ENTRIES, MAX_DEPTH = 100_000, 50
 
 
 FROM_ANNOTATIONS = "from_annotations"  # as data.skeleton: all that SkeletonConfig has, left out
@@ -48,9 +52,9 @@ class FiguresConfig(Section):
     """Generated people: made in data.root when training or evaluation first needs them."""
 
     level: Literal["easy", "normal", "hard"] = "normal"
-    train: Positive = 2000
-    val: Positive = 500
-    seed: int = 0
+    train: Pictures = 2000
+    val: Pictures = 500
+    seed: Seed = 0
 
 
 class SplitConfig(Section):
@@ -84,7 +88,7 @@ class DataConfig(Section):
     val: ValConfig
     group_images: bool = True
     cache: str | None = None
-    cache_gb: float = Field(default=64.0, gt=0)
+    cache_gb: float = Field(default=64.0, gt=0, le=1e6)
     skip_unreadable: bool = False
 
     def resolve_skeleton(self) -> Skeleton:
@@ -118,27 +122,36 @@ class DataConfig(Section):
         return self
 
 
+Channels = Annotated[int, Field(ge=1, le=4096)]
+
+
 class HeadConfig(Section):
     activation: ActivationConfig = Field(default_factory=ActivationConfig)
-    channels: tuple[Positive, Positive, Positive, Positive] = (256, 256, 128, 128)
-    hidden: tuple[Positive, Positive, Positive, Positive] = (256, 768, 768, 384)
-    kernel: Positive = 3
+    channels: tuple[Channels, Channels, Channels, Channels] = (256, 256, 128, 128)
+    hidden: tuple[Channels, Channels, Channels, Channels] = (256, 768, 768, 384)
+    kernel: int = Field(default=3, ge=1, le=63)
+
+    @model_validator(mode="after")
+    def _kernel_is_odd(self) -> HeadConfig:
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, such as 3 or 5, got {self.kernel}")
+        return self
 
 
 class ModelConfig(Section):
     """`sigma` is of the Gaussians that the network learns to draw, in heatmap pixels (a quarter of the input's)."""
 
     backbone: str = "mobilenet_v2"
-    width: float = Field(default=1.0, gt=0)
+    width: Width = 1.0
     activation: ActivationConfig = Field(default_factory=ActivationConfig)
     head: HeadConfig = Field(default_factory=HeadConfig)
-    input_size: tuple[Positive, Positive] = (256, 192)
-    sigma: float = Field(default=2.0, gt=0)
+    input_size: tuple[Side, Side] = (256, 192)
+    sigma: float = Field(default=2.0, gt=0, le=1000)
     init: str | None = None
 
     @model_validator(mode="after")
-    def _size_fits(self) -> ModelConfig:
-        check_input_size(self.input_size, example=[256, 192])
+    def _can_be_built(self) -> ModelConfig:
+        check_network(self.input_size, backbone=self.backbone, width=self.width, example=[256, 192])
         return self
 
 
@@ -146,7 +159,7 @@ class AugmentConfig(Section):
     """See `pose.data.transforms.Augment`; `extra` lists albumentations transforms, each {name: ..., arguments}."""
 
     half_body: Probability = 0.3
-    half_body_min_keypoints: int = Field(default=8, ge=0)
+    half_body_min_keypoints: int = Field(default=8, ge=0, le=2**31 - 1)
     scale: float = Field(default=0.35, ge=0, lt=1)
     rotation: float = Field(default=45.0, ge=0, le=180)
     rotation_prob: Probability = 0.6
@@ -173,7 +186,7 @@ class Config(Section):
     eval: EvalConfig = EvalConfig()
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return format_yaml(self.model_dump(mode="json"))
 
 
 AnyConfig = Config | ClassificationConfig
@@ -200,8 +213,8 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read config {file}: {error}; expected a YAML text file") from None
     try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2024-13-45
+        data = parse_yaml(text)
+    except ValueError as error:
         raise ValueError(f"config {file} is not valid YAML: {error}") from None
     if not isinstance(data, dict):
         got = "an empty file" if data is None else f"a {type(data).__name__}"
@@ -220,9 +233,7 @@ def make_config(data: dict[str, Any], overrides: Sequence[str] = (), *, source: 
     try:
         return schema.model_validate(data)
     except ValidationError as error:
-        # A skeleton is a name or a section: of a section, pydantic also says that it is no name.
-        is_noise = [e["loc"] == ("data", "skeleton", "str") and isinstance(e["input"], dict) for e in error.errors()]
-        lines = [_explain(e, schema) for e, noise in zip(error.errors(), is_noise, strict=True) if not noise]
+        lines = explain_all(error, schema, tasks=SCHEMAS)
         raise ValueError(
             f"{source} has {len(lines)} wrong entr{'y' if len(lines) == 1 else 'ies'}:\n  " + "\n  ".join(lines)
         ) from None
@@ -234,8 +245,8 @@ def _override(data: dict[str, Any], override: str) -> dict[str, Any]:
     if not equals or not re.fullmatch(r"[\w]+(\.[\w]+)*", key):
         raise ValueError(f"an override looks like train.lr=0.001, got '{override}'")
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        value = parse_yaml(text)
+    except ValueError as error:
         raise ValueError(f"the value of override '{override}' is not valid YAML: {error}") from None
     result = dict(data)
     section = result
@@ -254,12 +265,17 @@ def _override(data: dict[str, Any], override: str) -> dict[str, Any]:
 
 def _check_size(data: dict[str, Any], source: str) -> None:
     """Refuse YAML whose aliases (`*name`) multiply or contain themselves, before anything walks through it."""
-    stack: list[Any] = [data]
+    stack: list[tuple[Any, int]] = [(data, 0)]
     for _ in range(MAX_ENTRIES):
         if not stack:
             return
-        item = stack.pop()
-        stack.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+        item, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            raise ValueError(
+                f"{source} is nested deeper than {MAX_DEPTH} levels; write it without nested aliases (*name)"
+            )
+        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        stack.extend((each, depth + 1) for each in inner)
     raise ValueError(f"{source} has more than {MAX_ENTRIES} entries; write it without nested aliases (*name)")
 
 
@@ -279,35 +295,3 @@ def _expand(value: Any, source: str) -> Any:
         return found
 
     return re.sub(r"\$\{(\w+)\}", variable, value)
-
-
-def _explain(error: Any, schema: type[BaseModel]) -> str:
-    """One line for one pydantic error: where, what was got, what is expected."""
-    loc = list(error["loc"])
-    if loc[:2] == ["data", "skeleton"]:
-        del loc[2:3]  # pydantic names the member of the union there ("str", "SkeletonConfig"), which is no key
-    where = ".".join(str(step) for step in loc)
-    if where == "task":
-        return f"task: Input should be {' or '.join(map(repr, SCHEMAS))}, got {error['input']!r:.80}"
-    if error["type"] == "extra_forbidden":
-        section = _section_at(schema, loc[:-1])
-        valid = list(section.model_fields) if section else []
-        return f"{where}: no such key; {closest(str(loc[-1]), valid)}"
-    if error["type"] == "missing":
-        return f"{where}: missing"
-    message = error["msg"].removeprefix("Value error, ")
-    got = "" if error["type"] == "value_error" else f", got {error['input']!r:.80}"
-    return f"{where}: {message}{got}" if where else f"{message}{got}"
-
-
-def _section_at(schema: type[BaseModel], loc: Sequence[Any]) -> type[BaseModel] | None:
-    section: Any = schema
-    for step in loc:
-        field = section.model_fields.get(step) if isinstance(step, str) else None
-        if field is None:
-            return None
-        options = get_args(field.annotation) if get_origin(field.annotation) else (field.annotation,)
-        section = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
-        if section is None:
-            return None
-    return section

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
+# Bounds keep what a file says from overflowing libraries or filling the memory; no network comes near them.
+Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Side = Annotated[int, Field(ge=1, le=2048)]
+Width = Annotated[float, Field(gt=0, le=4)]
+Pictures = Annotated[int, Field(ge=1, le=1_000_000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -23,7 +26,7 @@ class ActivationConfig(Section):
     sites: list[str] = ["a1", "a2", "a3"]
     form: str = "trainable"
     reduction: Positive = 8
-    num_pieces: Positive = 2
+    num_pieces: int = Field(default=2, ge=1, le=16)
     intercept: bool = True
     zero_piece: bool = False
     alpha: list[float] | None = None
@@ -40,11 +43,16 @@ class ActivationConfig(Section):
 
     @model_validator(mode="after")
     def _is_known(self) -> ActivationConfig:
-        from pose.layers.activations import Activation  # here, as it loads torch
+        import torch  # here, as it takes long
+
+        from pose.layers.activations import Activation
 
         if not self.sites:
             raise ValueError("sites names no place; give some of a1, a2, a3, or another activation")
-        Activation(**self.model_dump())
+        activation = Activation(**self.model_dump())
+        if activation.is_dynamic:
+            with torch.device("meta"):  # numbers that do not fit together; nothing is allocated or drawn
+                activation.at("a1", 8, default=torch.nn.Identity)
         return self
 
 
@@ -63,10 +71,10 @@ class TrainConfig(Section):
     ema: float | None = Field(default=None, gt=0, lt=1)
     compile: bool = False
     channels_last: bool = True
-    seed: int = Field(default=0, ge=0)
-    workers: int | None = Field(default=None, ge=0)
+    seed: Seed = 0
+    workers: int | None = Field(default=None, ge=0, le=1024)
     checkpoint_minutes: float = Field(default=10, ge=0)
-    max_skipped_batches: int = Field(default=0, ge=0)
+    max_skipped_batches: int = Field(default=0, ge=0, le=2**31 - 1)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> TrainConfig:
@@ -79,13 +87,10 @@ class TrainConfig(Section):
         return self
 
 
-def check_input_size(size: tuple[int, int], *, example: list[int]) -> None:
+def check_network(size: tuple[int, int], *, backbone: str, width: float, example: list[int]) -> None:
+    """Raises ValueError for what a backbone cannot be built with."""
+    from pose.models.factory import check_backbone  # here, as it loads torch
+
+    check_backbone(backbone, width)
     if any(side % 32 for side in size):
         raise ValueError(f"input_size is [height, width], multiples of 32 such as {example}, got {list(size)}")
-
-
-def closest(name: str, valid: Iterable[str]) -> str:
-    """The end of a message about an unknown name."""
-    names = list(valid)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(names)}"

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
-from pose.config_base import ActivationConfig, Positive, Probability, Section, TrainConfig, check_input_size
+from pose.config_base import (
+    ActivationConfig,
+    Pictures,
+    Positive,
+    Probability,
+    Section,
+    Seed,
+    Side,
+    TrainConfig,
+    Width,
+    check_network,
+)
+from pose.yaml_text import format_yaml
 
 
 class ShapesConfig(Section):
     """Generated pictures of ten classes: made in data.root when training or evaluation first needs them."""
 
-    train: Positive = 2000
-    val: Positive = 500
-    seed: int = Field(default=0, ge=0)
+    train: Pictures = 2000
+    val: Pictures = 500
+    seed: Seed = 0
 
 
 class ImagesConfig(Section):
@@ -30,15 +41,15 @@ class ImagesConfig(Section):
 
 class ClassifierConfig(Section):
     backbone: str = "mobilenet_v2"
-    width: float = Field(default=1.0, gt=0)
+    width: Width = 1.0
     activation: ActivationConfig = Field(default_factory=ActivationConfig)
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    input_size: tuple[Positive, Positive] = (224, 224)
+    input_size: tuple[Side, Side] = (224, 224)
     init: str | None = None
 
     @model_validator(mode="after")
-    def _size_fits(self) -> ClassifierConfig:
-        check_input_size(self.input_size, example=[224, 224])
+    def _can_be_built(self) -> ClassifierConfig:
+        check_network(self.input_size, backbone=self.backbone, width=self.width, example=[224, 224])
         return self
 
 
@@ -84,4 +95,4 @@ class ClassificationConfig(Section):
     eval: ClassifierEvalConfig = ClassifierEvalConfig()
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return format_yaml(self.model_dump(mode="json"))

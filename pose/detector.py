@@ -7,14 +7,13 @@ Shapes: N people. Images are (H, W, 3) uint8 RGB, boxes left, top, width, height
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -172,16 +171,13 @@ def _downloaded(name: str) -> Path:
 
 
 def _fill(network: nn.Module, file: Path, name: str) -> None:
-    import torch
+    from pose.torch_files import read_torch
 
     if not file.is_file():
         raise FileNotFoundError(f"no weights {file}; give torchvision's file {_network(name).url.rsplit('/', 1)[1]}")
-    weights: Any = None
-    with contextlib.suppress(Exception):  # damaged bytes make torch's reader fail in any way
-        weights = torch.load(file, map_location="cpu", weights_only=True)
     try:
-        network.load_state_dict(weights)
-    except (RuntimeError, TypeError, AttributeError) as error:
+        network.load_state_dict(read_torch(file, what="file of weights", name=file))
+    except (ValueError, RuntimeError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[min(1, str(error).count("\n"))].strip()
         raise ValueError(
             f"{file} does not hold the weights of the detector '{name}' ({reason:.120}); expected torchvision's file "

@@ -16,7 +16,7 @@ def parse_header(text: str | None, *, format: str, kinds: Mapping[str, type]) ->
     """
     try:
         header = json.loads(text or "")
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # ValueError: a number of thousands of digits, too
         return None
     if not isinstance(header, dict) or header.get("format") != format:
         return None

@@ -71,11 +71,21 @@ class OnnxModel:
                 f"{name} is an ONNX file without this project's metadata, or with other outputs; give one that "
                 f"`pose export` wrote"
             )
-        height, width = header["input_size"]
+        try:
+            height, width = header["input_size"]
+            skeleton = Skeleton.from_dict(header["skeleton"])
+        except (TypeError, LookupError, AttributeError, ValueError) as error:
+            raise ValueError(f"{name} has metadata that is not as `pose export` writes it: {error}") from None
+        (_, *shape), keypoints = session.get_inputs()[0].shape, session.get_outputs()[0].shape
+        if shape != [height, width, 3] or keypoints[1:] != [skeleton.num_keypoints, 2]:
+            raise ValueError(
+                f"{name} takes crops of {shape} and gives keypoints {keypoints[1:]}, but says it is for input_size "
+                f"{[height, width]} and {skeleton.num_keypoints} keypoints; export it again"
+            )
         return cls(
             path=path,
             session=session,
-            skeleton=Skeleton.from_dict(header["skeleton"]),
+            skeleton=skeleton,
             input_size=(height, width),
             flip_test=header["flip_test"],
             int8=header["int8"],

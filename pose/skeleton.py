@@ -41,6 +41,10 @@ class Skeleton:
         k = self.num_keypoints
         if k < 1:
             raise ValueError(f"skeleton '{self.name}' has no keypoints; list at least one name")
+        if not all(isinstance(n, str) for n in (self.name, *self.keypoint_names)):
+            raise ValueError(
+                f"skeleton {self.name!r:.80} needs texts as names, got {list(self.keypoint_names)!r:.80}"
+            )
         doubles = sorted({n for n in self.keypoint_names if self.keypoint_names.count(n) > 1})
         if doubles:
             raise ValueError(f"skeleton '{self.name}' names keypoints twice: {', '.join(doubles)}")

@@ -22,9 +22,12 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import defaultdict
+from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import albumentations  # noqa: F401 (before the fork: it takes seconds)
 import onnxruntime  # noqa: F401
@@ -42,6 +45,7 @@ RESULTS = ("accepted", "found errors", "refused", "fault")
 def run_case(guard: Guard, seeds: Seeds, case: Path, *, seed: int, number: int) -> tuple[list[str], Outcome]:
     """Make a case in its folder and give it to the command."""
     _, make, rng = pick(seed, number)
+    shutil.rmtree(case, ignore_errors=True)  # of another time
     case.mkdir(parents=True)
     shutil.copytree(seeds.folder / "outside", case / "outside")
     arguments = make(rng, seeds, case)
@@ -68,7 +72,11 @@ def _faults_left(case: Path) -> list[str]:
 def work(seeds: Seeds, folder: Path, options: argparse.Namespace, numbers: list[int], reports: int) -> None:
     """Run cases one by one, saying before each which it is and after it how it went."""
     guard = Guard()
-    with os.fdopen(reports, "w") as out, (folder / "hang.txt").open("w") as hang, (folder / "stderr.txt").open("a") as err:
+    with (
+        os.fdopen(reports, "w") as out,
+        (folder / "hang.txt").open("w") as hang,
+        (folder / "stderr.txt").open("a") as err,
+    ):
         os.dup2(err.fileno(), 2)  # what libraries say by themselves
         for number in numbers:
             print(json.dumps({"begin": number}), file=out, flush=True)
@@ -100,12 +108,15 @@ def run_all(seeds: Seeds, folder: Path, options: argparse.Namespace, numbers: li
         worker = os.fork()
         if worker == 0:
             os.close(read)
-            with contextlib.suppress(BrokenPipeError):
+            try:
                 work(seeds, folder, options, numbers[len(done) :], write)
-            os._exit(0)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(0)
         os.close(write)
         begun: int | None = None
-        with os.fdopen(read) as lines:
+        with os.fdopen(read, "rb", buffering=0) as lines:
             for line in _until(lines, options.timeout + 10):
                 report = json.loads(line)
                 begun = report.get("begin")
@@ -130,13 +141,15 @@ def run_all(seeds: Seeds, folder: Path, options: argparse.Namespace, numbers: li
     return done
 
 
-def _until(lines: IO[str], seconds: float) -> Any:
+def _until(pipe: FileIO, seconds: float) -> Iterator[bytes]:
     """Lines as they come, until there are no more or none comes for so long."""
-    while select.select([lines], [], [], seconds)[0]:
-        line = lines.readline()
-        if not line:
+    rest = b""
+    while select.select([pipe], [], [], seconds)[0]:
+        data = pipe.read(65_536)
+        if not data:
             return
-        yield line
+        *whole, rest = (rest + data).split(b"\n")
+        yield from whole
 
 
 def _place(stack: str) -> str:
@@ -147,7 +160,9 @@ def _place(stack: str) -> str:
 
 def _say(report: dict[str, Any], options: argparse.Namespace, done: int) -> None:
     if report["faults"]:
-        print(f"case {report['number']} ({pick(options.seed, report['number'])[0]}): {report['faults'][0]}", flush=True)
+        print(
+            f"case {report['number']} ({pick(options.seed, report['number'])[0]}): {report['faults'][0]}", flush=True
+        )
     if done % 500 == 0:
         print(f"{done} done", file=sys.stderr, flush=True)
 

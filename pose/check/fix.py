@@ -5,7 +5,7 @@ Nothing is guessed: where two readings are possible, the entry stays as it is an
 
 from __future__ import annotations
 
-import copy
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -42,7 +42,8 @@ def repair(split: Split, found: Findings, pictures: Sequence[Picture | None] | N
         found: of this split, by which things are left alone that have a deeper cause.
         pictures: as `look_at_pictures` gave them; None leaves the sizes.
     """
-    result = Repair(copy.deepcopy(split.document))
+    # A copy; unlike deepcopy it follows as deep a nesting as reading did.
+    result = Repair(json.loads(json.dumps(split.document)))
     _repair_images(result, split, pictures)
     if not isinstance(result.document.get("annotations"), list):
         return result

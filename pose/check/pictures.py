@@ -22,11 +22,12 @@ from PIL import Image
 from pose.check.columns import Split
 from pose.check.findings import Findings
 from pose.data.coco import leaves_folder
-from pose.data.images import MAX_IMAGE_SIDE
+from pose.data.images import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE
 
 ORIENTATION = 0x0112  # the EXIF tag
 THUMB = 16
 CHUNK = 64
+_TOO_MANY = f"more than {MAX_IMAGE_PIXELS / 1e6:.0f} million pixels"
 Progress = Callable[[int, int], None]
 
 
@@ -87,6 +88,8 @@ def _look(path: Path, *, decode: bool) -> Picture:
                     return Picture(
                         "image-unreadable", f"{size[1]} x {size[0]}; sides go up to {MAX_IMAGE_SIDE}", size
                     )
+                if size[0] * size[1] > MAX_IMAGE_PIXELS:
+                    return Picture("image-unreadable", _TOO_MANY, size)
                 thumb = _thumbnail(image) if decode else None
     except Exception as error:  # PIL raises whatever a broken file leads it to
         return _second_opinion(path, error)
@@ -104,6 +107,8 @@ def _thumbnail(image: Image.Image) -> NDArray[np.uint8]:
 def _second_opinion(path: Path, error: Exception) -> Picture:
     """Training reads with OpenCV, which knows some formats that PIL does not."""
     reason = " ".join(str(error).split())
+    if isinstance(error, Image.DecompressionBombError):
+        return Picture("image-unreadable", _TOO_MANY)
     if isinstance(error, OSError) and error.filename is not None:
         return Picture("image-unreadable", error.strerror or reason)
     if "truncated" in reason or "broken data stream" in reason:

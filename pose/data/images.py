@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 # OpenCV from 4.11 decodes to RGB itself, which saves a pass over the image.
 _RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)
 MAX_IMAGE_SIDE = 32_766  # cv2.warpAffine holds coordinates in 16 bits
+MAX_IMAGE_PIXELS = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])  # `pose` sets it before OpenCV is imported
 
 
 class UnreadableImage(ValueError):
@@ -31,8 +33,13 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
     try:
         color = cv2.IMREAD_COLOR if _RGB is None else _RGB
         image = cv2.imread(str(path), color | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error as error:  # more pixels than OpenCV's own limit of 2^30
-        raise UnreadableImage(f"cannot read {path}: {str(error).strip()}") from error
+    except cv2.error as error:
+        if "PIXELS" in str(error):
+            raise UnreadableImage(
+                f"{path} has, or claims, more than {MAX_IMAGE_PIXELS / 1e6:.0f} million pixels; shrink it, or if it is "
+                f"right set OPENCV_IO_MAX_IMAGE_PIXELS to as many"
+            ) from None
+        raise UnreadableImage(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if image is None:
         raise UnreadableImage(f"cannot read {path}: broken, or not an image; replace the file")
     if max(image.shape[:2]) > MAX_IMAGE_SIDE:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,10 +19,11 @@ from pose.config_classification import ClassificationConfig
 from pose.files import write_atomic
 from pose.headers import parse_header
 from pose.models.classifier import Classifier
-from pose.models.factory import build_classifier, build_model, load_weights
+from pose.models.factory import build_classifier, build_model, check_weights, load_weights
 from pose.models.pose_net import PoseNet
 from pose.models.torchvision_weights import convert_torchvision
 from pose.skeleton import Skeleton
+from pose.torch_files import read_torch
 
 FORMAT = "pose-checkpoint-1"
 DEMO_MODEL = Path(pose.__file__).parent / "assets" / "demo.safetensors"
@@ -33,6 +34,7 @@ OTHER_FILES = {
     ".json": "a JSON, not a checkpoint; give a .safetensors file of `pose train`, or a run folder",
 }
 LAST_LAYER = "head.heatmaps."
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -71,21 +73,22 @@ class Checkpoint:
 
     def build(self, device: torch.device | str = "cpu") -> PoseNet:
         """The pose network with its weights, in evaluation mode."""
-        model = build_model(self.pose_config.model, num_keypoints=self.skeleton.num_keypoints)
-        self._fill(model, device)
-        return model
+        section, count = self.pose_config.model, self.skeleton.num_keypoints
+        return self._filled(lambda: build_model(section, num_keypoints=count), device)
 
     def build_classifier(self, device: torch.device | str = "cpu") -> Classifier:
         """The same for a file that holds a classifier."""
         assert isinstance(self.config, ClassificationConfig)
         assert self.classes is not None
-        model = build_classifier(self.config.model, num_classes=len(self.classes))
-        self._fill(model, device)
-        return model
+        section, count = self.config.model, len(self.classes)
+        return self._filled(lambda: build_classifier(section, num_classes=count), device)
 
-    def _fill(self, model: nn.Module, device: torch.device | str) -> None:
+    def _filled(self, make: Callable[[], Network], device: torch.device | str) -> Network:
+        with torch.device("meta"):  # the config may speak of a network that no memory holds
+            check_weights(make(), self.weights, source=str(self.path))
+        model = make()
         load_weights(model, self.weights, source=str(self.path))
-        model.to(device).to(memory_format=torch.channels_last).eval()
+        return model.to(device).to(memory_format=torch.channels_last).eval()
 
 
 def save_checkpoint(
@@ -142,7 +145,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         with safe_open(file, framework="pt", device="cpu") as tensors:
             metadata = (tensors.metadata() or {}).get("pose")
             weights = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError, TypeError, MemoryError) as error:  # shapes that lie, too
         raise ValueError(f"{file} is no safetensors checkpoint, or a damaged one: {error}") from None
     header = parse_header(metadata, format=FORMAT, kinds={"config": dict, "epoch": int, "metrics": dict})
     if header is None:
@@ -210,7 +213,7 @@ def _torchvision_weights(path: Path, model: nn.Module) -> dict[str, Tensor]:
     """A file of torchvision's, named as in `model`: the classifier too where it has as many classes."""
     if not path.is_file():
         raise FileNotFoundError(f"no weights {path}; download the .pth file of torchvision's model first")
-    weights = _torch_load(path, what="file of weights")
+    weights = read_torch(path, what="file of weights", name=path)
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise ValueError(f"{path} holds no weights; expected a state dict of torchvision's")
     try:
@@ -218,11 +221,3 @@ def _torchvision_weights(path: Path, model: nn.Module) -> dict[str, Tensor]:
     except ValueError:
         backbone = convert_torchvision(weights, cast(nn.Module, model.backbone))
         return {f"backbone.{key}": value for key, value in backbone.items()}
-
-
-def _torch_load(path: Path, *, what: str) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes make torch's reader fail in any way
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path} is no {what}, or a damaged one: {reason}") from None

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from pose.files import write_atomic
+from pose.torch_files import read_torch
 
 NAME, PREVIOUS = "resume.pt", "resume.previous.pt"
 _MAGIC = "pose-resume-1"
@@ -52,11 +53,10 @@ def load_resume(path: Path) -> dict[str, Any]:
         data = file.read()
     if header != _header(data):
         raise ValueError(f"{path} is damaged: its content does not have the SHA-256 in its first line")
-    try:
-        return dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
-    except Exception as error:  # a forged file can make torch's reader fail in any way
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path} is no resume file: {reason}") from None
+    state = read_torch(data, what="resume file", name=path)
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} is no resume file: it holds a {type(state).__name__}")
+    return state
 
 
 def load_latest(run: Path) -> tuple[dict[str, Any] | None, str]:

@@ -139,7 +139,7 @@ def _read_run(run: Path) -> Run:
         data = json.loads((run / "state.json").read_text(encoding="utf-8"))
         if not isinstance(data, dict):
             data = {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         data = {}
     state = str(data.get("state", "unknown"))
     if running:

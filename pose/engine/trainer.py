@@ -267,8 +267,8 @@ def _restore(run: Path, state: dict[str, Any], learner: Learner, optimizer: torc
         learner.load_state_dict(state)
         optimizer.load_state_dict(state["optimizer"])
         return Position(**state["position"])
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+    except Exception as error:  # a forged state can make torch fail in any way
         raise ValueError(
-            f"the checkpoint in {run} does not fit the config beside it ({str(error).splitlines()[0]}); "
+            f"the checkpoint in {run} does not fit the config beside it ({(str(error) or type(error).__name__).splitlines()[0]}); "
             "was config.yaml changed?"
         ) from None

@@ -21,20 +21,15 @@ from pose.models.resnet import ResNet
 Backbone = MobileNetV2 | MobileNetV3 | ResNet
 
 
-def _resnet(depth: int) -> Callable[[float, Activation], ResNet]:
-    def make(width: float, activation: Activation) -> ResNet:
-        if width != 1:
-            raise ValueError(f"resnet{depth} comes at width 1 only, got {width}; leave model.width out")
-        return ResNet(depth, activation=activation)
-
-    return make
-
-
+RESNETS = {f"resnet{depth}": depth for depth in (10, 18, 34, 50)}
 BACKBONES: dict[str, Callable[[float, Activation], Backbone]] = {
     "mobilenet_v2": lambda width, activation: MobileNetV2(width, activation=activation),
     "mobilenet_v3_large": lambda width, activation: MobileNetV3("large", width=width, activation=activation),
     "mobilenet_v3_small": lambda width, activation: MobileNetV3("small", width=width, activation=activation),
-    **{f"resnet{depth}": _resnet(depth) for depth in (10, 18, 34, 50)},
+    **{
+        name: lambda _, activation, depth=depth: ResNet(depth, activation=activation)
+        for name, depth in RESNETS.items()
+    },
 }
 # Width of the classifiers' middle layer at width 1, where there is one.
 CLASSIFIER_HIDDEN = {"mobilenet_v3_large": 1280, "mobilenet_v3_small": 1024}
@@ -118,13 +113,19 @@ def build_classifier(config: ClassifierConfig, *, num_classes: int) -> Classifie
     )
 
 
+def check_backbone(name: str, width: float) -> None:
+    """Raises ValueError for an unknown name, or a width that it does not come at."""
+    check_name(name, BACKBONES, what="backbone")
+    if name in RESNETS and width != 1:
+        raise ValueError(f"{name} comes at width 1 only, got {width}; leave model.width out")
+
+
 def _build_backbone(config: ModelConfig | ClassifierConfig) -> Backbone:
-    make = BACKBONES[check_name(config.backbone, BACKBONES, what="backbone")]
-    return make(config.width, Activation(**config.activation.model_dump()))
+    return BACKBONES[config.backbone](config.width, Activation(**config.activation.model_dump()))
 
 
-def load_weights(model: nn.Module, weights: Mapping[str, object], *, source: str) -> None:
-    """Fill a model with a state dict, strictly.
+def check_weights(model: nn.Module, weights: Mapping[str, object], *, source: str) -> None:
+    """Compare a state dict with a model's, which may be on the meta device.
 
     Raises:
         ValueError: keys or shapes that do not match, all of them counted and the first few listed.
@@ -148,4 +149,9 @@ def load_weights(model: nn.Module, weights: Mapping[str, object], *, source: str
             f"{source} holds the weights of another model: {matched} of {len(own)} tensors match; "
             + "; ".join(problems)
         )
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, object], *, source: str) -> None:
+    """Fill a model with a state dict, strictly: `check_weights` first."""
+    check_weights(model, weights, source=source)
     model.load_state_dict(weights)

@@ -212,4 +212,7 @@ def _render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = lambda value: number(value) if isinstance(value, int | float) else "–"
-    return environment.get_template(template).render(kinds=KINDS, pose_version=pose.__version__, **values)
+    try:
+        return environment.get_template(template).render(kinds=KINDS, pose_version=pose.__version__, **values)
+    except jinja2.UndefinedError as error:  # of a file that was changed by hand
+        raise LookupError(str(error)) from error

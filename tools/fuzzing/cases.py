@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -23,7 +24,9 @@ def _put(seeds: Seeds, case: Path, *names: str) -> None:
     for name in names:
         source = seeds.folder / name
         (case / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, case / name) if source.is_dir() else shutil.copyfile(source, case / name)
+        shutil.copytree(
+            source, case / name, ignore=shutil.ignore_patterns("tb")
+        ) if source.is_dir() else shutil.copyfile(source, case / name)
 
 
 def _json(rng: random.Random, seeds: Seeds, case: Path, data: Any) -> bytes:
@@ -43,7 +46,7 @@ def _annotations(*command: str) -> Case:
 def _train_annotations(rng: random.Random, seeds: Seeds, case: Path) -> list[str]:
     _put(seeds, case, "data", "config.yaml")
     train = case / VAL.replace("_val", "_train")
-    data = yaml.safe_load(train.read_bytes())
+    data = json.loads(train.read_bytes())
     train.write_bytes(_json(rng, seeds, case, data))
     return ["train", "config.yaml", *TRAIN]
 
@@ -76,10 +79,25 @@ YAML_LINES = (
     "x: !!python/name:os.system",
     *("on: 1", "? [a, b]\n: c", "x: &a [*a]", "train: {}", "<<: 1", "x: 2024-13-45", "x: 0o7", "x: 1e-1", "x: .nan"),
     *("x: &a {y: &b [1, 2]}\nz: *b", "- 1", "\tx: 1", "x: |\n  text", "%YAML 9.9", "---", "...", "x: !!binary zzzz"),
-    *("x: " + "[" * 2000, "x: " + "{a: " * 2000, "x: '" + "y" * 200_000 + "'", "x: 1:2:3:4", "x: 1_000", "x: !!set {a}"),
+    *(
+        "x: " + "[" * 2000,
+        "x: " + "{a: " * 2000,
+        "x: '" + "y" * 200_000 + "'",
+        "x: 1:2:3:4",
+        "x: 1_000",
+        "x: !!set {a}",
+    ),
     "\n".join(["a0: &a0 [x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12))]),
-    *("augment: {extra: [{name: GaussNoise, p: 1e-1}]}", "augment: {extra: [{name: ../x, p: 1}]}", "x: !!omap [a: 1]"),
-    *("data: {figures: {train: 1000000000000, val: 1}}", "model: {width: 1e9}", "model: {input_size: [3200000, 3200000]}"),
+    *(
+        "augment: {extra: [{name: GaussNoise, p: 1e-1}]}",
+        "augment: {extra: [{name: ../x, p: 1}]}",
+        "x: !!omap [a: 1]",
+    ),
+    *(
+        "data: {figures: {train: 1000000000000, val: 1}}",
+        "model: {width: 1e9}",
+        "model: {input_size: [3200000, 3200000]}",
+    ),
 )
 
 
@@ -150,10 +168,14 @@ def _images(*command: str) -> Case:
 
 def _run_folder(*command: str) -> Case:
     def make(rng: random.Random, seeds: Seeds, case: Path) -> list[str]:
-        _put(seeds, case, "run", "data")
-        names = ("state.json", "versions.json") if command[0] == "runs" else (
-            *("eval-gt/metrics.json", "eval-gt/analysis.json", "eval-gt/analysis.json"),
-            *("config.yaml", "eval-gt/config.yaml", "metrics.csv", "versions.json"),
+        _put(seeds, case, "run", *([] if command[0] == "runs" else ["data"]))
+        names = (
+            ("state.json", "versions.json")
+            if command[0] == "runs"
+            else (
+                *("eval-gt/metrics.json", "eval-gt/analysis.json", "eval-gt/analysis.json"),
+                *("config.yaml", "eval-gt/config.yaml", "metrics.csv", "versions.json"),
+            )
         )
         file = case / "run" / rng.choice(names)
         if file.suffix == ".yaml":
@@ -166,7 +188,7 @@ def _run_folder(*command: str) -> Case:
             text = "\n".join(rows).encode(errors="surrogatepass")
             file.write_bytes(text if rng.random() < 0.7 else mutate.raw_bytes(rng, text))
         else:
-            file.write_bytes(_json(rng, seeds, case, yaml.safe_load(file.read_bytes())))
+            file.write_bytes(_json(rng, seeds, case, json.loads(file.read_bytes())))
         return list(command)
 
     return make
@@ -177,7 +199,11 @@ PREDICT = ("predict", "run", PICTURES, "--no-flip-test", "--workers", "0", "--ou
 # Name, how often in a round, and the case. Those that train or evaluate take longest.
 KINDS: tuple[tuple[str, int, Case], ...] = (
     ("annotations: check", 12, _annotations("check", VAL, "--fast", "--images", PICTURES, "--out", "out")),
-    ("annotations: check --fix", 6, _annotations("check", VAL, "--images", PICTURES, "--fix", "fixed.json", "--json")),
+    (
+        "annotations: check --fix",
+        6,
+        _annotations("check", VAL, "--images", PICTURES, "--fix", "fixed.json", "--json"),
+    ),
     ("annotations: eval", 3, _annotations(*EVAL)),
     ("annotations: train", 1, _train_annotations),
     ("annotations: skeleton", 2, _annotations("summary", "config.yaml", "data.skeleton=from_annotations")),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import typer.main
 
 import pose.cli
 
@@ -65,6 +66,7 @@ class Guard:
             return read(path, *args)
 
         cv2.imread = imread
+        pose.cli.app = typer.main.get_command(pose.cli.app)  # once, not with each call
         limit = _status("VmSize") * 1024 + MEMORY_MB * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
@@ -124,7 +126,12 @@ class Guard:
             for path in args[:2]:
                 if isinstance(path, str | bytes):
                     self._opened(os.fsdecode(path), writing=True, what=event)
-        elif event == "ctypes.dlopen" and args[0] and _is_below(os.path.realpath(args[0]), self.inside):
+        elif (
+            event == "ctypes.dlopen"
+            and args[0]
+            and os.path.exists(args[0])
+            and _is_below(os.path.realpath(args[0]), self.inside)
+        ):
             self.seen.append(f"{event}: {args!r:.200}")
         elif event in PROGRAMS:
             self.seen.append(f"{event}: {args!r:.200}")

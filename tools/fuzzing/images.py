@@ -10,10 +10,26 @@ from . import mutate
 
 SIDES = (0, 1, 2, 16_384, 30_000, 32_766, 32_767, 65_535, 65_500, 100_000, 2**30, 2**31 - 1, 2**32 - 1)
 OTHERS = (
-    *(b"", b"\x00", b"GIF89a", b"%PDF-1.7\n", b"PK\x03\x04" + bytes(100), b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
-    *(b"<html><script>alert(1)</script></html>", b"#!/bin/sh\ntouch x\n", b"P1 100000 100000\n", b"P6 90000 90000 255\n"),
+    *(
+        b"",
+        b"\x00",
+        b"GIF89a",
+        b"%PDF-1.7\n",
+        b"PK\x03\x04" + bytes(100),
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    ),
+    *(
+        b"<html><script>alert(1)</script></html>",
+        b"#!/bin/sh\ntouch x\n",
+        b"P1 100000 100000\n",
+        b"P6 90000 90000 255\n",
+    ),
     *(b"P5 40000 40000 65535\n" + bytes(64), b"Pf\n50000 50000\n-1.0\n", b"P7\nWIDTH 60000\nHEIGHT 60000\nDEPTH 4\n"),
-    *(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 50000 +X 50000\n", b"v/1\x01\x02\x00\x00\x00", b"\xff\x4f\xff\x51" + bytes(60)),
+    *(
+        b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 50000 +X 50000\n",
+        b"v/1\x01\x02\x00\x00\x00",
+        b"\xff\x4f\xff\x51" + bytes(60),
+    ),
     *(b"\x00\x00\x00\x20ftypavif" + bytes(40), b"\x59\xa6\x6a\x95" + struct.pack(">6I", 60_000, 60_000, 24, 0, 1, 0)),
     *(b"push graphic-context\nimage over 0,0 0,0 'https://example.invalid/x'\npop graphic-context",),
 )

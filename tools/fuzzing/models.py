@@ -157,7 +157,9 @@ def onnx(rng: random.Random, data: bytes, outside: str) -> bytes:
         tensor = rng.choice(list(model.graph.initializer))
         tensor.ClearField("raw_data")
         tensor.data_location = library.TensorProto.EXTERNAL
-        tensor.external_data.add(key="location", value=rng.choice((outside, "../../outside/secret.json", "/etc/passwd")))
+        tensor.external_data.add(
+            key="location", value=rng.choice((outside, "../../outside/secret.json", "/etc/passwd"))
+        )
         tensor.external_data.add(key="length", value=str(rng.choice((4, 2**40))))
     else:
         tensor = rng.choice(list(model.graph.initializer))

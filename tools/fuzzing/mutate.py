@@ -9,7 +9,12 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-HTML = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><svg/onload=alert(1)>", "'-alert(1)-'")
+HTML = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</script><svg/onload=alert(1)>",
+    "'-alert(1)-'",
+)
 NAMES = (
     *("", " ", ".", "..", "\0", "a\0b", "\ud800", "a\nb\r\tc", "\x1b[31mred\x1b[0m", "\u202etxt.exe", "💀" * 40),
     *("[/red]", "[bold]x", "%s%n%d", "{0.__class__}", "{{7*7}}", "${HOME}", "$HOME", "~root", "CON", "x" * 100_000),
@@ -21,7 +26,13 @@ NUMBERS = (
     *(2**31, -(2**31), 2**32, 2**53 + 1, 2**63, -(2**63), 2**64, 10**30, -(10**30), 10**400, 65_537, 1_000_000_007),
 )
 # Text that `json.dumps` would not write, in place of a marker.
-RAW = ("[" * 500 + "]" * 500, "[" * 100_000, "[" * 100_000 + "]" * 100_000, '{"a":' * 5000 + "1" + "}" * 5000, "9" * 5000)
+RAW = (
+    "[" * 500 + "]" * 500,
+    "[" * 100_000,
+    "[" * 100_000 + "]" * 100_000,
+    '{"a":' * 5000 + "1" + "}" * 5000,
+    "9" * 5000,
+)
 RAW += ("-", "1e999999", "0x10", "tru", "[1,", "'a'", "\x00", "01", "-" + "1" * 4000)
 MARK = "@raw{}@"
 
@@ -37,7 +48,9 @@ def odd(rng: random.Random, outside: Sequence[str] = ()) -> Any:
         return rng.choice(outside)
     if kind < 0.85:
         return MARK.format(rng.randrange(len(RAW)))
-    return copy.deepcopy(rng.choice(([], {}, [[]], [None], [0] * 1000, {"a": {}}, {"": ""}, [[1, 2], [3]], ["a", 1, {}])))
+    return copy.deepcopy(
+        rng.choice(([], {}, [[]], [None], [0] * 1000, {"a": {}}, {"": ""}, [[1, 2], [3]], ["a", 1, {}]))
+    )
 
 
 def places(data: Any, found: list[tuple[Any, Any]] | None = None) -> list[tuple[Any, Any]]:

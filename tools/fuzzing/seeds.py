@@ -63,7 +63,7 @@ def make_config() -> dict[str, Any]:
             "skip_unreadable": False,
         },
         "model": {
-            "backbone": "mobilenet_v2",
+            "backbone": "mobilenet_v3_small",  # the fewest layers
             "width": 0.1,
             "activation": {"name": "dyrelu_c", "sites": ["a1", "a2", "a3"], "reduction": 8, "alpha": [1.0, 0.0]},
             "input_size": [64, 64],
@@ -94,7 +94,7 @@ def make_seeds(folder: Path) -> Seeds:
     annotations = (data / "annotations/person_keypoints_val.json").read_bytes()
     (outside / "secret.json").write_bytes(annotations)
     buffer = io.BytesIO()
-    torch.save(torchvision.models.mobilenet_v2(width_mult=0.1).state_dict(), buffer)
+    torch.save(torchvision.models.mobilenet_v3_small(width_mult=0.1).state_dict(), buffer)
     from pose.engine.resume import load_resume
 
     return Seeds(
