@@ -64,7 +64,8 @@ def _explain(error: Mapping[str, Any], schema: type[BaseModel], tasks: Iterable[
         return (
             f"{where}: expected {most} {many} entr{'y' if many == 1 else 'ies'}, got {error['ctx']['actual_length']}"
         )
-    expected = EXPECTED[kind].format(**error.get("ctx", {})) if kind in EXPECTED else error["msg"]
+    limits = {key: f"{v:.9g}" if isinstance(v, float) else v for key, v in error.get("ctx", {}).items()}
+    expected = EXPECTED[kind].format(**limits) if kind in EXPECTED else error["msg"]
     section = section_at(schema, loc)
     if section is not None and kind in ("dict_type", "model_type", "model_attributes_type"):
         expected += f" such as {', '.join(list(section.model_fields)[:3])}"

@@ -40,7 +40,5 @@ def _check_growth(data: bytes) -> None:
             ):
                 raise ValueError("the archive is compressed; torch.save writes it as it is")
             pickles = [archive.read(e) for e in entries if e.filename.endswith(".pkl")]
-    if any(
-        b"bytearray" in pickle for pickle in pickles
-    ):  # the one function left to it that makes as much as it likes
+    if any(b"bytearray" in pickle for pickle in pickles):  # the one function left to it that makes anything
         raise ValueError("it makes arrays of bytes; torch.save writes none")

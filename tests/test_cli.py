@@ -539,7 +539,7 @@ def test_wrong_keys_are_listed_at_once(pose_cli: Cli, tiny_yaml: Path, tmp_path:
         "data.val.annotaions: no such key; did you mean 'annotations'?",
         "trian: no such key; did you mean 'train'?",
         "model.widht: no such key; did you mean 'width'?",
-        "train.lr: Input should be greater than 0, got -1",
+        "train.lr: expected more than 0, got -1",
         "model.activation: unknown activation 'dyrelo'; did you mean 'dyrelu_",
     ):
         assert line in message

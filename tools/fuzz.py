@@ -29,11 +29,10 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+import pose  # noqa: F401 isort: skip (before OpenCV, whose limits it sets)
 import albumentations  # noqa: F401 (before the fork: it takes seconds)
 import onnxruntime  # noqa: F401
 import torch
-
-import pose  # noqa: F401 (before OpenCV, whose limits it sets)
 from fuzzing.cases import HTML, KINDS, pick
 from fuzzing.guard import Guard, Outcome
 from fuzzing.models import CANARY
@@ -88,11 +87,9 @@ def work(seeds: Seeds, folder: Path, options: argparse.Namespace, numbers: list[
             report = {"number": number, "result": result, "faults": outcome.faults, "peak": outcome.peak_mb}
             report |= {"seconds": time.monotonic() - start, "arguments": arguments}
             if outcome.faults:
-                (case / "output.txt").write_text(
-                    f"pose {' '.join(arguments)}\n{outcome.faults}\n--- stdout\n{outcome.out}\n--- stderr\n{outcome.err}",
-                    encoding="utf-8",
-                    errors="backslashreplace",
-                )
+                said = f"--- stdout\n{outcome.out}\n--- stderr\n{outcome.err}"
+                text = f"pose {' '.join(arguments)}\n{outcome.faults}\n{said}"
+                (case / "output.txt").write_text(text, encoding="utf-8", errors="backslashreplace")
             elif not options.keep_all:
                 shutil.rmtree(case)
             print(json.dumps(report), file=out, flush=True)

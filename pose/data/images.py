@@ -36,8 +36,8 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
     except cv2.error as error:
         if "PIXELS" in str(error):
             raise UnreadableImage(
-                f"{path} has, or claims, more than {MAX_IMAGE_PIXELS / 1e6:.0f} million pixels; shrink it, or if it is "
-                f"right set OPENCV_IO_MAX_IMAGE_PIXELS to as many"
+                f"{path} has or claims more than {MAX_IMAGE_PIXELS / 1e6:.0f} million pixels; shrink it, or if it "
+                f"is right set OPENCV_IO_MAX_IMAGE_PIXELS to as many"
             ) from None
         raise UnreadableImage(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if image is None:

@@ -268,7 +268,7 @@ def _restore(run: Path, state: dict[str, Any], learner: Learner, optimizer: torc
         optimizer.load_state_dict(state["optimizer"])
         return Position(**state["position"])
     except Exception as error:  # a forged state can make torch fail in any way
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(
-            f"the checkpoint in {run} does not fit the config beside it ({(str(error) or type(error).__name__).splitlines()[0]}); "
-            "was config.yaml changed?"
+            f"the checkpoint in {run} does not fit the config beside it ({reason}); was config.yaml changed?"
         ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
@@ -21,15 +22,16 @@ from pose.models.resnet import ResNet
 Backbone = MobileNetV2 | MobileNetV3 | ResNet
 
 
+def _resnet(depth: int, width: float, activation: Activation) -> ResNet:
+    return ResNet(depth, activation=activation)  # at width 1: see `check_backbone`
+
+
 RESNETS = {f"resnet{depth}": depth for depth in (10, 18, 34, 50)}
 BACKBONES: dict[str, Callable[[float, Activation], Backbone]] = {
     "mobilenet_v2": lambda width, activation: MobileNetV2(width, activation=activation),
     "mobilenet_v3_large": lambda width, activation: MobileNetV3("large", width=width, activation=activation),
     "mobilenet_v3_small": lambda width, activation: MobileNetV3("small", width=width, activation=activation),
-    **{
-        name: lambda _, activation, depth=depth: ResNet(depth, activation=activation)
-        for name, depth in RESNETS.items()
-    },
+    **{name: partial(_resnet, depth) for name, depth in RESNETS.items()},
 }
 # Width of the classifiers' middle layer at width 1, where there is one.
 CLASSIFIER_HIDDEN = {"mobilenet_v3_large": 1280, "mobilenet_v3_small": 1024}

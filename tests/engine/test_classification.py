@@ -368,7 +368,7 @@ def test_weights_of_another_architecture(run: Path, tmp_path: Path, pose_cli: Ca
         ("model.backbone=resnet18", "resnet18 comes at width 1 only, got 0.1"),
         ("train.milestones=[30]", "milestones are for schedule: step"),
         ("train.schedule=step", "milestones are for schedule: step, which needs some"),
-        ("train.schedule=linear", "train.schedule: Input should be 'cosine' or 'step'"),
+        ("train.schedule=linear", "train.schedule: expected 'cosine' or 'step'"),
         ("train.lrr=1", "train.lrr: no such key; did you mean 'lr'?"),
         ("data.root=/nowhere", "no folder /nowhere/train; expected one folder of images a class"),
         ("data.train=train/red", "train/red has no classes"),

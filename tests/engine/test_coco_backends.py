@@ -141,5 +141,5 @@ def test_a_backend_that_is_missing_or_unknown_is_said(monkeypatch: pytest.Monkey
     with pytest.raises(ValueError, match=r"not installed .*pip install 'pose\[fast\]', or set eval.backend=pyco"):
         check_backend("hotcoco")
     split = {"images": "a", "annotations": "b"}
-    with pytest.raises(ValueError, match=r"eval.backend: Input should be 'pycocotools' or 'hotcoco'"):
+    with pytest.raises(ValueError, match=r"eval.backend: expected 'pycocotools' or 'hotcoco'"):
         make_config({"data": {"train": split, "val": split}}, ["eval.backend=fast"])

@@ -1,4 +1,4 @@
-"""Run the command in this process, and see what it may not do: files elsewhere, other programs, memory, tracebacks."""
+"""Run the command in this process, and see that it does nothing it may not: files elsewhere, programs, memory."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ PROGRAMS = (
     *("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "subprocess.Popen", "pty.spawn"),
     *("socket.connect", "socket.getaddrinfo", "socket.bind", "urllib.Request"),
 )
+MODULES = ("os", "posix", "nt", "builtins", "subprocess", "sys")
 
 
 @dataclass
@@ -119,23 +120,18 @@ class Guard:
         if self.inside is None:
             return
         if event == "open":
-            path, mode, flags = args
+            path, _, flags = args
             if isinstance(path, str | bytes):
-                self._opened(os.fsdecode(path), writing=bool(flags & WRITES) if isinstance(flags, int) else False)
+                self._opened(os.fsdecode(path), writing=bool(flags & WRITES))
         elif event in CHANGES:
             for path in args[:2]:
                 if isinstance(path, str | bytes):
                     self._opened(os.fsdecode(path), writing=True, what=event)
         elif (
-            event == "ctypes.dlopen"
-            and args[0]
-            and os.path.exists(args[0])
-            and _is_below(os.path.realpath(args[0]), self.inside)
+            event in PROGRAMS
+            or (event == "pickle.find_class" and args[0] in MODULES)
+            or (event == "ctypes.dlopen" and os.path.exists(args[0] or "") and _is_below(args[0], self.inside))
         ):
-            self.seen.append(f"{event}: {args!r:.200}")
-        elif event in PROGRAMS:
-            self.seen.append(f"{event}: {args!r:.200}")
-        elif event == "pickle.find_class" and args[0] in ("os", "posix", "nt", "builtins", "subprocess", "sys"):
             self.seen.append(f"{event}: {args!r:.200}")
 
     def _opened(self, path: str, *, writing: bool, what: str = "open") -> None:

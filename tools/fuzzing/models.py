@@ -120,7 +120,7 @@ def _state(rng: random.Random, state: dict[str, Any]) -> Any:
     part = rng.choice((*changed, "position", "position"))
     if part == "position":
         key = rng.choice(sorted(changed["position"]))
-        changed["position"][key] = rng.choice(mutate.NUMBERS + ({}, [], "x", {"AP": "x"}))
+        changed["position"][key] = rng.choice((*mutate.NUMBERS, {}, [], "x", {"AP": "x"}))
     elif isinstance(changed[part], dict) and changed[part] and rng.random() < 0.7:
         inner = changed[part] = dict(changed[part])
         key = rng.choice(sorted(inner, key=str))

@@ -1,4 +1,4 @@
-"""Damage: to JSON-like data at a random place, to text, and to bytes. All of it drawn from the `rng` that is given."""
+"""Damage: to JSON-like data at a random place, to text, and to bytes; all of it drawn from the given `rng`."""
 
 from __future__ import annotations
 
