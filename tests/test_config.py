@@ -60,11 +60,8 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
 
 
 def test_values_are_read(tmp_path: Path) -> None:
-    text = (
-        BASE
-        + "model: {backbone: mobilenet_v3_small, width: 0.5, activation: dyrelu_c, input_size: [128, 96]}\ntrain: {lr: 1e-3}\n"
-    )
-    config = load(tmp_path, text)
+    model = "model: {backbone: mobilenet_v3_small, width: 0.5, activation: dyrelu_c, input_size: [128, 96]}\n"
+    config = load(tmp_path, f"{BASE}{model}train: {{lr: 1e-3}}\n")
     assert config.model == ModelConfig(
         backbone="mobilenet_v3_small", width=0.5, activation=ActivationConfig(name="dyrelu_c"), input_size=(128, 96)
     )

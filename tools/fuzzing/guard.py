@@ -127,12 +127,14 @@ class Guard:
             for path in args[:2]:
                 if isinstance(path, str | bytes):
                     self._opened(os.fsdecode(path), writing=True, what=event)
-        elif (
-            event in PROGRAMS
-            or (event == "pickle.find_class" and args[0] in MODULES)
-            or (event == "ctypes.dlopen" and os.path.exists(args[0] or "") and _is_below(args[0], self.inside))
-        ):
+        elif event in PROGRAMS or (event == "pickle.find_class" and args[0] in MODULES):
             self.seen.append(f"{event}: {args!r:.200}")
+        elif event == "ctypes.dlopen":
+            self._loaded(args[0])
+
+    def _loaded(self, library: Any) -> None:
+        if library and os.path.exists(library) and _is_below(os.path.realpath(library), self.inside or ""):
+            self.seen.append(f"loads a library: {library}")
 
     def _opened(self, path: str, *, writing: bool, what: str = "open") -> None:
         assert self.inside is not None
