@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.coco import is_int
+from pose.data.coco import LARGEST, is_int
 from pose.skeleton import COCO17, Skeleton
 
 Array = NDArray[Any]
@@ -169,8 +169,12 @@ def as_list(value: Any) -> list[Any]:
 
 
 def numbers_or_nan(value: Any, length: int) -> list[Any]:
-    """A list of `length` numbers as it is, anything else as NaN; bool and text are no numbers."""
-    if isinstance(value, list) and len(value) == length and all(type(v) in (int, float) for v in value):
+    """A list of `length` numbers as it is, anything else as NaN; bool, text and what is absurd are no numbers."""
+    if (
+        isinstance(value, list)
+        and len(value) == length
+        and all(type(v) in (int, float) and abs(v) <= LARGEST for v in value)
+    ):
         return value
     return [np.nan] * length
 
@@ -194,7 +198,7 @@ def _read_images(entries: Sequence[Any]) -> Images:
         if key is not None:
             rows.setdefault(key, row)
         height, width = record.get("height"), record.get("width")
-        known = is_int(height) and is_int(width) and height > 0 and width > 0
+        known = is_int(height) and is_int(width) and 0 < height <= LARGEST and 0 < width <= LARGEST
         sizes.append((height, width) if known else (np.nan, np.nan))
     return Images(records, names, rows, np.array(sizes, dtype=np.float64).reshape(-1, 2))
 
@@ -220,6 +224,7 @@ def _read_people(chosen: list[tuple[int, dict[str, Any]]], images: Images, k: in
     except (TypeError, ValueError, OverflowError):  # some row holds text or lists: look at each number
         rows = [numbers_or_nan(p, 3 * k) for p in keypoints]
         points_array = np.array(rows, dtype=np.float64).reshape(-1, 3 * k)
+    points_array[np.abs(points_array) > LARGEST] = np.nan
     points_array = points_array.reshape(-1, k, 3)
     rows_of = np.array(image, dtype=np.int64)
     sizes = np.full((len(chosen), 2), np.nan)

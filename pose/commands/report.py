@@ -89,7 +89,7 @@ def _write(out: Path, render: Callable[[], str]) -> None:
 
     try:
         page = render()
-    except (LookupError, TypeError, AttributeError) as error:  # a file that was changed by hand
+    except (LookupError, TypeError, AttributeError, OverflowError) as error:  # a file that was changed by hand
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"analysis.json is not as `pose eval` writes it ({what}); evaluate again") from error
     write_atomic(out, page.encode())

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from pose.data.category import check_names, find_category
 from pose.skeleton import Skeleton
 
+LARGEST = 1e12  # of coordinates, areas and scores; what is larger is no measure of a picture, and overflows float32
+
 
 @dataclass(frozen=True)
 class ImageInfo:
@@ -135,7 +137,7 @@ def _read_images(path: Path, records: Sequence[Any]) -> dict[int, ImageInfo]:
         if leaves_folder(name):
             raise ValueError(f"{where}: file_name {name!r} leaves the images folder; give a path below it")
         height, width = record.get("height"), record.get("width")
-        if not (is_int(height) and is_int(width) and height > 0 and width > 0):
+        if not (is_int(height) and is_int(width) and 0 < height <= LARGEST and 0 < width <= LARGEST):
             raise ValueError(f"{where} needs 'height' and 'width' in pixels, got {height!r} and {width!r}")
         image = ImageInfo(record["id"], name, (height, width))
         if images.setdefault(image.id, image).file_name != name:
@@ -200,13 +202,13 @@ def _read_annotations(
 
 
 def numbers(value: Any, where: str, key: str) -> NDArray[np.float64]:
-    """A flat list of finite numbers as an array."""
+    """A flat list of finite numbers, none beyond `LARGEST`, as an array."""
     if not isinstance(value, list):
         raise ValueError(f"{where} has no list '{key}', got {value!r:.60}")
     try:
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.array([np.nan])
-    if array.ndim != 1 or not np.isfinite(array).all():
-        raise ValueError(f"{where}: '{key}' must hold finite numbers only, got {value!r:.100}")
+    if array.ndim != 1 or not (np.abs(array) <= LARGEST).all():
+        raise ValueError(f"{where}: '{key}' must hold finite numbers up to {LARGEST:g} only, got {value!r:.100}")
     return array
