@@ -35,9 +35,19 @@ DetectorWeights = Annotated[
 ]
 
 
-def prepare_figures(config: AnyConfig, console: Console) -> None:
-    """Generate a config's people or shapes if they are not there yet."""
+def prepare_figures(config: AnyConfig, console: Console, *, trusted: bool = True) -> None:
+    """Generate a config's people or shapes if they are not there yet.
+
+    Args:
+        trusted: whether the user chose `data.root`. The config inside a file of weights may be anybody's: by that
+            alone, nothing is made outside of the working folder.
+    Raises:
+        ValueError: it would be; or the folder holds something else.
+    """
     from pose.config import Config
+    from pose.data.coco import leaves_folder
+    from pose.data.figures import DONE as FIGURES
+    from pose.data.shapes import DONE as SHAPES
     from pose.engine.classification import make_shapes
     from pose.engine.loggers import Progress
     from pose.engine.splits import make_figures
@@ -45,6 +55,12 @@ def prepare_figures(config: AnyConfig, console: Console) -> None:
     wanted = config.data.figures if isinstance(config, Config) else config.data.shapes
     if wanted is None:
         return
+    root = config.data.root
+    if not trusted and leaves_folder(root) and not any(Path(root, name).is_file() for name in (FIGURES, SHAPES)):
+        raise ValueError(
+            f"the config inside the file has its data in {root}, where there are none; give data.root=FOLDER for "
+            "them to be generated in"
+        )
     what = "people" if isinstance(config, Config) else "shapes"
     with Progress(console, wanted.train + wanted.val) as progress:
         update: Callable[[int, int], None] = lambda done, total: progress.reach(  # noqa: E731

@@ -153,13 +153,17 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{file} holds tensors but no header of this project; expected a file written by `pose train` "
             "(for foreign weights see model.init)"
         )
+    config, classes = make_config(header["config"], source=f"the config inside {file}"), header.get("classes")
+    named = isinstance(classes, list) and bool(classes) and all(isinstance(name, str) for name in classes)
+    if not named and (classes is not None or not isinstance(config, Config)):
+        raise ValueError(f"{file} has classes {classes!r:.60} in its header; expected their names")
     return Checkpoint(
         path=file,
-        config=make_config(header["config"], source=f"the config inside {file}"),
+        config=config,
         weights=weights,
         epoch=header["epoch"],
         metrics=header["metrics"],
-        classes=tuple(header["classes"]) if "classes" in header else None,
+        classes=None if classes is None else tuple(classes),
     )
 
 
