@@ -511,3 +511,17 @@ def test_generated_people_have_no_errors(tmp_path: Path) -> None:
     check_pair(*checked, found)
     assert errors(found) == []
     assert found.count("warning") == 0
+
+
+def test_absurd_numbers_are_none() -> None:
+    document = make()
+    document["images"][0]["width"] = 10**400
+    document["annotations"][0]["bbox"] = [1, 2, 10**400, 4]
+    document["annotations"][1]["keypoints"][0] = 1e300
+    document["annotations"][2]["area"] = 10**400
+    split = read_split("val", Path("a.json"), document)
+    assert np.isnan(split.images.sizes[0]).all()
+    assert np.isnan(split.people.boxes[0]).all()
+    assert np.isnan(split.people.keypoints[1, 0, 0])
+    assert not split.people.labelled[1, 0]
+    assert np.isnan(split.people.areas[2])

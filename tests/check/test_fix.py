@@ -140,3 +140,17 @@ def test_corners_are_not_clipped_and_mixed_ids_not_dropped(folder: Path) -> None
     result, left = mend(document, folder)
     assert len(result.document["annotations"]) == 12
     assert "ids-mixed-up" in kinds(left)
+
+
+def test_a_deep_file_is_copied(folder: Path) -> None:
+    """Deeper than copy.deepcopy goes."""
+    deep: Any = []
+    for _ in range(400):
+        deep = [deep]
+    document = {**make(), "info": deep}
+    split = read_split("val", Path("a.json"), document, images_dir=folder)
+    found = Findings()
+    checked = check_split(split, found)
+    mended = repair(split, found, checked.pictures).document
+    assert json.dumps(mended) == json.dumps(document)
+    assert mended["images"] is not document["images"]

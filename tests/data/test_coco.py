@@ -229,6 +229,10 @@ def broken(*keys: Any, value: Any) -> dict[str, Any]:
         (broken("annotations", 0, "keypoints", value=["x"] * 6), "finite numbers"),
         (broken("annotations", 0, "bbox", value=[1, 2, 3]), "bbox of 3"),
         (broken("annotations", 0, "area", value="big"), "'area' must hold finite numbers"),
+        (broken("annotations", 0, "area", value=10**400), "'area' must hold finite numbers up to 1e.12 only"),
+        (broken("annotations", 0, "keypoints", value=[1e300, 1, 2, 1, 1, 2]), "'keypoints' must hold finite numbers"),
+        (broken("annotations", 0, "bbox", value=[1, 2, 10**400, 4]), "'bbox' must hold finite numbers"),
+        (broken("images", 0, "width", value=10**30), "needs 'height' and 'width' in pixels, got 100 and 1000"),
         (broken("annotations", 0, "num_keypoints", value="all"), "'num_keypoints' must hold"),
         (
             broken("categories", value=[{"id": i, "keypoints": ["x"]} for i in (1, 2)]),

@@ -183,3 +183,29 @@ def test_initial_weights_of_the_static_network(tiny_config: dict[str, Any], save
     model, count = fresh(dynamic, seed=1), len(fresh(static).state_dict())
     line = load_initial_weights(model, tmp_path / "static.safetensors")
     assert line.startswith(f"{count} of {len(model.state_dict())} tensors taken")
+
+
+def test_a_header_that_asks_for_more_than_memory_holds(saved: Path, tmp_path: Path) -> None:
+    """Its tensors are counted before a network is made."""
+
+    def grow(header: dict[str, Any]) -> None:
+        large = {"name": "dyrelu_c", "reduction": 1, "num_pieces": 16, "alpha": None}
+        head = {"channels": [4096] * 4, "hidden": [4096] * 4, "activation": large}
+        header["config"]["model"].update(width=4, activation=large, head=head)  # 100 GB and more
+
+    with pytest.raises(ValueError, match=r"x\.safetensors holds the weights of another model"):
+        load_checkpoint(rewrite(saved, tmp_path / "x.safetensors", grow)).build()
+
+
+@pytest.mark.parametrize("classes", ["abc", [], [1], {"a": 1}])
+def test_classes_are_names(saved: Path, tmp_path: Path, classes: Any) -> None:
+    path = rewrite(saved, tmp_path / "x.safetensors", lambda header: header.update(classes=classes))
+    with pytest.raises(ValueError, match=r"has classes .* in its header; expected their names"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"format":' * 2000, "9" * 5000])
+def test_a_header_nested_too_deeply(tmp_path: Path, text: str) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors", {"pose": text})
+    with pytest.raises(ValueError, match="holds tensors but no header of this project"):
+        load_checkpoint(tmp_path / "x.safetensors")

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,33 @@ def test_a_full_disk_leaves_a_whole_one(tmp_path: Path, monkeypatch: pytest.Monk
             save_resume(tmp_path, state(3))
     assert epoch_of(tmp_path) == 2
     assert {path.name for path in tmp_path.iterdir()} <= {"resume.pt", "resume.previous.pt"}
+
+
+def seal(path: Path, data: bytes) -> Path:
+    """Write it with the first line that it needs."""
+    path.write_bytes(f"pose-resume-1 {len(data):020} {hashlib.sha256(data).hexdigest()}\n".encode() + data)
+    return path
+
+
+def test_what_grows_in_memory_is_refused(tmp_path: Path) -> None:
+    """Compressed archives, and the one function left to a pickle that makes as much as it is told to."""
+    small, packed = io.BytesIO(), io.BytesIO()
+    torch.save({"position": {}, "x": torch.zeros(1000)}, small)
+    with zipfile.ZipFile(small) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    with pytest.raises(ValueError, match="the archive is compressed"):
+        load_resume(seal(tmp_path / "resume.pt", packed.getvalue()))
+    for value in ({"position": bytearray(10)}, bytearray(10)):
+        buffer = io.BytesIO()
+        torch.save(value, buffer)
+        with pytest.raises(ValueError, match="it makes arrays of bytes"):
+            load_resume(seal(tmp_path / "resume.pt", buffer.getvalue()))
+
+
+@pytest.mark.parametrize("value", [[], "text", 3, None, [("a", 1)]])
+def test_a_state_is_a_dict(tmp_path: Path, value: Any) -> None:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    with pytest.raises(ValueError, match="is no resume file: it holds a"):
+        load_resume(seal(tmp_path / "resume.pt", buffer.getvalue()))

@@ -99,3 +99,10 @@ def test_the_command(pose_cli: Callable[..., Any], tmp_path: Path) -> None:
     }
     assert pose_cli("runs", tmp_path / "no_run").out == f"no runs in {tmp_path / 'no_run'}\n"
     assert "no folder" in pose_cli("runs", tmp_path / "gone").err
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, '{"state":' * 2000])
+def test_a_state_that_cannot_be_read_is_unknown(tmp_path: Path, text: str) -> None:
+    run = make_run(tmp_path / "run", "done")
+    (run / "state.json").write_text(text)
+    assert find_runs(run)[0].state == "unknown"

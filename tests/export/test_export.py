@@ -302,3 +302,26 @@ def test_export_without_its_packages(
     outcome = pose_cli("export", run, "--onnx", tmp_path / "m.onnx")
     assert outcome.code == 2
     assert "export needs onnx and onnxruntime, not installed here: pip install 'pose[onnx]'" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("input_size", [10**9, 10**9], "says it is for input_size [1000000000, 1000000000]"),
+        ("input_size", [64], "metadata that is not as `pose export` writes it"),
+        ("input_size", [64, {}], "says it is for input_size"),
+        ("skeleton", {}, "metadata that is not as `pose export` writes it: 'name'"),
+        (
+            "skeleton",
+            {"name": 3, "keypoint_names": [1]},
+            "metadata that is not as `pose export` writes it: skeleton 3",
+        ),
+        ("skeleton", {"name": "two", "keypoint_names": ["a", "b"]}, "and 2 keypoints; export it again"),
+    ],
+)
+def test_metadata_of_another_network(exported: Path, tmp_path: Path, key: str, value: Any, message: str) -> None:
+    graph = onnx.load(exported)
+    entry = next(entry for entry in graph.metadata_props if entry.key == "pose")
+    entry.value = json.dumps(json.loads(entry.value) | {key: value})
+    with pytest.raises(ValueError, match=re.escape(message)):
+        OnnxModel.open(graph.SerializeToString())

@@ -312,3 +312,25 @@ def test_charts_place_their_points() -> None:
     half = bars([("x", 0.5, ""), ("none", None, ""), ("above", 7.0, "")], title="t")
     widths = re.findall(r'class="bar s0".*?width="([\d.]+)"', half)
     assert [float(w) for w in widths] == [100, 0, 200]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda analysis: analysis["errors"].update(counts=[1]),
+        lambda analysis: analysis["examples"]["worst"][0].update(oks=10**400),
+        lambda analysis: analysis.update(keypoints={}),
+    ],
+)
+def test_an_analysis_changed_by_hand(evaluated: Path, tmp_path: Path, pose_cli: Cli, change: Any) -> None:
+    folder = tmp_path / "ev"
+    shutil.copytree(evaluated / "eval-gt", folder)
+    analysis = json.loads((folder / "analysis.json").read_text())
+    change(analysis)
+    (folder / "analysis.json").write_text(json.dumps(analysis))
+    outcome = pose_cli("report", folder, "--out", tmp_path / "r.html")
+    if analysis["keypoints"]:
+        assert outcome.code == 2
+        assert outcome.err.startswith("error: analysis.json is not as `pose eval` writes it")
+    else:
+        assert outcome.code == 0

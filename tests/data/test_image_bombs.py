@@ -1,0 +1,58 @@
+"""Picture files that claim more pixels than anybody has: refused by their header, without the memory for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+# In a process of its own: OpenCV reads its limit when it is first imported, and pytest's plug-ins may have done that.
+READ = """
+import pose, resource, sys
+from pathlib import Path
+from pose.data.images import read_image
+from pose.check.pictures import _look
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for name in sys.argv[1:]:
+    try:
+        print("read", read_image(name).shape)
+    except ValueError as error:
+        print(error)
+    print(_look(Path(name), decode=True).problem)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.fixture(scope="module")
+def bombs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Of 12,000 x 12,000 pixels, a bit each, in a few KB; and one of four pixels."""
+    folder = tmp_path_factory.mktemp("bombs")
+    flat = Image.new("1", (12_000, 12_000))
+    flat.save(folder / "a.png")
+    flat.save(folder / "b.tif", compression="group4")
+    cv2.imwrite(str(folder / "c.png"), np.zeros((2, 2, 3), np.uint8))
+    data = bytearray((folder / "c.png").read_bytes())
+    data[16:24] = (32_000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    (folder / "d.png").write_bytes(data)
+    return [folder / name for name in ("a.png", "b.tif", "d.png", "c.png")]
+
+
+def test_bombs_are_refused_before_they_fill_the_memory(bombs: list[Path]) -> None:
+    assert all(path.stat().st_size < 200_000 for path in bombs)
+    result = subprocess.run([sys.executable, "-c", READ, *bombs], capture_output=True, text=True, check=True)
+    lines = result.stdout.splitlines()
+    for index, bomb in enumerate(bombs[:3]):
+        assert lines[2 * index] == (
+            f"{bomb} has or claims more than 134 million pixels; shrink it, or if it is right set "
+            "OPENCV_IO_MAX_IMAGE_PIXELS to as many"
+        )
+        assert lines[2 * index + 1] == "image-unreadable"
+    assert lines[6:8] == ["read (2, 2, 3)", ""]
+    assert int(lines[8]) < 150  # MB; as RGB each would take 400
