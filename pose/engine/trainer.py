@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,48 +25,13 @@ from pose.engine.failures import explained
 from pose.engine.learner import Learner
 from pose.engine.loggers import MetricsFile, Progress, TensorBoard, duration, peak_memory_mb, versions
 from pose.engine.optim import warmup
+from pose.engine.position import Position
 from pose.engine.resume import load_latest, save_resume
 from pose.engine.runs import Heartbeat, lock_run
 from pose.engine.skeletons import with_skeleton
 from pose.engine.stop import StopRequest
 from pose.engine.tasks import Task, make_task
 from pose.files import write_atomic, write_json
-
-
-@dataclass
-class Position:
-    """How far a run is; all that resuming needs beside weights and optimiser.
-
-    Attributes:
-        epoch: current epoch, from 0.
-        step: steps done in it.
-        taken: samples of the epoch's order that those steps took.
-        used: samples that the loss counts: neither unreadable nor of a skipped batch.
-        unreadable: samples of the epoch left out because their image could not be read.
-        skipped: bad batches skipped in the whole run.
-        seconds: time spent on the epoch, also by processes that are gone.
-        waiting: the part of it spent waiting for data.
-        loss_sum: sum of the epoch's losses, by sample.
-        best: the task's first metric, of all evaluations; -1 before the first.
-        metrics: of the last evaluation.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    taken: int = 0
-    used: int = 0
-    unreadable: int = 0
-    skipped: int = 0
-    seconds: float = 0.0
-    waiting: float = 0.0
-    loss_sum: float = 0.0
-    best: float = -1.0
-    metrics: dict[str, float] = field(default_factory=dict)
-
-    def next_epoch(self) -> None:
-        self.epoch += 1
-        self.step = self.taken = self.used = self.unreadable = 0
-        self.loss_sum = self.seconds = self.waiting = 0.0
 
 
 def train(
@@ -266,7 +231,7 @@ def _restore(run: Path, state: dict[str, Any], learner: Learner, optimizer: torc
     try:
         learner.load_state_dict(state)
         optimizer.load_state_dict(state["optimizer"])
-        return Position(**state["position"])
+        return Position.from_dict(state["position"])
     except Exception as error:  # a forged state can make torch fail in any way
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(

@@ -313,7 +313,7 @@ def test_export_without_its_packages(
         ("skeleton", {}, "metadata that is not as `pose export` writes it: 'name'"),
         (
             "skeleton",
-            {"name": 3, "keypoint_names": [1]},
+            {"name": 3, "keypoint_names": ["a"]},
             "metadata that is not as `pose export` writes it: skeleton 3",
         ),
         ("skeleton", {"name": "two", "keypoint_names": ["a", "b"]}, "and 2 keypoints; export it again"),

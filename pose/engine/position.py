@@ -1,0 +1,53 @@
+"""How far a run is: what `resume.pt` has beside weights and optimiser."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Position:
+    """How far a run is; all that resuming needs beside weights and optimiser.
+
+    Attributes:
+        epoch: current epoch, from 0.
+        step: steps done in it.
+        taken: samples of the epoch's order that those steps took.
+        used: samples that the loss counts: neither unreadable nor of a skipped batch.
+        unreadable: samples of the epoch left out because their image could not be read.
+        skipped: bad batches skipped in the whole run.
+        seconds: time spent on the epoch, also by processes that are gone.
+        waiting: the part of it spent waiting for data.
+        loss_sum: sum of the epoch's losses, by sample.
+        best: the task's first metric, of all evaluations; -1 before the first.
+        metrics: of the last evaluation.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    taken: int = 0
+    used: int = 0
+    unreadable: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    waiting: float = 0.0
+    loss_sum: float = 0.0
+    best: float = -1.0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Position:
+        """Raises TypeError, ValueError or AttributeError for what no training has written."""
+        position = cls(**data)
+        for key, value in asdict(position).items():
+            numbers = list(value.values()) if key == "metrics" else [value]
+            kinds = float | int if key in ("best", "loss_sum", "seconds", "waiting", "metrics") else int
+            if not all(isinstance(n, kinds) and (n >= 0 or key in ("best", "metrics", "loss_sum")) for n in numbers):
+                raise ValueError(f"its position has {key} {value!r:.60}")
+        return position
+
+    def next_epoch(self) -> None:
+        self.epoch += 1
+        self.step = self.taken = self.used = self.unreadable = 0
+        self.loss_sum = self.seconds = self.waiting = 0.0
