@@ -157,8 +157,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _params(first: Evaluated | None, run: Path | None) -> int | None:
-    if first is not None and first.analysis is not None and "model" in first.analysis:
-        return int(first.analysis["model"]["params"])
+    model = first.analysis.get("model") if first is not None and first.analysis is not None else None
+    if isinstance(model, dict) and isinstance(model.get("params"), int):
+        return int(model["params"])
     for name in ("best.safetensors", "last.safetensors"):
         if run is not None and (run / name).is_file():
             return _count_weights(run / name)

@@ -320,6 +320,8 @@ def test_charts_place_their_points() -> None:
         lambda analysis: analysis["errors"].update(counts=[1]),
         lambda analysis: analysis["examples"]["worst"][0].update(oks=10**400),
         lambda analysis: analysis.update(keypoints={}),
+        lambda analysis: analysis.update(keypoints={}, model="large"),
+        lambda analysis: analysis.update(keypoints={}, model={"params": [1]}),
     ],
 )
 def test_an_analysis_changed_by_hand(evaluated: Path, tmp_path: Path, pose_cli: Cli, change: Any) -> None:
