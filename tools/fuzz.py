@@ -185,7 +185,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number to begin with (0)")
     parser.add_argument("--only", type=int, help="run this number alone and print what was said")
     parser.add_argument("--minutes", type=float, help="stop after this time, if the files last so long")
-    parser.add_argument("--timeout", type=float, default=20, help="seconds after which a case hangs (20)")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds after which a case hangs (60)")
     parser.add_argument("--keep", type=Path, help="folder for cases with faults; default: a temporary one")
     parser.add_argument("--keep-all", action="store_true", help="keep the cases without faults too")
     options = parser.parse_args()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+LARGEST = 2**53  # what every number can be added to
+
 
 @dataclass
 class Position:
@@ -43,7 +45,8 @@ class Position:
         for key, value in asdict(position).items():
             numbers = list(value.values()) if key == "metrics" else [value]
             kinds = float | int if key in ("best", "loss_sum", "seconds", "waiting", "metrics") else int
-            if not all(isinstance(n, kinds) and (n >= 0 or key in ("best", "metrics", "loss_sum")) for n in numbers):
+            least = -LARGEST if key in ("best", "loss_sum", "metrics") else 0
+            if not all(isinstance(n, kinds) and least <= n <= LARGEST for n in numbers):
                 raise ValueError(f"its position has {key} {value!r:.60}")
         return position
 

@@ -22,8 +22,8 @@ def test_it_comes_back() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        *(("epoch", value) for value in (-1, 1.5, None, "3", [3], float("nan"))),
-        *(("seconds", value) for value in (-1.0, [1.0], float("nan"), None)),
+        *(("epoch", value) for value in (-1, 1.5, None, "3", [3], float("nan"), 10**400)),
+        *(("seconds", value) for value in (-1.0, [1.0], float("nan"), None, 10**400, float("inf"))),
         *(("best", value) for value in ("x", None)),
         *(("metrics", value) for value in ({"AP": "x"}, {"AP": None})),
     ],

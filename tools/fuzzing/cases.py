@@ -43,12 +43,14 @@ def _annotations(*command: str) -> Case:
     return make
 
 
-def _train_annotations(rng: random.Random, seeds: Seeds, case: Path) -> list[str]:
-    _put(seeds, case, "data", "config.yaml")
-    train = case / VAL.replace("_val", "_train")
-    data = json.loads(train.read_bytes())
-    train.write_bytes(_json(rng, seeds, case, data))
-    return ["train", "config.yaml", *TRAIN]
+def _training_annotations(*command: str) -> Case:
+    def make(rng: random.Random, seeds: Seeds, case: Path) -> list[str]:
+        _put(seeds, case, "data", "config.yaml")
+        train = case / VAL.replace("_val", "_train")
+        train.write_bytes(_json(rng, seeds, case, json.loads(train.read_bytes())))
+        return list(command)
+
+    return make
 
 
 def _detections(*command: str) -> Case:
@@ -205,8 +207,8 @@ KINDS: tuple[tuple[str, int, Case], ...] = (
         _annotations("check", VAL, "--images", PICTURES, "--fix", "fixed.json", "--json"),
     ),
     ("annotations: eval", 3, _annotations(*EVAL)),
-    ("annotations: train", 1, _train_annotations),
-    ("annotations: skeleton", 2, _annotations("summary", "config.yaml", "data.skeleton=from_annotations")),
+    ("annotations: train", 1, _training_annotations("train", "config.yaml", *TRAIN)),
+    ("annotations: skeleton", 2, _training_annotations("summary", "config.yaml", "data.skeleton=from_annotations")),
     ("detections: check", 4, _detections("check", "config.yaml", "data.val.boxes=boxes.json", "--fast")),
     ("detections: eval", 3, _detections(*EVAL, "--boxes", "data/boxes.json")),
     ("detections: predict", 4, _detections(*PREDICT, "--boxes", "data/boxes.json")),
