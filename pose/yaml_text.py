@@ -18,12 +18,14 @@ class _Loader(yaml.SafeLoader):
         node: Any = super().compose_mapping_node(anchor)
         first: dict[tuple[str, str], int] = {}
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
             line = key.start_mark.line + 1
-            if isinstance(key, yaml.ScalarNode) and first.setdefault((key.tag, key.value), line) != line:
+            if (key.tag, key.value) in first:
                 earlier = first[key.tag, key.value]
-                raise ValueError(
-                    f"key {key.value!r:.80} stands twice, in lines {earlier} and {line}; keep one of them"
-                )
+                where = f"line {line}" if line == earlier else f"lines {earlier} and {line}"
+                raise ValueError(f"key {key.value!r:.80} stands twice, in {where}; keep one of them")
+            first[key.tag, key.value] = line
         return node
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from pydantic import ValidationError
 
 from pose.config import ActivationConfig, Config, ModelConfig, load_config, make_config
@@ -144,6 +145,28 @@ def test_missing_keys(tmp_path: Path) -> None:
         ("data.skeleton=coco71", "skeleton 'coco71' is unknown; did you mean 'coco17'?"),
         ("model=3", "model: expected keys with values such as backbone, width, activation, got 3"),
         ("1=2", "1: no such key; valid: task, data, model"),
+        (
+            "model.backbone=mobilenet_v4",
+            "model: unknown backbone 'mobilenet_v4'; did you mean 'mobilenet_v2'? Valid: ",
+        ),
+        ("model={backbone: resnet18, width: 0.5}", "model: resnet18 comes at width 1 only, got 0.5"),
+        ("model.head.kernel=4", "model.head: kernel must be odd, such as 3 or 5, got 4"),
+        ("model.activation={name: dyrelu_c, alpha: [1, 0, 0]}", "DyReLU's alpha needs 2 values (num_pieces), got 3"),
+        ("model.activation={name: dyrelu_b, num_pieces: 1, zero_piece: true}", "num_pieces counts it and must be at"),
+        ("model.width=1e9", "model.width: expected 4 or less, got 1000000000.0"),
+        ("model.input_size=[3200000, 3200000]", "model.input_size.0: expected 2048 or less, got 3200000"),
+        ("model.head.channels=[1000000, 1, 1, 1]", "model.head.channels.0: expected 4096 or less"),
+        ("model.head.channels=[1, 1, 1, 1, 1]", "model.head.channels: expected at most 4 entries, got 5"),
+        ("data.figures.train=1000000000000", "data.figures.train: expected 1000000 or less"),
+        ("train.seed=-1", "train.seed: expected 0 or more, got -1"),
+        (f"train.epochs={10**30}", "train.epochs: expected 2147483647 or less"),
+        (
+            "data.skeleton=3",
+            "data.skeleton: expected a name such as coco17, or keys with values such as name, keypoint",
+        ),
+        ("data.root=1e5", "data.root: expected text, got 100000.0"),
+        ("eval.flip_test=maybe", "eval.flip_test: expected true or false, got 'maybe'"),
+        ("train.milestones=5", "train.milestones: expected a list, got 5"),
     ],
 )
 def test_wrong_values(tmp_path: Path, override: str, message: str) -> None:
@@ -323,3 +346,30 @@ def test_aliases_that_multiply_are_refused(tmp_path: Path, place: str) -> None:
 
 def test_aliases_of_themselves_are_refused(tmp_path: Path) -> None:
     assert "nested aliases" in error_of(tmp_path, "a: &a [*a]\n" + BASE)
+
+
+def test_a_key_twice_names_its_lines(tmp_path: Path) -> None:
+    message = error_of(tmp_path, BASE + "train:\n  lr: 1\n  epochs: 3\n  lr: 2\n")
+    assert message.endswith("run.yaml is not valid YAML: key 'lr' stands twice, in lines 6 and 8; keep one of them")
+    assert "key 'a' stands twice, in line 1; keep one" in error_of(tmp_path, BASE, "augment.extra=[{a: 1, a: 2}]")
+
+
+def test_numbers_for_albumentations_are_numbers(tmp_path: Path) -> None:
+    config = load(tmp_path, BASE + "augment: {extra: [{name: GaussNoise, p: 1e-1}]}\n")
+    assert config.augment is not None
+    assert config.augment.extra == [{"name": "GaussNoise", "p": 0.1}]
+    assert load(tmp_path, config.to_yaml()) == config
+
+
+def test_deep_nesting_is_refused(tmp_path: Path) -> None:
+    deep = "[" * 60 + "]" * 60
+    assert "is nested deeper than 50 levels" in error_of(tmp_path, BASE + f"augment: {{extra: {deep}}}\n")
+
+
+def test_reading_a_config_draws_no_random_numbers(tmp_path: Path) -> None:
+    """It tries the activation on the meta device."""
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    load(tmp_path, BASE + "model: {activation: dyrelu_c}\n")
+    assert torch.equal(torch.rand(3), expected)

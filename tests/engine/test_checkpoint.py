@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import Outcome
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -209,3 +210,29 @@ def test_a_header_nested_too_deeply(tmp_path: Path, text: str) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors", {"pose": text})
     with pytest.raises(ValueError, match="holds tensors but no header of this project"):
         load_checkpoint(tmp_path / "x.safetensors")
+
+
+def test_its_config_makes_no_pictures_elsewhere(
+    tiny_config: dict[str, Any], tmp_path: Path, pose_cli: Callable[..., Outcome]
+) -> None:
+    """Only in the working folder, or where the user says."""
+    root = tmp_path / "elsewhere"
+    splits = {
+        name: {"images": f"images/{name}", "annotations": f"annotations/person_keypoints_{name}.json"}
+        for name in ("train", "val")
+    }
+    tiny_config["data"] = {"root": str(root), "figures": {"train": 1, "val": 1}, **splits}
+    config = make_config(tiny_config)
+    save_checkpoint(tmp_path / "x.safetensors", fresh(config), config=config, epoch=1, metrics={})
+    for command in (
+        ["eval", tmp_path / "x.safetensors"],
+        ["inspect", tmp_path / "x.safetensors", "--out", tmp_path / "o"],
+    ):
+        outcome = pose_cli(*command)
+        assert outcome.code == 2
+        assert f"has its data in {root}, where there are none; give data.root=FOLDER" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
+    outcome = pose_cli("eval", tmp_path / "x.safetensors", f"data.root={root}", "--workers", 0)
+    assert outcome.code == 0, outcome.err
+    assert (root / "figures.json").is_file()
+    assert pose_cli("eval", tmp_path / "x.safetensors", "--workers", 0).code == 0  # they are there now
