@@ -15,7 +15,7 @@ from pose.layers.activations import ACTIVATIONS, Activation
 from pose.layers.dyrelu import DyReLU
 from pose.layers.related import Maxout
 from pose.models.classifier import Classifier
-from pose.models.factory import BACKBONES, build_classifier, build_model
+from pose.models.factory import BACKBONES, build_classifier, build_model, check_backbone
 from pose.models.resnet import ResNet
 from pose.models.torchvision_weights import convert_torchvision
 
@@ -158,7 +158,7 @@ def test_every_backbone_stands_under_the_pose_head(backbone: str, activation: st
     [
         (lambda: ResNet(20), "depth is one of 10, 18, 34, 50, got 20"),
         (lambda: ResNet(18, activation=Activation("dyrelu_b", sites=("a1",))), r"\['a1'\] name places in inverted"),
-        (lambda: BACKBONES["resnet18"](0.5, Activation()), "resnet18 comes at width 1 only, got 0.5"),
+        (lambda: check_backbone("resnet18", 0.5), "resnet18 comes at width 1 only, got 0.5"),
         (lambda: Classifier(ResNet(10), 1), "at least 2 classes, got 1"),
     ],
 )
