@@ -11,7 +11,7 @@ from torch import nn
 from pose.analysis.counts import Counts, count
 from pose.analysis.paper_tables import TABLES, Row, Table
 from pose.analysis.tables import row_config
-from pose.config import Config, ModelConfig, SkeletonConfig, load_config
+from pose.config import AnyConfig, Config, ModelConfig, SkeletonConfig, load_config
 from pose.config_classification import ClassifierConfig
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.skeletons import with_skeleton
@@ -33,16 +33,18 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
     is_config = model.endswith((".yaml", ".yml"))
     if overrides and not is_config:
         raise ValueError(f"overrides change a config file; give a .yaml file instead of {model}")
-    if is_config or Path(model).exists() or model == "demo":
-        config = load_config(model, overrides) if is_config else load_checkpoint(model).config
-        section: ModelConfig | ClassifierConfig = config.model
-        num_keypoints = _num_keypoints(config) if isinstance(config, Config) else 0
+    section: ModelConfig | ClassifierConfig
+    if is_config:
+        config = load_config(model, overrides)
+        section, network = config.model, _build(config)
+    elif Path(model).exists() or model == "demo":
+        checkpoint = load_checkpoint(model)
+        section = checkpoint.config.model
+        # By the checkpoint, which knows from its tensors that the network fits into memory.
+        network = checkpoint.build() if isinstance(section, ModelConfig) else checkpoint.build_classifier()
     else:
-        section, num_keypoints = model_config(model), COCO17.num_keypoints
-    if isinstance(section, ModelConfig):
-        network: nn.Module = build_model(section, num_keypoints=num_keypoints)
-    else:
-        network = build_classifier(section, num_classes=IMAGENET_CLASSES)
+        section = model_config(model)
+        network = build_model(section, num_keypoints=COCO17.num_keypoints)
     total, stages = count(network, section.input_size)
     paper, table = _paper_row(section) or (None, None)
     if as_json:
@@ -85,12 +87,14 @@ def _network(section: ModelConfig | ClassifierConfig) -> ModelConfig | Classifie
     return section.model_copy(update=same)
 
 
-def _num_keypoints(config: Config) -> int:
-    """Reads the annotations only where the config does not say."""
+def _build(config: AnyConfig) -> nn.Module:
+    """Reads the annotations only where the config does not say how many keypoints there are."""
+    if not isinstance(config, Config):
+        return build_classifier(config.model, num_classes=IMAGENET_CLASSES)
     section = config.data.skeleton
     if not (isinstance(section, SkeletonConfig) and section.keypoint_names):
         config = with_skeleton(config)
-    return config.data.resolve_skeleton().num_keypoints
+    return build_model(config.model, num_keypoints=config.data.resolve_skeleton().num_keypoints)
 
 
 def _line(counts: Counts, width: int) -> str:
