@@ -38,6 +38,7 @@ from pose.commands.runs import runs
 from pose.commands.summary import summary
 from pose.commands.tables import tables
 from pose.commands.train import train
+from pose.engine.stop import Ended
 
 # Every other import stands inside a command, so that `pose --help` answers at once.
 
@@ -62,11 +63,19 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    size = os.environ.get("WORLD_SIZE", "1")
+    if size != "1" and context.invoked_subcommand != "train":
+        if os.environ.get("RANK", "0") != "0":
+            raise Ended  # the first one says it
+        raise ValueError(
+            f"`pose {context.invoked_subcommand}` runs in one process, and here are {size} (WORLD_SIZE): start it "
+            "without torchrun. `pose train` takes several, for its evaluations too"
+        )
 
 
 app.command()(train)
@@ -105,6 +114,8 @@ def main() -> None:
         if os.environ.get("POSE_DEBUG"):
             raise
         print("error: a file is nested too deeply to be read (lists in lists ...); replace it", file=sys.stderr)
+        sys.exit(2)
+    except Ended:
         sys.exit(2)
     except ModuleNotFoundError as error:  # of the install without PyTorch
         if os.environ.get("POSE_DEBUG") or (error.name or "").split(".")[0] not in HEAVY:

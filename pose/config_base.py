@@ -69,6 +69,8 @@ class TrainConfig(Section):
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     clip_grad_norm: float | None = Field(default=None, gt=0)
     ema: float | None = Field(default=None, gt=0, lt=1)
+    sync_batch_norm: bool = False
+    batch_per_process: bool = False
     compile: bool = False
     channels_last: bool = True
     seed: Seed = 0

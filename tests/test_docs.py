@@ -276,6 +276,7 @@ PAGES = [
     "api.md",
     "own_data.md",
     "export.md",
+    "distributed.md",
 ]
 
 

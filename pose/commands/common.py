@@ -97,5 +97,5 @@ def pick_workers(wanted: int | None, device: torch.device | None) -> int:
     """
     if wanted is not None:
         return wanted
-    cores = os.cpu_count() or 1
+    cores = max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))  # torchrun's processes
     return min(8, cores - 1) if device is not None and device.type != "cpu" else min(2, cores // 4)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from pose.commands.common import BatchSize, Device, Overrides, Workers, check_writable, pick_workers, prepare_figures
+
+if TYPE_CHECKING:
+    from pose.config import AnyConfig
 
 
 def train(
@@ -23,58 +26,70 @@ def train(
 
     The run folder gets the resolved config, versions, metrics.csv, the first batch as a picture, TensorBoard logs
     and checkpoints. Ctrl-C stops after the current step and keeps everything; --resume goes on from there.
+    Several GPUs or machines: the same below torchrun, see docs/distributed.md.
     """
-    import time
-
-    from pose.config import Config, load_config
+    from pose.config import Config
     from pose.engine.checkpoint import load_checkpoint
+    from pose.engine.distributed import join_world
     from pose.engine.loggers import make_console, print_end
     from pose.engine.stop import Stopped
     from pose.engine.trainer import train as run_training
-    from pose.predictor import pick_device
 
-    console = make_console()
     changes = list(overrides or [])
     if batch_size is not None:
         changes.append(f"train.batch_size={batch_size}")
-    if resume is not None:
-        if config is not None or changes or out is not None:
-            raise ValueError("--resume continues a run as it was: give the run folder alone, no config or overrides")
-        if not (resume / "config.yaml").is_file():
-            raise ValueError(f"no run to continue in {resume}; give the folder that `pose train` wrote to")
-        run, settings = resume, load_config(resume / "config.yaml")
-    elif config is None:
-        raise ValueError("give a config file, e.g. `pose train configs/figures/mobilenet_v2_x0.5_dyrelu.yaml`")
-    elif config.is_dir():
-        raise ValueError(f"{config} is a folder; give a YAML file, or continue a run with --resume {config}")
-    else:
-        settings = load_config(config, changes)
-        run = out or Path("runs", f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-        if run.exists() and (not run.is_dir() or _holds_something(run)):
-            raise ValueError(f"{run} exists already; choose another --out, or continue it with --resume {run}")
-    chosen = pick_device(device)
-    if resume is None:
-        check_writable(run)
-    prepare_figures(settings, console)
-    console.print(f"run folder {run}", highlight=False)
     try:
-        run_training(
-            settings,
-            run,
-            device=chosen,
-            workers=pick_workers(workers if workers is not None else settings.train.workers, chosen),
-            console=console,
-            resume=resume is not None,
-        )
+        with join_world(device) as (world, chosen):
+            console = make_console(quiet=not world.is_main)
+            settings, run = world.from_main(lambda: _settings_and_folder(config, changes, out, resume))
+            world.machine_by_machine(lambda: prepare_figures(settings, console))
+            console.print(f"run folder {run}", highlight=False)
+            run_training(
+                settings,
+                run,
+                device=chosen,
+                workers=pick_workers(workers if workers is not None else settings.train.workers, chosen),
+                console=console,
+                resume=resume is not None,
+                world=world,
+            )
     except Stopped as stop:
         console.print(f"{stop}; everything is saved. Go on with: pose train --resume {run}", highlight=False)
         raise typer.Exit(128 + stop.signal) from None
+    if not world.is_main:
+        return
     print_end(run, console)
     best = load_checkpoint(run).metrics if (run / "best.safetensors").exists() else {}
     if best and isinstance(settings, Config):
         print(f"best AP {best['AP']:.3f}, boxes {settings.data.val.boxes}: {run / 'best.safetensors'}")
     elif best:
         print(f"best top-1 {best['top1']:.1%}, top-5 {best['top5']:.1%}: {run / 'best.safetensors'}")
+
+
+def _settings_and_folder(
+    config: Path | None, changes: list[str], out: Path | None, resume: Path | None
+) -> tuple[AnyConfig, Path]:
+    """What to train, and the run folder, which is not made yet."""
+    import time
+
+    from pose.config import load_config
+
+    if resume is not None:
+        if config is not None or changes or out is not None:
+            raise ValueError("--resume continues a run as it was: give the run folder alone, no config or overrides")
+        if not (resume / "config.yaml").is_file():
+            raise ValueError(f"no run to continue in {resume}; give the folder that `pose train` wrote to")
+        return load_config(resume / "config.yaml"), resume
+    if config is None:
+        raise ValueError("give a config file, e.g. `pose train configs/figures/mobilenet_v2_x0.5_dyrelu.yaml`")
+    if config.is_dir():
+        raise ValueError(f"{config} is a folder; give a YAML file, or continue a run with --resume {config}")
+    settings = load_config(config, changes)
+    run = out or Path("runs", f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if run.exists() and (not run.is_dir() or _holds_something(run)):
+        raise ValueError(f"{run} exists already; choose another --out, or continue it with --resume {run}")
+    check_writable(run)
+    return settings, run
 
 
 def _holds_something(folder: Path) -> bool:

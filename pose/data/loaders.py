@@ -8,9 +8,11 @@ persist over epochs.
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -24,6 +26,26 @@ from pose.data.people_dataset import collate
 from pose.data.sharing import share
 
 WINDOW = 4  # batches that people of one image spread over, and that a worker makes at once
+GRACE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The part of each batch that one of several processes takes; by default it is all of it.
+
+    Attributes:
+        index: of the process, from 0.
+        count: of processes.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, batch: Sequence[Any]) -> Sequence[Any]:
+        """Shares in order, whose sizes differ by one at most, the larger ones first, as torch's `tensor_split`."""
+        size, larger = divmod(len(batch), self.count)
+        begin = self.index * size + min(self.index, larger)
+        return batch[begin : begin + size + (self.index < larger)]
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
@@ -86,14 +108,16 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 class Loader(DataLoader[Any]):
-    """A DataLoader that asks its workers for the batches of a window at once, and gives them one by one."""
+    """A DataLoader that asks its workers for the batches of a window at once, and gives them one by one.
+
+    Of several processes, each gets its share of every batch, so that all take the same number of turns.
+    """
 
     def __init__(
         self,
         dataset: Dataset[Any],
         *,
         windows: _Windows,
-        batch_size: int,
         collate: Callable[[Sequence[Any]], Any],
         drop_last: bool,
         workers: int,
@@ -104,7 +128,7 @@ class Loader(DataLoader[Any]):
             dataset,
             batch_sampler=windows,
             num_workers=workers,
-            collate_fn=partial(_split, batch_size=batch_size, collate=collate, drop_last=drop_last),
+            collate_fn=partial(_split, size=windows.share, collate=collate, drop_last=drop_last),
             pin_memory=pin_memory,
             worker_init_fn=_init_worker,
             persistent_workers=workers > 0,
@@ -113,9 +137,10 @@ class Loader(DataLoader[Any]):
             # on how often a loader was started.
             generator=torch.Generator(),
         )
-        self._batch_size, self._drops_last = batch_size, drop_last
+        self._batch_size, self._drops_last = windows.batch_size, drop_last
         self._samples: Any = windows.sampler
         _LOADERS.add(self)
+        self._collate = collate
 
     def __len__(self) -> int:
         """Batches of the sampler's next iteration."""
@@ -123,8 +148,13 @@ class Loader(DataLoader[Any]):
         return count // self._batch_size if self._drops_last else -(-count // self._batch_size)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        turns, count = len(self), 0
         for batches in super().__iter__():
-            yield from batches
+            for batch in batches:
+                count += 1
+                yield batch
+        if count < turns:  # the last batch has fewer samples than there are processes, and none for this one
+            yield self._collate([])
 
     def close(self) -> None:
         """End the worker processes; the next iteration would start others."""
@@ -146,25 +176,30 @@ def _close_loaders() -> None:
 
 
 class _Windows(Sampler[list[Any]]):
-    """The sampler's items in lists of `size`, which begin where windows do also after a resume within one."""
+    """The sampler's items in lists of `size`, which begin where windows do also after a resume within one.
 
-    def __init__(self, sampler: Sampler[Any], size: int) -> None:
-        self.sampler, self.size = sampler, size
+    Of each of a window's batches only the shard's share is in the list; that of a whole batch has `share` items.
+    """
+
+    def __init__(self, sampler: Sampler[Any], *, size: int, batch_size: int, shard: Shard) -> None:
+        self.sampler, self.size, self.batch_size, self.shard = sampler, size, batch_size, shard
+        self.share = len(shard.of(range(batch_size)))
 
     def __iter__(self) -> Iterator[list[Any]]:
         start = getattr(self.sampler, "start", 0)
         items = iter(self.sampler)
         window = list(islice(items, self.size - start % self.size))
         while window:
-            yield window
+            batches = (window[begin : begin + self.batch_size] for begin in range(0, len(window), self.batch_size))
+            yield [item for batch in batches for item in self.shard.of(batch)]
             window = list(islice(items, self.size))
 
 
 def _split(
-    samples: Sequence[Any], *, batch_size: int, collate: Callable[[Sequence[Any]], Any], drop_last: bool
+    samples: Sequence[Any], *, size: int, collate: Callable[[Sequence[Any]], Any], drop_last: bool
 ) -> list[Any]:
-    batches = [samples[begin : begin + batch_size] for begin in range(0, len(samples), batch_size)]
-    return share([collate(batch) for batch in batches if len(batch) == batch_size or not drop_last])
+    batches = [samples[begin : begin + size] for begin in range(0, len(samples), size)]
+    return share([collate(batch) for batch in batches if len(batch) == size or not drop_last])
 
 
 def make_loader(
@@ -177,24 +212,34 @@ def make_loader(
     pin_memory: bool = False,
     drop_last: bool = False,
     start_method: str | None = None,
+    shard: Shard = Shard(),
 ) -> Loader:
     """Batches of a dataset in the sampler's order.
 
     Args:
-        collate: makes a batch of the dataset's samples: `Batch` of people by default.
+        batch_size: of all processes together.
+        collate: makes a batch of the dataset's samples: `Batch` of people by default. With a `shard` it is asked for
+            a batch of none where a last batch is smaller than the number of processes.
         workers: processes; 0 loads in this one. They persist over epochs.
         sampler: `EpochSampler`, or any sampler of indexes.
         start_method: of the workers: "fork", "spawn", "forkserver"; None for the platform's own.
+        shard: what this process takes of each batch.
     Raises:
-        ValueError: the sampler's window is no multiple of `batch_size`.
+        ValueError: the sampler's window is no multiple of `batch_size`, or not all processes would get a sample.
     """
+    if batch_size < shard.count:
+        raise ValueError(
+            f"a batch of {batch_size} cannot be shared by {shard.count} processes; raise train.batch_size, or start "
+            "fewer"
+        )
+    if drop_last and shard.count > 1:
+        raise ValueError("drop_last is for one process: of several, each has a share of the last batch")
     size = sampler.window if isinstance(sampler, EpochSampler) and sampler.groups is not None else batch_size
     if size % batch_size:
         raise ValueError(f"a window must be whole batches of {batch_size}, got {size} samples")
     return Loader(
         dataset,
-        windows=_Windows(sampler, size),
-        batch_size=batch_size,
+        windows=_Windows(sampler, size=size, batch_size=batch_size, shard=shard),
         collate=collate,
         drop_last=drop_last,
         workers=workers,
@@ -207,9 +252,14 @@ def _init_worker(worker: int) -> None:
     cv2.setNumThreads(0)  # the processes are the parallelism
     # Ctrl-C, and the SIGTERM of a cluster's scheduler, reach the whole process group; the trainer answers them, and
     # needs its workers until then. A second SIGTERM ends a worker: Python's exit waits for those that it sent one.
+    # Below torchrun, which passes on what the scheduler may have sent to everyone already, it ends it later.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _ignore_once)
 
 
 def _ignore_once(number: int, frame: object) -> None:
-    signal.signal(number, signal.SIG_DFL)
+    signal.signal(number, _end_later if "TORCHELASTIC_RUN_ID" in os.environ else signal.SIG_DFL)
+
+
+def _end_later(number: int, frame: object) -> None:
+    signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)  # SIGALRM ends the process

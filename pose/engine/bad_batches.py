@@ -6,12 +6,14 @@ import contextlib
 import json
 import math
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from pose.engine.distributed import World
 from pose.files import write_json
 
 
@@ -33,6 +35,7 @@ class BadBatches:
         limit: how many may be skipped in a run.
         skipped: how many were.
         identify: the ids of a batch's samples by kind, such as {"image_ids": [...]}.
+        world: the processes that each have a share of a batch. All of them call this; the main one writes.
     """
 
     def __init__(
@@ -43,8 +46,10 @@ class BadBatches:
         limit: int,
         skipped: int,
         identify: Callable[[Any], dict[str, list[Any]]],
+        world: World = World(),
     ) -> None:
         self.run, self.model, self.limit, self.skipped, self.identify = run, model, limit, skipped, identify
+        self.world = world
 
     @contextlib.contextmanager
     def watch(self, batch: Any, *, epoch: int, step: int) -> Iterator[None]:
@@ -67,12 +72,14 @@ class BadBatches:
             self._record(str(error), batch, epoch=epoch + 1, step=step + 1)
 
     def _record(self, reason: str, batch: Any, *, epoch: int, step: int) -> None:
-        ids, path = self.identify(batch), self.run / "bad_batches.json"
-        entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-        # A resumed run can meet a batch again.
-        entries = [entry for entry in entries if (entry["epoch"], entry["step"]) != (epoch, step)]
+        shares, path = self.world.gather(self.identify(batch)), self.run / "bad_batches.json"
+        ids = {kind: list(dict.fromkeys(chain.from_iterable(of[kind] for of in shares))) for kind in shares[0]}
         skipped = self.skipped <= self.limit
-        write_json(path, [*entries, {"epoch": epoch, "step": step, "reason": reason, "skipped": skipped, **ids}])
+        if self.world.is_main:
+            entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+            # A resumed run can meet a batch again.
+            entries = [entry for entry in entries if (entry["epoch"], entry["step"]) != (epoch, step)]
+            write_json(path, [*entries, {"epoch": epoch, "step": step, "reason": reason, "skipped": skipped, **ids}])
         if not skipped:
             listed = ", ".join(f"{kind.replace('_', ' ')} {values[:8]}" for kind, values in ids.items())
             raise ValueError(

@@ -23,10 +23,11 @@ from pose.data.imagenet import (
     find_classes,
     find_pictures,
 )
-from pose.data.loaders import EpochSampler, make_loader
+from pose.data.loaders import EpochSampler, Shard, make_loader
 from pose.data.shapes import generate_shapes
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize
+from pose.engine.distributed import World
 from pose.engine.optim import cosine_learning_rate, learning_rate
 from pose.engine.tasks import Task
 from pose.files import write_atomic, write_json
@@ -86,10 +87,13 @@ class ClassificationTask(Task):
             seed=config.train.seed,
         )
 
-    def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Any]:
+    def make_loader(
+        self, sampler: EpochSampler, *, workers: int, pin_memory: bool, shard: Shard = Shard()
+    ) -> DataLoader[Any]:
         return make_loader(
             TrainingSamples(self.dataset, skip=self.config.data.skip_unreadable),
             batch_size=self.config.train.batch_size,
+            shard=shard,
             workers=workers,
             sampler=sampler,
             collate=LoadedCollate(collate_pictures),
@@ -125,7 +129,13 @@ class ClassificationTask(Task):
         )
 
     def evaluate(
-        self, model: nn.Module, *, device: torch.device, workers: int, on_batch: Callable[[int], None]
+        self,
+        model: nn.Module,
+        *,
+        device: torch.device,
+        workers: int,
+        on_batch: Callable[[int], None],
+        world: World = World(),
     ) -> tuple[dict[str, float], str]:
         assert self.classes is not None
         result = evaluate_pictures(
@@ -136,6 +146,7 @@ class ClassificationTask(Task):
             device=device,
             workers=workers,
             on_batch=on_batch,
+            world=world,
         )
         return result.metrics, result.line()
 
@@ -177,6 +188,7 @@ def evaluate_pictures(
     device: torch.device,
     workers: int = 0,
     on_batch: Callable[[int], None] | None = None,
+    world: World = World(),
 ) -> ImageEvaluation:
     """Classify the plain crop of each picture.
 
@@ -184,35 +196,38 @@ def evaluate_pictures(
 
     Args:
         on_batch: called with the number of pictures after each batch; may raise to stop.
+        world: processes that all call this; they share the work, and each gets all of the result.
     """
     model = fold_batch_norms(model.eval())
-    dataset = PictureDataset(pictures, input_size=config.model.input_size, crop=config.eval.crop)
+    own = world.deal(pictures, config.eval.batch_size)
+    dataset = PictureDataset(own, input_size=config.model.input_size, crop=config.eval.crop)
     loader = make_loader(
         dataset,
         batch_size=config.eval.batch_size,
         workers=workers,
-        sampler=EpochSampler(len(pictures), seed=0, shuffle=False),
+        sampler=EpochSampler(len(own), seed=0, shuffle=False),
         collate=collate_pictures,
         pin_memory=device.type == "cuda",
     )
     ranks = min(5, len(classes))
-    right = np.zeros(ranks, dtype=np.int64)
-    loss = 0.0
-    results: list[dict[str, Any]] = []
+    outputs: list[tuple[float, list[list[int]]]] = []
     for batch in loader:
         labels = batch.labels.to(device)
         logits = model(normalize(batch.images.to(device))).float()
-        loss += functional.cross_entropy(logits, labels, reduction="sum").item()
-        best = logits.topk(ranks, dim=1).indices
-        right += (best == labels[:, None]).sum(dim=0).cpu().numpy()
-        for index, guesses in zip(batch.index.tolist(), best.tolist(), strict=True):
-            picture = pictures[index]
-            names = [classes[guess] for guess in guesses]
-            results.append({"image": str(picture.path), "class": classes[picture.label], "best": names})
+        loss = functional.cross_entropy(logits, labels, reduction="sum").item()
+        outputs.append((loss, logits.topk(ranks, dim=1).indices.tolist()))
         if on_batch is not None:
             on_batch(len(labels))
-    count = len(pictures)
-    metrics = {"top1": right[0] / count, "top5": right.sum() / count, "val_loss": loss / count}
+    outputs = world.collect(outputs)
+    found = [guesses for _, of_batch in outputs for guesses in of_batch]
+    count, top1, top5 = len(pictures), 0, 0
+    results: list[dict[str, Any]] = []
+    for picture, guesses in zip(pictures, found, strict=True):
+        top1 += guesses[0] == picture.label
+        top5 += picture.label in guesses
+        names = [classes[guess] for guess in guesses]
+        results.append({"image": str(picture.path), "class": classes[picture.label], "best": names})
+    metrics = {"top1": top1 / count, "top5": top5 / count, "val_loss": sum(loss for loss, _ in outputs) / count}
     return ImageEvaluation({key: float(value) for key, value in metrics.items()}, results)
 
 

@@ -18,6 +18,7 @@ from pose.data.loaders import EpochSampler, make_loader
 from pose.data.people import Person
 from pose.data.people_dataset import PeopleDataset
 from pose.engine.coco_backends import check_backend
+from pose.engine.distributed import World
 from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
 from pose.engine.splits import ValidationSet
 from pose.files import write_atomic, write_json
@@ -67,6 +68,7 @@ def predict_people(
     batch_size: int = 64,
     workers: int = 0,
     on_batch: Callable[[int], None] | None = None,
+    world: World = World(),
 ) -> Predictions:
     """Find the keypoints of each person's box.
 
@@ -74,6 +76,7 @@ def predict_people(
         people: N boxes, and the images that they lie in.
         flip_test: average with the mirrored crop's heatmaps.
         on_batch: called with the number of people after each batch; may raise to stop.
+        world: processes that all call this; they share the work, and each gets all of the result.
     Returns:
         N predictions, in the order of `people`.
     """
@@ -92,6 +95,7 @@ def predict_people(
         workers=workers,
         pin_memory=device.type == "cuda",
         on_batch=on_batch,
+        world=world,
     )
 
 
@@ -105,23 +109,25 @@ def find_people(
     workers: int,
     pin_memory: bool = False,
     on_batch: Callable[[int], None] | None = None,
+    world: World = World(),
 ) -> Predictions:
     """`predict_people` by any means.
 
     Args:
         find: from crops (B, 3, H, W), uint8 RGB, to keypoints (B, K, 2) in crop pixels and their scores (B, K).
     """
-    dataset = PeopleDataset(people, skeleton, input_size=input_size)
-    sampler = EpochSampler(len(people), seed=0, shuffle=False)
+    own = world.deal(people, batch_size)  # the batches are those of one process, so the numbers are too
+    dataset = PeopleDataset(own, skeleton, input_size=input_size)
+    sampler = EpochSampler(len(own), seed=0, shuffle=False)
     loader = make_loader(dataset, batch_size=batch_size, workers=workers, sampler=sampler, pin_memory=pin_memory)
-    keypoints = [np.zeros((0, skeleton.num_keypoints, 2))]
-    scores = [np.zeros((0, skeleton.num_keypoints))]
+    found = []
     for batch in loader:
         xy_crop, peak = find(batch.images)
-        keypoints.append(apply_affine(xy_crop, invert_affine(batch.affines.numpy())))
-        scores.append(peak.astype(np.float64))
+        found.append((apply_affine(xy_crop, invert_affine(batch.affines.numpy())), peak.astype(np.float64)))
         if on_batch is not None:
             on_batch(len(peak))
+    nothing = np.zeros((0, skeleton.num_keypoints, 2)), np.zeros((0, skeleton.num_keypoints))
+    keypoints, scores = zip(nothing, *world.collect(found), strict=True)
     boxes = np.array([person.box_xywh for person in people], dtype=np.float64).reshape(-1, 4)
     _, grown = grow_box(boxes, input_size)
     return Predictions(
@@ -156,13 +162,28 @@ def evaluate(
     workers: int = 0,
     on_batch: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """`predict_people` and `score` with a config's settings.
+    """`predict_set` and `score` with a config's settings."""
+    predictions = predict_set(model, val, config, device=device, workers=workers, on_batch=on_batch)
+    return score(predictions, val, config.data.resolve_skeleton(), backend=config.eval.backend)
+
+
+def predict_set(
+    model: nn.Module,
+    val: ValidationSet,
+    config: Config,
+    *,
+    device: torch.device,
+    workers: int = 0,
+    on_batch: Callable[[int], None] | None = None,
+    world: World = World(),
+) -> Predictions:
+    """`predict_people` with a config's settings.
 
     The model is left in evaluation mode; what runs is a copy of it with its batch norms folded.
     """
     skeleton = config.data.resolve_skeleton()
     check_backend(config.eval.backend)  # before the minutes that predictions take
-    predictions = predict_people(
+    return predict_people(
         fold_batch_norms(model.eval()),
         val.people,
         skeleton=skeleton,
@@ -172,5 +193,5 @@ def evaluate(
         batch_size=config.eval.batch_size,
         workers=workers,
         on_batch=on_batch,
+        world=world,
     )
-    return score(predictions, val, skeleton, backend=config.eval.backend)

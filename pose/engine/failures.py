@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import torch
 
+from pose.engine.distributed import lost_contact
 from pose.engine.resume import NAME
 
 
@@ -29,6 +30,8 @@ def explained(run: Path) -> Iterator[None]:
 def explain(error: BaseException) -> str | None:
     """One message for what memory, disk and loader processes do to a run; None for other errors."""
     text = str(error)
+    if lost := lost_contact(error):
+        return lost
     lowered = text.lower()
 
     def says(*parts: str) -> bool:

@@ -15,13 +15,14 @@ from pose.codec import decode, encode
 from pose.config import Config
 from pose.data.image_cache import DiskCache
 from pose.data.images import read_image
-from pose.data.loaders import EpochSampler, make_loader
+from pose.data.loaders import EpochSampler, Shard, make_loader
 from pose.data.people import Person, ground_truth_people
 from pose.data.people_dataset import Batch, PeopleDataset, collate
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
 from pose.engine.coco_backends import check_backend
-from pose.engine.evaluator import Evaluation, evaluate
+from pose.engine.distributed import World
+from pose.engine.evaluator import Evaluation, predict_set, score
 from pose.engine.optim import learning_rate
 from pose.engine.splits import training_people, validation_set
 from pose.engine.tasks import Task
@@ -60,11 +61,14 @@ class KeypointTask(Task):
             read=DiskCache(data.cache, max_bytes=int(data.cache_gb * 1e9)) if data.cache else read_image,
         )
 
-    def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Any]:
+    def make_loader(
+        self, sampler: EpochSampler, *, workers: int, pin_memory: bool, shard: Shard = Shard()
+    ) -> DataLoader[Any]:
         return make_loader(
             TrainingSamples(self.dataset, skip=self.config.data.skip_unreadable),
             collate=LoadedCollate(collate),
             batch_size=self.config.train.batch_size,
+            shard=shard,
             workers=workers,
             sampler=sampler,
             pin_memory=pin_memory,
@@ -90,10 +94,23 @@ class KeypointTask(Task):
         return heatmap_mse(heatmaps, targets, weights)
 
     def evaluate(
-        self, model: nn.Module, *, device: torch.device, workers: int, on_batch: Callable[[int], None]
+        self,
+        model: nn.Module,
+        *,
+        device: torch.device,
+        workers: int,
+        on_batch: Callable[[int], None],
+        world: World = World(),
     ) -> tuple[dict[str, float], str]:
-        result = evaluate(model, self.val, self.config, device=device, workers=workers, on_batch=on_batch)
-        return result.metrics or {}, summary_line(result)
+        predictions = predict_set(
+            model, self.val, self.config, device=device, workers=workers, on_batch=on_batch, world=world
+        )
+
+        def count() -> tuple[dict[str, float], str]:
+            result = score(predictions, self.val, self.skeleton, backend=self.config.eval.backend)
+            return result.metrics or {}, summary_line(result)
+
+        return world.from_main(count)
 
     def describe_data(self) -> str:
         return (

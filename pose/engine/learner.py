@@ -5,19 +5,24 @@ The keys are those of `train`; at their defaults the step is the plain one: forw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pose.config_base import TrainConfig
 from pose.engine.bad_batches import check_finite
+from pose.engine.distributed import World
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+RUNNING = ("running_mean", "running_var")
 
 
 class Learner:
@@ -26,25 +31,42 @@ class Learner:
     Args:
         model: is moved to `device`, and to channels_last if the settings say so.
         settings: `train` of the config.
+        world: the processes that train it, each on its share of every batch. Between two steps all of them hold the
+            same numbers.
     Attributes:
         model: the network, in the state of the last update.
         averaged: the network to evaluate and to keep: the moving average with `ema`, else `model`.
     Raises:
-        ValueError: fp16 on a device without it.
+        ValueError: fp16, or norms over several processes, on a device without it.
     """
 
-    def __init__(self, model: nn.Module, settings: TrainConfig, *, device: torch.device) -> None:
+    def __init__(
+        self, model: nn.Module, settings: TrainConfig, *, device: torch.device, world: World = World()
+    ) -> None:
         if settings.precision == "fp16" and device.type != "cuda":
             raise ValueError(
                 f"train.precision: fp16 needs a CUDA device, and this run is on {device.type}; set it to bf16 or fp32"
             )
-        self.settings, self.device = settings, device
+        if settings.sync_batch_norm and world.size > 1:
+            if device.type != "cuda":
+                raise ValueError(
+                    f"train.sync_batch_norm needs CUDA devices, and these processes are on {device.type}; set it to "
+                    "false: each then normalises by its own share of a batch"
+                )
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # in place, with the same parameters
+        self.settings, self.device, self.world = settings, device, world
         layout = torch.channels_last if settings.channels_last else torch.contiguous_format
         self.model = model.to(device).to(memory_format=layout)
         # The network itself is never replaced by the compiled one, whose weights have other names.
         # dynamic=False: a batch's kernels then depend on its shape alone, not on the shapes that came before, so that
         # a resumed run computes the same.
-        self.call: Callable[[Tensor], Tensor] = torch.compile(model, dynamic=False) if settings.compile else model
+        network: Any = torch.compile(model, dynamic=False) if settings.compile else model
+        self.call = world.wrap(network)
+        self.norms = [
+            module
+            for module in model.modules()
+            if isinstance(module, _BatchNorm) and not isinstance(module, nn.SyncBatchNorm)
+        ]
         self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16")
         self.ema: AveragedModel | None = None
         if settings.ema is not None:
@@ -56,18 +78,30 @@ class Learner:
     def averaged(self) -> nn.Module:
         return self.model if self.ema is None else self.ema.module
 
-    def split(self, batch: Any) -> list[tuple[Any, float]]:
+    def split(self, batch: Any, sizes: Sequence[int] = ()) -> list[tuple[Any, float]]:
         """The batch in `accumulate` parts, sizes differing by one at most, with their shares of it.
 
-        A last batch smaller than that has fewer parts.
+        A last batch smaller than that has fewer parts. All processes have as many.
+
+        Args:
+            batch: this process's.
+            sizes: samples of the batch that each process has; 0 for one whose `batch` is only to take part. Shares
+                are of their sum.
         """
-        size = len(batch.index)
-        count = min(self.settings.accumulate, size)
+        sizes = sizes or (len(batch.index),)
+        count = min(self.settings.accumulate, *(max(size, 1) for size in sizes))
+        total = sum(sizes) if sizes[self.world.rank] else math.inf
         if count == 1:
-            return [(batch, 1)]
+            return [(batch, len(batch.index) / total)]
         columns = (getattr(batch, field.name).tensor_split(count) for field in fields(batch))
         parts = [type(batch)(*tensors) for tensors in zip(*columns, strict=True)]
-        return [(part, len(part.index) / size) for part in parts]
+        return [(part, len(part.index) / total) for part in parts]
+
+    def joining(self, last: bool) -> AbstractContextManager[None]:
+        """Around forward and backward of a part: the processes' gradients are averaged once, in the `last`."""
+        if last or not isinstance(self.call, DistributedDataParallel):
+            return nullcontext()
+        return self.call.no_sync()
 
     def forward(self, images: Tensor) -> Tensor:
         """The network's output for (B, 3, H, W) fp32 images, in the precision of the settings."""
@@ -82,9 +116,12 @@ class Learner:
         with _explained_compiler():
             self.scaler.scale(loss).backward()
 
-    def update(self, optimizer: torch.optim.Optimizer) -> None:
+    def update(self, optimizer: torch.optim.Optimizer, *, share: float = 1.0) -> None:
         """Clip, step and average; the gradients stay for the caller to see.
 
+        Args:
+            share: of the batch that this process had: the running means and variances of the norms become their
+                average over the processes by it. They are linear in what each saw.
         Raises:
             NotFinite: a gradient is; nothing has changed then. The scaler of fp16 leaves such steps out by itself.
         """
@@ -97,6 +134,8 @@ class Learner:
             check_finite("the gradient's norm", float(norm))
         self.scaler.step(optimizer)
         self.scaler.update()
+        norms = [norm for norm in self.norms if norm.training and norm.running_mean is not None]
+        self.world.average([norm.get_buffer(n) for norm in norms for n in RUNNING], share=share)
         if self.ema is not None:
             self.ema.update_parameters(self.model)
 

@@ -63,7 +63,7 @@ class MetricsFile:
     """metrics.csv: one row an epoch, rewritten whole so that a crash never leaves half a row.
 
     Args:
-        path: of the file.
+        path: of the file; None in those of several processes that write nothing.
         metrics: names of the evaluation's columns.
         keep_epochs: rows of a run that is resumed are kept up to this epoch.
     """
@@ -73,16 +73,18 @@ class MetricsFile:
         *("memory_mb", "unreadable", "skipped_batches"),
     )
 
-    def __init__(self, path: Path, *, metrics: Sequence[str], keep_epochs: int) -> None:
+    def __init__(self, path: Path | None, *, metrics: Sequence[str], keep_epochs: int) -> None:
         self.path = path
         self.fields = (*self.FIELDS, *metrics)
         self.rows: list[Mapping[str, Any]] = []
-        if keep_epochs and path.is_file():
+        if keep_epochs and path is not None and path.is_file():
             with path.open(newline="") as file:
                 self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= keep_epochs]
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Append a row, with the time of day (UTC) in `time`."""
+        if self.path is None:
+            return
         self.rows.append({**row, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
         text = io.StringIO()
         writer = csv.DictWriter(text, self.fields, restval="", lineterminator="\n")
@@ -92,7 +94,7 @@ class MetricsFile:
 
 
 class TensorBoard:
-    """Scalars and pictures for TensorBoard where it is installed; does nothing elsewhere.
+    """Scalars and pictures for TensorBoard where it is installed; does nothing elsewhere, nor without a folder.
 
     Written here and now, not by a thread as TensorBoard's own writer does: a full disk then is one error with the
     file's name, and the pictures are JPEGs, which a long run has room for.
@@ -105,13 +107,15 @@ class TensorBoard:
         OSError: not writable or disk full, here and from all that adds.
     """
 
-    def __init__(self, folder: Path, *, purge_step: int | None) -> None:
+    def __init__(self, folder: Path | None, *, purge_step: int | None) -> None:
+        self.on = False
+        if folder is None:
+            return
         try:
             from tensorboard.compat.proto.event_pb2 import Event, SessionLog
             from tensorboard.compat.proto.summary_pb2 import Summary
             from tensorboard.summary.writer.record_writer import RecordWriter
         except ImportError:
-            self.on = False
             return
         self.on, self.path = True, folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
         self.event, self.summary, self.record_writer = Event, Summary, RecordWriter
@@ -209,9 +213,9 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
-def make_console() -> Console:
+def make_console(*, quiet: bool = False) -> Console:
     """Messages and progress go to stderr, so that stdout holds results only."""
-    return Console(file=sys.stderr, soft_wrap=True)
+    return Console(file=sys.stderr, soft_wrap=True, quiet=quiet)
 
 
 def print_end(run: Path, console: Console) -> None:

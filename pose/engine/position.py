@@ -15,6 +15,7 @@ class Position:
     Attributes:
         epoch: current epoch, from 0.
         step: steps done in it.
+        batch_size: of those steps; 0 if an older version wrote it.
         taken: samples of the epoch's order that those steps took.
         used: samples that the loss counts: neither unreadable nor of a skipped batch.
         unreadable: samples of the epoch left out because their image could not be read.
@@ -28,6 +29,7 @@ class Position:
 
     epoch: int = 0
     step: int = 0
+    batch_size: int = 0
     taken: int = 0
     used: int = 0
     unreadable: int = 0

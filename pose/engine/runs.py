@@ -55,11 +55,11 @@ class Heartbeat:
     """state.json while training, inside `with`: running, then done, stopped or failed.
 
     Args:
-        lock: of `lock_run`, freed at the end.
+        lock: of `lock_run`, freed at the end; None in those of several processes that write nothing.
         progress: the numbers to write, such as epoch, step and best.
     """
 
-    def __init__(self, run: Path, lock: IO[bytes], *, progress: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, run: Path, lock: IO[bytes] | None, *, progress: Callable[[], dict[str, Any]]) -> None:
         self.path, self.lock, self.progress = run / "state.json", lock, progress
         self.next = 0.0
 
@@ -80,9 +80,12 @@ class Heartbeat:
         # What ended training is the error to hear of, and on a full disk there may be no room for this.
         with contextlib.suppress(OSError) if error is not None else contextlib.nullcontext():
             self._write(state, str(error or ""))
-        self.lock.close()
+        if self.lock is not None:
+            self.lock.close()
 
     def _write(self, state: str, message: str) -> None:
+        if self.lock is None:
+            return
         self.next = time.monotonic() + BEAT_SECONDS
         beat = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         data = {"state": state, "heartbeat": beat, "pid": os.getpid(), **self.progress(), "message": message}

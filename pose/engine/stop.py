@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -16,8 +17,16 @@ class Stopped(Exception):
         self.signal = number
 
 
+class Ended(Exception):
+    """Another of the processes that work together has failed, and has told the user why; the text is what it said."""
+
+
 class StopRequest:
-    """Inside `with`, the first SIGINT or SIGTERM is only noted; a second one acts at once."""
+    """Inside `with`, the first SIGINT or SIGTERM is only noted; a second one acts at once.
+
+    Below torchrun later ones are only noted too: it passes on what the scheduler may have sent to everyone already,
+    and kills after its own time.
+    """
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -42,7 +51,8 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        self._restore()
+        if "TORCHELASTIC_RUN_ID" not in os.environ:
+            self._restore()
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from pose.config import AnyConfig
-from pose.data.loaders import EpochSampler
+from pose.data.loaders import EpochSampler, Shard
+from pose.engine.distributed import World
 from pose.visualize import Image
 
 
@@ -33,7 +34,9 @@ class Task(ABC):
     groups: Sequence[int] | None = None
 
     @abstractmethod
-    def make_loader(self, sampler: EpochSampler, *, workers: int, pin_memory: bool) -> DataLoader[Any]:
+    def make_loader(
+        self, sampler: EpochSampler, *, workers: int, pin_memory: bool, shard: Shard = Shard()
+    ) -> DataLoader[Any]:
         """`Loaded` batches, which have `index` (B,) and `to(device)`."""
 
     @abstractmethod
@@ -53,7 +56,13 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(
-        self, model: nn.Module, *, device: torch.device, workers: int, on_batch: Callable[[int], None]
+        self,
+        model: nn.Module,
+        *,
+        device: torch.device,
+        workers: int,
+        on_batch: Callable[[int], None],
+        world: World = World(),
     ) -> tuple[dict[str, float], str]:
         """The numbers named in `metrics` (none without annotations), and a line for people."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pytest
 import torch
 
 from pose.data.images import read_image
-from pose.data.loaders import EpochSampler, make_loader
+from pose.data.loaders import EpochSampler, Shard, make_loader
 from pose.data.people import Person
-from pose.data.people_dataset import Batch, PeopleDataset, collate
+from pose.data.people_dataset import Batch, PeopleDataset, Sample, collate
 from pose.data.transforms import Augment
 from pose.geometry import apply_affine, invert_affine
 from pose.skeleton import COCO17
@@ -242,6 +243,41 @@ def test_grouped_batches_do_not_depend_on_workers_or_resuming(people: list[Perso
     assert [digest([collate(by_hand[n : n + 4])]) for n in range(0, 30, 4)] == whole
     with pytest.raises(ValueError, match="whole batches of 5, got 12"):
         make_loader(dataset, batch_size=5, workers=0, sampler=EpochSampler(30, seed=3, groups=groups, window=12))
+
+
+def indexes(samples: Sequence[Sample]) -> list[int]:
+    """A batch that may be empty."""
+    return [sample.index for sample in samples]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_shards_cover_each_batch_once(people: list[Person], count: int) -> None:
+    """Also from the middle of a window, and where the last batch has fewer people than there are processes."""
+    dataset, groups = make(people * 3, augment=None), [p.image_id for p in people] * 3
+
+    def batches(shard: Shard, start: int, workers: int = 0) -> list[list[int]]:
+        sampler = EpochSampler(30, seed=3, start=start, groups=groups, window=12)
+        loader = make_loader(dataset, batch_size=4, workers=workers, sampler=sampler, collate=indexes, shard=shard)
+        found = list(loader)
+        assert len(found) == len(loader)
+        return found
+
+    assert sorted(chain.from_iterable(batches(Shard(), 0))) == list(range(30))
+    for start in (0, 4, 20):
+        whole = batches(Shard(), start)
+        shares = [batches(Shard(index, count), start) for index in range(count)]
+        assert [list(chain.from_iterable(turn)) for turn in zip(*shares, strict=True)] == whole
+        assert all(max(map(len, turn)) - min(map(len, turn)) <= 1 for turn in zip(*shares, strict=True))
+    assert len(shares[-1][-1]) == (1 if count == 2 else 0)  # of the last two people
+    assert batches(Shard(1, count), 0, workers=1) == batches(Shard(1, count), 0)
+    with pytest.raises(ValueError, match="a batch of 4 cannot be shared by 5 processes"):
+        batches(Shard(0, 5), 0)
+
+
+def test_shares_are_those_of_tensor_split() -> None:
+    for size, count in ((10, 3), (4, 4), (2, 3), (0, 2), (7, 1)):
+        shares = [list(Shard(index, count).of(range(size))) for index in range(count)]
+        assert shares == [part.tolist() for part in torch.arange(size).tensor_split(count)]
 
 
 def test_each_image_of_a_window_is_read_once(people: list[Person]) -> None:
