@@ -84,7 +84,7 @@ def test_predictions_are_the_checkpoints(exported: Path, run: Path, tiny_dataset
     crops, heatmaps = ours.heatmaps(image, boxes)
     expected_crops, expected_heatmaps = theirs.heatmaps(image, boxes)
     np.testing.assert_array_equal(crops, expected_crops)
-    atol = 1e-4 * float(expected_heatmaps.abs().max())
+    atol = 3e-4 * float(expected_heatmaps.abs().max())  # both fold their batch norms, and round otherwise in it
     np.testing.assert_allclose(heatmaps, expected_heatmaps.numpy(), atol=atol)
     decided = (margin(expected_heatmaps) > 2 * atol).numpy()  # of equal pixels either may be the peak
     assert decided.mean() > 0.5
