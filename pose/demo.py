@@ -45,8 +45,8 @@ model:
   input_size: [192, 96]  # most people here are twice as tall as wide, or more
   sigma: 1
 augment: {half_body: 0, scale: 0.1, rotation: 10, flip: 0.5}
-train: {epochs: 18, batch_size: 16, lr: 0.004, milestones: [11, 14, 16, 17], lr_factor: 0.3, seed: 0}
-eval: {every: 18, batch_size: 32}
+train: {epochs: 16, batch_size: 16, lr: 0.004, milestones: [10, 13, 14, 15], lr_factor: 0.3, seed: 0}
+eval: {every: 16, batch_size: 32}
 """
 PICTURES = 24
 
