@@ -4,7 +4,7 @@
 
 Those of operators, networks and heatmaps run twice: with glibc's allocator told to keep its memory, as large tensors
 are else given back to the kernel and fetched again in every step, and as they come. On a quiet machine of two cores
-all take about ten minutes. The rows of data need POSE_COCO_SAMPLE, those of inference onnxruntime.
+all take about eight minutes. The rows of data need POSE_COCO_SAMPLE, those of inference onnxruntime.
 """
 
 from __future__ import annotations
