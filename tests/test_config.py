@@ -101,8 +101,8 @@ def test_all_wrong_keys_at_once(tmp_path: Path) -> None:
     assert lines == {
         "modle: no such key; did you mean 'model'?",
         "train.learning_rate: no such key; valid: epochs, batch_size, lr, milestones, lr_factor, warmup_epochs, "
-        "accumulate, precision, clip_grad_norm, ema, compile, channels_last, seed, workers, "
-        "checkpoint_minutes, max_skipped_batches",
+        "accumulate, precision, clip_grad_norm, ema, sync_batch_norm, batch_per_process, compile, channels_last, "
+        "seed, workers, checkpoint_minutes, max_skipped_batches",
         "train.epoch: no such key; did you mean 'epochs'?",
         "train.batch_size: expected 1 or more, got 0",
         "train.seed: expected a whole number, got 'x'",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from running import Double
 from torch import Tensor, nn
 
 import pose.engine.keypoints as keypoints_module
@@ -24,17 +25,6 @@ from pose.engine.learner import Learner
 from pose.engine.splits import validation_set
 
 CPU = torch.device("cpu")
-
-
-class Double(nn.Module):
-    """A network in fp64, so that only the order of the loss's own sums shows."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model.double()
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model(images.double())
 
 
 def gradients_of_an_epoch(

@@ -1,4 +1,4 @@
-"""What tests of whole trainings share: to run one, and to send it a signal in a step."""
+"""What tests of trainings share: to run one, to send it a signal in a step, and a network in fp64."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
+from torch import Tensor, nn
 
 import pose.engine.trainer as trainer_module
 from pose.config import AnyConfig
+
+
+class Double(nn.Module):
+    """A network in fp64, so that only the order of the loss's own sums shows."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model.double()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model(images.double())
 
 
 def run_training(config: AnyConfig, run: Path, **options: Any) -> dict[str, float]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_tiny_config
-from running import run_training, stop_in_step
+from running import Double, run_training, stop_in_step
 from torch import Tensor, nn
 
 import pose.engine.trainer as trainer_module
@@ -48,17 +48,6 @@ def small_network() -> nn.Module:
 def images_of(count: int) -> Tensor:
     images = torch.randn(count, 3, 8, 6, generator=torch.Generator().manual_seed(1))
     return images.contiguous(memory_format=torch.channels_last)
-
-
-class Double(nn.Module):
-    """A network in fp64, so that only the order of the loss's own sums shows."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model.double()
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model(images.double())
 
 
 def step_on_people(config: Config, **settings: Any) -> tuple[float, dict[str, Tensor]]:
