@@ -1,8 +1,8 @@
 """Write pictures of docs/images: python tools/pictures.py [people video check report ...] [--run RUN]
 
 All are of generated people, none is chosen by hand: the first pictures and the first video of the seeds below, which
-the demo model was not trained on. `people` and `video` are what the demo model finds; `report` is the page of a run
-of `pose demo` and needs chromium.
+no model was trained on. `people` and `video` are what the model in the package finds, or that of --run; `report` is the
+page of a run of `pose demo` and needs chromium.
 """
 
 from __future__ import annotations
