@@ -1,8 +1,8 @@
 """Write pictures of docs/images: python tools/pictures.py [people video check report ...] [--run RUN]
 
 All are of generated people, none is chosen by hand: the first pictures and the first video of the seeds below, which
-no model was trained on. `people` and `video` are what the model in the package finds, or that of --run; `report` is the
-page of a run of `pose demo` and needs chromium.
+no model was trained on. `people` and `video` are what the model in the package finds, or that of --run; `report` is
+the page of a run of `pose demo` that `pose eval` has evaluated, and needs chromium.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def report(run: str) -> None:
         size = ["--window-size=1280,1450", "--force-device-scale-factor=1", f"--screenshot={shot}"]
         subprocess.run([*browser, *size, page.as_uri()], check=True, capture_output=True)
         image = cv2.imread(str(shot))
-    _write("report.png", np.ascontiguousarray(image[..., ::-1]), width=900)
+    _write("report.png", np.ascontiguousarray(image[..., ::-1]), width=800)
 
 
 def _pose(*arguments: object) -> None:

@@ -36,7 +36,11 @@ def evaluate(
         bool, typer.Option("--only-images-with-boxes", help="Leave out images without any box.")
     ] = False,
     flip_test: Annotated[
-        bool, typer.Option("--flip-test/--no-flip-test", help="Average with the mirrored crop.")
+        bool,
+        typer.Option(
+            "--flip-test/--no-flip-test",
+            help="Average with the mirrored crop. An .onnx file does as it was exported.",
+        ),
     ] = True,
     out: Annotated[
         Optional[Path],  # noqa: UP045
