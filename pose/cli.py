@@ -71,7 +71,7 @@ def _root(
     size = os.environ.get("WORLD_SIZE", "1")
     if size != "1" and context.invoked_subcommand != "train":
         if os.environ.get("RANK", "0") != "0":
-            raise Ended  # the first one says it
+            raise typer.Exit  # the first one says it; at a failure here, torchrun would end it before that
         raise ValueError(
             f"`pose {context.invoked_subcommand}` runs in one process, and here are {size} (WORLD_SIZE): start it "
             "without torchrun. `pose train` takes several, for its evaluations too"

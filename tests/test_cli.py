@@ -346,6 +346,15 @@ def test_a_second_ctrl_c_ends_at_once(tiny_yaml: Path, tmp_path: Path) -> None:
     assert not any("Traceback" in line for line in lines)
 
 
+def test_several_processes_are_for_training(pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    refusal(pose_cli("runs"), "`pose runs` runs in one process, and here are 2 (WORLD_SIZE)", "without torchrun")
+    monkeypatch.setenv("RANK", "1")
+    other = pose_cli("runs")
+    assert (other.code, other.out, other.err) == (0, "", "")
+
+
 # Evaluation
 
 
