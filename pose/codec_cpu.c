@@ -5,21 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A version for newer processors, by features as in dyrelu_cpu.c. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#if __GNUC__ >= 12
-#define CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
-#else
-#define CLONES __attribute__((target_clones("avx2", "default")))
-#endif
-#else
-#define CLONES
-#endif
-#if defined(__GNUC__)
-#define PREFETCH(address) __builtin_prefetch(address)
-#else
-#define PREFETCH(address)
-#endif
+#include "processor.h"
+
 #define PARALLEL_FOR _Pragma("omp parallel for schedule(static) num_threads((int)threads) if (threads > 1)")
 
 /* Floats. Processors fetch memory ahead by themselves, but only to the end of a page of 4 kB; asking for it further
