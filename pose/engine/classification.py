@@ -29,7 +29,7 @@ from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize
 from pose.engine.distributed import World
 from pose.engine.optim import cosine_learning_rate, learning_rate
-from pose.engine.tasks import Task
+from pose.engine.tasks import Task, spread
 from pose.files import write_atomic, write_json
 from pose.losses import mixed_cross_entropy, mixup
 from pose.models.factory import build_classifier
@@ -166,7 +166,7 @@ class ClassificationTask(Task):
     def draw_evaluation(self, model: nn.Module, *, device: torch.device) -> Image | None:
         """Pictures below the class that was found: green if it is right, else red, with the right one behind it."""
         assert self.classes is not None
-        pictures = self.val[:: -(-len(self.val) // SHOWN)]
+        pictures = spread(self.val, SHOWN)
         dataset = PictureDataset(pictures, input_size=self.config.model.input_size, crop=self.config.eval.crop)
         images = collate_pictures([dataset[0, index] for index in range(len(pictures))]).images
         found = model.eval()(normalize(images.to(device))).argmax(dim=1).tolist()

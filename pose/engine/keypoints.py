@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from pose.engine.distributed import World
 from pose.engine.evaluator import Evaluation, predict_set, score
 from pose.engine.optim import learning_rate
 from pose.engine.splits import training_people, validation_set
-from pose.engine.tasks import Task
+from pose.engine.tasks import Task, spread
 from pose.losses import heatmap_mse
 from pose.models.factory import build_model
 from pose.models.pose_net import STRIDE
@@ -147,7 +147,7 @@ class KeypointTask(Task):
             skeleton=self.skeleton,
         )
 
-    def _annotated_people(self) -> list[Person]:
+    def _annotated_people(self) -> Sequence[Person]:
         """A few that lie evenly over the evaluation's, in images that are known to be there."""
         people = self.val.people
         if self.val.boxes != "gt":
@@ -156,7 +156,7 @@ class KeypointTask(Task):
             there = {person.path for person in people}
             annotated = ground_truth_people(self.val.coco, Path(self.config.data.root, self.config.data.val.images))
             people = [person for person in annotated if person.path in there]
-        return people[:: -(-len(people) // SHOWN)] if people else []
+        return spread(people, SHOWN)
 
 
 def summary_line(result: Evaluation) -> str:

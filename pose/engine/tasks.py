@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,13 @@ from pose.config import AnyConfig
 from pose.data.loaders import EpochSampler, Shard
 from pose.engine.distributed import World
 from pose.visualize import Image
+
+T = TypeVar("T")
+
+
+def spread(items: Sequence[T], most: int) -> Sequence[T]:
+    """At most so many of the items, evenly over all of them; always the same ones."""
+    return items[:: max(1, -(-len(items) // most))]
 
 
 class Task(ABC):
