@@ -51,7 +51,7 @@ class SkeletonConfig(Section):
 class FiguresConfig(Section):
     """Generated people: made in data.root when training or evaluation first needs them."""
 
-    level: Literal["easy", "normal", "hard"] = "normal"
+    level: Literal["easy", "normal", "hard", "wild"] = "normal"
     train: Pictures = 2000
     val: Pictures = 500
     seed: Seed = 0

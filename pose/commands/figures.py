@@ -11,7 +11,7 @@ import typer
 def figures(
     out: Annotated[Path, typer.Argument(help="Folder for the dataset; new or empty.")],
     kind: Annotated[str, typer.Option(help="people or animals.")] = "people",
-    level: Annotated[str, typer.Option(help="easy, normal or hard.")] = "normal",
+    level: Annotated[str, typer.Option(help="easy, normal, hard or wild.")] = "normal",
     train: Annotated[int, typer.Option(min=1, help="Pictures to train on.")] = 2000,
     val: Annotated[int, typer.Option(min=1, help="Pictures to evaluate on.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,

@@ -152,11 +152,11 @@ def _coat(rng: np.random.Generator) -> tuple[Material, ...]:
 
     base, second = color(), color()
     pattern = str(rng.choice(["plain", "stripes", "speckle", "wood"], p=(0.5, 0.15, 0.2, 0.15)))
-    look = {"scale": float(rng.uniform(0.1, 0.3)), "folds": 0.25, "phase": float(rng.uniform(0, 6))}
+    scale, phase = float(rng.uniform(0.1, 0.3)), float(rng.uniform(0, 6))
     sock = base if rng.random() < 0.5 else second
     dark = linear((24, 20, 20))
     return (
-        Material(pattern, base, second, gloss=0.04, **look),
+        Material(pattern, base, second, scale=scale, gloss=0.04, folds=0.25, phase=phase),
         Material("plain", sock, folds=0.2),
         Material("plain", dark, gloss=0.3),
         Material("plain", linear((14, 12, 12)), gloss=0.8),

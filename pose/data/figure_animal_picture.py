@@ -15,7 +15,7 @@ from pose.data.figure_bones import rotation
 from pose.data.figure_develop import develop
 from pose.data.figure_levels import Level
 from pose.data.figure_mesh import Mesh, join, moved
-from pose.data.figure_picture import SIZES, Picture
+from pose.data.figure_picture import Picture, random_size
 from pose.data.figure_raster import ShadowMap
 from pose.data.figure_render import Camera, looking_down, render
 from pose.data.figure_surface import Material
@@ -28,7 +28,7 @@ MAX_ANIMALS = 3
 
 def render_animals(rng: np.random.Generator, level: Level) -> Picture:
     """Make one picture; every random choice comes from `rng`. A level's postures and views are for people only."""
-    size = SIZES[int(rng.integers(len(SIZES)))]
+    size = random_size(rng, level)
     weights = np.array(level.people[:MAX_ANIMALS])
     count = 1 + int(rng.choice(len(weights), p=weights / weights.sum()))
     animals = [Animal.random(rng) for _ in range(count)]
@@ -60,7 +60,7 @@ def render_animals(rng: np.random.Generator, level: Level) -> Picture:
         for _ in range(rng.poisson(mean)):
             depth = distance * rng.uniform(0.45, 0.65) if before else distance - nearest + rng.uniform(0.8, 4)
             x = (rng.uniform(0, 1) * size[1] - camera.center[0]) / focal * depth
-            materials.append(random_material(rng))
+            materials.append(random_material(rng, variety=level.variety))
             things += random_thing(rng, np.array([x, 0, distance - depth]), material=len(materials) - 1)
     mesh = join(meshes + things)
     light = random_light(rng, contrast=level.contrast, outdoor=outdoor)
@@ -76,6 +76,7 @@ def render_animals(rng: np.random.Generator, level: Level) -> Picture:
         outdoor=outdoor,
         clutter=float(rng.uniform(*level.clutter)),
         distance=wall,
+        variety=level.variety,
     )
     soft = rng.uniform(0, 1.6)
     if soft > 0.3:
@@ -84,7 +85,15 @@ def render_animals(rng: np.random.Generator, level: Level) -> Picture:
     figures = []
     for i, (animal, points) in enumerate(zip(animals, keypoints, strict=False)):
         own = OWN_DEPTH * animal.height
-        found = locate(meshes[i], points, camera=camera, layer=layer, instance=i, own_depth=own)
+        found = locate(
+            meshes[i],
+            points,
+            camera=camera,
+            layer=layer,
+            instance=i,
+            own_depth=own,
+            visible_box=level.visible_boxes,
+        )
         if found is not None:
             seen, box_xywh, area, truncated = found
             figures.append(Figure(seen, box_xywh, area, _view(yaws[i], places[i], camera), animal.gait, truncated))

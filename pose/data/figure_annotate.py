@@ -30,7 +30,8 @@ class Figure:
     Attributes:
         keypoints: (K, 3) float64 x, y in pixels (integers are pixel centres) and visibility: 2 visible, 1 hidden by
             the own body, another person or a thing, 0 outside the picture (x = y = 0 then).
-        box_xywh: (4,) of the whole silhouette, hidden parts included, clipped to the picture.
+        box_xywh: (4,) of the whole silhouette, hidden parts included, or of what is visible; see
+            `Level.visible_boxes`. Clipped to the picture.
         area: pixels of the visible silhouette.
         view: "front", "side" or "back": which side of the chest the camera sees.
         posture: a key of `Level.postures`.
@@ -58,11 +59,23 @@ class Person:
 
 
 def annotate(
-    person: Person, mesh: Mesh, points: Array, *, camera: Camera, layer: Layer, instance: int
+    person: Person, mesh: Mesh, points: Array, *, camera: Camera, layer: Layer, instance: int, visible_box: bool
 ) -> Figure | None:
-    """Keypoints with visibility from the depth order, box and area; None for a person out of the picture."""
+    """Keypoints with visibility from the depth order, box and area; None for a person out of the picture.
+
+    Args:
+        visible_box: see `locate`.
+    """
     own_depth = OWN_DEPTH * person.body.scale
-    found = locate(mesh, points, camera=camera, layer=layer, instance=instance, own_depth=own_depth)
+    found = locate(
+        mesh,
+        points,
+        camera=camera,
+        layer=layer,
+        instance=instance,
+        own_depth=own_depth,
+        visible_box=visible_box,
+    )
     if found is None:
         return None
     keypoints, box_xywh, area, truncated = found
@@ -70,13 +83,21 @@ def annotate(
 
 
 def locate(
-    mesh: Mesh, points: Array, *, camera: Camera, layer: Layer, instance: int, own_depth: Array
+    mesh: Mesh,
+    points: Array,
+    *,
+    camera: Camera,
+    layer: Layer,
+    instance: int,
+    own_depth: Array,
+    visible_box: bool,
 ) -> tuple[Array, Array, float, bool] | None:
     """`keypoints`, `box_xywh`, `area` and `truncated` of a `Figure`; None for one out of the picture.
 
     Args:
         points: (K, 3) keypoints in metres.
         own_depth: (K,) metres that each may lie behind the body's own surface and still be visible.
+        visible_box: whether the box holds the visible pixels alone, and one without any is out of the picture.
     """
     height, width = camera.size
     xy, depth = camera.project(mesh.vertices)
@@ -94,6 +115,11 @@ def locate(
         visible = is_visible(xy, depth, layer, instance=instance, own_depth=own_depth)
         keypoints[inside, :2] = xy[inside]
         keypoints[inside, 2] = np.where(visible, 2, 1)[inside]
+    if visible_box:
+        rows, columns = (np.flatnonzero((layer.instance == instance).any(axis)) for axis in (1, 0))
+        if len(rows) == 0:
+            return None
+        box_xyxy = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / SUPERSAMPLING
     box_xywh = np.concatenate([box_xyxy[:2], box_xyxy[2:] - box_xyxy[:2]])
     return keypoints, box_xywh, area, not bool(inside.all())
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from pose.data.figure_bones import rotation
 from pose.data.figure_clothes import SKIN
+from pose.data.figure_leaves import leaves
 from pose.data.figure_mesh import transform
 from pose.data.figure_raster import ShadowMap
 from pose.data.figure_render import Camera, Light
+from pose.data.figure_surface import noise_tile
 
 Array = NDArray[Any]
 
@@ -32,22 +34,6 @@ INDOOR_GROUNDS = ("planks", "planks", "tiles", "carpet", "concrete")
 WALL_SIZE_M = (14.0, 7.0)  # width, height of the painted wall
 WALL_PX = 40  # pixels a metre on it
 FAR = np.float32(100)  # metres
-
-
-def _tile(rng: np.random.Generator, size: int = 256) -> Array:
-    """(size, size) float32 noise of several octaves that repeats seamlessly, mean 0 and deviation 1."""
-    total = np.zeros((size, size), np.float32)
-    for cells, weight in ((4, 0.8), (16, 0.7), (64, 0.7), (size, 0.5)):
-        grid: Array = rng.standard_normal((cells, cells), dtype=np.float32) * weight
-        if cells < size:
-            ring = np.concatenate([grid, grid[:2]], 0)
-            ring = np.concatenate([ring, ring[:, :2]], 1)
-            step = size // cells
-            grid = cv2.resize(ring, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
-            half = step // 2
-            grid = grid[half : half + size, half : half + size]
-        total += grid
-    return total / total.std()
 
 
 def _ground(rng: np.random.Generator, name: str, noise: Array) -> Array:
@@ -154,6 +140,11 @@ def _wall(rng: np.random.Generator, noise: Array, *, outdoor: bool, clutter: flo
     return cv2.add(canvas, cv2.merge([grain, grain, grain]), dtype=cv2.CV_8U), mask
 
 
+def _leaves(rng: np.random.Generator, size: tuple[int, int]) -> Array:
+    count, smallest = int(np.exp(rng.uniform(2.5, 6.2))), float(np.exp(rng.uniform(0.5, 2.5)))
+    return leaves(rng, size, count=count, smallest=smallest)
+
+
 _TO_LINEAR = ((np.arange(256) / 255) ** 2.2).astype(np.float32)
 
 
@@ -177,6 +168,7 @@ def backdrop(
     outdoor: bool,
     clutter: float,
     distance: float,
+    variety: float = 0.0,
 ) -> Array:
     """Ground, wall and sky, lit and with the shadows that fall on them.
 
@@ -184,10 +176,14 @@ def backdrop(
         feet: (N, 3) points near which the ground is darker.
         clutter: 0 plain .. 1 busy.
         distance: metres from the origin back to the wall.
+        variety: chance that the wall, the ground, or all of it shows dead leaves instead.
     Returns:
         (H, W, 3) float32 linear RGB.
     """
     height, width = camera.size
+    if variety > 0 and rng.random() < 0.7 * variety:
+        bright = (light.key + light.sky) * np.float32(rng.uniform(0.3, 1.2))
+        return _TO_LINEAR[_leaves(rng, camera.size)] * bright
     yy, xx = np.mgrid[:height, :width].astype(np.float32)
     rays = camera.rays(np.stack([xx.ravel(), yy.ravel()], 1))
     tilt = np.radians(rng.uniform(-25, 25))
@@ -201,8 +197,10 @@ def backdrop(
     points = eye + rays * t[:, None]
     floor = (to_ground <= to_wall).reshape(height, width)
 
-    noise = _tile(rng)
+    noise = noise_tile(rng)
     ground = _ground(rng, str(rng.choice(OUTDOOR_GROUNDS if outdoor else INDOOR_GROUNDS)), noise)
+    if variety > 0 and rng.random() < variety:
+        ground = _leaves(rng, (256, 256)).astype(np.float32)
     spin = rotation("y", float(rng.uniform(-90, 90)))[[0, 2]].astype(np.float32) * 128
     uv = transform(points, spin).reshape(height, width, 2)
     picture: Array = cv2.remap(ground, uv[..., 0], uv[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
@@ -211,6 +209,8 @@ def backdrop(
     picture = mean + (picture - mean) * fade
 
     wall, mask = _wall(rng, noise, outdoor=outdoor, clutter=clutter)
+    if variety > 0 and rng.random() < variety:
+        wall, mask = _leaves(rng, mask.shape), np.full_like(mask, 255)
     across = np.array([np.cos(tilt), 0, -np.sin(tilt)], np.float32)
     shift = float(rng.uniform(0, WALL_SIZE_M[0]))
     xw = ((transform(points, across[None]) + np.float32(shift)) * WALL_PX).reshape(height, width)

@@ -12,23 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_bones import SIDES, Body, Bones
+from pose.data.figure_bones import SIDES, Body, Bones, between
 from pose.data.figure_clothes import Clothes
 from pose.data.figure_mesh import Mesh, join, loft, tube_triangles, unit_sphere
 from pose.data.figure_surface import hair_mask
 
 Array = NDArray[Any]
-
-
-def _between(a: Array, b: Array, t: Array) -> Array:
-    """(N, 3, 3) rotations from a to b at fractions t (N,)."""
-    r = a.T @ b
-    angle = np.arccos(np.clip((np.trace(r) - 1) / 2, -1, 1))
-    if angle < 1e-4:
-        return np.broadcast_to(a, (len(t), 3, 3))
-    k = (r - r.T) / (2 * np.sin(angle))
-    theta = (angle * t)[:, None, None]
-    return a @ (np.eye(3) + np.sin(theta) * k + (1 - np.cos(theta)) * (k @ k))
 
 
 ARM = np.array(  # along (0 shoulder, 1 elbow, 2 wrist), half width, half depth, offset to the front; metres
@@ -155,7 +144,7 @@ class BodyBuilder:
         rounder = w * ((c - b) - (b - a))
         centers = np.where(near[:, None], centers + 0.6 * rounder, centers)
         turn = np.clip((t - 1 + 1.6 * blend) / (3.2 * blend), 0, 1)
-        frames = _between(f[f"{upper}{i}"], f[f"{lower}{i}"], turn)
+        frames = between(f[f"{upper}{i}"], f[f"{lower}{i}"], turn)
         bands = [materials[0] if m < end else materials[1] for m in 0.5 * (t[1:] + t[:-1])]
         segments = 12 if name == "arm" else 14
         self.add_loft((centers, frames[:, :, 0], frames[:, :, 2], r), t * 0.3 * s, segments, bands)
@@ -183,7 +172,7 @@ class BodyBuilder:
         hang = 1 + 1.2 * np.clip((0.2 - t) / 0.25, 0, 1)
         r[:, :2] += (np.where(top, wear.loose * hang * (0.4 + 0.6 * trunk), below * wear.wide) * s * inner)[:, None]
         w = np.clip((t + 0.02) / 0.36, 0, 1)
-        frames = _between(f["pelvis"], f["chest"], w * w * (3 - 2 * w))
+        frames = between(f["pelvis"], f["chest"], w * w * (3 - 2 * w))
         low = np.minimum(t, 0.17)[:, None] * s
         high = np.maximum(t - 0.17, 0)[:, None] * s
         centers = p["pelvis"] + f["pelvis"][:, 1] * low + f["chest"][:, 1] * high
@@ -219,6 +208,16 @@ class BodyBuilder:
         for side in SIDES:
             ears.append(at(side * 0.079, -0.008, -0.008))
             self.ball(ears[-1], f, (0.010 * k, 0.030 * k, 0.018 * k), "skin")
+        if wear.hat == "helmet":
+            self.ball(at(0, 0.055, -0.020), f, (0.097 * k, 0.090 * k, 0.115 * k), "hat")
+        elif wear.hat == "full":
+            self.ball(at(0, 0.0, 0.0), f, (0.105 * k, 0.145 * k, 0.135 * k), "hat")
+            self.ball(at(0, 0.010, 0.105), f, (0.080 * k, 0.045 * k, 0.036 * k), "hair")
+        elif wear.hat == "brim":
+            self.ball(at(0, 0.062, 0.0), f, (0.17 * k, 0.010 * k, 0.18 * k), "hat")
+            self.ball(at(0, 0.085, 0.0), f, (0.085 * k, 0.06 * k, 0.10 * k), "hat")
+        if wear.goggles:
+            self.ball(at(0, 0.010, 0.076), f, (0.072 * k, 0.024 * k, 0.026 * k), "hair")
         if wear.hat == "cap":
             self.ball(at(0, 0.052, 0.10), f, (0.07 * k, 0.010 * k, 0.075 * k), "hat")
         if wear.hair == "long":
@@ -226,7 +225,7 @@ class BodyBuilder:
             r = np.array([0.01, 0.07, 0.088, 0.09, 0.088, 0.08, 0.06, 0.003])[:, None] * np.array([1.0, 0.62, 0.0])
             back = np.array([-0.03, -0.036, -0.045, -0.05, -0.058, -0.064, -0.066, -0.066])
             w = np.clip(-drop / 0.24, 0, 1)
-            frames = _between(f, self.bones.frames["chest"], w)
+            frames = between(f, self.bones.frames["chest"], w)
             line = np.stack([0 * drop, drop, back], 1)
             centers = p["head"] + np.einsum("rij,rj->ri", 0.5 * (frames + f), line) * k
             rings = (centers, frames[:, :, 0], frames[:, :, 2], r * k)
@@ -246,11 +245,11 @@ class BodyBuilder:
         curl = (-side * 2.2 * np.clip(t - 0.05, 0, 1) ** 2)[:, None]
         centers = p + (-t[:, None] * f[:, 1] + curl * f[:, 0]) * s
         u, v = (np.broadcast_to(f[:, k], (len(t), 3)) for k in (0, 2))
-        self.add_loft((centers, u, v, HAND[:, 1:] * s), t * s, 10, ["skin"] * (len(t) - 1))
+        self.add_loft((centers, u, v, HAND[:, 1:] * s), t * s, 10, ["hand"] * (len(t) - 1))
         thumb = p + f @ np.array([-side * 0.012, -0.062, 0.046]) * s
         c, d = np.cos(0.5), np.sin(0.5)
         frame = f @ np.array([[1, 0, 0], [0, c, d], [0, -d, c]])
-        self.ball(thumb, frame, (0.012 * s, 0.036 * s, 0.013 * s), "skin")
+        self.ball(thumb, frame, (0.012 * s, 0.036 * s, 0.013 * s), "hand")
 
     def foot(self, i: int) -> None:
         p, f, s = self.bones.points[f"ankle{i}"], self.bones.frames[f"foot{i}"], self.body.scale
@@ -294,5 +293,9 @@ class BodyBuilder:
             self.foot(i)
         if wear.skirt:
             self.skirt()
+        if wear.bag:
+            chest, s = self.bones.frames["chest"], self.body.scale
+            spot = p["waist"] + chest @ np.array([0, 0.15, -0.19]) * s
+            self.ball(spot, chest, (0.15 * s, 0.22 * s, 0.11 * s), "hat")
         names = [f"{n}{i}" for n in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for i in range(2)]
         return join(self.parts), np.concatenate([face, np.stack([p[n] for n in names])])

@@ -74,6 +74,17 @@ def rotation(axis: str, degrees: float) -> Array:
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
+def between(a: Array, b: Array, t: Array) -> Array:
+    """(N, 3, 3) rotations from a to b at fractions t (N,)."""
+    r = a.T @ b
+    angle = np.arccos(np.clip((np.trace(r) - 1) / 2, -1, 1))
+    if angle < 1e-4:
+        return np.broadcast_to(a, (len(t), 3, 3))
+    k = (r - r.T) / (2 * np.sin(angle))
+    theta = (angle * t)[:, None, None]
+    return a @ (np.eye(3) + np.sin(theta) * k + (1 - np.cos(theta)) * (k @ k))
+
+
 def _bend(angles: tuple[float, float, float]) -> Array:
     return rotation("y", angles[2]) @ rotation("z", angles[1]) @ rotation("x", angles[0])
 

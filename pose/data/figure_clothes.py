@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.data.figure_leaves import leaves
 from pose.data.figure_surface import Material
 
 Array = NDArray[Any]
@@ -32,18 +33,57 @@ def _pick(rng: np.random.Generator, palette: tuple[tuple[int, ...], ...], jitter
     return linear(np.clip(np.array(palette[rng.integers(len(palette))]) + rng.normal(0, jitter, 3), 8, 250))
 
 
+def random_color(rng: np.random.Generator) -> Color:
+    """Linear RGB: black, white, gray, that of a cloth, or any."""
+    kind = rng.random()
+    if kind < 0.5:
+        gray = rng.uniform(4, 40) if kind < 0.22 else rng.uniform(200, 250) if kind < 0.36 else rng.uniform(40, 200)
+        return linear(np.clip(gray + rng.normal(0, 8, 3), 2, 252))
+    return _pick(rng, CLOTH, 18) if kind < 0.82 else linear(rng.uniform(5, 245, 3))
+
+
+def random_print(rng: np.random.Generator) -> Array:
+    """(64, 64, 3) linear RGB."""
+    tile = leaves(rng, (64, 64), count=int(rng.integers(2, 60)), smallest=float(rng.uniform(2, 8)))
+    return ((tile / np.float32(255)) ** np.float32(2.2)).astype(np.float32)
+
+
+def _varied_cloth(rng: np.random.Generator, cloth: Material) -> Material:
+    pattern, kind = cloth.pattern, rng.random()
+    if kind < 0.25:
+        pattern = "plain"
+    elif kind < 0.4:
+        pattern = "jacket"
+    printed = kind > 0.75
+    unusual = printed or pattern == "jacket"
+    return replace(
+        cloth,
+        pattern=pattern,
+        color=random_color(rng),
+        color2=random_color(rng),
+        scale=float(rng.uniform(0.15, 0.8) if printed else rng.uniform(0.03, 0.09)) if unusual else cloth.scale,
+        gloss=float(rng.uniform(0, 0.25)),
+        folds=float(rng.uniform(0, 0.6)),
+        print=random_print(rng) if printed else None,
+        mottle=float(rng.uniform(0, 0.35)),
+        crumple=float(rng.uniform(0, 0.8)),
+    )
+
+
 @dataclass(frozen=True)
 class Clothes:
     """What one person wears; lengths are along the limb: 0 at its root, 1 at elbow or knee, 2 at wrist or ankle.
 
     Attributes:
-        materials: by part: skin, head, top, bottom, shoes, sole, hair, hat.
+        materials: by part: skin, head, hand, top, bottom, shoes, hair, hat.
         sleeve, leg: where sleeve and trouser leg end.
         skirt: where a skirt ends, 0 for trousers.
         hem: height of the top's lower edge against the hips, metres of a 1.75 m body.
         loose, wide: distance of top and trousers from the body, metres.
-        hair: "short", "long", "tail", "bun", "bald"; hat: "none", "cap", "beanie".
+        hair: "short", "long", "tail", "bun", "bald".
+        hat: "none", "cap", "beanie", "helmet", "full" (a helmet that covers the face), "brim".
         volume: thickness of the hair against the head's radius.
+        goggles, bag: whether there are dark glasses, and something on the back.
     """
 
     materials: dict[str, Material]
@@ -56,9 +96,44 @@ class Clothes:
     hair: str
     hat: str
     volume: float
+    goggles: bool = False
+    bag: bool = False
 
     @staticmethod
-    def random(rng: np.random.Generator) -> Clothes:
+    def random(rng: np.random.Generator, *, variety: float = 0.0) -> Clothes:
+        """`variety`: chance of each garment to be drawn from the wider range, see `Level`."""
+        usual = Clothes._usual(rng)
+        return usual._varied(rng, variety) if variety > 0 else usual
+
+    def _varied(self, rng: np.random.Generator, variety: float) -> Clothes:
+        materials = {
+            part: _varied_cloth(rng, material) if rng.random() < variety else material
+            for part, material in self.materials.items()
+            if part not in ("skin", "head", "hand")
+        }
+        materials |= {part: self.materials[part] for part in ("skin", "head", "hand")}
+        if rng.random() < 0.2 * variety:
+            materials["hand"] = Material("plain", random_color(rng))
+        if rng.random() < 0.15 * variety:  # one suit
+            materials["bottom"] = materials["top"]
+        hat = self.hat
+        if rng.random() < 0.3 * variety:
+            hat = str(rng.choice(["helmet", "helmet", "full", "brim"]))
+        if rng.random() < 0.4 * variety:  # any hair; a beanie's or cap's colour too
+            materials["head"] = replace(materials["head"], color2=random_color(rng))
+        return replace(
+            self,
+            materials=materials,
+            hat=hat,
+            goggles=bool(rng.random() < 0.25 * variety),
+            volume=float(rng.uniform(0.03, 0.35)) if self.volume and rng.random() < 0.3 * variety else self.volume,
+            bag=bool(rng.random() < 0.2 * variety),
+            loose=float(rng.uniform(0.004, 0.055)) if rng.random() < variety else self.loose,
+            wide=float(rng.uniform(0.004, 0.05)) if rng.random() < variety else self.wide,
+        )
+
+    @staticmethod
+    def _usual(rng: np.random.Generator) -> Clothes:
         t = rng.uniform(0, len(SKIN) - 1)
         low = int(t)
         tone = np.array(SKIN[low]) * (1 - t + low) + np.array(SKIN[min(low + 1, len(SKIN) - 1)]) * (t - low)
@@ -82,6 +157,7 @@ class Clothes:
         hairline = 0.42 if hat != "none" else 3.0 if hair == "bald" else float(rng.uniform(0.45, 0.68))
         materials = {
             "skin": Material("plain", skin, gloss=0.10),
+            "hand": Material("plain", skin, gloss=0.10),
             "head": Material("head", skin, hat_color if hat != "none" else hair_color, hairline, 0.08),
             "top": Material(
                 pattern, top, _pick(rng, CLOTH), float(rng.uniform(0.04, 0.14)), 0.02, rng.uniform(0.15, 0.5), phase

@@ -19,7 +19,7 @@ def develop(rng: np.random.Generator, level: Level, scene: Array) -> Array:
     """Exposure, colour cast, blur, tone curve and noise: (H, W, 3) linear to uint8."""
     gray = np.array(cv2.mean(scene)[:3]) @ _LUMINANCE
     gain = rng.uniform(*level.exposure) / max(gray, 1e-3) * (1 + rng.normal(0, 0.04, 3))
-    pale = rng.uniform(0, 0.45)
+    pale = rng.uniform(*level.pale)
     picture: Array = cv2.transform(scene, gain[:, None] * ((1 - pale) * np.eye(3) + pale * _LUMINANCE))
     sigma = rng.uniform(*level.blur)
     if sigma > 0.25:

@@ -26,6 +26,12 @@ class Level:
         contrast: distant light against the light from all around.
         exposure: mean brightness of the picture, linear 0..1.
         noise, blur: of the sensor, 8-bit steps; and of the lens, pixels.
+        pale: how far colours are drawn to gray; below 0 they are stronger than in the scene.
+        variety: chance that each garment, thing and backdrop is drawn from a wider range than real ones: any colour,
+            prints, creases, helmets, bags, tables, poles, and pictures that show nothing (domain randomisation).
+        size: of the pictures against the other levels'.
+        visible_boxes: whether boxes go around what can be seen of a person, as COCO's do, not the whole silhouette.
+        close: chance that a cut person fills the picture, from the waist or the chest up.
     """
 
     name: str
@@ -48,6 +54,11 @@ class Level:
     exposure: tuple[float, float]
     noise: tuple[float, float]
     blur: tuple[float, float]
+    pale: tuple[float, float] = (0.0, 0.45)
+    variety: float = 0.0
+    close: float = 0.0
+    size: float = 1.0
+    visible_boxes: bool = False
 
 
 LEVELS: dict[str, Level] = {
@@ -118,5 +129,33 @@ LEVELS: dict[str, Level] = {
         exposure=(0.05, 0.36),
         noise=(1.0, 12.0),
         blur=(0.0, 1.3),
+    ),
+    "wild": Level(
+        name="wild",
+        people=(0.42, 0.32, 0.18, 0.08),
+        near=0.5,
+        postures={"stand": 6, "walk": 3, "run": 2, "sit": 4, "ride": 2, "crouch": 1.5, "reach": 2.5, "bend": 1.5}
+        | {"squat": 0.7, "lunge": 1, "kick": 0.8, "kneel": 0.7, "jump": 0.8, "any": 1.5, "lie": 0.3},
+        views=(0.46, 0.27, 0.27),
+        turn=55.0,
+        head_turn=28.0,
+        arms="mixed",
+        person_height=(110, 420),
+        cut=0.5,
+        eye_height=(0.5, 3.0),
+        roll=6.0,
+        things_before=0.4,
+        things_behind=0.8,
+        held=0.4,
+        clutter=(0.3, 1.5),
+        contrast=(0.2, 4.5),
+        exposure=(0.08, 0.42),
+        noise=(0.0, 8.0),
+        blur=(0.0, 1.2),
+        pale=(-0.6, 0.35),
+        variety=0.6,
+        close=0.4,
+        size=1.3,
+        visible_boxes=True,
     ),
 }

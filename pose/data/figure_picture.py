@@ -18,6 +18,7 @@ from pose.data.figure_develop import develop
 from pose.data.figure_levels import Level
 from pose.data.figure_mesh import Mesh, join, moved
 from pose.data.figure_pose import random_posture
+from pose.data.figure_props import in_hand, mount, table
 from pose.data.figure_raster import ShadowMap
 from pose.data.figure_render import Camera, looking_down, render
 from pose.data.figure_surface import Material
@@ -26,6 +27,7 @@ from pose.data.figure_things import blob, box, random_light, random_material, ra
 Array = NDArray[Any]
 
 VIEWS = ("front", "side", "back")
+TABLES = {"sit": 0.6, "stand": 0.25, "reach": 0.3, "bend": 0.3}  # chance of one before a person, by posture
 SIZES = ((240, 320), (240, 320), (256, 256), (320, 240), (216, 288), (288, 216), (224, 336), (320, 256))
 
 
@@ -35,6 +37,12 @@ class Picture:
 
     image: Array
     people: tuple[Figure, ...]
+
+
+def random_size(rng: np.random.Generator, level: Level) -> tuple[int, int]:
+    """(height, width) of a picture."""
+    height, width = SIZES[int(rng.integers(len(SIZES)))]
+    return round(height * level.size), round(width * level.size)
 
 
 def _draw(rng: np.random.Generator, weights: dict[str, float]) -> str:
@@ -56,7 +64,7 @@ def _random_person(rng: np.random.Generator, level: Level, *, position: Array, t
         bones = place(body, posture, yaw=yaw - posture.spine[2])
         if arms_clear(body, bones):
             break
-    return Person(body, bones, Clothes.random(rng), kind, position, yaw)
+    return Person(body, bones, Clothes.random(rng, variety=level.variety), kind, position, yaw)
 
 
 def _camera(
@@ -70,14 +78,16 @@ def _camera(
     return Camera(np.array([0, eye, distance]), turn @ looking_down(float(pitch)), focal, center, size)
 
 
-def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, *, cut: bool) -> Camera:
-    """Shift the picture so that the main person lies inside it, or a border cuts them."""
+def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, *, cut: bool, close: bool) -> Camera:
+    """Shift the picture so that the main person lies inside it, or a border cuts them; `close`: from the top down."""
     xy, _ = camera.project(mesh.vertices)
     low, high = xy.min(0), xy.max(0)
     extent = high - low
     room = np.array(camera.size[::-1]) - extent
     target = np.where(room > 0, rng.uniform(0.05, 0.95, 2), rng.uniform(0.3, 0.7, 2)) * room
-    if cut:
+    if close:
+        target[1] = rng.uniform(-0.03, 0.25) * camera.size[0]
+    elif cut:
         side, share = int(rng.choice([0, 1, 2, 3], p=[0.18, 0.18, 0.1, 0.54])), rng.uniform(0.1, 0.55)
         axis = 0 if side < 2 else 1
         target[axis] = -share * extent[axis] if side in (0, 2) else camera.size[1 - axis] - (1 - share) * extent[axis]
@@ -119,11 +129,13 @@ def _things(
     parts: list[Mesh] = []
 
     def look(skin: bool = False) -> int:
-        materials.append(random_material(rng, skin=skin))
+        materials.append(random_material(rng, skin=skin, variety=level.variety))
         return len(materials) - 1
 
     for person in people:
-        if person.bones.seat > 0:
+        if person.posture == "ride":
+            parts += mount(rng, person, look)
+        elif person.bones.seat > 0:
             turn, half = rotation("y", person.yaw), person.bones.seat / 2
             wide, material = rng.uniform(0.2, 0.5), look()
             spot = person.position + turn @ np.array([0, half, -0.03])
@@ -133,10 +145,15 @@ def _things(
                 parts.append(box(back, (wide, 0.25, 0.03), yaw=person.yaw, material=material))
         if rng.random() < level.held:
             i = int(rng.integers(2))
-            p, hand = person.bones.points[f"wrist{i}"], person.bones.frames[f"hand{i}"]
-            radii = rng.uniform(0.04, 0.15, 3)
-            spot = person.position + p - hand[:, 1] * 0.1 + hand[:, 0] * (1 - 2 * i) * -1 * (radii[0] + 0.02)
-            parts.append(blob(rng, spot, radii, material=look(), rough=float(rng.choice([0, 0.03]))))
+            if level.variety > 0 and rng.random() < level.variety:
+                parts.append(in_hand(rng, person, i, material=look()))
+            else:
+                p, hand = person.bones.points[f"wrist{i}"], person.bones.frames[f"hand{i}"]
+                radii = rng.uniform(0.04, 0.15, 3)
+                spot = person.position + p - hand[:, 1] * 0.1 + hand[:, 0] * (1 - 2 * i) * -1 * (radii[0] + 0.02)
+                parts.append(blob(rng, spot, radii, material=look(), rough=float(rng.choice([0, 0.03]))))
+        if level.variety > 0 and rng.random() < level.variety * TABLES.get(person.posture, 0.0):
+            parts += table(rng, person, look)
     for _ in range(rng.poisson(level.things_before)):
         goal = people[int(rng.integers(len(people)))].position
         away = camera.position * (1, 0, 1) - goal
@@ -154,10 +171,12 @@ def _things(
 
 def render_picture(rng: np.random.Generator, level: Level) -> Picture:
     """Make one picture; every random choice comes from `rng`."""
-    size = SIZES[int(rng.integers(len(SIZES)))]
+    size = random_size(rng, level)
     distance = float(rng.uniform(2.4, 7.5))
     cut = bool(rng.random() < level.cut)
-    focal = float(rng.uniform(*level.person_height)) * (1.5 if cut else 1.0) * distance / 1.7
+    close = cut and level.close > 0 and bool(rng.random() < level.close)
+    tall = size[0] * rng.uniform(1.1, 3.0) if close else rng.uniform(*level.person_height) * (1.5 if cut else 1.0)
+    focal = float(tall) * distance / 1.7
     camera = _camera(rng, level, distance=distance, focal=focal, size=size)
     count = 1 + int(rng.choice(len(level.people), p=np.array(level.people) / sum(level.people)))
     people, meshes, keypoints = [], [], []
@@ -171,7 +190,7 @@ def render_picture(rng: np.random.Generator, level: Level) -> Picture:
         meshes.append(moved(mesh, position))
         keypoints.append(points + position)
         people.append(person)
-    camera = _frame(rng, camera, meshes[0], cut=cut)
+    camera = _frame(rng, camera, meshes[0], cut=cut, close=close)
     outdoor = bool(rng.random() < 0.5)
     wall = -min(float(p.position[2]) for p in people) + float(rng.uniform(4, 14) if outdoor else rng.uniform(0.8, 4))
     mesh = join(meshes + _things(rng, level, people, camera, materials, wall))
@@ -187,13 +206,16 @@ def render_picture(rng: np.random.Generator, level: Level) -> Picture:
         outdoor=outdoor,
         clutter=float(rng.uniform(*level.clutter)),
         distance=wall,
+        variety=level.variety,
     )
-    soft = rng.uniform(0, 1.6) if rng.random() < 0.5 else 0.0
+    soft = rng.uniform(0, 1.6) * (1 + 2 * level.variety) if rng.random() < 0.5 else 0.0
     if soft > 0.3:
         scene = cv2.GaussianBlur(scene, (0, 0), soft)
     image = develop(rng, level, scene * (1 - layer.alpha) + layer.color)
     figures = [
-        annotate(person, meshes[i], keypoints[i], camera=camera, layer=layer, instance=i)
+        annotate(
+            person, meshes[i], keypoints[i], camera=camera, layer=layer, instance=i, visible_box=level.visible_boxes
+        )
         for i, person in enumerate(people)
     ]
     return Picture(image, tuple(f for f in figures if f is not None))

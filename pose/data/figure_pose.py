@@ -109,6 +109,10 @@ ARMS = {
         "aside",
     ),
     "few": ("hang", "hang", "hang", "hips", "raised", "aside"),
+    "mixed": (
+        *("hang", "hang", "hips", "holding", "holding", "folded", "phone", "back"),
+        *("reach", "forward", "raised", "wave", "aside", "any", "any"),
+    ),
     "busy": ("raised", "raised", "wave", "reach", "reach", "aside", "holding", "any", "any", "phone", "hang"),
 }
 TWO_HANDED = {"folded", "hips", "back"}
@@ -153,6 +157,14 @@ def _legs(rng: np.random.Generator, kind: str) -> tuple[Leg, Leg]:
         pair = leg(u(50, 85), u(60, 95), u(0, 12)), leg(u(-22, -5), u(5, 40), u(0, 15), ankle=30)
     elif kind == "jump":
         pair = leg(u(-15, 90), u(5, 120), u(0, 45), ankle=30), leg(u(-15, 90), u(5, 120), u(0, 45), ankle=30)
+    elif kind == "ride":
+        spread, bent = u(8, 40), u(40, 105)
+        pair = leg(u(40, 90), bent, spread, u(0, 25)), leg(u(40, 90), bent + n(0, 15), spread, u(0, 25))
+    elif kind == "crouch":
+        flex, spread = u(20, 70), u(0, 18)
+        pair = leg(flex, flex + u(0, 25), spread), leg(flex + n(0, 10), flex + u(0, 25), spread)
+    elif kind == "any":
+        pair = leg(u(-25, 115), u(0, 140), u(-5, 45), u(-15, 30)), leg(u(-25, 115), u(0, 140), u(-5, 45), u(-15, 30))
     elif kind == "lie":
         pair = leg(u(-5, 70), u(0, 90), u(0, 25)), leg(u(-5, 70), u(0, 90), u(0, 25))
     else:  # stand, bend
@@ -203,6 +215,18 @@ def random_posture(rng: np.random.Generator, kind: str, *, calm: str = "calm", h
         lean = u(10, 45)
         pelvis, spine, neck = (lean, n(0, 3), 0.0), (u(5, 35), n(0, 5), n(0, 8)), (u(-25, 5), n(0, 6), n(0, 18))
         legs = tuple(replace(leg, flex=min(leg.flex + lean * 0.4, 118.0)) for leg in legs)  # type: ignore[assignment]
+    elif kind == "ride":
+        pelvis, spine = (u(-5, 25), n(0, 3), 0.0), (u(0, 35), n(0, 5), n(0, 8))
+        neck = (n(0, 12) - 0.5 * (pelvis[0] + spine[0]), n(0, 6), n(0, head_turn))
+        arms = (_arm(rng, "reach"), _arm(rng, "reach")) if rng.random() < 0.7 else arms
+    elif kind == "crouch":
+        pelvis, spine = (u(0, 35), n(0, 5), n(0, 8)), (u(0, 40), n(0, 8), n(0, 14))
+        neck = (n(0, 12) - 0.4 * (pelvis[0] + spine[0]), n(0, 6), n(0, head_turn))
+        arms = (_arm(rng, "holding"), _arm(rng, "holding")) if rng.random() < 0.6 else arms
+    elif kind == "any":
+        pelvis, spine = (n(5, 20), n(0, 14), 0.0), (u(-15, 55), n(0, 14), n(0, 18))
+        neck = (n(0, 16), n(0, 12), n(0, head_turn))
+        arms = _arm(rng, "any"), _arm(rng, "any")
     elif kind in ("lunge", "kick"):
         pelvis, spine = (n(0, 12), n(0, 6), n(0, 8)), (n(8, 14), n(0, 10), n(0, 16))
     elif kind == "jump":
@@ -214,4 +238,4 @@ def random_posture(rng: np.random.Generator, kind: str, *, calm: str = "calm", h
         spine = (n(8, 10), n(0, 9), n(0, 18))
     spine = (float(np.clip(spine[0], *SPINE)), float(np.clip(spine[1], -28, 28)), float(np.clip(spine[2], -38, 38)))
     neck = (float(np.clip(neck[0], -40, 45)), float(np.clip(neck[1], -25, 25)), float(np.clip(neck[2], -65, 65)))
-    return Posture(kind, pelvis, spine, neck, arms, legs, seated=kind == "sit")
+    return Posture(kind, pelvis, spine, neck, arms, legs, seated=kind in ("sit", "ride"))

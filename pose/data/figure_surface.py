@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-PATTERNS = ("plain", "stripes", "bars", "checks", "speckle", "badge", "head", "wood", "denim")
+PATTERNS = ("plain", "stripes", "bars", "checks", "speckle", "badge", "head", "wood", "denim", "jacket")
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Material:
         gloss: strength of the highlight.
         folds: strength of the creases that bend the normals.
         phase: offset of pattern and creases.
+        print: (S, S, 3) linear RGB repeated over the surface, `scale` metres of it, instead of a pattern.
+        mottle: strength of spots in the colour. crumple: strength of irregular creases.
     """
 
     pattern: str
@@ -34,6 +38,9 @@ class Material:
     gloss: float = 0.0
     folds: float = 0.0
     phase: float = 0.0
+    print: Array | None = field(default=None, compare=False)
+    mottle: float = 0.0
+    crumple: float = 0.0
 
 
 def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[Array, Array, Array]:
@@ -68,6 +75,8 @@ def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[
             mix = ((a / 0.08) ** 2 + ((b - 0.34) / (scale[on] * 0.6)) ** 2 < 1).astype(np.float32)
         elif name == "wood":
             mix = 0.5 + 0.5 * np.sin(a * f + 2 * np.sin(b * f * 0.2) + 1.5 * np.sin(c * f * 0.3))
+        elif name == "jacket":  # open in front, with what is worn under it
+            mix = ((c > 0) & (np.abs(a) < scale[on])).astype(np.float32)
         else:  # denim: worn where the legs and the trunk are broadest
             mix = 0.25 * np.exp(-((a / 0.04) ** 2))
             second_on = np.minimum(albedo[on] * 2.2 + 0.06, 1)
@@ -81,7 +90,54 @@ def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[
         wave = np.sin(38 * b + 30 * a + p + 2 * np.sin(21 * c + p)) + 0.6 * np.sin(70 * b - 45 * c + 2 * p)
         bend[on, 1] = wave * folds[on] * 0.5
         bend[on, 0] = np.sin(24 * b - 33 * c + 3 * p) * folds[on] * 0.4
+    for i, material in enumerate(materials):
+        if material.print is not None or material.mottle > 0 or material.crumple > 0:
+            on = np.flatnonzero(index == i)
+            _irregular(material, local[on], on, albedo, bend)
     return albedo, gloss, bend
+
+
+def _irregular(material: Material, local: Array, on: Array, albedo: Array, bend: Array) -> None:
+    """Print, spots and creases of one material at `local` (N, 3), rows `on` of `albedo` and `bend`."""
+    across, along = local[:, 0] + 0.6 * local[:, 2] + material.phase, local[:, 1] + material.phase
+    if material.print is not None:
+        size = len(material.print)
+        row, column = ((v * (size / material.scale)).astype(np.int32) % size for v in (along, across))
+        albedo[on] = material.print[row, column]
+    noise, slope_x, slope_y = _noise()
+    size = len(noise)
+    if material.mottle > 0:
+        row, column = ((v * 400).astype(np.int32) % size for v in (along, across))
+        albedo[on] *= np.maximum(1 + material.mottle * noise[row, column], 0.1)[:, None]
+    if material.crumple > 0:  # creases run across the limb more than along it
+        row, column = (v.astype(np.int32) % size for v in (along * 500, across * 220))
+        bend[on, 0] += material.crumple * slope_x[row, column]
+        bend[on, 1] += material.crumple * slope_y[row, column]
+
+
+@lru_cache(maxsize=1)
+def _noise() -> tuple[Array, Array, Array]:
+    """(256, 256) float32 noise that repeats seamlessly, of deviation 1, and its slopes along columns and rows."""
+    noise = noise_tile(np.random.default_rng(0))
+    soft: Array = cv2.GaussianBlur(np.tile(noise, (3, 3)), (0, 0), 4)
+    slopes = [0.5 * (np.roll(soft, -1, axis) - np.roll(soft, 1, axis))[256:512, 256:512] for axis in (1, 0)]
+    return noise, *(s / s.std() for s in slopes)
+
+
+def noise_tile(rng: np.random.Generator, size: int = 256) -> Array:
+    """(size, size) float32 noise of several octaves that repeats seamlessly, mean 0 and deviation 1."""
+    total = np.zeros((size, size), np.float32)
+    for cells, weight in ((4, 0.8), (16, 0.7), (64, 0.7), (size, 0.5)):
+        grid: Array = rng.standard_normal((cells, cells), dtype=np.float32) * weight
+        if cells < size:
+            ring = np.concatenate([grid, grid[:2]], 0)
+            ring = np.concatenate([ring, ring[:, :2]], 1)
+            step = size // cells
+            grid = cv2.resize(ring, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
+            half = step // 2
+            grid = grid[half : half + size, half : half + size]
+        total += grid
+    return total / total.std()
 
 
 def _face(q: Array, skin: Array, hair: Array, line: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.figure_bones import rotation
-from pose.data.figure_clothes import CLOTH, SKIN, linear
+from pose.data.figure_clothes import CLOTH, SKIN, linear, random_color, random_print
 from pose.data.figure_mesh import NOBODY, Mesh, loft, tube_triangles, unit_sphere
 from pose.data.figure_render import Light
 from pose.data.figure_surface import Material
@@ -87,8 +87,14 @@ def blob(rng: np.random.Generator, center: Array, radii: Array, *, material: int
     return _mesh(center + points, points, tube_triangles(12, 16, False), material)
 
 
-def random_material(rng: np.random.Generator, *, skin: bool = False) -> Material:
-    """The look of a thing; `skin`: that of bare or dressed limbs, for distractors."""
+def random_material(rng: np.random.Generator, *, skin: bool = False, variety: float = 0.0) -> Material:
+    """The look of a thing; `skin`: that of bare or dressed limbs, for distractors; `variety` as in `Level`."""
+    if variety > 0 and rng.random() < variety:
+        printed = random_print(rng) if rng.random() < 0.5 else None
+        scale, gloss, mottle, crumple = (float(v) for v in rng.uniform((0.2, 0, 0, 0), (1.5, 0.3, 0.4, 0.5)))
+        return Material(
+            "plain", random_color(rng), scale=scale, gloss=gloss, print=printed, mottle=mottle, crumple=crumple
+        )
     palette = SKIN if skin and rng.random() < 0.5 else CLOTH
     color, second = (
         linear(np.clip(np.array(palette[rng.integers(len(palette))]) + rng.normal(0, 14, 3), 8, 250))

@@ -1,0 +1,90 @@
+"""What generated people of a varied level hold, ride and sit or stand at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose.data.figure_annotate import Person
+from pose.data.figure_bones import rotation
+from pose.data.figure_mesh import Mesh
+from pose.data.figure_things import blob, box, tube
+
+Array = NDArray[Any]
+UP = np.array([0.0, 1.0, 0.0])
+
+
+def in_hand(rng: np.random.Generator, person: Person, hand: int, *, material: int) -> Mesh:
+    """A pole or bat, a phone or book, or a ball in the left (0) or right (1) hand."""
+    frame = person.bones.frames[f"hand{hand}"]
+    grip = person.position + person.bones.points[f"wrist{hand}"] - frame[:, 1] * 0.08
+    kind = rng.random()
+    if kind < 0.45:
+        along = frame[:, 2] + rng.normal(0, 0.4, 3)
+        along /= np.linalg.norm(along)
+        length, before, thick = rng.uniform(0.5, 1.6), rng.uniform(0, 0.6), rng.uniform(0.008, 0.035)
+        ends = grip - along * length * before, grip + along * length * (1 - before)
+        return tube(*ends, (thick, thick * rng.uniform(0.5, 1.5)), material=material)
+    if kind < 0.75:
+        half = rng.uniform((0.03, 0.05, 0.005), (0.15, 0.18, 0.04)).tolist()
+        return box(grip, half, yaw=float(rng.uniform(0, 180)), material=material)
+    return blob(rng, grip, rng.uniform(0.03, 0.16, 3), material=material, rough=float(rng.choice([0, 0.04])))
+
+
+def mount(rng: np.random.Generator, person: Person, look: Callable[[], int]) -> list[Mesh]:
+    """What a riding person sits on: as thin as a bicycle or as wide as a horse, on wheels or legs."""
+    turn, height = rotation("y", person.yaw), person.bones.seat
+    wide, long = rng.uniform(0.04, 0.26), rng.uniform(0.4, 1.0)
+    deep = min(rng.uniform(0.08, 0.35), 0.5 * height)
+    body, limb = look(), look()
+
+    def at(x: float, y: float, z: float) -> Array:
+        return person.position + turn @ np.array([x, y, z])
+
+    middle = rng.uniform(-0.1, 0.4)
+    half = np.array([wide, deep, long])
+    trunk = blob(rng, np.zeros(3), half, material=body, rough=0.0)
+    parts = [Mesh(*_turned(trunk, turn, at(0, height - deep - 0.02, middle)))]
+    for z in (middle - 0.8 * long, middle + 0.8 * long):
+        for x in (-0.7 * wide, 0.7 * wide) if wide > 0.12 else (0.0,):
+            thick = rng.uniform(0.03, 0.09)
+            parts.append(tube(at(x, height - deep, z), at(x, 0, z), (thick, thick), material=limb))
+    if rng.random() < 0.7:  # a neck, or a handlebar
+        start, end = at(0, height - 0.1, middle + 0.7 * long), at(0, height + rng.uniform(0.1, 0.5), middle + long)
+        thick = rng.uniform(0.02, 0.11)
+        parts.append(tube(start, end, (thick, 0.7 * thick), material=body))
+        reach = turn @ np.array([rng.uniform(0.1, 0.35), 0, 0])
+        parts.append(tube(end - reach, end + reach, (0.02, 0.02), material=limb))
+    return parts
+
+
+def _turned(mesh: Mesh, turn: Array, place: Array) -> tuple[Array, ...]:
+    vertices = (mesh.vertices @ turn.T + place).astype(np.float32)
+    return vertices, mesh.local, mesh.triangles, mesh.material, mesh.instance
+
+
+def table(rng: np.random.Generator, person: Person, look: Callable[[], int]) -> list[Mesh]:
+    """A table or counter before a person, with things on it."""
+    turn = rotation("y", person.yaw + float(rng.normal(0, 10)))
+    seated = person.bones.seat > 0
+    height = float(person.bones.seat + rng.uniform(0.15, 0.4) if seated else rng.uniform(0.7, 1.15))
+    wide, deep = rng.uniform(0.35, 1.4), rng.uniform(0.2, 0.6)
+    start = rng.uniform(0.2, 0.45)  # of its edge before the body
+
+    def at(x: float, y: float, z: float) -> Array:
+        return person.position + turn @ np.array([x, y, z])
+
+    thick = float(rng.choice([0.025, 0.5 * height - 0.01]))  # a plate, or down to the ground
+    yaw = float(np.degrees(np.arctan2(turn[0, 2], turn[2, 2])))
+    parts = [box(at(0, height - thick, start + deep), (wide, thick, deep), yaw=yaw, material=look())]
+    for _ in range(int(rng.integers(0, 7))):
+        half = rng.uniform((0.02, 0.02, 0.02), (0.16, 0.16, 0.12)).tolist()
+        spot = at(rng.uniform(-wide, wide), height + half[1], start + rng.uniform(0, 2 * deep))
+        if rng.random() < 0.5:
+            parts.append(blob(rng, spot, np.array(half), material=look(), rough=0.0))
+        else:
+            parts.append(box(spot, half, yaw=float(rng.uniform(0, 180)), material=look()))
+    return parts
