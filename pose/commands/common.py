@@ -35,10 +35,11 @@ DetectorWeights = Annotated[
 ]
 
 
-def prepare_figures(config: AnyConfig, console: Console, *, trusted: bool = True) -> None:
+def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = True, trusted: bool = True) -> None:
     """Generate a config's people or shapes if they are not there yet.
 
     Args:
+        to_train: make people to train on too; shapes, which are made at once, come with both splits.
         trusted: whether the user chose `data.root`. The config inside a file of weights may be anybody's: by that
             alone, nothing is made outside of the working folder.
     Raises:
@@ -62,12 +63,13 @@ def prepare_figures(config: AnyConfig, console: Console, *, trusted: bool = True
             "them to be generated in"
         )
     what = "people" if isinstance(config, Config) else "shapes"
-    with Progress(console, wanted.train + wanted.val) as progress:
+    only_val = isinstance(config, Config) and not to_train
+    with Progress(console, wanted.val if only_val else wanted.train + wanted.val) as progress:
         update: Callable[[int, int], None] = lambda done, total: progress.reach(  # noqa: E731
             f"generating {what} in {config.data.root}", done
         )
         if isinstance(config, Config):
-            make_figures(config.data, progress=update)
+            make_figures(config.data, to_train=to_train, progress=update)
         else:
             make_shapes(config.data, progress=update)
 

@@ -55,7 +55,7 @@ def detect(
         config = load_config(configs[0])
         if not isinstance(config, Config):
             raise ValueError(f"{configs[0]} is the config of a classifier; people are found for `task: keypoints`")
-        prepare_figures(config, console)
+        prepare_figures(config, console, to_train=split == "train")
         data = with_skeleton(config).data
         chosen = data.train if split == "train" else data.val
         coco = load_coco(

@@ -93,7 +93,7 @@ def evaluate(
     if settings.model != loaded.config.model:
         raise ValueError("the model is the checkpoint's; overrides of model.* are for `pose train`")
     chosen = pick_device(device)
-    prepare_figures(settings, console, trusted=any(c.startswith("data.root=") for c in changes))
+    prepare_figures(settings, console, to_train=False, trusted=any(c.startswith("data.root=") for c in changes))
     if not isinstance(settings, Config):
         if boxes is not None or only_images_with_boxes or not flip_test:
             raise ValueError(f"{loaded.path} holds a classifier: it has no boxes and no flip test")

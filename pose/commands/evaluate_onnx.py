@@ -46,7 +46,7 @@ def evaluate_onnx(
         raise ValueError(f"{path} has the config of a classifier inside; `pose export` writes pose networks")
     if settings.model != own.model:
         raise ValueError("the model is the file's; overrides of model.* are for `pose train`")
-    prepare_figures(settings, console, trusted=any(c.startswith("data.root=") for c in changes))
+    prepare_figures(settings, console, to_train=False, trusted=any(c.startswith("data.root=") for c in changes))
     val = validation_set(settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes)
     folder = out or path.parent / f"eval-{path.stem}-{Path(val.boxes).stem}"
     check_writable(folder)

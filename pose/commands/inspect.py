@@ -51,7 +51,7 @@ def inspect(
     config = make_config(loaded.config.model_dump(mode="json"), changes, source=f"the config inside {loaded.path}")
     chosen = pick_device(device)
     check_writable(out)
-    prepare_figures(config, make_console(), trusted=data is not None)
+    prepare_figures(config, make_console(), to_train=False, trusted=data is not None)
     model = loaded.build(chosen) if isinstance(config, Config) else loaded.build_classifier(chosen)
     batches = list(_batches(loaded, config, count=images, device=chosen))
     layers = inspect_dynamics(model, batches)

@@ -67,6 +67,8 @@ def transform(points: Array, matrix: Array) -> Array:
 
     Not `@`: for such thin matrices BLAS wakes its threads, which costs more than the product.
     """
+    if len(points) == 0:  # of which OpenCV makes None
+        return np.empty((0, len(matrix)), points.dtype)
     result: Array = cv2.transform(np.ascontiguousarray(points)[None], matrix).reshape(len(points), len(matrix))
     return result
 

@@ -75,6 +75,8 @@ def generate(
 ) -> None:
     """Write a COCO-format dataset of generated pictures; a folder that already holds the same one is left as it is.
 
+    With `train=0` one with pictures to train on will do as well; they can be added later by asking for them.
+
     The layout is `annotations/{person,animal}_keypoints_{train,val}.json`, `images/{train,val}/000001.jpg`,
     `person_detection_results/val.json` (detections as a person detector would give) and `figures.json` (the
     parameters), which is written last. An interrupted generation is started over by the same call.
@@ -98,11 +100,13 @@ def generate(
     folder = Path(root)
     parameters = {"level": level, "seed": seed, "train": train, "val": val, "version": GENERATOR_VERSION}
     parameters |= {} if kind == "people" else {"kind": kind}  # folders of earlier versions hold people
-    if _claim(folder, parameters):
+    there = _claim(folder, parameters)
+    if there is not None and train in (0, there):
         return
-    total = train + val
+    counts = {"train": train} if there == 0 else {"train": train, "val": val}
+    total = sum(counts.values())
     done = 0
-    for split, count in (("train", train), ("val", val)):
+    for split, count in counts.items():
         (folder / "images" / split).mkdir(parents=True, exist_ok=True)
         people = []
         for size, figures in _pictures(folder, kind, level, split=split, count=count, seed=seed, workers=workers):
@@ -129,8 +133,8 @@ def _check_key(what: str, key: str, valid: list[str]) -> None:
         raise ValueError(f"figures {what} '{key}' is unknown{hint} The {what}s are {', '.join(valid)}")
 
 
-def _claim(folder: Path, parameters: dict[str, Any]) -> bool:
-    """Whether the dataset is already there; marks the folder as underway if not.
+def _claim(folder: Path, parameters: dict[str, Any]) -> int | None:
+    """Number of pictures to train on of the dataset that is there; without one None, and the folder is marked.
 
     Raises:
         ValueError: the folder holds something else.
@@ -145,14 +149,14 @@ def _claim(folder: Path, parameters: dict[str, Any]) -> bool:
             found = json.loads(path.read_text())
         except ValueError as error:
             raise ValueError(f"{path} is not JSON ({error}); delete {folder} or give another folder") from error
-        if found != parameters:
+        if not _same(found, parameters):
             state = "holds" if name == DONE else "holds an interrupted generation of"
             raise ValueError(
                 f"{folder} {state} generated pictures with {_words(found)}, but asked for were {_words(parameters)}; "
                 f"give another folder, or delete {folder}"
             )
         if name == DONE:
-            return True
+            return int(found["train"])
         break
     else:
         if folder.exists() and any(folder.iterdir()):
@@ -161,7 +165,15 @@ def _claim(folder: Path, parameters: dict[str, Any]) -> bool:
                 "give another folder, or an empty one"
             )
         write_json(folder / UNDERWAY, parameters)
-    return False
+    return None
+
+
+def _same(found: Any, wanted: dict[str, Any]) -> bool:
+    """Whether two sets of parameters agree, but that one of them may have no pictures to train on."""
+    if not isinstance(found, dict) or not isinstance(found.get("train"), int):
+        return False
+    one_without = 0 in (found["train"], wanted["train"])
+    return found | {"train": wanted["train"]} == wanted if one_without else found == wanted
 
 
 def _words(parameters: Any) -> str:

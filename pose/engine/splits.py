@@ -29,8 +29,14 @@ class ValidationSet:
     person_ids: list[int] | None
 
 
-def make_figures(data: DataConfig, *, progress: Callable[[int, int], None] | None = None) -> None:
-    """Generate the pictures of `data.figures`, unless they are there already or are not asked for."""
+def make_figures(
+    data: DataConfig, *, to_train: bool = True, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Generate the pictures of `data.figures`, unless they are there already or are not asked for.
+
+    Args:
+        to_train: those of the training split too.
+    """
     if data.figures is None:
         return
     from pose.data.figures import generate
@@ -39,7 +45,7 @@ def make_figures(data: DataConfig, *, progress: Callable[[int, int], None] | Non
     generate(
         data.root,
         level=wanted.level,
-        train=wanted.train,
+        train=wanted.train if to_train else 0,
         val=wanted.val,
         seed=wanted.seed,
         workers=2,

@@ -288,6 +288,33 @@ def test_an_interrupted_generation_starts_over(tmp_path: Path) -> None:
     assert not (root / "figures.partial.json").exists()
 
 
+def test_pictures_to_train_on_can_be_added_later(dataset: Path, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    generate(root, level="normal", train=0, val=12, seed=5)
+    assert load(root / "annotations/person_keypoints_train.json")["images"] == []
+    val = files_of(root / "images/val")
+    steps: list[tuple[int, int]] = []
+    generate(root, level="normal", train=3, val=12, seed=5, progress=lambda done, total: steps.append((done, total)))
+    assert steps == [(1, 3), (2, 3), (3, 3)]
+    assert files_of(root / "images") == files_of(dataset / "images")
+    assert files_of(root / "images/val") == val
+    assert load(root / "figures.json") == load(dataset / "figures.json")
+    before = files_of(root)
+    generate(root, level="normal", train=0, val=12, seed=5)  # one with more will do
+    assert files_of(root) == before
+    with pytest.raises(ValueError, match=r"train 3.*train 4.*another folder"):
+        generate(root, level="normal", train=4, val=12, seed=5)
+    with pytest.raises(ValueError, match=r"val 12.*val 13.*another folder"):
+        generate(root, level="normal", train=0, val=13, seed=5)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"level": "normal"}', '{"train": "0"}'])
+def test_a_foreign_figures_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "figures.json").write_text(content)
+    with pytest.raises(ValueError, match="another folder"):
+        generate(tmp_path, train=0, val=1)
+
+
 def test_errors_say_what_to_do(dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="did you mean 'normal'"):
         generate(tmp_path, level="norml")

@@ -167,3 +167,14 @@ def test_mottle_and_crumple() -> None:
     albedo, _, bend = surface([Material("plain", (0.5, 0.5, 0.5), crumple=0.7)], index, local)
     assert (albedo == 0.5).all()
     assert bend[:, :2].std(0) == pytest.approx((0.7, 0.7), rel=0.2)
+
+
+def test_nothing_in_the_picture() -> None:
+    """The camera looks past all things: no pixel is drawn."""
+    thing = box(np.array([50.0, 0, 0]), (0.1, 0.1, 0.1), yaw=0, material=0)
+    camera = Camera(np.array([0, 0, 4.0]), np.diag([1.0, -1, -1]), 100.0, np.array([10.0, 10.0]), (20, 20))
+    ones = np.ones(3, np.float32)
+    light = Light(np.array([0, 0, 1], np.float32), ones, ones, ones)
+    layer = render(thing, [Material("plain", (0.5,) * 3)], camera=camera, light=light, shadows=None)
+    assert not layer.alpha.any()
+    assert not layer.color.any()

@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> None:
         _compare_speed()
         return
     checkpoint = load_checkpoint(Path(argv[0]))
-    prepare_figures(checkpoint.pose_config, make_console())
+    prepare_figures(checkpoint.pose_config, make_console(), to_train=False)
     val = validation_set(checkpoint.pose_config.data)
     crops = calibration_crops(None, checkpoint.pose_config.model.input_size)
     models, sizes = {}, {}
