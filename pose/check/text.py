@@ -29,7 +29,6 @@ def print_split(console: Console, checked: Checked) -> None:
         f"skeleton {split.skeleton.name}, {_count(split.skeleton.num_keypoints, 'keypoint')}",
         soft_wrap=True,
         highlight=False,
-        markup=False,
     )
     boxes = counts.get("detections")
     if boxes:

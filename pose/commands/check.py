@@ -82,7 +82,7 @@ def check(
         with _PictureProgress(split.images.names if images else []) as progress:
             checked = [check_split(split, found, decode=not fast, progress=progress.step)]
     document = report(found, checked)
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110, markup=False, emoji=False)
     errors = found.count("error")
     if not as_json:
         for one in checked:

@@ -44,7 +44,7 @@ def download(
         if not bars or bars[-1][0] != what:
             if bars:
                 bars[-1][1].__exit__(None, None, None)
-            console.print(f"{what} ({total / 1e6:,.1f} MB)", highlight=False, markup=False)
+            console.print(f"{what} ({total / 1e6:,.1f} MB)", highlight=False)
             bars.append((what, Progress(console, total, done=done).__enter__(), time.monotonic()))
         _, bar, started = bars[-1]
         pace = (done - bar.first) / max(time.monotonic() - started, 1e-3) / 1e6

@@ -45,10 +45,9 @@ def predict_one_video(
         console.print(
             "writing mp4v, which browsers do not play; pip install 'pose[video]' for H.264",
             highlight=False,
-            markup=False,
         )
     if video.live:
-        console.print(f"recording {video.name} into {out}; Ctrl-C ends it", highlight=False, markup=False)
+        console.print(f"recording {video.name} into {out}; Ctrl-C ends it", highlight=False)
     with StopRequest() as stop, contextlib.ExitStack() as stack:
         bar = stack.enter_context(Progress(console, video.frames)) if video.frames else None
         told = time.monotonic()

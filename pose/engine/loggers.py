@@ -169,7 +169,7 @@ class Progress:
         self.bar: rich.progress.Progress | None = None
         if console.is_terminal:
             self.bar = rich.progress.Progress(
-                rich.progress.TextColumn("{task.description}"),
+                rich.progress.TextColumn("{task.description}", markup=False),
                 rich.progress.BarColumn(bar_width=None),
                 rich.progress.TaskProgressColumn(),
                 rich.progress.TextColumn("ETA"),
@@ -214,8 +214,8 @@ def duration(seconds: float) -> str:
 
 
 def make_console(*, quiet: bool = False) -> Console:
-    """Messages and progress go to stderr, so that stdout holds results only."""
-    return Console(file=sys.stderr, soft_wrap=True, quiet=quiet)
+    """Messages and progress go to stderr, so that stdout holds results only. Brackets and colons mean nothing."""
+    return Console(file=sys.stderr, soft_wrap=True, quiet=quiet, markup=False, emoji=False)
 
 
 def print_end(run: Path, console: Console) -> None:
@@ -242,4 +242,4 @@ def print_end(run: Path, console: Console) -> None:
     lines.append(f"  next   pose eval {run}; pose report {run}")
     if any((run / "tb").glob("events.*")):
         lines.append(f"         tensorboard --logdir {run / 'tb'}")
-    console.print("\n".join(lines), highlight=False, markup=False)
+    console.print("\n".join(lines), highlight=False)

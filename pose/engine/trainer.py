@@ -171,7 +171,7 @@ def train(
                     board.add_picture("first batch", task.draw_first_batch(run / "batch0.jpg", batch), epoch=0)
                 position.waiting += time.perf_counter() - asked
                 for line in turn.unreadable:
-                    console.print(f"skipped: {line}", highlight=False, markup=False)
+                    console.print(f"skipped: {line}", highlight=False)
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(epoch, position.step)
                 seed = (config.train.seed, epoch, position.step)

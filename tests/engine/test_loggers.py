@@ -21,7 +21,7 @@ import pose.engine.keypoints as keypoints_module
 from pose.config import make_config
 from pose.engine.evaluator import predict_people
 from pose.engine.keypoints import KeypointTask
-from pose.engine.loggers import MetricsFile, TensorBoard, print_end
+from pose.engine.loggers import MetricsFile, Progress, TensorBoard, make_console, print_end
 from pose.geometry import apply_affine, crop_affine, grow_box
 from pose.skeleton import COCO17
 
@@ -165,3 +165,20 @@ def end_of(run: Path) -> str:
     text = io.StringIO()
     print_end(run, Console(file=text, soft_wrap=True))
     return text.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_names_with_brackets_and_colons_are_printed_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    """rich would take them for markup, fail on [/x], and draw a face for the last."""
+    name = "runs/[/x] [red]a :smile:"
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm")
+    console = make_console()
+    assert console.is_terminal == terminal
+    console.print(name, highlight=False)
+    with Progress(console, 2, interval=0.0) as progress:
+        progress.update(name)
+    assert capsys.readouterr().err.count(name) >= 2
