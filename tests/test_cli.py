@@ -340,6 +340,7 @@ def test_a_second_ctrl_c_ends_at_once(tiny_yaml: Path, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.5)  # the first waits for the step
+        wait_for(lines, "Ctrl-C again stops at once", process)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) in (130, 1, -signal.SIGINT)
         assert process.stdout.read() == ""
