@@ -81,6 +81,12 @@ def run_all(page: str, pose_cli: Cli, *, small: list[str] = PEOPLE) -> dict[str,
     return outcomes
 
 
+def test_generated_people(place: Path, pose_cli: Cli) -> None:
+    run_all("generated_people.md", pose_cli)
+    assert len(list((place / "data/wild/images").rglob("*.jpg"))) == 10
+    assert (place / "checked/train.jpg").is_file()
+
+
 def test_analysis(place: Path, pose_cli: Cli) -> None:
     outcomes = run_all("analysis.md", pose_cli)
     assert "inversion" in outcomes["eval runs/figures --boxes gt"].out

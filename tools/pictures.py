@@ -1,4 +1,4 @@
-"""Write pictures of docs/images: python tools/pictures.py [people video check report ...] [--run RUN]
+"""Write pictures of docs/images: python tools/pictures.py [people levels video check report ...] [--run RUN]
 
 All are of generated people, none is chosen by hand: the first pictures and the first video of the seeds below, which
 no model was trained on. `people` and `video` are what the model in the package finds, or that of --run; `report` is
@@ -41,6 +41,21 @@ def people(run: str) -> None:
         points = found.keypoints * move[0, 0] + move[:, 2]
         tiles.append(draw_people(tile, points, found.scores, skeleton=found.skeleton))
     _write("demo.jpg", grid(tiles, columns=6, gap=4))
+
+
+def levels(run: str) -> None:
+    """The first seven pictures of each level, a row each."""
+    side = 170
+    tiles = []
+    for level in LEVELS.values():
+        for index in range(7):
+            image = render_picture(picture_rng(SEED, "val", index), level).image
+            scale = side / min(image.shape[:2])
+            size = (max(side, round(image.shape[1] * scale)), max(side, round(image.shape[0] * scale)))
+            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            top, left = (size[1] - side) // 2, (size[0] - side) // 2
+            tiles.append(np.asarray(small[top : top + side, left : left + side], dtype=np.uint8))
+    _write("levels.jpg", grid(tiles, columns=7, gap=4))
 
 
 def _cut(image: Image, box_xywh: ArrayLike) -> tuple[Image, NDArray[np.float64]]:
@@ -108,10 +123,10 @@ def _write(name: str, image: Image, *, width: int | None = None) -> None:
 
 
 if __name__ == "__main__":
-    known = {"people": people, "video": video, "check": check, "report": report}
+    known = {"people": people, "levels": levels, "video": video, "check": check, "report": report}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[*known, []], help="which; all but the report if none is given")
     parser.add_argument("--run", default="demo", help="the model; for the report a run's folder, e.g. demo/run")
     given = parser.parse_args()
-    for chosen in given.names or ["people", "video", "check"]:
+    for chosen in given.names or ["people", "levels", "video", "check"]:
         known[chosen](given.run)
