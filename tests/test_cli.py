@@ -96,7 +96,7 @@ def test_help_of_each_command(pose_cli: Cli, command: str) -> None:
         "train": ["--resume", "--out", "--device", "--batch-size", "--workers"],
         "eval": ["--boxes", "--only-images-with-boxes", "--no-flip-test", "--out", "--device", "--batch-size"],
         "predict": ["--boxes", "--out", "--heatmaps", "--device", "--batch-size", "--workers"],
-        "detect": ["--out", "--split", "--min-score", "--model", "--weights", "--device", "--batch-size"],
+        "detect": ["--out", "--split", "--min-score", "--detector", "--weights", "--device", "--batch-size"],
         "summary": ["--json"],
         "demo": ["--out", "--device", "--batch-size", "--workers"],
     }

@@ -287,7 +287,7 @@ def test_wrong_input_of_detect(tiny_run: Path, tiny_dataset: Path, tmp_path: Pat
         ((config, images), "is a config; give it alone"),
         ((config, "--split", "test"), "--split is test; a config has train and val"),
         (("gone",), "no image or folder gone"),
-        ((images, "--model", "yolo"), "no detector 'yolo'"),
+        ((images, "--detector", "yolo"), "no detector 'yolo'"),
         ((images, "--weights", "gone.pth"), "no weights gone.pth"),
         ((images, "--device", "tpu"), "unknown device 'tpu'"),
     ):

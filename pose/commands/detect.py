@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from pose.commands.common import DetectorWeights, Device, pick_workers
+from pose.commands.common import DetectorName, DetectorWeights, Device, pick_workers
 
 
 def detect(
@@ -18,7 +18,7 @@ def detect(
         Optional[float],  # noqa: UP045 (typer reads it at run time)
         typer.Option(min=0, max=1, help="Leave out people that score less. Default: 0.05 with a config, else 0.5."),
     ] = None,
-    model: Annotated[str, typer.Option(help="ssdlite, or fasterrcnn: larger and a little better.")] = "ssdlite",
+    detector: DetectorName = "ssdlite",
     weights: DetectorWeights = None,
     device: Device = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 8,
@@ -74,10 +74,10 @@ def detect(
     if min_score is None:
         min_score = 0.05 if configs else MIN_SCORE  # AP counts weak boxes too; a picture is better without them
     chosen_device = pick_device(device)
-    detector = load_detector(model, weights=weights, device=chosen_device, min_score=min_score)
+    finder = load_detector(detector, weights=weights, device=chosen_device, min_score=min_score)
     with Progress(console, len(images)) as progress:
         summary = detect_files(
-            detector,
+            finder,
             images,
             out=out,
             image_ids=image_ids,
