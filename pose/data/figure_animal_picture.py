@@ -92,7 +92,7 @@ def render_animals(rng: np.random.Generator, level: Level) -> Picture:
             layer=layer,
             instance=i,
             own_depth=own,
-            visible_box=level.visible_boxes,
+            only_visible=level.only_visible,
         )
         if found is not None:
             seen, box_xywh, area, truncated = found

@@ -15,6 +15,7 @@ from pose.data.figure_render import SUPERSAMPLING, Camera, Layer
 
 Array = NDArray[Any]
 
+FACE = 5  # keypoints of the face, which come first
 MIN_VISIBLE = 40  # pixels of a person below which the keypoints are not labelled
 # How far a keypoint may lie behind the body's own surface and still be visible, metres of a 1.75 m body: its own
 # flesh and cloth, but not another limb. COCO's order: nose, eyes, ears, then pairs from shoulders to ankles.
@@ -31,7 +32,7 @@ class Figure:
         keypoints: (K, 3) float64 x, y in pixels (integers are pixel centres) and visibility: 2 visible, 1 hidden by
             the own body, another person or a thing, 0 outside the picture (x = y = 0 then).
         box_xywh: (4,) of the whole silhouette, hidden parts included, or of what is visible; see
-            `Level.visible_boxes`. Clipped to the picture.
+            `Level.only_visible`. Clipped to the picture.
         area: pixels of the visible silhouette.
         view: "front", "side" or "back": which side of the chest the camera sees.
         posture: a key of `Level.postures`.
@@ -59,12 +60,12 @@ class Person:
 
 
 def annotate(
-    person: Person, mesh: Mesh, points: Array, *, camera: Camera, layer: Layer, instance: int, visible_box: bool
+    person: Person, mesh: Mesh, points: Array, *, camera: Camera, layer: Layer, instance: int, only_visible: bool
 ) -> Figure | None:
     """Keypoints with visibility from the depth order, box and area; None for a person out of the picture.
 
     Args:
-        visible_box: see `locate`.
+        only_visible: see `locate`; nor is a face labelled that is turned away.
     """
     own_depth = OWN_DEPTH * person.body.scale
     found = locate(
@@ -74,11 +75,13 @@ def annotate(
         layer=layer,
         instance=instance,
         own_depth=own_depth,
-        visible_box=visible_box,
+        only_visible=only_visible,
     )
     if found is None:
         return None
     keypoints, box_xywh, area, truncated = found
+    if only_visible:
+        keypoints[:FACE][keypoints[:FACE, 2] == 1] = 0
     return Figure(keypoints, box_xywh, area, _view(person, camera), person.posture, truncated)
 
 
@@ -90,14 +93,15 @@ def locate(
     layer: Layer,
     instance: int,
     own_depth: Array,
-    visible_box: bool,
+    only_visible: bool,
 ) -> tuple[Array, Array, float, bool] | None:
     """`keypoints`, `box_xywh`, `area` and `truncated` of a `Figure`; None for one out of the picture.
 
     Args:
         points: (K, 3) keypoints in metres.
         own_depth: (K,) metres that each may lie behind the body's own surface and still be visible.
-        visible_box: whether the box holds the visible pixels alone, and one without any is out of the picture.
+        only_visible: whether the box holds the visible pixels alone, and keypoints are labelled only where they are
+            visible or the own body hides them. One without visible pixels is out of the picture then.
     """
     height, width = camera.size
     xy, depth = camera.project(mesh.vertices)
@@ -112,10 +116,11 @@ def locate(
     area = float((layer.instance == instance).sum()) / SUPERSAMPLING**2
     keypoints = np.zeros((len(points), 3))
     if area >= MIN_VISIBLE:
-        visible = is_visible(xy, depth, layer, instance=instance, own_depth=own_depth)
-        keypoints[inside, :2] = xy[inside]
-        keypoints[inside, 2] = np.where(visible, 2, 1)[inside]
-    if visible_box:
+        visible, by_itself = is_visible(xy, depth, layer, instance=instance, own_depth=own_depth)
+        labelled = inside & (visible | by_itself) if only_visible else inside
+        keypoints[labelled, :2] = xy[labelled]
+        keypoints[labelled, 2] = np.where(visible, 2, 1)[labelled]
+    if only_visible:
         rows, columns = (np.flatnonzero((layer.instance == instance).any(axis)) for axis in (1, 0))
         if len(rows) == 0:
             return None
@@ -124,23 +129,22 @@ def locate(
     return keypoints, box_xywh, area, not bool(inside.all())
 
 
-def is_visible(xy: Array, depth: Array, layer: Layer, *, instance: int, own_depth: Array) -> Array:
+def is_visible(xy: Array, depth: Array, layer: Layer, *, instance: int, own_depth: Array) -> tuple[Array, Array]:
     """Whether nothing but its own flesh lies before each keypoint.
 
     Args:
         xy: (K, 2) pixels. depth, own_depth: (K,) metres.
     Returns:
-        (K,) bool; unspecified outside the picture.
+        (K,) bool, and whether what lies before it is the own body, (K,) bool; unspecified outside the picture.
     """
     height, width = layer.instance.shape
     x, y = (
         np.clip(np.round((xy[:, k] + 0.5) * SUPERSAMPLING - 0.5).astype(int), 0, size - 1)
         for k, size in ((0, width), (1, height))
     )
-    who, surface_depth = layer.instance[y, x], layer.depth[y, x]
-    allowed = np.where(who == instance, own_depth, 0.0)
-    result: Array = surface_depth > depth - allowed
-    return result
+    own, surface_depth = layer.instance[y, x] == instance, layer.depth[y, x]
+    visible = surface_depth > depth - np.where(own, own_depth, 0.0)
+    return visible, own
 
 
 def _view(person: Person, camera: Camera) -> str:

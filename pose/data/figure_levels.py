@@ -30,7 +30,8 @@ class Level:
         variety: chance that each garment, thing and backdrop is drawn from a wider range than real ones: any colour,
             prints, creases, helmets, bags, tables, poles, and pictures that show nothing (domain randomisation).
         size: of the pictures against the other levels'.
-        visible_boxes: whether boxes go around what can be seen of a person, as COCO's do, not the whole silhouette.
+        only_visible: whether only what can be seen is annotated, as in COCO: boxes around it, and no keypoints that
+            something or somebody else hides, nor faces from behind.
         close: chance that a cut person fills the picture, from the waist or the chest up.
     """
 
@@ -58,7 +59,7 @@ class Level:
     variety: float = 0.0
     close: float = 0.0
     size: float = 1.0
-    visible_boxes: bool = False
+    only_visible: bool = False
 
 
 LEVELS: dict[str, Level] = {
@@ -156,6 +157,6 @@ LEVELS: dict[str, Level] = {
         variety=0.6,
         close=0.4,
         size=1.3,
-        visible_boxes=True,
+        only_visible=True,
     ),
 }

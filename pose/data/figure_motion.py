@@ -182,7 +182,10 @@ def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> It
         )
         image = develop(np.random.default_rng(scenery), settings, scene * (1 - layer.alpha) + layer.color)
         seen = [
-            (annotate(person, meshes[i], points[i], camera=camera, layer=layer, instance=i, visible_box=False), i + 1)
+            (
+                annotate(person, meshes[i], points[i], camera=camera, layer=layer, instance=i, only_visible=False),
+                i + 1,
+            )
             for i, person in enumerate(persons)
         ]
         kept = [(figure, track) for figure, track in seen if figure is not None]

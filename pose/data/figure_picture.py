@@ -214,7 +214,7 @@ def render_picture(rng: np.random.Generator, level: Level) -> Picture:
     image = develop(rng, level, scene * (1 - layer.alpha) + layer.color)
     figures = [
         annotate(
-            person, meshes[i], keypoints[i], camera=camera, layer=layer, instance=i, visible_box=level.visible_boxes
+            person, meshes[i], keypoints[i], camera=camera, layer=layer, instance=i, only_visible=level.only_visible
         )
         for i, person in enumerate(people)
     ]

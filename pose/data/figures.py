@@ -212,7 +212,7 @@ def coco_dict(people: list[People], info: dict[str, Any], *, kind: str = "people
     """A COCO keypoint annotation file; image and annotation ids count from 1.
 
     Beside COCO's keys an annotation has `view` ("front", "side", "back"), `posture` and `truncated`. `bbox` is that
-    of the whole silhouette inside the picture, hidden parts included, or of what is visible (`Level.visible_boxes`);
+    of the whole silhouette inside the picture, hidden parts included, or of what is visible (`Level.only_visible`);
     `area` counts the visible pixels.
     """
     category_id, name, skeleton = KINDS[kind].category_id, KINDS[kind].category, KINDS[kind].skeleton

@@ -140,9 +140,8 @@ def scene(yaw: float, *, wall: bool = False, arms: float = 90) -> tuple[np.ndarr
     light = Light(up / np.linalg.norm(up), *(np.ones(3, np.float32),) * 3)
     layer = render(mesh, materials, camera=camera, light=light, shadows=ShadowMap(mesh, light.direction))
     xy, depth = camera.project(points)
-    return is_visible(xy, depth, layer, instance=0, own_depth=OWN_DEPTH * body.scale), float(
-        (layer.instance == 0).sum()
-    )
+    visible, _ = is_visible(xy, depth, layer, instance=0, own_depth=OWN_DEPTH * body.scale)
+    return visible, float((layer.instance == 0).sum())
 
 
 def test_visibility_follows_the_depth_order() -> None:

@@ -93,7 +93,7 @@ def test_box_around_what_is_visible(hidden: bool) -> None:
     light = Light(np.array([0, 0, 1], np.float32), ones, ones, ones)
     layer = render(join(scene), [Material("plain", (0.5, 0.5, 0.5))], camera=camera, light=light, shadows=None)
     boxes = []
-    for visible_box in (False, True):
+    for only_visible in (False, True):
         found = locate(
             body,
             np.zeros((1, 3)),
@@ -101,7 +101,7 @@ def test_box_around_what_is_visible(hidden: bool) -> None:
             layer=layer,
             instance=0,
             own_depth=np.zeros(1),
-            visible_box=visible_box,
+            only_visible=only_visible,
         )
         assert found is not None
         boxes.append(found[1])
@@ -178,3 +178,23 @@ def test_nothing_in_the_picture() -> None:
     layer = render(thing, [Material("plain", (0.5,) * 3)], camera=camera, light=light, shadows=None)
     assert not layer.alpha.any()
     assert not layer.color.any()
+
+
+def test_only_what_is_visible_is_labelled(wild: list[Picture]) -> None:
+    """The same pictures annotated in full: labels that are left out were hidden ones, and none was moved."""
+    whole = replace(WILD, only_visible=False)
+    left_out = kept = 0
+    for number, picture in enumerate(wild[:30]):
+        full = render_picture(picture_rng(2, "train", number), whole)
+        assert full.image.tobytes() == picture.image.tobytes()
+        by_area = {round(f.area, 3): f for f in full.people}
+        for f in picture.people:
+            k, everything = f.keypoints, by_area[round(f.area, 3)].keypoints
+            labelled = k[:, 2] > 0
+            np.testing.assert_array_equal(k[labelled], everything[labelled])
+            assert (everything[~labelled, 2] < 2).all()
+            assert (k[:5, 2] != 1).all(), "faces from behind"
+            left_out += int(((everything[:, 2] == 1) & ~labelled).sum())
+            kept += int((k[:, 2] == 1).sum())
+    assert left_out > 100
+    assert kept > 100, "what the own body hides"
