@@ -4,6 +4,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 install() { # install [EXTRA]
     local extra="${1:-}" stamp python
+    local sources="pyproject.toml setup.py pose/processor.h pose/codec_cpu.c pose/layers/dyrelu_cpu.c"
     python="${PYTHON:-python3}"
     if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         echo "error: Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2
@@ -11,9 +12,9 @@ install() { # install [EXTRA]
     fi
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     stamp=".venv/installed${extra}"
-    if ! cat pyproject.toml setup.py pose/layers/dyrelu_cpu.c | cmp -s - "$stamp"; then
+    if ! cat $sources | cmp -s - "$stamp"; then
         echo "Installing into .venv (some minutes the first time) ..."
         .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra}"
-        cat pyproject.toml setup.py pose/layers/dyrelu_cpu.c >"$stamp"
+        cat $sources >"$stamp"
     fi
 }
