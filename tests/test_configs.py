@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,23 @@ def test_each_file_is_short_and_survives_writing(path: Path, tmp_path: Path) -> 
     assert len(path.read_text().splitlines()) < 35
     with torch.device("meta"):
         build_model(config.model, num_keypoints=config.data.resolve_skeleton().num_keypoints)
+
+
+def test_stages_of_the_demo_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each config of tools/demo_model.sh loads with its changes, and starts from the stage before."""
+    root = CONFIGS.parent
+    monkeypatch.chdir(root)
+    script = (root / "tools/demo_model.sh").read_text(encoding="utf-8").replace("\\\n", " ")
+    stages = [shlex.split(line)[1:] for line in script.splitlines() if line.startswith("stage ")]
+    assert [number for number, *_ in stages] == ["1", "2", "3", "4"]
+    sizes = []
+    for number, path, *overrides in stages:
+        config = load_config(Path(path), overrides)
+        assert isinstance(config, Config)
+        assert config.model.init == (None if number == "1" else f"runs/demo_model_{int(number) - 1}")
+        assert config.eval.every == config.train.epochs, "so that the best checkpoint is the last"
+        sizes.append(config.model.input_size)
+    assert sizes == [(192, 128), (128, 96), (128, 96), (192, 128)]
 
 
 @pytest.mark.parametrize("name", list_models())
