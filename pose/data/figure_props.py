@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from pose.data.figure_mesh import Mesh
 from pose.data.figure_things import blob, box, tube
 
 Array = NDArray[Any]
-UP = np.array([0.0, 1.0, 0.0])
 
 
 def in_hand(rng: np.random.Generator, person: Person, hand: int, *, material: int) -> Mesh:
@@ -47,7 +47,8 @@ def mount(rng: np.random.Generator, person: Person, look: Callable[[], int]) -> 
     middle = rng.uniform(-0.1, 0.4)
     half = np.array([wide, deep, long])
     trunk = blob(rng, np.zeros(3), half, material=body, rough=0.0)
-    parts = [Mesh(*_turned(trunk, turn, at(0, height - deep - 0.02, middle)))]
+    vertices = (trunk.vertices @ turn.T + at(0, height - deep - 0.02, middle)).astype(np.float32)
+    parts = [replace(trunk, vertices=vertices)]
     for z in (middle - 0.8 * long, middle + 0.8 * long):
         for x in (-0.7 * wide, 0.7 * wide) if wide > 0.12 else (0.0,):
             thick = rng.uniform(0.03, 0.09)
@@ -59,11 +60,6 @@ def mount(rng: np.random.Generator, person: Person, look: Callable[[], int]) -> 
         reach = turn @ np.array([rng.uniform(0.1, 0.35), 0, 0])
         parts.append(tube(end - reach, end + reach, (0.02, 0.02), material=limb))
     return parts
-
-
-def _turned(mesh: Mesh, turn: Array, place: Array) -> tuple[Array, ...]:
-    vertices = (mesh.vertices @ turn.T + place).astype(np.float32)
-    return vertices, mesh.local, mesh.triangles, mesh.material, mesh.instance
 
 
 def table(rng: np.random.Generator, person: Person, look: Callable[[], int]) -> list[Mesh]:
