@@ -411,6 +411,19 @@ def test_evaluating_the_demo_model_writes_nothing_into_the_package(
     assert sorted(DEMO_MODEL.parent.rglob("*")) == before
 
 
+def test_the_demo_model_on_photographs(pose_cli: Cli, coco_sample: Path, tmp_path: Path) -> None:
+    """docs/demo_model.md tells its AP there; another processor's rounding may move a keypoint or two of 80 people."""
+    data = [f"data.root={coco_sample}", "data.figures=null", "data.val.images=images/val2017"]
+    data += ["data.val.annotations=annotations/person_keypoints_val2017.json", "--boxes", "gt", "--workers", "0"]
+    outcome = pose_cli("eval", "demo", *data, "--device", "cpu", "--out", tmp_path / "ev")
+    assert outcome.code == 0, outcome.err
+    card = (Path(__file__).parents[1] / "docs/demo_model.md").read_text(encoding="utf-8")
+    told = re.search(r"AP on photographs \| ([\d.]+) \(AP50 ([\d.]+)\)", card)
+    assert told is not None
+    found = read(tmp_path / "ev" / "metrics.json")
+    assert [found["AP"], found["AP50"]] == pytest.approx([float(value) for value in told.groups()], abs=0.01)
+
+
 def test_boxes_of_a_file(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path) -> None:
     records = read(tiny_dataset / "boxes.json")[:4]
     boxes = tmp_path / "half.json"
