@@ -30,7 +30,7 @@ class Figure:
 
     Attributes:
         keypoints: (K, 3) float64 x, y in pixels (integers are pixel centres) and visibility: 2 visible, 1 hidden by
-            the own body, another person or a thing, 0 outside the picture (x = y = 0 then).
+            the own body, another person or a thing, 0 outside the picture or unlabelled (x = y = 0 then).
         box_xywh: (4,) of the whole silhouette, hidden parts included, or of what is visible; see
             `Level.only_visible`. Clipped to the picture.
         area: pixels of the visible silhouette.
@@ -113,7 +113,8 @@ def locate(
         return None
     xy, depth = camera.project(points)
     inside = ((xy >= 0) & (xy <= edges[:2] - 1)).all(1)
-    area = float((layer.instance == instance).sum()) / SUPERSAMPLING**2
+    shown = layer.instance == instance
+    area = float(shown.sum()) / SUPERSAMPLING**2
     keypoints = np.zeros((len(points), 3))
     if area >= MIN_VISIBLE:
         visible, by_itself = is_visible(xy, depth, layer, instance=instance, own_depth=own_depth)
@@ -121,7 +122,7 @@ def locate(
         keypoints[labelled, :2] = xy[labelled]
         keypoints[labelled, 2] = np.where(visible, 2, 1)[labelled]
     if only_visible:
-        rows, columns = (np.flatnonzero((layer.instance == instance).any(axis)) for axis in (1, 0))
+        rows, columns = (np.flatnonzero(shown.any(axis)) for axis in (1, 0))
         if len(rows) == 0:
             return None
         box_xyxy = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / SUPERSAMPLING

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pose.data.figure_bones import rotation
 from pose.data.figure_clothes import SKIN
 from pose.data.figure_leaves import leaves
+from pose.data.figure_levels import chance
 from pose.data.figure_mesh import transform
 from pose.data.figure_raster import ShadowMap
 from pose.data.figure_render import Camera, Light
@@ -168,7 +169,7 @@ def backdrop(
     outdoor: bool,
     clutter: float,
     distance: float,
-    variety: float = 0.0,
+    variety: float,
 ) -> Array:
     """Ground, wall and sky, lit and with the shadows that fall on them.
 
@@ -181,7 +182,7 @@ def backdrop(
         (H, W, 3) float32 linear RGB.
     """
     height, width = camera.size
-    if variety > 0 and rng.random() < 0.7 * variety:
+    if chance(rng, 0.7 * variety):
         bright = (light.key + light.sky) * np.float32(rng.uniform(0.3, 1.2))
         return _TO_LINEAR[_leaves(rng, camera.size)] * bright
     yy, xx = np.mgrid[:height, :width].astype(np.float32)
@@ -199,7 +200,7 @@ def backdrop(
 
     noise = noise_tile(rng)
     ground = _ground(rng, str(rng.choice(OUTDOOR_GROUNDS if outdoor else INDOOR_GROUNDS)), noise)
-    if variety > 0 and rng.random() < variety:
+    if chance(rng, variety):
         ground = _leaves(rng, (256, 256)).astype(np.float32)
     spin = rotation("y", float(rng.uniform(-90, 90)))[[0, 2]].astype(np.float32) * 128
     uv = transform(points, spin).reshape(height, width, 2)
@@ -209,7 +210,7 @@ def backdrop(
     picture = mean + (picture - mean) * fade
 
     wall, mask = _wall(rng, noise, outdoor=outdoor, clutter=clutter)
-    if variety > 0 and rng.random() < variety:
+    if chance(rng, variety):
         wall, mask = _leaves(rng, mask.shape), np.full_like(mask, 255)
     across = np.array([np.cos(tilt), 0, -np.sin(tilt)], np.float32)
     shift = float(rng.uniform(0, WALL_SIZE_M[0]))

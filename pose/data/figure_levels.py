@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Level:
@@ -29,10 +31,10 @@ class Level:
         pale: how far colours are drawn to gray; below 0 they are stronger than in the scene.
         variety: chance that each garment, thing and backdrop is drawn from a wider range than real ones: any colour,
             prints, creases, helmets, bags, tables, poles, and pictures that show nothing (domain randomisation).
+        close: chance that a cut person fills the picture, from the waist or the chest up.
         size: of the pictures against the other levels'.
         only_visible: whether only what can be seen is annotated, as in COCO: boxes around it, and no keypoints that
             something or somebody else hides, nor faces from behind.
-        close: chance that a cut person fills the picture, from the waist or the chest up.
     """
 
     name: str
@@ -60,6 +62,11 @@ class Level:
     close: float = 0.0
     size: float = 1.0
     only_visible: bool = False
+
+
+def chance(rng: np.random.Generator, probability: float) -> bool:
+    """Whether it happens. What never does takes nothing from `rng`, so that a level without it keeps its pictures."""
+    return probability > 0 and bool(rng.random() < probability)
 
 
 LEVELS: dict[str, Level] = {

@@ -15,7 +15,7 @@ from pose.data.figure_body import BodyBuilder
 from pose.data.figure_bones import Body, arms_clear, place, rotation
 from pose.data.figure_clothes import Clothes
 from pose.data.figure_develop import develop
-from pose.data.figure_levels import Level
+from pose.data.figure_levels import Level, chance
 from pose.data.figure_mesh import Mesh, join, moved
 from pose.data.figure_pose import random_posture
 from pose.data.figure_props import in_hand, mount, table
@@ -145,7 +145,7 @@ def _things(
                 parts.append(box(back, (wide, 0.25, 0.03), yaw=person.yaw, material=material))
         if rng.random() < level.held:
             i = int(rng.integers(2))
-            if level.variety > 0 and rng.random() < level.variety:
+            if chance(rng, level.variety):
                 parts.append(in_hand(rng, person, i, material=look()))
             else:
                 p, hand = person.bones.points[f"wrist{i}"], person.bones.frames[f"hand{i}"]
@@ -174,7 +174,7 @@ def render_picture(rng: np.random.Generator, level: Level) -> Picture:
     size = random_size(rng, level)
     distance = float(rng.uniform(2.4, 7.5))
     cut = bool(rng.random() < level.cut)
-    close = cut and level.close > 0 and bool(rng.random() < level.close)
+    close = cut and chance(rng, level.close)
     tall = size[0] * rng.uniform(1.1, 3.0) if close else rng.uniform(*level.person_height) * (1.5 if cut else 1.0)
     focal = float(tall) * distance / 1.7
     camera = _camera(rng, level, distance=distance, focal=focal, size=size)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pose.data.figure_bones import rotation
 from pose.data.figure_clothes import CLOTH, SKIN, linear, random_color, random_print
+from pose.data.figure_levels import chance
 from pose.data.figure_mesh import NOBODY, Mesh, loft, tube_triangles, unit_sphere
 from pose.data.figure_render import Light
 from pose.data.figure_surface import Material
@@ -89,7 +90,7 @@ def blob(rng: np.random.Generator, center: Array, radii: Array, *, material: int
 
 def random_material(rng: np.random.Generator, *, skin: bool = False, variety: float = 0.0) -> Material:
     """The look of a thing; `skin`: that of bare or dressed limbs, for distractors; `variety` as in `Level`."""
-    if variety > 0 and rng.random() < variety:
+    if chance(rng, variety):
         printed = random_print(rng) if rng.random() < 0.5 else None
         scale, gloss, mottle, crumple = (float(v) for v in rng.uniform((0.2, 0, 0, 0), (1.5, 0.3, 0.4, 0.5)))
         return Material(

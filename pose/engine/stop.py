@@ -54,7 +54,7 @@ class StopRequest:
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             self._restore()
             if number == signal.SIGINT:  # an evaluation, or a slow disk, may keep the user waiting
-                os.write(2, b"\nstopping as soon as the state can be saved; Ctrl-C again stops at once\n")
+                os.write(2, b"\nstopping as soon as nothing is lost by it; Ctrl-C again stops at once\n")
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

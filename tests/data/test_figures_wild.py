@@ -10,6 +10,7 @@ import pytest
 from pose.data.figure_animal_picture import render_animals
 from pose.data.figure_annotate import locate
 from pose.data.figure_leaves import leaves
+from pose.data.figure_levels import chance
 from pose.data.figure_mesh import join
 from pose.data.figure_picture import SIZES
 from pose.data.figure_render import Camera, Light, render
@@ -70,11 +71,22 @@ def test_the_same_numbers_give_the_same_picture() -> None:
         assert [f.keypoints.tolist() for f in a.people] == [f.keypoints.tolist() for f in b.people]
 
 
-def test_variety_zero_draws_nothing_more() -> None:
+def test_variety_zero_draws_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other levels' pictures must not depend on what the wild one adds."""
-    plain = replace(LEVELS["normal"], variety=0.0, close=0.0, size=1.0)
-    a, b = (render_picture(picture_rng(1, "val", 5), level) for level in (plain, LEVELS["normal"]))
-    assert a.image.tobytes() == b.image.tobytes()
+    rng, untouched = (np.random.default_rng(0) for _ in range(2))
+    assert not chance(rng, 0.0)
+    assert rng.random() == untouched.random()
+    before = [render_picture(picture_rng(1, "val", i), LEVELS["hard"]) for i in range(6)]
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise AssertionError("a piece of the wild level")
+
+    for name in ("figure_picture.in_hand", "figure_picture.mount", "figure_picture.table", "figure_backdrop.leaves"):
+        monkeypatch.setattr(f"pose.data.{name}", fail)
+    for name in ("figure_clothes.leaves", "figure_clothes.random_color", "figure_things.random_color"):
+        monkeypatch.setattr(f"pose.data.{name}", fail)
+    for i, a in enumerate(before):
+        assert a.image.tobytes() == render_picture(picture_rng(1, "val", i), LEVELS["hard"]).image.tobytes()
 
 
 # ---------------------------------------------------------------- boxes
