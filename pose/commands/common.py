@@ -63,10 +63,9 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
             "them to be generated in"
         )
     what = "people" if isinstance(config, Config) else "shapes"
-    only_val = isinstance(config, Config) and not to_train
-    with Progress(console, wanted.val if only_val else wanted.train + wanted.val) as progress:
+    with Progress(console, wanted.train + wanted.val) as progress:
         update: Callable[[int, int], None] = lambda done, total: progress.reach(  # noqa: E731
-            f"generating {what} in {config.data.root}", done
+            f"generating {what} in {config.data.root}", done, total=total
         )
         if isinstance(config, Config):
             make_figures(config.data, to_train=to_train, progress=update)

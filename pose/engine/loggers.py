@@ -190,8 +190,12 @@ class Progress:
         if self.bar is not None:
             self.bar.stop()
 
-    def reach(self, text: str, done: int) -> None:
-        """`update` to a number of steps from the start."""
+    def reach(self, text: str, done: int, *, total: int | None = None) -> None:
+        """`update` to a number of steps from the start, of another `total` where the work itself knows better."""
+        if total is not None and total != self.total:
+            self.total = total
+            if self.bar is not None:
+                self.bar.update(self.task, total=total)
         self.update(text, steps=done - self.done)
 
     def update(self, text: str, *, steps: int = 1) -> None:

@@ -182,3 +182,10 @@ def test_names_with_brackets_and_colons_are_printed_as_they_are(
     with Progress(console, 2, interval=0.0) as progress:
         progress.update(name)
     assert capsys.readouterr().err.count(name) >= 2
+
+
+def test_the_work_may_know_its_total_better(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(make_console(), 20, interval=0.0) as progress:
+        progress.reach("pictures", 1, total=4)
+        progress.reach("pictures", 2)
+    assert re.findall(r"(\d+/\d+)  ETA", capsys.readouterr().err) == ["1/4", "2/4"]
