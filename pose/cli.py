@@ -38,7 +38,7 @@ from pose.commands.runs import runs
 from pose.commands.summary import summary
 from pose.commands.tables import tables
 from pose.commands.train import train
-from pose.engine.stop import Ended
+from pose.runtime.stop import Ended
 
 # Every other import stands inside a command, so that `pose --help` answers at once.
 

@@ -10,7 +10,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from pose.compiled import load_library
+from pose.runtime.native import load_library
 
 # The compiled codec_cpu.c; None where the install could not build it.
 CPU_KERNEL = load_library("pose._codec_cpu")

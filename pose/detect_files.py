@@ -13,7 +13,7 @@ from typing import Any
 from pose.data.image_files import ImageFile, read_ahead
 from pose.data.images import is_turned, read_image
 from pose.detector import Detector
-from pose.files import write_json
+from pose.runtime.files import write_json
 from pose.visualize import Image
 
 KEYS = {"image_id", "file_name", "category_id", "bbox", "score"}

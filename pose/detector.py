@@ -171,7 +171,7 @@ def _downloaded(name: str) -> Path:
 
 
 def _fill(network: nn.Module, file: Path, name: str) -> None:
-    from pose.torch_files import read_torch
+    from pose.runtime.safe_torch import read_torch
 
     if not file.is_file():
         raise FileNotFoundError(f"no weights {file}; give torchvision's file {_network(name).url.rsplit('/', 1)[1]}")

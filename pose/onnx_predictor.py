@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.detector import DEFAULT_DETECTOR, Detector
-from pose.headers import parse_header
+from pose.runtime.headers import parse_header
 from pose.predictor_base import PredictorBase, cut_crops
 from pose.skeleton import Skeleton
 from pose.visualize import Image

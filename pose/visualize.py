@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pose.files import write_atomic
+from pose.runtime.files import write_atomic
 from pose.skeleton import Skeleton
 
 Image = NDArray[np.uint8]

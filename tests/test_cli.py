@@ -798,7 +798,7 @@ def test_a_system_error_is_told_without_its_number(
 
 
 def test_a_stopped_demo_says_how_to_go_on(pose_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pose.engine.stop import Stopped
+    from pose.runtime.stop import Stopped
 
     def stopped(*arguments: object, **more: object) -> None:
         raise Stopped(signal.SIGTERM)

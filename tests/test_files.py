@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pose.files import write_atomic, write_json
+from pose.runtime.files import write_atomic, write_json
 
 
 def refuse(error: BaseException) -> Any:
@@ -97,7 +97,7 @@ def test_folder_without_permission(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
 def test_permissions_follow_the_umask(tmp_path: Path, umask: int, expected: int) -> None:
     """In a process of its own, as the umask is read when the module is imported."""
-    code = "import sys; from pose.files import write_atomic; write_atomic(sys.argv[1], b'x')"
+    code = "import sys; from pose.runtime.files import write_atomic; write_atomic(sys.argv[1], b'x')"
     target = tmp_path / "file"
     subprocess.run([sys.executable, "-c", code, str(target)], check=True, umask=umask)
     assert stat.S_IMODE(target.stat().st_mode) == expected

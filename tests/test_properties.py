@@ -26,7 +26,7 @@ from pose.data.coco import leaves_folder, load_coco
 from pose.data.people import detected_people, ground_truth_people
 from pose.engine.resume import load_resume
 from pose.geometry import apply_affine, crop_affine, grow_box, invert_affine
-from pose.headers import parse_header
+from pose.runtime.headers import parse_header
 from pose.report.load import Run
 from pose.report.page import render_report
 from pose.skeleton import COCO17

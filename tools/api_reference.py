@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pose.files import write_atomic
+from pose.runtime.files import write_atomic
 
 PAGE = Path(__file__).parents[1] / "docs" / "api.md"
 WIDTH = 118

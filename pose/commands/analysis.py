@@ -23,7 +23,7 @@ def write_analysis(result: Evaluation, val: ValidationSet, config: Config, model
     from pose.analysis.analysis_table import analysis_table
     from pose.analysis.counts import count
     from pose.engine.loggers import versions
-    from pose.files import write_json
+    from pose.runtime.files import write_json
 
     if result.metrics is None:
         (folder / "analysis.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results

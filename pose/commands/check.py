@@ -54,7 +54,7 @@ def check(
     from pose.check.fix import repair, without_nan
     from pose.check.text import print_findings, print_repair, print_split
     from pose.data.coco import read_json
-    from pose.files import write_json
+    from pose.runtime.files import write_json
 
     is_folder = dataset.is_dir()
     is_config = not is_folder and dataset.suffix.lower() in (".yaml", ".yml")

@@ -23,7 +23,7 @@ def demo(
     """
     from pose.demo import run_demo
     from pose.engine.loggers import make_console
-    from pose.engine.stop import Stopped
+    from pose.runtime.stop import Stopped
     from pose.predictor import pick_device
 
     chosen = pick_device(device)

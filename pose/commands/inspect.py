@@ -42,7 +42,7 @@ def inspect(
     from pose.config import Config, make_config
     from pose.engine.checkpoint import load_checkpoint
     from pose.engine.loggers import make_console
-    from pose.files import write_json
+    from pose.runtime.files import write_json
     from pose.predictor import pick_device
 
     load_pyplot()  # fail before the work

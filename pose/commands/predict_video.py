@@ -32,7 +32,7 @@ def predict_one_video(
 ) -> None:
     """Run a file, or the camera of a number until Ctrl-C, with progress to stderr and the summary to stdout."""
     from pose.engine.loggers import Progress, make_console
-    from pose.engine.stop import StopRequest
+    from pose.runtime.stop import StopRequest
     from pose.video.predict import predict_video
     from pose.video.reading import open_camera, open_video
     from pose.video.writing import h264_by
@@ -90,7 +90,7 @@ def clip(
     """
     from pose.data.figure_motion import FPS, SIZE, render_clip, truth_records
     from pose.engine.loggers import Progress, make_console
-    from pose.files import write_json
+    from pose.runtime.files import write_json
     from pose.video.writing import VideoWriter
 
     if out.suffix.lower() != ".mp4":

@@ -85,7 +85,7 @@ def _check_target(out: Path) -> None:
 
 
 def _write(out: Path, render: Callable[[], str]) -> None:
-    from pose.files import write_atomic
+    from pose.runtime.files import write_atomic
 
     try:
         page = render()

@@ -30,9 +30,9 @@ def train(
     """
     from pose.config import Config
     from pose.engine.checkpoint import load_checkpoint
-    from pose.engine.distributed import join_world
+    from pose.runtime.distributed import join_world
     from pose.engine.loggers import make_console, print_end
-    from pose.engine.stop import Stopped
+    from pose.runtime.stop import Stopped
     from pose.engine.trainer import train as run_training
 
     changes = list(overrides or [])

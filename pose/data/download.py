@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pose.files import write_json
+from pose.runtime.files import write_json
 
 SERVER = "http://images.cocodataset.org"
 DONE = "downloaded.json"

@@ -25,7 +25,7 @@ from pose.data.figure_animal_picture import render_animals
 from pose.data.figure_annotate import Figure
 from pose.data.figure_levels import LEVELS, Level
 from pose.data.figure_picture import Picture, render_picture
-from pose.files import write_atomic, write_json
+from pose.runtime.files import write_atomic, write_json
 from pose.skeleton import COCO17, Skeleton
 
 __all__ = ["GENERATOR_VERSION", "KINDS", "LEVELS", "Figure", "Level", "Picture", "generate", "render_picture"]

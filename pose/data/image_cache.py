@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.images import read_image
-from pose.files import write_atomic
+from pose.runtime.files import write_atomic
 
 Image = NDArray[np.uint8]
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.files import write_atomic, write_json
+from pose.runtime.files import write_atomic, write_json
 
 SIDE = 64  # pixels of a picture
 SUPERSAMPLING = 4

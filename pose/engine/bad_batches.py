@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from pose.engine.distributed import World
-from pose.files import write_json
+from pose.runtime.distributed import World
+from pose.runtime.files import write_json
 
 
 class NotFinite(Exception):

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 import pose
 from pose.config import AnyConfig, Config, make_config
 from pose.config_classification import ClassificationConfig
-from pose.files import write_atomic
-from pose.headers import parse_header
+from pose.runtime.files import write_atomic
+from pose.runtime.headers import parse_header
 from pose.models.classifier import Classifier
 from pose.models.factory import build_classifier, build_model, check_weights, load_weights
 from pose.models.pose_net import PoseNet
 from pose.models.torchvision_weights import convert_torchvision
 from pose.skeleton import Skeleton
-from pose.torch_files import read_torch
+from pose.runtime.safe_torch import read_torch
 
 FORMAT = "pose-checkpoint-1"
 DEMO_MODEL = Path(pose.__file__).parent / "assets" / "demo.safetensors"

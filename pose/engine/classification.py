@@ -27,10 +27,10 @@ from pose.data.loaders import EpochSampler, Shard, make_loader
 from pose.data.shapes import generate_shapes
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize
-from pose.engine.distributed import World
+from pose.runtime.distributed import World
 from pose.engine.optim import cosine_learning_rate, learning_rate
 from pose.engine.tasks import Task, spread
-from pose.files import write_atomic, write_json
+from pose.runtime.files import write_atomic, write_json
 from pose.losses import mixed_cross_entropy, mixup
 from pose.models.factory import build_classifier
 from pose.models.folding import fold_batch_norms

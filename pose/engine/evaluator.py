@@ -18,10 +18,10 @@ from pose.data.loaders import EpochSampler, make_loader
 from pose.data.people import Person
 from pose.data.people_dataset import PeopleDataset
 from pose.engine.coco_backends import check_backend
-from pose.engine.distributed import World
+from pose.runtime.distributed import World
 from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
 from pose.engine.splits import ValidationSet
-from pose.files import write_atomic, write_json
+from pose.runtime.files import write_atomic, write_json
 from pose.geometry import apply_affine, grow_box, invert_affine
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from pose.engine.distributed import lost_contact
+from pose.runtime.distributed import lost_contact
 from pose.engine.resume import NAME
 
 

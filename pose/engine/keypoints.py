@@ -21,7 +21,7 @@ from pose.data.people_dataset import Batch, PeopleDataset, collate
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
 from pose.engine.coco_backends import check_backend
-from pose.engine.distributed import World
+from pose.runtime.distributed import World
 from pose.engine.evaluator import Evaluation, predict_set, score
 from pose.engine.optim import learning_rate
 from pose.engine.splits import training_people, validation_set

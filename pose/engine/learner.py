@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pose.config_base import TrainConfig
 from pose.engine.bad_batches import check_finite
-from pose.engine.distributed import World
+from pose.runtime.distributed import World
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 RUNNING = ("running_mean", "running_var")

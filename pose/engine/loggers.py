@@ -19,8 +19,8 @@ import rich.progress
 from rich.console import Console
 
 import pose
-from pose.engine import system
-from pose.files import write_atomic
+from pose.runtime import system
+from pose.runtime.files import write_atomic
 
 if TYPE_CHECKING:
     import torch

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from pose.files import write_atomic
-from pose.torch_files import read_torch
+from pose.runtime.files import write_atomic
+from pose.runtime.safe_torch import read_torch
 
 NAME, PREVIOUS = "resume.pt", "resume.previous.pt"
 _MAGIC = "pose-resume-1"

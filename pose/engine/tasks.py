@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from pose.config import AnyConfig
 from pose.data.loaders import EpochSampler, Shard
-from pose.engine.distributed import World
+from pose.runtime.distributed import World
 from pose.visualize import Image
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from pose.config import AnyConfig, Config
 from pose.data.loaders import WINDOW, EpochSampler
 from pose.engine.bad_batches import BadBatches, check_finite
 from pose.engine.checkpoint import load_initial_weights, save_checkpoint
-from pose.engine.distributed import World
+from pose.runtime.distributed import World
 from pose.engine.failures import explained
 from pose.engine.learner import Learner
 from pose.engine.loggers import MetricsFile, Progress, TensorBoard, duration, peak_memory_mb, versions
@@ -32,9 +32,9 @@ from pose.engine.position import Position
 from pose.engine.resume import load_latest, save_resume
 from pose.engine.runs import Heartbeat, lock_run
 from pose.engine.skeletons import with_skeleton
-from pose.engine.stop import Stopped, StopRequest
+from pose.runtime.stop import Stopped, StopRequest
 from pose.engine.tasks import Task, make_task
-from pose.files import write_atomic, write_json
+from pose.runtime.files import write_atomic, write_json
 
 
 def train(

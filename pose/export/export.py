@@ -15,7 +15,7 @@ from pose.engine.checkpoint import Checkpoint
 from pose.export.check import Check, Quantised, compare, compare_quantised, generated_crops, latencies_ms
 from pose.export.network import build_graph
 from pose.export.quantize import calibration_crops, quantize
-from pose.files import write_atomic
+from pose.runtime.files import write_atomic
 from pose.models.pose_net import STRIDE
 from pose.onnx_predictor import FORMAT, OnnxModel
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, library
 
-from pose.compiled import load_library
+from pose.runtime.native import load_library
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 

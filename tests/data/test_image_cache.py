@@ -19,7 +19,7 @@ from pose.data.loaders import EpochSampler, make_loader
 from pose.data.people import Person
 from pose.data.people_dataset import PeopleDataset
 from pose.data.transforms import Augment
-from pose.files import write_atomic
+from pose.runtime.files import write_atomic
 from pose.skeleton import COCO17
 
 SIZE = 40 * 56 * 3
@@ -108,7 +108,7 @@ def test_a_crash_while_writing_leaves_no_entry(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pose.files.os.replace", crash)
+        patch.setattr("pose.runtime.files.os.replace", crash)
         with pytest.raises(KeyboardInterrupt):
             cache(paths[0])
     assert entries(folder) == []

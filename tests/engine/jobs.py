@@ -18,7 +18,7 @@ import pose.engine.trainer as trainer_module
 from pose.config import Config, make_config
 from pose.data.loaders import EpochSampler
 from pose.data.transforms import normalize
-from pose.engine.distributed import World, join_world
+from pose.runtime.distributed import World, join_world
 from pose.engine.evaluator import predict_set, score
 from pose.engine.keypoints import KeypointTask
 from pose.engine.learner import Learner

@@ -23,7 +23,7 @@ from pose.config_classification import ClassificationConfig
 from pose.data.imagenet import Picture, find_pictures
 from pose.engine.checkpoint import load_checkpoint, load_initial_weights
 from pose.engine.classification import ClassificationTask, evaluate_pictures
-from pose.engine.stop import Stopped
+from pose.runtime.stop import Stopped
 from pose.engine.tasks import make_task
 from pose.models.factory import build_classifier, build_model
 

@@ -26,10 +26,10 @@ from pose.data.imagenet import ImageBatch, find_pictures
 from pose.data.training_samples import Loaded
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.classification import evaluate_pictures
-from pose.engine.distributed import World, join_world, lost_contact
+from pose.runtime.distributed import World, join_world, lost_contact
 from pose.engine.learner import Learner
 from pose.engine.resume import load_resume
-from pose.engine.stop import Stopped
+from pose.runtime.stop import Stopped
 from pose.engine.trainer import _scaled
 
 CPU = torch.device("cpu")

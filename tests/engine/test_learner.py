@@ -29,7 +29,7 @@ from pose.engine.learner import Learner, gradient_norm
 from pose.engine.optim import warmup
 from pose.engine.resume import load_resume
 from pose.engine.splits import validation_set
-from pose.engine.stop import Stopped
+from pose.runtime.stop import Stopped
 from pose.layers.dyrelu import DyReLU
 from pose.losses import heatmap_mse
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pose.engine.runs import Heartbeat, find_runs, is_running, lock_run
-from pose.engine.stop import Stopped
+from pose.runtime.stop import Stopped
 
 HOLD = "import sys, pathlib; from pose.engine.runs import lock_run; lock = lock_run(pathlib.Path(sys.argv[1]));"
 HOLD += "print('held', flush=True); sys.stdin.read()"

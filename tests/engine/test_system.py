@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pose.engine import system
+from pose.runtime import system
 
 # Windows' modules in the place of Linux's: `msvcrt` locks any open file, also one that is open for reading only.
 WINDOWS = """

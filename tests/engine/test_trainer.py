@@ -22,7 +22,7 @@ from pose.data.people_dataset import PeopleDataset
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.optim import learning_rate
 from pose.engine.splits import training_people
-from pose.engine.stop import Stopped
+from pose.runtime.stop import Stopped
 
 CPU = torch.device("cpu")
 EXACT_COLUMNS = ("epoch", "lr", "loss", "AP", "AP50", "AR")

@@ -28,7 +28,7 @@ from timing import Row, interleave, markdown, median_ms, row
 from pose.data.coco import CocoFile, load_coco
 from pose.engine.coco_backends import BACKENDS
 from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
-from pose.files import write_json
+from pose.runtime.files import write_json
 from pose.skeleton import COCO17
 
 SIGMAS = np.array(COCO17.oks_sigmas)

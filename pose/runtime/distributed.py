@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pose.data.loaders import Shard
 from pose.data.training_samples import Loaded
-from pose.engine.stop import Ended, Stopped
+from pose.runtime.stop import Ended, Stopped
 from pose.predictor import pick_device
 
 T = TypeVar("T")
