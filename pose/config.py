@@ -28,7 +28,7 @@ from pose.config_base import (
 )
 from pose.config_classification import ClassificationConfig
 from pose.config_errors import closest, explain_all
-from pose.skeleton import SKELETONS, Skeleton
+from pose.keypoints.skeletons import SKELETONS, Skeleton
 from pose.yaml_text import format_yaml, parse_yaml
 
 MAX_ENTRIES, MAX_DEPTH = 100_000, 50

@@ -23,7 +23,7 @@ from pose.engine.splits import ValidationSet, make_figures, training_people, val
 from pose.engine.trainer import train
 from pose.predict_files import predict_files
 from pose.predictor import Predictor
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 CONFIG = """
 task: keypoints

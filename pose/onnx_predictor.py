@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from pose.detector import DEFAULT_DETECTOR, Detector
 from pose.runtime.headers import parse_header
 from pose.predictor_base import PredictorBase, cut_crops
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 from pose.visualize import Image
 
 FORMAT = "pose-onnx-1"

@@ -19,7 +19,7 @@ from pose.detector import DEFAULT_DETECTOR, Detector
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
 from pose.predictor_base import PredictorBase, cut_crops
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 from pose.visualize import Image
 
 

@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from pose.data.boxes import Boxes
 from pose.data.images import warp
 from pose.detector import Detector, check_detector, load_detector
-from pose.geometry import apply_affine, crop_affine, grow_box, invert_affine
+from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.inputs import Color, Images, Task, check_boxes, check_image, read_tasks
 from pose.results import People
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 from pose.visualize import Image
 
 if TYPE_CHECKING:

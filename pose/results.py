@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import image_number
 from pose.data.images import read_upright
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 from pose.visualize import Image, draw_people, write_image
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 from pose.visualize import LEFT, PEOPLE, RIGHT, Colour, Image, check_image, draw_people, side_colour, stamp
 
 FAINTEST = 0.25  # score that a found keypoint is drawn with at least: COCO counts it, however unsure

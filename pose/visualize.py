@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.runtime.files import write_atomic
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]

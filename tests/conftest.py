@@ -19,7 +19,7 @@ import pytest
 import torch
 import yaml
 
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 # Tensors are tiny here: several threads would only wait for each other, and on a busy machine for long.
 torch.set_num_threads(1)

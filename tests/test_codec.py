@@ -10,7 +10,7 @@ import torch
 
 from pose import codec_cpu
 from pose.codec import decode, encode, merge_flip
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 SIZE = (64, 48)
 needs_kernel = pytest.mark.skipif(codec_cpu.CPU_KERNEL is None, reason="the CPU kernel was not compiled")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pose import codec_cpu
 from pose.codec import decode, encode, merge_flip
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 pytestmark = pytest.mark.skipif(codec_cpu.CPU_KERNEL is None, reason="the CPU kernel was not compiled")
 SIZES = [(64, 48), (13, 7), (1, 1), (3, 1), (1, 5), (2, 300), (96, 72)]  # the third and later less than a vector

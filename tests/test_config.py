@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pose.config import ActivationConfig, Config, ModelConfig, load_config, make_config
 from pose.config_classification import ClassificationConfig
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 BASE = """
 data:

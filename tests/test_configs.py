@@ -12,7 +12,7 @@ from pose.codec import encode
 from pose.config import AugmentConfig, Config, load_config
 from pose.losses import heatmap_mse
 from pose.models.factory import MODELS, build_model, list_models, model_config
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 KEYPOINTS = sorted(path for folder in ("coco", "figures") for path in (CONFIGS / folder).glob("*.yaml"))

@@ -17,7 +17,7 @@ from pose.demo import _mean_pose_predictions, _swap_left_and_right, demo_config
 from pose.engine.evaluation import Predictions
 from pose.engine.evaluator import score
 from pose.engine.splits import training_people, validation_set
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 
 def person(box: tuple[float, float, float, float], keypoints: list[tuple[float, float, int]]) -> Person:

@@ -22,7 +22,7 @@ from pose.data.boxes import Boxes, read_boxes
 from pose.data.image_files import find_images
 from pose.detect_files import detect_files, warn_if_turned
 from pose.detector import Detector, TorchvisionDetector, build_network, check_detector, load_detector
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 Cli = Callable[..., Outcome]
 NAMES = ("ssdlite", "fasterrcnn")

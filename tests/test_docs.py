@@ -33,7 +33,7 @@ from pose.data.category import read_category
 from pose.data.coco import load_coco
 from pose.data.download import Archive
 from pose.data.figures import generate
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., Outcome]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.geometry import apply_affine, crop_affine, grow_box, invert_affine
+from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 
 INPUT = (256, 192)
 

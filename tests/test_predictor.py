@@ -21,12 +21,12 @@ from pose.data.images import read_image
 from pose.data.people import ground_truth_people
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, normalize
 from pose.engine.checkpoint import load_checkpoint, save_checkpoint
-from pose.geometry import grow_box
+from pose.keypoints.geometry import grow_box
 from pose.models.factory import build_model
 from pose.predict_files import predict_files
 from pose.predictor import Predictor, pick_device, predict_heatmaps
 from pose.results import People, person_scores
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.visualize import write_image
 
 INPUT = (256, 192)

@@ -25,11 +25,11 @@ from pose.data.boxes import read_boxes
 from pose.data.coco import leaves_folder, load_coco
 from pose.data.people import detected_people, ground_truth_people
 from pose.engine.resume import load_resume
-from pose.geometry import apply_affine, crop_affine, grow_box, invert_affine
+from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.runtime.headers import parse_header
 from pose.report.load import Run
 from pose.report.page import render_report
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 from pose.yaml_text import format_yaml, parse_yaml
 
 # The same examples in every run.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pose.skeleton import COCO17, Skeleton, guess_flip_pairs, guess_oks_sigmas, split_side
+from pose.keypoints.skeletons import COCO17, Skeleton, guess_flip_pairs, guess_oks_sigmas, split_side
 
 HAND: dict[str, Any] = {
     "keypoint_names": ["wrist", "left_tip", "right_tip", "thumb"],

@@ -14,7 +14,7 @@ from pose.data.coco import load_coco
 from pose.data.images import read_image
 from pose.data.people import ground_truth_people
 from pose.sheets import draw_batch, draw_heatmaps, draw_pairs
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.visualize import LEFT, PEOPLE, RIGHT, draw_people, line_width, write_image
 
 THREE = Skeleton.from_names(

@@ -19,7 +19,7 @@ from pose.analysis.groups import make_groups
 from pose.analysis.matching import OKS_THRESHOLDS, RECALLS, Curve, Matches, curves, match
 from pose.analysis.scenes import Floats, Scene, make_scenes, to_boxes
 from pose.data.coco import CocoFile
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 FORMAT = "pose-analysis-1"
 PCK_THRESHOLDS = (0.05, 0.1, 0.2)  # of the longer side of the annotated box

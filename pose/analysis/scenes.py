@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.coco import CocoFile
-from pose.oks import MAX_DETECTIONS, keypoint_similarity
+from pose.keypoints.oks import MAX_DETECTIONS, keypoint_similarity
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -16,7 +16,7 @@ from pose.config_classification import ClassifierConfig
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.skeletons import with_skeleton
 from pose.models.factory import build_classifier, build_model, model_config
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 MAIN_TABLES = ("imagenet", "10")
 IMAGENET_CLASSES = 1000  # a classifier's number of classes is its data's, which counting does not read

@@ -10,7 +10,7 @@ from pose.analysis.counts import Counts, count
 from pose.analysis.paper_tables import TABLES, Row, Table
 from pose.config import ClassificationConfig, Config, make_config
 from pose.models.factory import build_classifier, build_model, model_config
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 CONVENTION = """\
 Counted by `pose tables`, as are the differences; scores are the paper's, "?" marks what our copy of the paper lacks.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.coco import LARGEST, is_int
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 Array = NDArray[Any]
 

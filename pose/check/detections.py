@@ -13,7 +13,7 @@ from pose.check.columns import Split, finite_rows, numbers_or_nan
 from pose.check.findings import Findings
 from pose.check.people import looks_xyxy
 from pose.data.coco import is_int, read_json
-from pose.geometry import iou
+from pose.keypoints.geometry import iou
 
 Array = NDArray[Any]
 LOW_RECALL = 0.5

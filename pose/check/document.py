@@ -9,7 +9,7 @@ import numpy as np
 from pose.check.columns import Split, as_id, as_list
 from pose.check.findings import Findings
 from pose.data.coco import is_int, leaves_folder
-from pose.skeleton import COCO17, Skeleton, split_side
+from pose.keypoints.skeletons import COCO17, Skeleton, split_side
 
 
 def check_document(split: Split, found: Findings, *, has_detections: bool) -> None:

@@ -12,7 +12,7 @@ from pose.check.columns import People, Split, as_list
 from pose.check.findings import Findings
 from pose.check.sides import check_sides
 from pose.data.coco import is_int
-from pose.geometry import grow_box
+from pose.keypoints.geometry import grow_box
 
 Array = NDArray[Any]
 

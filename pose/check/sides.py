@@ -6,7 +6,7 @@ import numpy as np
 
 from pose.check.columns import People, Split
 from pose.check.findings import Findings
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 MIN_FACES = 10  # fewer say nothing
 MIN_SHARE = 0.2  # of the faces: a pair that is the right way round in fewer is reported

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) scores
 _EXAMPLE = '{"file_name": "street.jpg", "bbox": [x, y, width, height], "score": 0.9}'

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 _EXAMPLE = '{"id": 1, "name": "dog", "keypoints": ["nose", "left_ear", "right_ear"], "skeleton": [[1, 2], [1, 3]]}'
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.category import check_names, find_category
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 LARGEST = 1e12  # of coordinates, areas and scores; what is larger is no measure of a picture, and overflows float32
 

@@ -17,7 +17,7 @@ from pose.data.figure_bones import SIDES, rotation
 from pose.data.figure_clothes import HAIR, Color, linear
 from pose.data.figure_mesh import Mesh, join, loft, tube_triangles, unit_sphere
 from pose.data.figure_surface import Material
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 Array = NDArray[Any]
 

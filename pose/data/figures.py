@@ -26,7 +26,7 @@ from pose.data.figure_annotate import Figure
 from pose.data.figure_levels import LEVELS, Level
 from pose.data.figure_picture import Picture, render_picture
 from pose.runtime.files import write_atomic, write_json
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 __all__ = ["GENERATOR_VERSION", "KINDS", "LEVELS", "Figure", "Level", "Picture", "generate", "render_picture"]
 

@@ -19,8 +19,8 @@ from torch.utils.data import Dataset
 from pose.data.images import read_image
 from pose.data.people import Person
 from pose.data.transforms import Augment, build_compose, build_extra, sample_affine, seed_compose, warp
-from pose.geometry import Affine, apply_affine
-from pose.skeleton import Skeleton
+from pose.keypoints.geometry import Affine, apply_affine
+from pose.keypoints.skeletons import Skeleton
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from pose.data.images import warp
-from pose.geometry import HALF_BODY_PADDING, Affine, apply_affine, crop_affine, grow_box
-from pose.skeleton import Skeleton
+from pose.keypoints.geometry import HALF_BODY_PADDING, Affine, apply_affine, crop_affine, grow_box
+from pose.keypoints.skeletons import Skeleton
 
 if TYPE_CHECKING:
     import albumentations as A

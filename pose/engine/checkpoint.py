@@ -22,7 +22,7 @@ from pose.models.classifier import Classifier
 from pose.models.factory import build_classifier, build_model, check_weights, load_weights
 from pose.models.pose_net import PoseNet
 from pose.models.torchvision_weights import convert_torchvision
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 from pose.runtime.safe_torch import read_torch
 
 FORMAT = "pose-checkpoint-1"

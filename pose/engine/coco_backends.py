@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.oks import MAX_DETECTIONS, METRICS, keypoint_similarity
+from pose.keypoints.oks import MAX_DETECTIONS, METRICS, keypoint_similarity
 
 BACKENDS = ("pycocotools", "hotcoco")
 _EXTRA = {"hotcoco": "fast"}  # of pyproject.toml

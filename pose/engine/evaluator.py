@@ -22,11 +22,11 @@ from pose.runtime.distributed import World
 from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
 from pose.engine.splits import ValidationSet
 from pose.runtime.files import write_atomic, write_json
-from pose.geometry import apply_affine, grow_box, invert_affine
+from pose.keypoints.geometry import apply_affine, grow_box, invert_affine
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
 from pose.predictor import predict_heatmaps
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,7 @@ from pose.engine.tasks import Task, spread
 from pose.losses import heatmap_mse
 from pose.models.factory import build_model
 from pose.models.pose_net import STRIDE
-from pose.oks import METRICS
+from pose.keypoints.oks import METRICS
 from pose.predictor import predict_heatmaps
 from pose.sheets import draw_batch, draw_pairs
 from pose.visualize import Image, write_image

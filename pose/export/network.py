@@ -15,7 +15,7 @@ from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
 from pose.export.graph import Graph, Map, unflatten
 from pose.export.layers import emit
 from pose.onnx_predictor import INPUT, OUTPUTS
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 
 def build_graph(

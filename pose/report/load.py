@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from pose import oks
+from pose.keypoints import oks
 from pose.analysis.analyse import FORMAT
 
 METRICS = (*oks.METRICS, "top1", "top5")

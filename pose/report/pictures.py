@@ -13,7 +13,7 @@ import numpy as np
 
 from pose.data.images import read_image
 from pose.sheets import FAINTEST
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 from pose.visualize import Image, draw_people
 
 CELL = (300, 240)  # (height, width) of each half, pixels

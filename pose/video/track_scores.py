@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pose.geometry import iou
+from pose.keypoints.geometry import iou
 from pose.video.tracking import Floats
 
 Frame = tuple[Sequence[int], Floats]  # numbers of N people, and their boxes (N, 4) x, y, width, height

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.geometry import iou
-from pose.oks import keypoint_similarity
+from pose.keypoints.geometry import iou
+from pose.keypoints.oks import keypoint_similarity
 
 Floats = NDArray[Any]
 MAX_SPEED = 3.0  # boxes' longer sides a second; what seems faster is a jump of the box

@@ -18,7 +18,7 @@ from pose.analysis.groups import make_groups, overlaps, visible_ranges
 from pose.analysis.scenes import make_scenes
 from pose.data.coco import CocoFile, load_coco
 from pose.engine.evaluation import evaluate_coco
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 # Three points: one of the middle, and a pair. With sigma 0.05 and area 10,000, d pixels have the similarity
 # exp(-d^2 / 200): 0.956 at 3, 0.607 at 10, 0.135 at 20, 0.85 at 5.70 and 0.5 at 11.77.

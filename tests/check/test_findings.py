@@ -19,7 +19,7 @@ from pose.check.findings import Findings
 from pose.check.kinds import KINDS
 from pose.check.pictures import similar_pairs
 from pose.data.figures import generate
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 Cli = Callable[..., Outcome]
 Document = dict[str, Any]

@@ -18,7 +18,7 @@ from pose.check.findings import Findings
 from pose.check.fix import Repair, repair, without_nan
 from pose.check.kinds import KINDS
 from pose.data.coco import load_coco
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 
 @pytest.fixture

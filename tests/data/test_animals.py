@@ -14,7 +14,7 @@ from pose.data.figure_animal_picture import render_animals
 from pose.data.figure_levels import LEVELS
 from pose.data.figures import generate, picture_rng
 from pose.data.people import check_images_exist, detected_people, ground_truth_people
-from pose.skeleton import guess_flip_pairs
+from pose.keypoints.skeletons import guess_flip_pairs
 
 
 def index(name: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pose.data.boxes import read_boxes
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 DOG = Skeleton.from_names("dog", keypoint_names=["nose", "tail"])
 

@@ -10,7 +10,7 @@ import pytest
 
 from pose.data.category import check_names, find_category, read_category
 from pose.data.coco import load_coco
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 PATH = Path("a.json")
 DOG = {"id": 18, "name": "dog", "keypoints": ["nose", "tail", "paw"], "skeleton": [[1, 2], [3, 2]]}

@@ -16,7 +16,7 @@ import pytest
 from pose.data.coco import CocoFile, load_coco
 from pose.data.images import read_image
 from pose.data.people import check_images_exist, detected_people, ground_truth_people
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 TWO = Skeleton.from_names("two", keypoint_names=["head", "tail"])
 

@@ -23,7 +23,7 @@ from pose.data.figure_render import Camera, Light, render
 from pose.data.figure_surface import Material
 from pose.data.figure_things import box
 from pose.data.figures import LEVELS, Figure, Picture, generate, picture_rng, render_picture
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 NAMES = COCO17.keypoint_names
 

@@ -20,7 +20,7 @@ from pose.data.people import Person
 from pose.data.people_dataset import PeopleDataset
 from pose.data.transforms import Augment
 from pose.runtime.files import write_atomic
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 SIZE = 40 * 56 * 3
 

@@ -19,8 +19,8 @@ from pose.data.loaders import EpochSampler, Shard, make_loader
 from pose.data.people import Person
 from pose.data.people_dataset import Batch, PeopleDataset, Sample, collate
 from pose.data.transforms import Augment
-from pose.geometry import apply_affine, invert_affine
-from pose.skeleton import COCO17
+from pose.keypoints.geometry import apply_affine, invert_affine
+from pose.keypoints.skeletons import COCO17
 
 INPUT = (256, 192)
 EXTRA = [{"name": "ColorJitter", "p": 0.8}, {"name": "CoarseDropout", "p": 0.5}, {"name": "GaussNoise", "p": 0.5}]

@@ -20,8 +20,8 @@ from pose.data.transforms import (
     sample_affine,
     warp,
 )
-from pose.geometry import apply_affine, crop_affine, grow_box
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.geometry import apply_affine, crop_affine, grow_box
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 INPUT = (256, 192)
 BOX = np.array([100.0, 60.0, 150.0, 250.0])

@@ -21,7 +21,7 @@ from pose.engine.checkpoint import (
 )
 from pose.models.factory import build_model
 from pose.models.pose_net import PoseNet
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 METRICS = {"AP": 0.25, "AR": 0.5}
 

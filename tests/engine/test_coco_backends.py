@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 
 from pose.config import make_config
 from pose.engine.coco_backends import BACKENDS, _fast_evaluation, _match, check_backend, coco_numbers
-from pose.oks import METRICS
+from pose.keypoints.oks import METRICS
 
 K = 5
 INSTALLED = [name for name in BACKENDS if find_spec(name)]

@@ -17,9 +17,9 @@ from pose.data.coco import CocoFile, load_coco
 from pose.data.people import detected_people, ground_truth_people
 from pose.engine import evaluation as evaluation_module
 from pose.engine.evaluation import METRICS, Predictions, evaluate_coco, oks_nms, to_coco_results
-from pose.geometry import grow_box
+from pose.keypoints.geometry import grow_box
 from pose.results import person_scores
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 SIGMAS = np.array(COCO17.oks_sigmas)
 TWO = Skeleton.from_names("two", keypoint_names=["head", "tail"])

@@ -18,8 +18,8 @@ from pose.data.people import Person
 from pose.engine.evaluation import METRICS
 from pose.engine.evaluator import Evaluation, evaluate, predict_people, score
 from pose.engine.splits import validation_set
-from pose.geometry import crop_affine, grow_box
-from pose.skeleton import COCO17
+from pose.keypoints.geometry import crop_affine, grow_box
+from pose.keypoints.skeletons import COCO17
 
 CPU = torch.device("cpu")
 SIZE = (256, 192)

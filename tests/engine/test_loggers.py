@@ -22,8 +22,8 @@ from pose.config import make_config
 from pose.engine.evaluator import predict_people
 from pose.engine.keypoints import KeypointTask
 from pose.engine.loggers import MetricsFile, Progress, TensorBoard, make_console, print_end
-from pose.geometry import apply_affine, crop_affine, grow_box
-from pose.skeleton import COCO17
+from pose.keypoints.geometry import apply_affine, crop_affine, grow_box
+from pose.keypoints.skeletons import COCO17
 
 CPU = torch.device("cpu")
 

@@ -11,7 +11,7 @@ import pytest
 
 from pose.config import Config, make_config
 from pose.engine.skeletons import with_skeleton
-from pose.skeleton import COCO17, Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 
 NAMES = ["nose", "left_ear", "right_ear", "tail"]
 DOG = {"id": 18, "name": "dog", "keypoints": NAMES, "skeleton": [[1, 2], [1, 3]]}

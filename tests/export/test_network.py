@@ -19,7 +19,7 @@ from pose.export.graph import Graph, Map
 from pose.export.network import build_graph, emit_decode, emit_merge_flip, emit_normalize
 from pose.models.factory import build_model
 from pose.predictor import predict_heatmaps
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 ort = pytest.importorskip("onnxruntime")
 

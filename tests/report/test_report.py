@@ -21,7 +21,7 @@ from pose.data.coco import load_coco
 from pose.report.charts import Series, bars, line_chart, number, ticks
 from pose.report.load import read_run
 from pose.report.page import config_differences
-from pose.skeleton import Skeleton
+from pose.keypoints.skeletons import Skeleton
 
 Cli = Callable[..., Outcome]
 EVIL = "<script>alert(1)</script>\"'&.png"

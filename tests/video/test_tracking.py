@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pose.data.figure_motion import Frame, render_clip
-from pose.geometry import iou
-from pose.skeleton import COCO17
+from pose.keypoints.geometry import iou
+from pose.keypoints.skeletons import COCO17
 from pose.video.one_euro import OneEuro
 from pose.video.track_scores import TrackScores, score_tracks
 from pose.video.tracking import Tracker

@@ -20,7 +20,7 @@ from timing import Row, interleave, markdown, row
 from torch import Tensor
 
 from pose.codec import decode, encode, merge_flip
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 HEATMAP = (64, 48)
 Array = NDArray[Any]

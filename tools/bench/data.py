@@ -34,7 +34,7 @@ from pose.data.loaders import WINDOW, EpochSampler, make_loader
 from pose.data.people import Person, ground_truth_people
 from pose.data.people_dataset import PeopleDataset
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, Augment, normalize
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 INPUT, HEATMAP = (256, 192), (64, 48)
 BATCH = 64

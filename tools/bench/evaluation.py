@@ -29,7 +29,7 @@ from pose.data.coco import CocoFile, load_coco
 from pose.engine.coco_backends import BACKENDS
 from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
 from pose.runtime.files import write_json
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 SIGMAS = np.array(COCO17.oks_sigmas)
 PER_IMAGE = 25  # detections

@@ -25,7 +25,7 @@ from pose.data.people_dataset import Batch, PeopleDataset, collate
 from pose.data.transforms import Augment, normalize
 from pose.losses import heatmap_mse
 from pose.models.factory import build_model
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 INPUT, HEATMAP = (128, 96), (32, 24)
 

@@ -33,7 +33,7 @@ from pose.models.factory import build_model, model_config
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
 from pose.predictor import predict_heatmaps
-from pose.skeleton import COCO17
+from pose.keypoints.skeletons import COCO17
 
 NETWORKS = {"ReLU6": "mobilenet_v2_x1.0_relu", "DY-ReLU-C": "mobilenet_v2_x1.0_dyrelu"}
 TARGET = "<= 2.2"
