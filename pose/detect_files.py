@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pose.data.image_files import ImageFile, read_ahead
-from pose.data.images import is_turned, read_image
+from pose.images.files import ImageFile, read_ahead
+from pose.images.read import is_turned, read_image
 from pose.detector import Detector
 from pose.runtime.files import write_json
 from pose.visualize import Image

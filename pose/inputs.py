@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
-from pose.data.images import MAX_IMAGE_SIDE, read_upright, warn_if_cut_off
+from pose.images.read import MAX_IMAGE_SIDE, read_upright, warn_if_cut_off
 from pose.visualize import Image
 
 if TYPE_CHECKING:

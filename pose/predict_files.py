@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.boxes import confident, read_boxes
-from pose.data.image_files import ImageFile, find_images, read_ahead
-from pose.data.images import read_image, read_upright, warn_if_cut_off
+from pose.images.files import ImageFile, find_images, read_ahead
+from pose.images.read import read_image, read_upright, warn_if_cut_off
 from pose.runtime.files import write_json
 from pose.inputs import whole_box
 from pose.predictor_base import PredictorBase

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
-from pose.data.images import warp
+from pose.images.read import warp
 from pose.detector import Detector, check_detector, load_detector
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.inputs import Color, Images, Task, check_boxes, check_image, read_tasks

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import image_number
-from pose.data.images import read_upright
+from pose.images.read import read_upright
 from pose.keypoints.skeletons import Skeleton
 from pose.visualize import Image, draw_people, write_image
 

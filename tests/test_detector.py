@@ -19,7 +19,7 @@ from conftest import Outcome
 from numpy.typing import NDArray
 
 from pose.data.boxes import Boxes, read_boxes
-from pose.data.image_files import find_images
+from pose.images.files import find_images
 from pose.detect_files import detect_files, warn_if_turned
 from pose.detector import Detector, TorchvisionDetector, build_network, check_detector, load_detector
 from pose.keypoints.skeletons import COCO17

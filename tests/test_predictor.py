@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pose.codec import merge_flip
 from pose.config import make_config
 from pose.data.coco import load_coco
-from pose.data.images import read_image
+from pose.images.read import read_image
 from pose.data.people import ground_truth_people
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, normalize
 from pose.engine.checkpoint import load_checkpoint, save_checkpoint

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pose.data.coco import load_coco
-from pose.data.images import read_image
+from pose.images.read import read_image
 from pose.data.people import ground_truth_people
 from pose.sheets import draw_batch, draw_heatmaps, draw_pairs
 from pose.keypoints.skeletons import COCO17, Skeleton

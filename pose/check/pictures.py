@@ -22,7 +22,7 @@ from PIL import Image
 from pose.check.columns import Split
 from pose.check.findings import Findings
 from pose.data.coco import leaves_folder
-from pose.data.images import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE
+from pose.images.read import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE
 
 ORIENTATION = 0x0112  # the EXIF tag
 THUMB = 16

@@ -34,7 +34,7 @@ def detect(
     from pose.commands.common import prepare_figures
     from pose.config import Config, load_config
     from pose.data.coco import load_coco
-    from pose.data.image_files import ImageFile, find_images
+    from pose.images.files import ImageFile, find_images
     from pose.data.people import check_images_exist
     from pose.detect_files import check_target, detect_files, warn_if_turned
     from pose.detector import MIN_SCORE, load_detector

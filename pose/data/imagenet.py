@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pose.data.images import read_image
+from pose.images.read import read_image
 from pose.data.transforms import build_extra, import_albumentations, seed_compose
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pose.data.images import read_image
+from pose.images.read import read_image
 from pose.data.people import Person
 from pose.data.transforms import Augment, build_compose, build_extra, sample_affine, seed_compose, warp
 from pose.keypoints.geometry import Affine, apply_affine

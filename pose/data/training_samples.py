@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from torch.utils.data import Dataset
 
-from pose.data.images import UnreadableImage
+from pose.images.read import UnreadableImage
 from pose.data.people_dataset import image_by_image
 
 

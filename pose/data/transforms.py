@@ -22,7 +22,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from pose.data.images import warp
+from pose.images.read import warp
 from pose.keypoints.geometry import HALF_BODY_PADDING, Affine, apply_affine, crop_affine, grow_box
 from pose.keypoints.skeletons import Skeleton
 

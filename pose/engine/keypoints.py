@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader
 
 from pose.codec import decode, encode
 from pose.config import Config
-from pose.data.image_cache import DiskCache
-from pose.data.images import read_image
+from pose.images.cache import DiskCache
+from pose.images.read import read_image
 from pose.data.loaders import EpochSampler, Shard, make_loader
 from pose.data.people import Person, ground_truth_people
 from pose.data.people_dataset import Batch, PeopleDataset, collate

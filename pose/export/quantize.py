@@ -20,7 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from pose.data.images import read_upright
+from pose.images.read import read_upright
 from pose.export.check import generated_crops
 from pose.inputs import whole_box
 from pose.onnx_predictor import INPUT

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pose.data.images import read_image
+from pose.images.read import read_image
 from pose.sheets import FAINTEST
 from pose.keypoints.skeletons import Skeleton
 from pose.visualize import Image, draw_people

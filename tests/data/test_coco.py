@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pose.data.coco import CocoFile, load_coco
-from pose.data.images import read_image
+from pose.images.read import read_image
 from pose.data.people import check_images_exist, detected_people, ground_truth_people
 from pose.keypoints.skeletons import COCO17, Skeleton
 

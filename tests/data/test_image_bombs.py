@@ -16,7 +16,7 @@ from PIL import Image
 READ = """
 import pose, resource, sys
 from pathlib import Path
-from pose.data.images import read_image
+from pose.images.read import read_image
 from pose.check.pictures import _look
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for name in sys.argv[1:]:

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.data import image_cache
-from pose.data.image_cache import DiskCache
-from pose.data.images import read_image
+from pose.images import cache as image_cache
+from pose.images.cache import DiskCache
+from pose.images.read import read_image
 from pose.data.loaders import EpochSampler, make_loader
 from pose.data.people import Person
 from pose.data.people_dataset import PeopleDataset

@@ -13,7 +13,7 @@ import PIL.Image
 import pytest
 from conftest import Outcome
 
-from pose.data.images import warn_if_cut_off
+from pose.images.read import warn_if_cut_off
 from pose.inputs import read_input
 
 PICTURE = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8))

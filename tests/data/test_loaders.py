@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from pose.data.images import read_image
+from pose.images.read import read_image
 from pose.data.loaders import EpochSampler, Shard, make_loader
 from pose.data.people import Person
 from pose.data.people_dataset import Batch, PeopleDataset, Sample, collate

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from pose.data.images import UnreadableImage
+from pose.images.read import UnreadableImage
 from pose.data.loaders import EpochSampler, make_loader
 from pose.data.training_samples import Loaded, LoadedCollate, TrainingSamples
 

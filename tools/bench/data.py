@@ -28,8 +28,8 @@ from torch import Tensor
 
 from pose.codec import encode
 from pose.data.coco import load_coco
-from pose.data.image_cache import DiskCache
-from pose.data.images import read_image
+from pose.images.cache import DiskCache
+from pose.images.read import read_image
 from pose.data.loaders import WINDOW, EpochSampler, make_loader
 from pose.data.people import Person, ground_truth_people
 from pose.data.people_dataset import PeopleDataset

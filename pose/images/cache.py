@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.images import read_image
+from pose.images.read import read_image
 from pose.runtime.files import write_atomic
 
 Image = NDArray[np.uint8]
