@@ -14,7 +14,7 @@ from pose.images.files import ImageFile, read_ahead
 from pose.images.read import is_turned, read_image
 from pose.detector import Detector
 from pose.runtime.files import write_json
-from pose.visualize import Image
+from pose.drawing.people import Image
 
 KEYS = {"image_id", "file_name", "category_id", "bbox", "score"}
 

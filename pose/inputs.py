@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
 from pose.images.read import MAX_IMAGE_SIDE, read_upright, warn_if_cut_off
-from pose.visualize import Image
+from pose.drawing.people import Image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage

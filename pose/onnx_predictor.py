@@ -16,7 +16,7 @@ from pose.detector import DEFAULT_DETECTOR, Detector
 from pose.runtime.headers import parse_header
 from pose.predictor_base import PredictorBase, cut_crops
 from pose.keypoints.skeletons import Skeleton
-from pose.visualize import Image
+from pose.drawing.people import Image
 
 FORMAT = "pose-onnx-1"
 INPUT = "crops"

@@ -17,8 +17,8 @@ from pose.images.read import read_image, read_upright, warn_if_cut_off
 from pose.runtime.files import write_json
 from pose.inputs import whole_box
 from pose.predictor_base import PredictorBase
-from pose.sheets import draw_heatmaps
-from pose.visualize import SUFFIXES, Image, write_image
+from pose.drawing.sheets import draw_heatmaps
+from pose.drawing.people import SUFFIXES, Image, write_image
 
 PREDICTIONS = "predictions.json"
 FORMAT = "pose-predictions-1"

@@ -20,7 +20,7 @@ from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
 from pose.predictor_base import PredictorBase, cut_crops
 from pose.keypoints.skeletons import Skeleton
-from pose.visualize import Image
+from pose.drawing.people import Image
 
 
 def pick_device(name: str = "auto") -> torch.device:

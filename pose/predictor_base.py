@@ -21,7 +21,7 @@ from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_
 from pose.inputs import Color, Images, Task, check_boxes, check_image, read_tasks
 from pose.results import People
 from pose.keypoints.skeletons import Skeleton
-from pose.visualize import Image
+from pose.drawing.people import Image
 
 if TYPE_CHECKING:
     import torch

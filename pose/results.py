@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pose.data.boxes import image_number
 from pose.images.read import read_upright
 from pose.keypoints.skeletons import Skeleton
-from pose.visualize import Image, draw_people, write_image
+from pose.drawing.people import Image, draw_people, write_image
 
 
 def person_scores(

@@ -25,7 +25,7 @@ from pose.engine.checkpoint import DEMO_MODEL
 from pose.models.pose_net import PoseNet
 from pose.predictor import Predictor
 from pose.results import FoundPerson, People
-from pose.visualize import write_image
+from pose.drawing.people import write_image
 
 IMAGE = picture()
 

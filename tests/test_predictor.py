@@ -27,7 +27,7 @@ from pose.predict_files import predict_files
 from pose.predictor import Predictor, pick_device, predict_heatmaps
 from pose.results import People, person_scores
 from pose.keypoints.skeletons import COCO17, Skeleton
-from pose.visualize import write_image
+from pose.drawing.people import write_image
 
 INPUT = (256, 192)
 THREE = Skeleton.from_names(

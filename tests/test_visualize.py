@@ -13,9 +13,9 @@ import pytest
 from pose.data.coco import load_coco
 from pose.images.read import read_image
 from pose.data.people import ground_truth_people
-from pose.sheets import draw_batch, draw_heatmaps, draw_pairs
+from pose.drawing.sheets import draw_batch, draw_heatmaps, draw_pairs
 from pose.keypoints.skeletons import COCO17, Skeleton
-from pose.visualize import LEFT, PEOPLE, RIGHT, draw_people, line_width, write_image
+from pose.drawing.people import LEFT, PEOPLE, RIGHT, draw_people, line_width, write_image
 
 THREE = Skeleton.from_names(
     "three",
@@ -216,7 +216,7 @@ def test_quality_changes_the_size(tmp_path: Path) -> None:
 
 
 def test_drawing_does_without_torch() -> None:
-    code = "import sys, pose.visualize, pose.results; sys.exit('torch' in sys.modules)"
+    code = "import sys, pose.drawing.people, pose.results; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 import pose
 from pose.data.figure_levels import LEVELS
 from pose.data.figures import picture_rng, render_picture
-from pose.sheets import grid
-from pose.visualize import Image, draw_people, write_image
+from pose.drawing.sheets import grid
+from pose.drawing.people import Image, draw_people, write_image
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SEED = 1  # the demo's own pictures are of seed 0

@@ -34,8 +34,8 @@ from pose.runtime.files import write_atomic, write_json
 from pose.losses import mixed_cross_entropy, mixup
 from pose.models.factory import build_classifier
 from pose.models.folding import fold_batch_norms
-from pose.sheets import grid, titled
-from pose.visualize import Colour, Image, write_image
+from pose.drawing.sheets import grid, titled
+from pose.drawing.people import Colour, Image, write_image
 
 SHOWN = 32  # pictures of draw_evaluation
 RIGHT: Colour = (120, 220, 120)

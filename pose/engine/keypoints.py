@@ -31,8 +31,8 @@ from pose.models.factory import build_model
 from pose.models.pose_net import STRIDE
 from pose.keypoints.oks import METRICS
 from pose.predictor import predict_heatmaps
-from pose.sheets import draw_batch, draw_pairs
-from pose.visualize import Image, write_image
+from pose.drawing.sheets import draw_batch, draw_pairs
+from pose.drawing.people import Image, write_image
 
 SHOWN = 8  # people of draw_evaluation
 

@@ -25,7 +25,7 @@ from pose.runtime.files import write_atomic
 if TYPE_CHECKING:
     import torch
 
-    from pose.visualize import Image
+    from pose.drawing.people import Image
 
 PACKAGES = (
     *("torch", "torchvision", "numpy", "opencv-python-headless", "albumentations", "pycocotools"),

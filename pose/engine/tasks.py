@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from pose.config import AnyConfig
 from pose.data.loaders import EpochSampler, Shard
 from pose.runtime.distributed import World
-from pose.visualize import Image
+from pose.drawing.people import Image
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ from pose.export.check import generated_crops
 from pose.inputs import whole_box
 from pose.onnx_predictor import INPUT
 from pose.predictor_base import cut_crops
-from pose.visualize import SUFFIXES
+from pose.drawing.people import SUFFIXES
 
 CALIBRATION_CROPS = 64
 BATCH = 8

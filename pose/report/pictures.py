@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from pose.images.read import read_image
-from pose.sheets import FAINTEST
+from pose.drawing.sheets import FAINTEST
 from pose.keypoints.skeletons import Skeleton
-from pose.visualize import Image, draw_people
+from pose.drawing.people import Image, draw_people
 
 CELL = (300, 240)  # (height, width) of each half, pixels
 MARGIN = 1.35  # of what is shown against the people in it

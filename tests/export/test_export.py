@@ -26,7 +26,7 @@ from pose.export import export
 from pose.export.check import generated_crops, margin
 from pose.onnx_predictor import OnnxModel, OnnxPredictor
 from pose.predictor import Predictor
-from pose.visualize import write_image
+from pose.drawing.people import write_image
 
 pytest.importorskip("onnxruntime")
 Cli = Callable[..., Outcome]
