@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from pose.codec import decode, merge_flip
+from pose.codecs.heatmap import decode, merge_flip
 from pose.data.transforms import normalize
 from pose.detector import DEFAULT_DETECTOR, Detector
 from pose.models.folding import fold_batch_norms

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from pose import codec_cpu
-from pose.codec import decode, encode, merge_flip
+from pose.codecs import heatmap_cpu as codec_cpu
+from pose.codecs.heatmap import decode, encode, merge_flip
 from pose.keypoints.skeletons import COCO17
 
 SIZE = (64, 48)

@@ -1,4 +1,4 @@
-"""The compiled kernel against PyTorch's operators, which `pose.codec` takes without it: equal to the bit."""
+"""The compiled kernel against PyTorch's operators, which `pose.codecs.heatmap` takes without it: equal to the bit."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pose import codec_cpu
-from pose.codec import decode, encode, merge_flip
+from pose.codecs import heatmap_cpu as codec_cpu
+from pose.codecs.heatmap import decode, encode, merge_flip
 from pose.keypoints.skeletons import COCO17
 
 pytestmark = pytest.mark.skipif(codec_cpu.CPU_KERNEL is None, reason="the CPU kernel was not compiled")

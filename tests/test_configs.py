@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pose.codec import encode
+from pose.codecs.heatmap import encode
 from pose.config import AugmentConfig, Config, load_config
 from pose.losses import heatmap_mse
 from pose.models.factory import MODELS, build_model, list_models, model_config

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pose.codec import merge_flip
+from pose.codecs.heatmap import merge_flip
 from pose.config import make_config
 from pose.data.coco import load_coco
 from pose.images.read import read_image

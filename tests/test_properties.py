@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pose.check.columns import read_split
-from pose.codec import decode, encode
+from pose.codecs.heatmap import decode, encode
 from pose.config import Config, make_config
 from pose.data.boxes import read_boxes
 from pose.data.coco import leaves_folder, load_coco

@@ -46,8 +46,8 @@ PARTS: dict[str, list[tuple[str, str]]] = {
         ("pose.create_model", "pose.models.factory:create_model"),
         ("pose.models.pose_net.PoseNet", "pose.models.pose_net:PoseNet"),
         ("pose.DyReLU", "pose.layers.dyrelu:DyReLU"),
-        ("pose.codec.encode", "pose.codec:encode"),
-        ("pose.codec.decode", "pose.codec:decode"),
+        ("pose.codecs.heatmap.encode", "pose.codecs.heatmap:encode"),
+        ("pose.codecs.heatmap.decode", "pose.codecs.heatmap:decode"),
     ],
     "Train and evaluate": [
         ("pose.config.load_config", "pose.config:load_config"),

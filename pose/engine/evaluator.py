@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pose.codec import decode
+from pose.codecs.heatmap import decode
 from pose.config import Config
 from pose.data.loaders import EpochSampler, make_loader
 from pose.data.people import Person

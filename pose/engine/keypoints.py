@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pose.codec import decode, encode
+from pose.codecs.heatmap import decode, encode
 from pose.config import Config
 from pose.images.cache import DiskCache
 from pose.images.read import read_image

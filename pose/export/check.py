@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pose.codec import decode
+from pose.codecs.heatmap import decode
 from pose.data.figures import LEVELS, picture_rng, render_picture
 from pose.onnx_predictor import OnnxModel
 from pose.predictor import predict_heatmaps

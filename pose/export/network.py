@@ -68,7 +68,7 @@ def emit_normalize(g: Graph, crops: str) -> str:
 
 
 def emit_merge_flip(g: Graph, both: str, flip_indices: np.ndarray) -> str:
-    """`pose.codec.merge_flip` of (2 N, K, h, w), the mirrored ones last."""
+    """`pose.codecs.heatmap.merge_flip` of (2 N, K, h, w), the mirrored ones last."""
     heatmaps, flipped = g.ops("Split", both, outputs=2, axis=0, num_outputs=2)
     swapped = g.op("Gather", flipped, g.constant(flip_indices), axis=1)
     back = g.op("Slice", swapped, *(g.constant([v]) for v in (-1, -(2**31), 3, -1)))
@@ -79,7 +79,7 @@ def emit_merge_flip(g: Graph, both: str, flip_indices: np.ndarray) -> str:
 
 
 def emit_decode(g: Graph, heatmaps: str, size: Map, stride: int) -> None:
-    """`pose.codec.decode`, in crop pixels."""
+    """`pose.codecs.heatmap.decode`, in crop pixels."""
     flat = g.reshape(heatmaps, 0, size.channels, -1)
     width = g.constant([size.width])
     index = g.op("ArgMax", flat, axis=2, keepdims=1)  # (N, K, 1), the first of equal maxima

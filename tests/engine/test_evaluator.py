@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pose.codec import encode
+from pose.codecs.heatmap import encode
 from pose.config import Config, load_config, make_config
 from pose.data.people import Person
 from pose.engine.evaluation import METRICS

@@ -16,7 +16,7 @@ from running import Double, run_training, stop_in_step
 from torch import Tensor, nn
 
 import pose.engine.trainer as trainer_module
-from pose.codec import encode
+from pose.codecs.heatmap import encode
 from pose.config import Config, make_config
 from pose.config_base import TrainConfig
 from pose.data.imagenet import ImageBatch

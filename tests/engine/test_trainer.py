@@ -15,7 +15,7 @@ import torch
 from running import run_training, stop_in_step
 
 import pose.engine.keypoints as keypoints_module
-from pose.codec import encode
+from pose.codecs.heatmap import encode
 from pose.config import load_config, make_config
 from pose.data.loaders import EpochSampler, make_loader
 from pose.data.people_dataset import PeopleDataset

@@ -12,7 +12,7 @@ from onnx import ModelProto, TensorProto, helper
 from randomise import randomise
 from torch import nn
 
-from pose.codec import decode, merge_flip
+from pose.codecs.heatmap import decode, merge_flip
 from pose.config import HeadConfig, ModelConfig
 from pose.data.transforms import normalize
 from pose.export.graph import Graph, Map

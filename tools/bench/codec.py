@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from timing import Row, interleave, markdown, row
 from torch import Tensor
 
-from pose.codec import decode, encode, merge_flip
+from pose.codecs.heatmap import decode, encode, merge_flip
 from pose.keypoints.skeletons import COCO17
 
 HEATMAP = (64, 48)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from timing import Row, interleave, markdown, median_ms, row
 from torch import Tensor
 
-from pose.codec import encode
+from pose.codecs.heatmap import encode
 from pose.data.coco import load_coco
 from pose.images.cache import DiskCache
 from pose.images.read import read_image

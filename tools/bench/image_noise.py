@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from data import load_people, sample_folder
-from pose.codec import encode
+from pose.codecs.heatmap import encode
 from pose.config import ModelConfig
 from pose.data.loaders import EpochSampler, make_loader
 from pose.data.people_dataset import Batch, PeopleDataset, collate

@@ -1,4 +1,4 @@
-"""codec_cpu.c: the work of `pose.codec` on a CPU, in one pass over the heatmaps and equal to the bit.
+"""codec_cpu.c: the work of `pose.codecs.heatmap` on a CPU, in one pass over the heatmaps and equal to the bit.
 
 Shapes: B batch, K keypoints, H x W heatmap.
 """
@@ -68,7 +68,7 @@ def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def merge_flip(heatmaps: Tensor, flipped: Tensor, order: Tensor) -> Tensor:
-    """`pose.codec.merge_flip`, with `order` (K,) int64.
+    """`pose.codecs.heatmap.merge_flip`, with `order` (K,) int64.
 
     Raises:
         ValueError: `order` is no permutation.

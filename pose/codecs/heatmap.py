@@ -4,7 +4,7 @@ Shapes: B batch, K keypoints, H x W heatmap. Points are (x, y) in heatmap pixels
 Source: HRNet / SimpleBaselines (`lib/dataset/JointsDataset.py`, `lib/core/inference.py`,
 `lib/utils/transforms.py`); their loops over keypoints are batched here, with equal values.
 
-On a CPU without gradients the work is done by `pose.codec_cpu`, where that was compiled; else by PyTorch's operators.
+On a CPU without gradients the work is done by `pose.codecs.heatmap_cpu`, where that was compiled; else by PyTorch's operators.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pose import codec_cpu
+from pose.codecs import heatmap_cpu as codec_cpu
 
 
 def encode(
