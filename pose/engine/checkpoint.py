@@ -21,7 +21,7 @@ from pose.runtime.headers import parse_header
 from pose.models.classifier import Classifier
 from pose.models.factory import build_classifier, build_model, check_weights, load_weights
 from pose.models.pose_net import PoseNet
-from pose.models.torchvision_weights import convert_torchvision
+from pose.models.weights import convert_torchvision
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.safe_torch import read_torch
 

@@ -1,7 +1,7 @@
 """MobileNetV2 without its classifier, at any width.
 
 Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, table 2; channels and
-order of weights as in torchvision, whose weights load by `pose.models.torchvision_weights`.
+order of weights as in torchvision, whose weights load by `pose.models.weights`.
 """
 
 from __future__ import annotations

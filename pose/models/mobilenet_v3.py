@@ -1,7 +1,7 @@
 """MobileNetV3 Large and Small without their classifiers.
 
 Source: Howard et al., "Searching for MobileNetV3", ICCV 2019, tables 1 and 2; channels and order of weights as in
-torchvision, whose weights load by `pose.models.torchvision_weights`.
+torchvision, whose weights load by `pose.models.weights`.
 """
 
 from __future__ import annotations

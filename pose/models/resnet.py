@@ -1,7 +1,7 @@
 """ResNet-10, 18, 34 and 50 without their classifiers.
 
 Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1; channels, strides and order
-of weights as in torchvision, whose weights load by `pose.models.torchvision_weights`. ResNet-10, which it lacks,
+of weights as in torchvision, whose weights load by `pose.models.weights`. ResNet-10, which it lacks,
 has one basic block a stage.
 """
 

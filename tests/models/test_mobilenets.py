@@ -13,7 +13,7 @@ from pose.layers.activations import Activation
 from pose.layers.dyrelu import DyReLU
 from pose.models.mobilenet_v2 import MobileNetV2
 from pose.models.mobilenet_v3 import MobileNetV3
-from pose.models.torchvision_weights import convert_torchvision
+from pose.models.weights import convert_torchvision
 
 Make = Callable[..., MobileNetV2 | MobileNetV3]
 

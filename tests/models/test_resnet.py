@@ -17,7 +17,7 @@ from pose.layers.related import Maxout
 from pose.models.classifier import Classifier
 from pose.models.factory import BACKBONES, build_classifier, build_model, check_backbone
 from pose.models.resnet import ResNet
-from pose.models.torchvision_weights import convert_torchvision
+from pose.models.weights import convert_torchvision
 
 V = torchvision.models
 MOBILENETS = [
