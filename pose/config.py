@@ -78,7 +78,7 @@ class ValConfig(SplitConfig):
 
 
 class DataConfig(Section):
-    """`group_images`: see `pose.data.loaders.EpochSampler`; `cache`: see `pose.images.cache.DiskCache`."""
+    """`group_images`: see `pose.data.loader.EpochSampler`; `cache`: see `pose.images.cache.DiskCache`."""
 
     root: str = "data/coco"
     skeleton: str | SkeletonConfig = "coco17"

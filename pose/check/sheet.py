@@ -30,7 +30,7 @@ def draw_crops(
         input_size: (height, width) of a crop.
         augment, extra: as training has them.
     """
-    from pose.data.people_dataset import PeopleDataset
+    from pose.data.dataset import PeopleDataset
 
     people = _people(checked)
     if not people:

@@ -86,8 +86,8 @@ def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch
 
     from pose.config import Config
     from pose.data.imagenet import PictureDataset, collate_pictures, find_pictures
-    from pose.data.loaders import EpochSampler, make_loader
-    from pose.data.people_dataset import PeopleDataset, collate
+    from pose.data.loader import EpochSampler, make_loader
+    from pose.data.dataset import PeopleDataset, collate
     from pose.engine.splits import validation_set
 
     def spread(length: int) -> list[int]:

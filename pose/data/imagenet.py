@@ -1,6 +1,6 @@
 """Folders of images, one folder a class, as ImageNet comes (torchvision's ImageFolder) -> batches.
 
-Each sample's augmentation is drawn from (seed, epoch, index), as in `pose.data.people_dataset`.
+Each sample's augmentation is drawn from (seed, epoch, index), as in `pose.data.dataset`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from torch.utils.data import Dataset
 
 from pose.images.read import UnreadableImage
-from pose.data.people_dataset import image_by_image
+from pose.data.dataset import image_by_image
 
 
 class Describable(Protocol):

@@ -23,7 +23,7 @@ from pose.data.imagenet import (
     find_classes,
     find_pictures,
 )
-from pose.data.loaders import EpochSampler, Shard, make_loader
+from pose.data.loader import EpochSampler, Shard, make_loader
 from pose.data.shapes import generate_shapes
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize

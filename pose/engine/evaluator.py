@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from pose.codecs.heatmap import decode
 from pose.config import Config
-from pose.data.loaders import EpochSampler, make_loader
+from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import Person
-from pose.data.people_dataset import PeopleDataset
+from pose.data.dataset import PeopleDataset
 from pose.engine.coco_backends import check_backend
 from pose.runtime.distributed import World
 from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results

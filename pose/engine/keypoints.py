@@ -15,9 +15,9 @@ from pose.codecs.heatmap import decode, encode
 from pose.config import Config
 from pose.images.cache import DiskCache
 from pose.images.read import read_image
-from pose.data.loaders import EpochSampler, Shard, make_loader
+from pose.data.loader import EpochSampler, Shard, make_loader
 from pose.data.people import Person, ground_truth_people
-from pose.data.people_dataset import Batch, PeopleDataset, collate
+from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
 from pose.engine.coco_backends import check_backend

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from pose.config import AnyConfig
-from pose.data.loaders import EpochSampler, Shard
+from pose.data.loader import EpochSampler, Shard
 from pose.runtime.distributed import World
 from pose.drawing.people import Image
 

@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 
 from pose.config import AnyConfig, Config
-from pose.data.loaders import WINDOW, EpochSampler
+from pose.data.loader import WINDOW, EpochSampler
 from pose.engine.bad_batches import BadBatches, check_finite
 from pose.engine.checkpoint import load_initial_weights, save_checkpoint
 from pose.runtime.distributed import World

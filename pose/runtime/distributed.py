@@ -21,7 +21,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pose.data.loaders import Shard
+from pose.data.loader import Shard
 from pose.data.training_samples import Loaded
 from pose.runtime.stop import Ended, Stopped
 from pose.predictor import pick_device

@@ -15,9 +15,9 @@ import pytest
 from pose.images import cache as image_cache
 from pose.images.cache import DiskCache
 from pose.images.read import read_image
-from pose.data.loaders import EpochSampler, make_loader
+from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import Person
-from pose.data.people_dataset import PeopleDataset
+from pose.data.dataset import PeopleDataset
 from pose.data.transforms import Augment
 from pose.runtime.files import write_atomic
 from pose.keypoints.skeletons import COCO17

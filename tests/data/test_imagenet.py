@@ -18,7 +18,7 @@ from pose.data.imagenet import (
     find_classes,
     find_pictures,
 )
-from pose.data.loaders import EpochSampler, make_loader
+from pose.data.loader import EpochSampler, make_loader
 
 CLASSES = ("ant", "bee", "cat")
 

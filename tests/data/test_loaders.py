@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from pose.images.read import read_image
-from pose.data.loaders import EpochSampler, Shard, make_loader
+from pose.data.loader import EpochSampler, Shard, make_loader
 from pose.data.people import Person
-from pose.data.people_dataset import Batch, PeopleDataset, Sample, collate
+from pose.data.dataset import Batch, PeopleDataset, Sample, collate
 from pose.data.transforms import Augment
 from pose.keypoints.geometry import apply_affine, invert_affine
 from pose.keypoints.skeletons import COCO17

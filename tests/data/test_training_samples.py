@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pose.images.read import UnreadableImage
-from pose.data.loaders import EpochSampler, make_loader
+from pose.data.loader import EpochSampler, make_loader
 from pose.data.training_samples import Loaded, LoadedCollate, TrainingSamples
 
 

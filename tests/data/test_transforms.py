@@ -303,7 +303,7 @@ def test_normalize() -> None:
 
 
 def test_importing_and_building_nothing_does_not_load_albumentations() -> None:
-    code = "import sys, pose.data.loaders, pose.data.people_dataset as d; d.build_extra([]); "
+    code = "import sys, pose.data.loader, pose.data.dataset as d; d.build_extra([]); "
     code += "print('albumentations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
 

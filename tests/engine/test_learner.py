@@ -20,7 +20,7 @@ from pose.codecs.heatmap import encode
 from pose.config import Config, make_config
 from pose.config_base import TrainConfig
 from pose.data.imagenet import ImageBatch
-from pose.data.loaders import EpochSampler
+from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.evaluator import evaluate

@@ -20,7 +20,7 @@ import yaml
 from conftest import Outcome, call_pose, make_tiny_config
 from running import stop_in_step
 
-from pose.data.people_dataset import PeopleDataset
+from pose.data.dataset import PeopleDataset
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.failures import explain
 from pose.engine.resume import load_resume
@@ -299,7 +299,7 @@ def test_shared_memory_without_room(settings: Path, tmp_path: Path, monkeypatch:
 ENDING = """
 import os, signal, sys
 from pose.cli import main
-from pose.data.people_dataset import PeopleDataset
+from pose.data.dataset import PeopleDataset
 if sys.argv.pop() == "killed":
     PeopleDataset.__getitem__ = lambda self, item: os.kill(os.getpid(), signal.SIGKILL)
 main()

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from data import load_people, sample_folder
 from pose.codecs.heatmap import encode
 from pose.config import ModelConfig
-from pose.data.loaders import EpochSampler, make_loader
-from pose.data.people_dataset import Batch, PeopleDataset, collate
+from pose.data.loader import EpochSampler, make_loader
+from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.transforms import Augment, normalize
 from pose.losses import heatmap_mse
 from pose.models.factory import build_model

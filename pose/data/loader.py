@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pose.data.people_dataset import collate
+from pose.data.dataset import collate
 from pose.data.sharing import share
 
 WINDOW = 4  # batches that people of one image spread over, and that a worker makes at once
