@@ -32,7 +32,7 @@ from pose.data import download
 from pose.data.category import read_category
 from pose.data.coco import load_coco
 from pose.data.download import Archive
-from pose.data.figures import generate
+from pose.synthetic.dataset import generate
 from pose.keypoints.skeletons import Skeleton
 
 ROOT = Path(__file__).parents[1]

@@ -20,7 +20,7 @@ import torch
 import yaml
 from soak import Life, compare, make_config, outcome
 
-from pose.data.figures import generate
+from pose.synthetic.dataset import generate
 
 KIB = 1024
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import yaml
 from soak import make_config
 
-from pose.data.figures import generate
+from pose.synthetic.dataset import generate
 
 BATCH, PEOPLE_AT_LEAST = 4, 40
 

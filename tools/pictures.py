@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import pose
-from pose.data.figure_levels import LEVELS
-from pose.data.figures import picture_rng, render_picture
+from pose.synthetic.levels import LEVELS
+from pose.synthetic.dataset import picture_rng, render_picture
 from pose.drawing.sheets import grid
 from pose.drawing.people import Image, draw_people, write_image
 

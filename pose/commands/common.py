@@ -47,7 +47,7 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
     """
     from pose.config import Config
     from pose.data.coco import leaves_folder
-    from pose.data.figures import DONE as FIGURES
+    from pose.synthetic.dataset import DONE as FIGURES
     from pose.data.shapes import DONE as SHAPES
     from pose.engine.classification import make_shapes
     from pose.engine.loggers import Progress

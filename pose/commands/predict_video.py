@@ -88,7 +88,7 @@ def clip(
 
     Their true boxes, keypoints and tracks go beside it.
     """
-    from pose.data.figure_motion import FPS, SIZE, render_clip, truth_records
+    from pose.synthetic.clip import FPS, SIZE, render_clip, truth_records
     from pose.engine.loggers import Progress, make_console
     from pose.runtime.files import write_json
     from pose.video.writing import VideoWriter

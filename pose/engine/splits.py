@@ -39,7 +39,7 @@ def make_figures(
     """
     if data.figures is None:
         return
-    from pose.data.figures import generate
+    from pose.synthetic.dataset import generate
 
     wanted = data.figures
     generate(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pose.codecs.heatmap import decode
-from pose.data.figures import LEVELS, picture_rng, render_picture
+from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
 from pose.onnx_predictor import OnnxModel
 from pose.predictor import predict_heatmaps
 from pose.predictor_base import cut_crops

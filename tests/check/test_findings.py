@@ -18,7 +18,7 @@ from pose.check.columns import read_split
 from pose.check.findings import Findings
 from pose.check.kinds import KINDS
 from pose.check.pictures import similar_pairs
-from pose.data.figures import generate
+from pose.synthetic.dataset import generate
 from pose.keypoints.skeletons import COCO17, Skeleton
 
 Cli = Callable[..., Outcome]

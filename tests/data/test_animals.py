@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pose.data.coco import load_coco
-from pose.data.figure_animal import ANIMAL, Animal, build
-from pose.data.figure_animal_picture import render_animals
-from pose.data.figure_levels import LEVELS
-from pose.data.figures import generate, picture_rng
+from pose.synthetic.animals.body import ANIMAL, Animal, build
+from pose.synthetic.animals.image import render_animals
+from pose.synthetic.levels import LEVELS
+from pose.synthetic.dataset import generate, picture_rng
 from pose.data.people import check_images_exist, detected_people, ground_truth_people
 from pose.keypoints.skeletons import guess_flip_pairs
 

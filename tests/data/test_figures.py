@@ -11,18 +11,18 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.data import figures
-from pose.data.figure_annotate import OWN_DEPTH, is_visible
-from pose.data.figure_body import BodyBuilder
-from pose.data.figure_bones import Body, place
-from pose.data.figure_clothes import Clothes
-from pose.data.figure_mesh import join
-from pose.data.figure_pose import Arm, Leg, Posture
-from pose.data.figure_raster import ShadowMap, rasterise
-from pose.data.figure_render import Camera, Light, render
-from pose.data.figure_surface import Material
-from pose.data.figure_things import box
-from pose.data.figures import LEVELS, Figure, Picture, generate, picture_rng, render_picture
+from pose.synthetic import dataset as figures
+from pose.synthetic.annotate import OWN_DEPTH, is_visible
+from pose.synthetic.people.body import BodyBuilder
+from pose.synthetic.people.bones import Body, place
+from pose.synthetic.people.clothes import Clothes
+from pose.synthetic.render.mesh import join
+from pose.synthetic.people.pose import Arm, Leg, Posture
+from pose.synthetic.render.rasterize import ShadowMap, rasterise
+from pose.synthetic.render.shade import Camera, Light, render
+from pose.synthetic.render.surface import Material
+from pose.synthetic.scene.objects import box
+from pose.synthetic.dataset import LEVELS, Figure, Picture, generate, picture_rng, render_picture
 from pose.keypoints.skeletons import COCO17
 
 NAMES = COCO17.keypoint_names
@@ -332,5 +332,5 @@ def test_errors_say_what_to_do(dataset: Path, tmp_path: Path) -> None:
 
 
 def test_import_is_light() -> None:
-    code = "import sys, pose.data.figures; print(sorted({'torch', 'albumentations'} & set(sys.modules)))"
+    code = "import sys, pose.synthetic.dataset; print(sorted({'torch', 'albumentations'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

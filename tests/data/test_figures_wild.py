@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pose.data.figure_animal_picture import render_animals
-from pose.data.figure_annotate import locate
-from pose.data.figure_leaves import leaves
-from pose.data.figure_levels import chance
-from pose.data.figure_mesh import join
-from pose.data.figure_picture import SIZES
-from pose.data.figure_render import Camera, Light, render
-from pose.data.figure_surface import Material, noise_tile, surface
-from pose.data.figure_things import box
-from pose.data.figures import LEVELS, Picture, picture_rng, render_picture
+from pose.synthetic.animals.image import render_animals
+from pose.synthetic.annotate import locate
+from pose.synthetic.scene.dead_leaves import leaves
+from pose.synthetic.levels import chance
+from pose.synthetic.render.mesh import join
+from pose.synthetic.people.image import SIZES
+from pose.synthetic.render.shade import Camera, Light, render
+from pose.synthetic.render.surface import Material, noise_tile, surface
+from pose.synthetic.scene.objects import box
+from pose.synthetic.dataset import LEVELS, Picture, picture_rng, render_picture
 
 WILD = LEVELS["wild"]
 

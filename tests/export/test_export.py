@@ -19,7 +19,7 @@ from conftest import Outcome
 from randomise import assert_alive, randomise
 
 import pose
-from pose.data.figures import LEVELS, picture_rng, render_picture
+from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
 from pose.data.transforms import normalize
 from pose.engine.checkpoint import load_checkpoint, save_checkpoint
 from pose.export import export

@@ -18,7 +18,7 @@ import pytest
 from browser import open_page
 from conftest import Outcome
 
-from pose.data.figure_motion import FPS
+from pose.synthetic.clip import FPS
 from pose.video.track_scores import score_tracks
 from pose.video.writing import VideoWriter
 

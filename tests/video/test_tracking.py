@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pose.data.figure_motion import Frame, render_clip
+from pose.synthetic.clip import Frame, render_clip
 from pose.keypoints.geometry import iou
 from pose.keypoints.skeletons import COCO17
 from pose.video.one_euro import OneEuro

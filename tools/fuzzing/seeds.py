@@ -19,7 +19,7 @@ import yaml
 from PIL import Image
 
 import pose.cli
-from pose.data.figures import generate
+from pose.synthetic.dataset import generate
 
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF", "gif": "GIF"}
 BOMB_MB = 600

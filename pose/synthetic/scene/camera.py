@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_levels import Level
+from pose.synthetic.levels import Level
 
 Array = NDArray[Any]
 

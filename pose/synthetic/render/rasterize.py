@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_mesh import Mesh, transform
+from pose.synthetic.render.mesh import Mesh, transform
 
 Array = NDArray[Any]
 

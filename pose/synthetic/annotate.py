@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_bones import Body, Bones
-from pose.data.figure_clothes import Clothes
-from pose.data.figure_mesh import Mesh
-from pose.data.figure_render import SUPERSAMPLING, Camera, Layer
+from pose.synthetic.people.bones import Body, Bones
+from pose.synthetic.people.clothes import Clothes
+from pose.synthetic.render.mesh import Mesh
+from pose.synthetic.render.shade import SUPERSAMPLING, Camera, Layer
 
 Array = NDArray[Any]
 

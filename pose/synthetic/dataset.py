@@ -20,11 +20,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pose.data.figure_animal import ANIMAL
-from pose.data.figure_animal_picture import render_animals
-from pose.data.figure_annotate import Figure
-from pose.data.figure_levels import LEVELS, Level
-from pose.data.figure_picture import Picture, render_picture
+from pose.synthetic.animals.body import ANIMAL
+from pose.synthetic.animals.image import render_animals
+from pose.synthetic.annotate import Figure
+from pose.synthetic.levels import LEVELS, Level
+from pose.synthetic.people.image import Picture, render_picture
 from pose.runtime.files import write_atomic, write_json
 from pose.keypoints.skeletons import COCO17, Skeleton
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_pose import Posture
+from pose.synthetic.people.pose import Posture
 
 Array = NDArray[Any]
 SIDES = (1.0, -1.0)  # left, right

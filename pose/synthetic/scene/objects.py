@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_bones import rotation
-from pose.data.figure_clothes import CLOTH, SKIN, linear, random_color, random_print
-from pose.data.figure_levels import chance
-from pose.data.figure_mesh import NOBODY, Mesh, loft, tube_triangles, unit_sphere
-from pose.data.figure_render import Light
-from pose.data.figure_surface import Material
+from pose.synthetic.people.bones import rotation
+from pose.synthetic.people.clothes import CLOTH, SKIN, linear, random_color, random_print
+from pose.synthetic.levels import chance
+from pose.synthetic.render.mesh import NOBODY, Mesh, loft, tube_triangles, unit_sphere
+from pose.synthetic.render.shade import Light
+from pose.synthetic.render.surface import Material
 
 Array = NDArray[Any]
 

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_mesh import Mesh, transform, vertex_normals
-from pose.data.figure_raster import ShadowMap, rasterise
-from pose.data.figure_surface import Material, surface
+from pose.synthetic.render.mesh import Mesh, transform, vertex_normals
+from pose.synthetic.render.rasterize import ShadowMap, rasterise
+from pose.synthetic.render.surface import Material, surface
 
 Array = NDArray[Any]
 

@@ -8,18 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_animal import OWN_DEPTH, Animal, build
-from pose.data.figure_annotate import Figure, locate
-from pose.data.figure_backdrop import backdrop
-from pose.data.figure_bones import rotation
-from pose.data.figure_develop import develop
-from pose.data.figure_levels import Level
-from pose.data.figure_mesh import Mesh, join, moved
-from pose.data.figure_picture import Picture, random_size
-from pose.data.figure_raster import ShadowMap
-from pose.data.figure_render import Camera, looking_down, render
-from pose.data.figure_surface import Material
-from pose.data.figure_things import random_light, random_material, random_thing
+from pose.synthetic.animals.body import OWN_DEPTH, Animal, build
+from pose.synthetic.annotate import Figure, locate
+from pose.synthetic.scene.backdrop import backdrop
+from pose.synthetic.people.bones import rotation
+from pose.synthetic.scene.camera import develop
+from pose.synthetic.levels import Level
+from pose.synthetic.render.mesh import Mesh, join, moved
+from pose.synthetic.people.image import Picture, random_size
+from pose.synthetic.render.rasterize import ShadowMap
+from pose.synthetic.render.shade import Camera, looking_down, render
+from pose.synthetic.render.surface import Material
+from pose.synthetic.scene.objects import random_light, random_material, random_thing
 
 Array = NDArray[Any]
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_bones import SIDES, Body, Bones, between
-from pose.data.figure_clothes import Clothes
-from pose.data.figure_mesh import Mesh, join, loft, tube_triangles, unit_sphere
-from pose.data.figure_profiles import ARM, HAND, LEG, SHOE, TRUNK
-from pose.data.figure_surface import hair_mask
+from pose.synthetic.people.bones import SIDES, Body, Bones, between
+from pose.synthetic.people.clothes import Clothes
+from pose.synthetic.render.mesh import Mesh, join, loft, tube_triangles, unit_sphere
+from pose.synthetic.people.profiles import ARM, HAND, LEG, SHOE, TRUNK
+from pose.synthetic.render.surface import hair_mask
 
 Array = NDArray[Any]
 

@@ -18,7 +18,7 @@ class Level:
         views: relative frequency of people seen from the front, the side and the back.
         turn: how far from straight on those seen from front or back stand, degrees.
         head_turn: standard deviation of the head's turn against the chest, degrees.
-        arms: what the arms of calm people do, a key of `pose.data.figure_pose.ARMS`.
+        arms: what the arms of calm people do, a key of `pose.synthetic.people.pose.ARMS`.
         person_height: of the main person standing, in pixels; half as much again when cut.
         cut: chance that the picture's border cuts the main person.
         eye_height: of the camera, metres. roll: deviation of its tilt, degrees.

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_annotate import Person
-from pose.data.figure_bones import rotation
-from pose.data.figure_mesh import Mesh
-from pose.data.figure_things import blob, box, tube
+from pose.synthetic.annotate import Person
+from pose.synthetic.people.bones import rotation
+from pose.synthetic.render.mesh import Mesh
+from pose.synthetic.scene.objects import blob, box, tube
 
 Array = NDArray[Any]
 

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.figure_annotate import Figure, Person, annotate
-from pose.data.figure_backdrop import backdrop, feet_on_ground
-from pose.data.figure_body import BodyBuilder
-from pose.data.figure_bones import Body, place
-from pose.data.figure_clothes import Clothes
-from pose.data.figure_develop import develop
-from pose.data.figure_levels import LEVELS
-from pose.data.figure_mesh import join, moved
-from pose.data.figure_pose import Arm, Leg, Posture
-from pose.data.figure_raster import ShadowMap
-from pose.data.figure_render import Camera, looking_down, render
-from pose.data.figure_surface import Material
-from pose.data.figure_things import random_light
+from pose.synthetic.annotate import Figure, Person, annotate
+from pose.synthetic.scene.backdrop import backdrop, feet_on_ground
+from pose.synthetic.people.body import BodyBuilder
+from pose.synthetic.people.bones import Body, place
+from pose.synthetic.people.clothes import Clothes
+from pose.synthetic.scene.camera import develop
+from pose.synthetic.levels import LEVELS
+from pose.synthetic.render.mesh import join, moved
+from pose.synthetic.people.pose import Arm, Leg, Posture
+from pose.synthetic.render.rasterize import ShadowMap
+from pose.synthetic.render.shade import Camera, looking_down, render
+from pose.synthetic.render.surface import Material
+from pose.synthetic.scene.objects import random_light
 
 Array = NDArray[Any]
 
