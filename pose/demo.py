@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 from rich.console import Console
 
-from pose.config import Config, load_config, make_config
+from pose.config.keypoints import Config, load_config, make_config
 from pose.data.people import Person
 from pose.engine.checkpoint import load_checkpoint
 from pose.engine.evaluation import Predictions

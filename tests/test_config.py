@@ -10,8 +10,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from pose.config import ActivationConfig, Config, ModelConfig, load_config, make_config
-from pose.config_classification import ClassificationConfig
+from pose.config.keypoints import ActivationConfig, Config, ModelConfig, load_config, make_config
+from pose.config.classification import ClassificationConfig
 from pose.keypoints.skeletons import COCO17
 
 BASE = """

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pose.config import make_config
+from pose.config.keypoints import make_config
 from pose.data.people import Person
 from pose.demo import _mean_pose_predictions, _swap_left_and_right, demo_config
 from pose.engine.evaluation import Predictions

@@ -25,9 +25,9 @@ import yaml
 from conftest import Outcome
 
 from pose.check.kinds import kinds_table
-from pose.config import Config, make_config
-from pose.config_base import TrainConfig
-from pose.config_classification import ClassifierTrainConfig
+from pose.config.keypoints import Config, make_config
+from pose.config.sections import TrainConfig
+from pose.config.classification import ClassifierTrainConfig
 from pose.data import download
 from pose.data.category import read_category
 from pose.data.coco import load_coco

@@ -110,7 +110,7 @@ def test_only_some_know_the_config() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("module", ["pose", "pose.keypoints.skeletons", "pose.config.load", "pose.runtime.files"])
+@pytest.mark.parametrize("module", ["pose", "pose.keypoints.skeletons", "pose.config.keypoints.load", "pose.runtime.files"])
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*[name for name in {HEAVY} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

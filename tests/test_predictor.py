@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pose.codecs.heatmap import merge_flip
-from pose.config import make_config
+from pose.config.keypoints import make_config
 from pose.data.coco import load_coco
 from pose.images.read import read_image
 from pose.data.people import ground_truth_people

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from pose.check.columns import read_split
 from pose.codecs.heatmap import decode, encode
-from pose.config import Config, make_config
+from pose.config.keypoints import Config, make_config
 from pose.data.boxes import read_boxes
 from pose.data.coco import leaves_folder, load_coco
 from pose.data.people import detected_people, ground_truth_people
@@ -30,7 +30,7 @@ from pose.runtime.headers import parse_header
 from pose.report.load import Run
 from pose.report.page import render_report
 from pose.keypoints.skeletons import COCO17
-from pose.yaml_text import format_yaml, parse_yaml
+from pose.config.yaml_text import format_yaml, parse_yaml
 
 # The same examples in every run.
 settings.register_profile("same", derandomize=True, deadline=None, max_examples=100, database=None)

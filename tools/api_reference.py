@@ -50,7 +50,7 @@ PARTS: dict[str, list[tuple[str, str]]] = {
         ("pose.codecs.heatmap.decode", "pose.codecs.heatmap:decode"),
     ],
     "Train and evaluate": [
-        ("pose.config.load_config", "pose.config:load_config"),
+        ("pose.config.keypoints.load_config", "pose.config.keypoints:load_config"),
         ("pose.engine.trainer.train", "pose.engine.trainer:train"),
         ("pose.engine.splits.validation_set", "pose.engine.splits:validation_set"),
         ("pose.engine.evaluator.evaluate", "pose.engine.evaluator:evaluate"),

@@ -8,7 +8,7 @@ from torch import nn
 
 from pose.analysis.counts import Counts, count
 from pose.analysis.paper_tables import TABLES, Row, Table
-from pose.config import ClassificationConfig, Config, make_config
+from pose.config.keypoints import ClassificationConfig, Config, make_config
 from pose.models.factory import build_classifier, build_model, model_config
 from pose.keypoints.skeletons import COCO17
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
-    from pose.config import Config
+    from pose.config.keypoints import Config
     from pose.engine.evaluator import Evaluation
     from pose.engine.splits import ValidationSet
 

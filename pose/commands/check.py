@@ -14,7 +14,7 @@ from pose.commands.common import Overrides, check_writable, prepare_figures
 if TYPE_CHECKING:
     from pose.check.checker import Checked
     from pose.check.findings import Findings
-    from pose.config import Config
+    from pose.config.keypoints import Config
 
 
 def check(
@@ -140,9 +140,9 @@ def _check_fix(fix: Path, dataset: Path) -> None:
 
 
 def _load(path: Path, overrides: list[str]) -> Config:
-    from pose.config import Config, load_config
+    from pose.config.keypoints import Config, load_config
     from pose.engine.loggers import make_console
-    from pose.engine.skeletons import with_skeleton
+    from pose.config.skeleton import with_skeleton
 
     config = load_config(path, overrides)
     if not isinstance(config, Config):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
-    from pose.config import AnyConfig
+    from pose.config.keypoints import AnyConfig
 
 CHECKPOINT = "A .safetensors file, a run folder for its best one, or demo for the small model of the package."
 CHECKPOINT_OR_ONNX = f"{CHECKPOINT[:-1]}; or an .onnx of `pose export`."
@@ -45,7 +45,7 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
     Raises:
         ValueError: it would be; or the folder holds something else.
     """
-    from pose.config import Config
+    from pose.config.keypoints import Config
     from pose.data.coco import leaves_folder
     from pose.synthetic.dataset import DONE as FIGURES
     from pose.data.shapes import DONE as SHAPES

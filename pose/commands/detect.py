@@ -32,14 +32,14 @@ def detect(
     `pose eval` and `pose predict` take it by --boxes.
     """
     from pose.commands.common import prepare_figures
-    from pose.config import Config, load_config
+    from pose.config.keypoints import Config, load_config
     from pose.data.coco import load_coco
     from pose.images.files import ImageFile, find_images
     from pose.data.people import check_images_exist
     from pose.detect_files import check_target, detect_files, warn_if_turned
     from pose.detector import MIN_SCORE, load_detector
     from pose.engine.loggers import Progress, make_console
-    from pose.engine.skeletons import with_skeleton
+    from pose.config.skeleton import with_skeleton
     from pose.predictor import pick_device
 
     check_target(out)

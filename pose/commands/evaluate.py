@@ -58,7 +58,7 @@ def evaluate(
     COCO's ten numbers and an analysis, of a classifier top-1 and top-5, go to stdout and into a folder.
     """
     from pose.commands.evaluate_classifier import evaluate_classifier
-    from pose.config import Config, make_config
+    from pose.config.keypoints import Config, make_config
     from pose.engine.checkpoint import DEMO_MODEL, load_checkpoint
     from pose.engine.evaluator import evaluate as run_evaluation
     from pose.engine.loggers import Progress, make_console

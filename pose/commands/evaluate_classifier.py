@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
-    from pose.config_classification import ClassificationConfig
+    from pose.config.classification import ClassificationConfig
     from pose.engine.checkpoint import Checkpoint
 
 

@@ -30,7 +30,7 @@ def evaluate_onnx(
 ) -> None:
     """Evaluate, write the files of an evaluation, and print."""
     from pose.commands.evaluate import print_result
-    from pose.config import Config, make_config
+    from pose.config.keypoints import Config, make_config
     from pose.engine.evaluator import find_people, score
     from pose.engine.loggers import Progress
     from pose.engine.splits import validation_set

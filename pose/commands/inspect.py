@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from pose.config import AnyConfig
+    from pose.config.keypoints import AnyConfig
     from pose.engine.checkpoint import Checkpoint
 
 BATCH_SIZE = 16
@@ -39,7 +39,7 @@ def inspect(
 
     from pose.analysis.dynamics import every_other_block, inspect_dynamics
     from pose.analysis.dynamics_plots import load_pyplot, plot_attention, plot_inputs_outputs, plot_spread
-    from pose.config import Config, make_config
+    from pose.config.keypoints import Config, make_config
     from pose.engine.checkpoint import load_checkpoint
     from pose.engine.loggers import make_console
     from pose.runtime.files import write_json
@@ -84,7 +84,7 @@ def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch
     """Plain crops of the validation split, spread over all of it: (B, 3, H, W) uint8."""
     import numpy as np
 
-    from pose.config import Config
+    from pose.config.keypoints import Config
     from pose.data.imagenet import PictureDataset, collate_pictures, find_pictures
     from pose.data.loader import EpochSampler, make_loader
     from pose.data.dataset import PeopleDataset, collate

@@ -10,7 +10,7 @@ import typer
 from pose.commands.common import BatchSize, Device, Overrides, Workers, check_writable, pick_workers, prepare_figures
 
 if TYPE_CHECKING:
-    from pose.config import AnyConfig
+    from pose.config.keypoints import AnyConfig
 
 
 def train(
@@ -28,7 +28,7 @@ def train(
     and checkpoints. Ctrl-C stops after the current step and keeps everything; --resume goes on from there.
     Several GPUs or machines: the same below torchrun, see docs/distributed.md.
     """
-    from pose.config import Config
+    from pose.config.keypoints import Config
     from pose.engine.checkpoint import load_checkpoint
     from pose.runtime.distributed import join_world
     from pose.engine.loggers import make_console, print_end
@@ -72,7 +72,7 @@ def _settings_and_folder(
     """What to train, and the run folder, which is not made yet."""
     import time
 
-    from pose.config import load_config
+    from pose.config.keypoints import load_config
 
     if resume is not None:
         if config is not None or changes or out is not None:

@@ -14,8 +14,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 import pose
-from pose.config import AnyConfig, Config, make_config
-from pose.config_classification import ClassificationConfig
+from pose.config.keypoints import AnyConfig, Config, make_config
+from pose.config.classification import ClassificationConfig
 from pose.runtime.files import write_atomic
 from pose.runtime.headers import parse_header
 from pose.models.classifier import Classifier

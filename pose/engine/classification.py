@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from pose.config_classification import ClassificationConfig, ImagesConfig
+from pose.config.classification import ClassificationConfig, ImagesConfig
 from pose.data.imagenet import (
     ImageAugment,
     ImageBatch,

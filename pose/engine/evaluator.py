@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pose.codecs.heatmap import decode
-from pose.config import Config
+from pose.config.keypoints import Config
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import Person
 from pose.data.dataset import PeopleDataset

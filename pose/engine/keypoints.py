@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from pose.codecs.heatmap import decode, encode
-from pose.config import Config
+from pose.config.keypoints import Config
 from pose.images.cache import DiskCache
 from pose.images.read import read_image
 from pose.data.loader import EpochSampler, Shard, make_loader

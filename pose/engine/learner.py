@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pose.config_base import TrainConfig
+from pose.config.sections import TrainConfig
 from pose.engine.bad_batches import check_finite
 from pose.runtime.distributed import World
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pose.config import DataConfig, SplitConfig
+from pose.config.keypoints import DataConfig, SplitConfig
 from pose.data.coco import CocoFile, load_coco
 from pose.data.people import Person, check_images_exist, detected_people, ground_truth_people
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pose.config import AnyConfig
+from pose.config.keypoints import AnyConfig
 from pose.data.loader import EpochSampler, Shard
 from pose.runtime.distributed import World
 from pose.drawing.people import Image
@@ -98,7 +98,7 @@ def make_task(config: AnyConfig) -> Task:
     Raises:
         FileNotFoundError, ValueError: data is missing or wrong.
     """
-    from pose.config import Config
+    from pose.config.keypoints import Config
     from pose.engine.classification import ClassificationTask
     from pose.engine.keypoints import KeypointTask
 

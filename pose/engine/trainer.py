@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from pose.config import AnyConfig, Config
+from pose.config.keypoints import AnyConfig, Config
 from pose.data.loader import WINDOW, EpochSampler
 from pose.engine.bad_batches import BadBatches, check_finite
 from pose.engine.checkpoint import load_initial_weights, save_checkpoint
@@ -31,7 +31,7 @@ from pose.engine.optim import warmup
 from pose.engine.position import Position
 from pose.engine.resume import load_latest, save_resume
 from pose.engine.runs import Heartbeat, lock_run
-from pose.engine.skeletons import with_skeleton
+from pose.config.skeleton import with_skeleton
 from pose.runtime.stop import Stopped, StopRequest
 from pose.engine.tasks import Task, make_task
 from pose.runtime.files import write_atomic, write_json

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pose.analysis.paper_tables import IMAGENET, TABLES, Row
 from pose.analysis.tables import count_row, make_tables, row_config
-from pose.config import Config, load_config
+from pose.config.keypoints import Config, load_config
 from pose.layers.dyrelu import DyReLU
 from pose.layers.related import Maxout, SEReLU
 from pose.models.factory import build_classifier, build_model

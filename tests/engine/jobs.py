@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import pose.engine.keypoints as keypoints_module
 import pose.engine.trainer as trainer_module
-from pose.config import Config, make_config
+from pose.config.keypoints import Config, make_config
 from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize
 from pose.runtime.distributed import World, join_world

@@ -13,7 +13,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import pose.engine.trainer as trainer_module
-from pose.config import AnyConfig
+from pose.config.keypoints import AnyConfig
 
 
 class Double(nn.Module):

@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 
 import pose.engine.keypoints as keypoints_module
-from pose.config import make_config
+from pose.config.keypoints import make_config
 from pose.engine.bad_batches import BadBatches, NotFinite, check_finite
 from pose.engine.resume import load_resume
 from pose.engine.trainer import train

@@ -13,7 +13,7 @@ from conftest import Outcome
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from pose.config import Config, make_config
+from pose.config.keypoints import Config, make_config
 from pose.engine.checkpoint import (
     load_checkpoint,
     load_initial_weights,

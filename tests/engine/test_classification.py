@@ -18,8 +18,8 @@ from running import run_training, stop_in_step
 
 import pose.engine.classification as classification_module
 import pose.engine.trainer as trainer_module
-from pose.config import load_config, make_config
-from pose.config_classification import ClassificationConfig
+from pose.config.keypoints import load_config, make_config
+from pose.config.classification import ClassificationConfig
 from pose.data.imagenet import Picture, find_pictures
 from pose.engine.checkpoint import load_checkpoint, load_initial_weights
 from pose.engine.classification import ClassificationTask, evaluate_pictures

@@ -19,9 +19,9 @@ from conftest import call_pose, make_tiny_config
 from jobs import evaluate_both, gradients_of_an_epoch
 from processes import Ends, Fleet
 
-from pose.config import make_config
-from pose.config_base import TrainConfig
-from pose.config_classification import ClassificationConfig
+from pose.config.keypoints import make_config
+from pose.config.sections import TrainConfig
+from pose.config.classification import ClassificationConfig
 from pose.data.imagenet import ImageBatch, find_pictures
 from pose.data.training_samples import Loaded
 from pose.engine.checkpoint import load_checkpoint

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pose.codecs.heatmap import encode
-from pose.config import Config, load_config, make_config
+from pose.config.keypoints import Config, load_config, make_config
 from pose.data.people import Person
 from pose.engine.evaluation import METRICS
 from pose.engine.evaluator import Evaluation, evaluate, predict_people, score

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 import pose.engine.trainer as trainer_module
 from pose.codecs.heatmap import encode
-from pose.config import Config, make_config
-from pose.config_base import TrainConfig
+from pose.config.keypoints import Config, make_config
+from pose.config.sections import TrainConfig
 from pose.data.imagenet import ImageBatch
 from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize

@@ -18,7 +18,7 @@ from rich.console import Console
 from running import run_training
 
 import pose.engine.keypoints as keypoints_module
-from pose.config import make_config
+from pose.config.keypoints import make_config
 from pose.engine.evaluator import predict_people
 from pose.engine.keypoints import KeypointTask
 from pose.engine.loggers import MetricsFile, Progress, TensorBoard, make_console, print_end

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pose.config import Config, make_config
-from pose.engine.skeletons import with_skeleton
+from pose.config.keypoints import Config, make_config
+from pose.config.skeleton import with_skeleton
 from pose.keypoints.skeletons import COCO17, Skeleton
 
 NAMES = ["nose", "left_ear", "right_ear", "tail"]

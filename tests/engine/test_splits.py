@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pose.config import DataConfig, make_config
+from pose.config.keypoints import DataConfig, make_config
 from pose.engine.splits import make_figures, training_people, validation_set
 
 MakeData = Callable[..., DataConfig]

@@ -16,7 +16,7 @@ from running import run_training, stop_in_step
 
 import pose.engine.keypoints as keypoints_module
 from pose.codecs.heatmap import encode
-from pose.config import load_config, make_config
+from pose.config.keypoints import load_config, make_config
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.dataset import PeopleDataset
 from pose.engine.checkpoint import load_checkpoint

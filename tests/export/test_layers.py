@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from randomise import assert_alive, randomise
 from torch import Tensor, nn
 
-from pose.config import ActivationConfig, HeadConfig, ModelConfig
+from pose.config.keypoints import ActivationConfig, HeadConfig, ModelConfig
 from pose.export import dyrelu
 from pose.export.graph import Graph, Map, unflatten
 from pose.export.layers import bilinear, emit

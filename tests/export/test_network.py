@@ -13,7 +13,7 @@ from randomise import randomise
 from torch import nn
 
 from pose.codecs.heatmap import decode, merge_flip
-from pose.config import HeadConfig, ModelConfig
+from pose.config.keypoints import HeadConfig, ModelConfig
 from pose.data.transforms import normalize
 from pose.export.graph import Graph, Map
 from pose.export.network import build_graph, emit_decode, emit_merge_flip, emit_normalize

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pose.config import ActivationConfig, HeadConfig, ModelConfig
+from pose.config.keypoints import ActivationConfig, HeadConfig, ModelConfig
 from pose.layers.dyrelu import DyReLU
 from pose.models.factory import MODELS, build_model, create_model, list_models, load_weights, model_config
 from pose.models.pose_net import PoseNet

@@ -16,7 +16,7 @@ import torch
 from models import DYRELU, NUM_KEYPOINTS, RELU6, build, images, plain_copy
 from torch import nn
 
-from pose.config_base import TrainConfig
+from pose.config.sections import TrainConfig
 from pose.engine.learner import Learner
 from pose.losses import heatmap_mse
 

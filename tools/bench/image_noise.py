@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from data import load_people, sample_folder
 from pose.codecs.heatmap import encode
-from pose.config import ModelConfig
+from pose.config.keypoints import ModelConfig
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.transforms import Augment, normalize

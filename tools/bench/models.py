@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pose.config import Config, load_config
+from pose.config.keypoints import Config, load_config
 from pose.layers.dyrelu import DyReLU
 from pose.models.factory import build_model
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pose.config_base import (
+from pose.config.sections import (
     ActivationConfig,
     Pictures,
     Positive,
@@ -18,7 +18,7 @@ from pose.config_base import (
     Width,
     check_network,
 )
-from pose.yaml_text import format_yaml
+from pose.config.yaml_text import format_yaml
 
 
 class ShapesConfig(Section):

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pose.config import Config, SkeletonConfig
+from pose.config.keypoints import Config, SkeletonConfig
 from pose.data.category import Category, read_category
 from pose.data.coco import read_json
 from pose.keypoints.skeletons import COCO_SIGMAS, DEFAULT_SIGMA, SKELETONS, Skeleton, split_side

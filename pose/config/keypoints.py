@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from pose.config_base import (
+from pose.config.sections import (
     ActivationConfig,
     Pictures,
     Positive,
@@ -26,10 +26,10 @@ from pose.config_base import (
     Width,
     check_network,
 )
-from pose.config_classification import ClassificationConfig
-from pose.config_errors import closest, explain_all
+from pose.config.classification import ClassificationConfig
+from pose.config.errors import closest, explain_all
 from pose.keypoints.skeletons import SKELETONS, Skeleton
-from pose.yaml_text import format_yaml, parse_yaml
+from pose.config.yaml_text import format_yaml, parse_yaml
 
 MAX_ENTRIES, MAX_DEPTH = 100_000, 50
 
@@ -38,7 +38,7 @@ FROM_ANNOTATIONS = "from_annotations"  # as data.skeleton: all that SkeletonConf
 
 
 class SkeletonConfig(Section):
-    """A skeleton of one's own, by names; `pose.engine.skeletons` takes what is left out from the annotations."""
+    """A skeleton of one's own, by names; `pose.config.skeleton` takes what is left out from the annotations."""
 
     name: str | None = None
     keypoint_names: list[str] | None = Field(default=None, min_length=1)
@@ -101,7 +101,7 @@ class DataConfig(Section):
             return SKELETONS[self.skeleton]
         given = self.skeleton if isinstance(self.skeleton, SkeletonConfig) else SkeletonConfig()
         if given.keypoint_names is None:
-            raise ValueError("data.skeleton is to be read from the annotations first; see pose.engine.skeletons")
+            raise ValueError("data.skeleton is to be read from the annotations first; see pose.config.skeleton")
         return Skeleton.from_names(
             given.name or "custom",
             keypoint_names=given.keypoint_names,
