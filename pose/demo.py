@@ -14,7 +14,7 @@ from rich.console import Console
 
 from pose.config.keypoints import Config, load_config, make_config
 from pose.data.people import Person
-from pose.engine.checkpoint import load_checkpoint
+from pose.checkpoint import load_checkpoint
 from pose.engine.evaluation import Predictions
 from pose.engine.evaluator import predict_people, score
 from pose.engine.keypoints import metrics_table, summary_line

@@ -119,7 +119,7 @@ class Predictor(PredictorBase):
         Raises:
             FileNotFoundError, ValueError: no such file, not a checkpoint, or no such device.
         """
-        from pose.engine.checkpoint import load_checkpoint  # the engine imports this module
+        from pose.checkpoint import load_checkpoint  # the engine imports this module
 
         chosen = pick_device(device)
         checkpoint = load_checkpoint(source)

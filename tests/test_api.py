@@ -21,7 +21,7 @@ from test_predictor import BOX, SHARES, THREE, TRUTH, DotFinder, dots, in_box, p
 
 import pose
 from pose.data.boxes import Boxes
-from pose.engine.checkpoint import DEMO_MODEL
+from pose.checkpoint import DEMO_MODEL
 from pose.models.pose_net import PoseNet
 from pose.predictor import Predictor
 from pose.results import FoundPerson, People
@@ -67,7 +67,7 @@ def test_load(tiny_run: Path, tiny_dataset: Path) -> None:
 
 
 def test_demo_model_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("pose.engine.checkpoint.DEMO_MODEL", tmp_path / "demo.safetensors")
+    monkeypatch.setattr("pose.checkpoint.DEMO_MODEL", tmp_path / "demo.safetensors")
     with pytest.raises(FileNotFoundError, match=r"no demo model .*; train one by `pose demo --out demo`"):
         pose.load("demo")
 

@@ -30,7 +30,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import pose
-from pose.engine.checkpoint import DEMO_MODEL, load_checkpoint
+from pose.checkpoint import DEMO_MODEL, load_checkpoint
 from pose.engine.resume import load_resume
 
 CONFIGS = Path(__file__).parents[1] / "configs"

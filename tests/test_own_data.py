@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import Outcome, make_tiny_config
 
-from pose.engine.checkpoint import load_checkpoint
+from pose.checkpoint import load_checkpoint
 
 Cli = Callable[..., Outcome]
 

@@ -20,7 +20,7 @@ from pose.data.coco import load_coco
 from pose.images.read import read_image
 from pose.data.people import ground_truth_people
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, normalize
-from pose.engine.checkpoint import load_checkpoint, save_checkpoint
+from pose.checkpoint import load_checkpoint, save_checkpoint
 from pose.keypoints.geometry import grow_box
 from pose.models.factory import build_model
 from pose.predict_files import predict_files

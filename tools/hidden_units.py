@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pose.data.transforms import normalize
-from pose.engine.checkpoint import load_checkpoint
+from pose.checkpoint import load_checkpoint
 from pose.export.check import generated_crops
 from pose.layers.dyrelu import DyReLU
 from pose.models.factory import create_model

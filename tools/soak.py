@@ -29,7 +29,7 @@ import yaml
 import pose.cli
 import pose.engine.trainer
 from pose.synthetic.dataset import generate
-from pose.engine.checkpoint import load_checkpoint
+from pose.checkpoint import load_checkpoint
 from pose.engine.resume import load_resume
 from pose.engine.runs import find_runs
 

@@ -13,7 +13,7 @@ from pose.analysis.paper_tables import TABLES, Row, Table
 from pose.analysis.tables import row_config
 from pose.config.keypoints import AnyConfig, Config, ModelConfig, SkeletonConfig, load_config
 from pose.config.classification import ClassifierConfig
-from pose.engine.checkpoint import load_checkpoint
+from pose.checkpoint import load_checkpoint
 from pose.config.skeleton import with_skeleton
 from pose.models.factory import build_classifier, build_model, model_config
 from pose.keypoints.skeletons import COCO17

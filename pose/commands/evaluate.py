@@ -59,7 +59,7 @@ def evaluate(
     """
     from pose.commands.evaluate_classifier import evaluate_classifier
     from pose.config.keypoints import Config, make_config
-    from pose.engine.checkpoint import DEMO_MODEL, load_checkpoint
+    from pose.checkpoint import DEMO_MODEL, load_checkpoint
     from pose.engine.evaluator import evaluate as run_evaluation
     from pose.engine.loggers import Progress, make_console
     from pose.engine.splits import validation_set

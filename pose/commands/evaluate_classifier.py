@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pose.config.classification import ClassificationConfig
-    from pose.engine.checkpoint import Checkpoint
+    from pose.checkpoint import Checkpoint
 
 
 def evaluate_classifier(

@@ -43,7 +43,7 @@ def export(
         raise ValueError(f"export needs {' and '.join(missing)}, not installed here: pip install 'pose[onnx]'")
     check_writable(onnx.parent)
 
-    from pose.engine.checkpoint import load_checkpoint
+    from pose.checkpoint import load_checkpoint
     from pose.export.export import export_onnx
 
     loaded = load_checkpoint(checkpoint)

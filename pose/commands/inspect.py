@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pose.config.keypoints import AnyConfig
-    from pose.engine.checkpoint import Checkpoint
+    from pose.checkpoint import Checkpoint
 
 BATCH_SIZE = 16
 
@@ -40,7 +40,7 @@ def inspect(
     from pose.analysis.dynamics import every_other_block, inspect_dynamics
     from pose.analysis.dynamics_plots import load_pyplot, plot_attention, plot_inputs_outputs, plot_spread
     from pose.config.keypoints import Config, make_config
-    from pose.engine.checkpoint import load_checkpoint
+    from pose.checkpoint import load_checkpoint
     from pose.engine.loggers import make_console
     from pose.runtime.files import write_json
     from pose.predictor import pick_device

@@ -29,7 +29,7 @@ def train(
     Several GPUs or machines: the same below torchrun, see docs/distributed.md.
     """
     from pose.config.keypoints import Config
-    from pose.engine.checkpoint import load_checkpoint
+    from pose.checkpoint import load_checkpoint
     from pose.runtime.distributed import join_world
     from pose.engine.loggers import make_console, print_end
     from pose.runtime.stop import Stopped

@@ -22,7 +22,7 @@ from rich.console import Console
 from pose.config.keypoints import AnyConfig, Config
 from pose.data.loader import WINDOW, EpochSampler
 from pose.engine.bad_batches import BadBatches, check_finite
-from pose.engine.checkpoint import load_initial_weights, save_checkpoint
+from pose.checkpoint import load_initial_weights, save_checkpoint
 from pose.runtime.distributed import World
 from pose.engine.failures import explained
 from pose.engine.learner import Learner

@@ -11,7 +11,7 @@ from onnx import ModelProto, checker
 
 import pose
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
-from pose.engine.checkpoint import Checkpoint
+from pose.checkpoint import Checkpoint
 from pose.export.check import Check, Quantised, compare, compare_quantised, generated_crops, latencies_ms
 from pose.export.network import build_graph
 from pose.export.quantize import calibration_crops, quantize

@@ -17,7 +17,7 @@ from torch import nn
 from pose.analysis.dynamics import MAP_IMAGES, POINTS_PER_IMAGE, every_other_block, inspect_dynamics
 from pose.analysis.dynamics_plots import plot_attention, plot_inputs_outputs, plot_spread, short_name
 from pose.config.keypoints import Config, make_config
-from pose.engine.checkpoint import save_checkpoint
+from pose.checkpoint import save_checkpoint
 from pose.layers.activations import Activation
 from pose.layers.dyrelu import DyReLU
 from pose.models.factory import build_model

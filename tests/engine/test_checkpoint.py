@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from pose.config.keypoints import Config, make_config
-from pose.engine.checkpoint import (
+from pose.checkpoint import (
     load_checkpoint,
     load_initial_weights,
     save_checkpoint,

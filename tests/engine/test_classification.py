@@ -21,7 +21,7 @@ import pose.engine.trainer as trainer_module
 from pose.config.keypoints import load_config, make_config
 from pose.config.classification import ClassificationConfig
 from pose.data.imagenet import Picture, find_pictures
-from pose.engine.checkpoint import load_checkpoint, load_initial_weights
+from pose.checkpoint import load_checkpoint, load_initial_weights
 from pose.engine.classification import ClassificationTask, evaluate_pictures
 from pose.runtime.stop import Stopped
 from pose.engine.tasks import make_task

@@ -24,7 +24,7 @@ from pose.config.sections import TrainConfig
 from pose.config.classification import ClassificationConfig
 from pose.data.imagenet import ImageBatch, find_pictures
 from pose.data.training_samples import Loaded
-from pose.engine.checkpoint import load_checkpoint
+from pose.checkpoint import load_checkpoint
 from pose.engine.classification import evaluate_pictures
 from pose.runtime.distributed import World, join_world, lost_contact
 from pose.engine.learner import Learner

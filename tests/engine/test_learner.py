@@ -22,7 +22,7 @@ from pose.config.sections import TrainConfig
 from pose.data.imagenet import ImageBatch
 from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize
-from pose.engine.checkpoint import load_checkpoint
+from pose.checkpoint import load_checkpoint
 from pose.engine.evaluator import evaluate
 from pose.engine.keypoints import KeypointTask
 from pose.engine.learner import Learner, gradient_norm

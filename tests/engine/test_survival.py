@@ -21,7 +21,7 @@ from conftest import Outcome, call_pose, make_tiny_config
 from running import stop_in_step
 
 from pose.data.dataset import PeopleDataset
-from pose.engine.checkpoint import load_checkpoint
+from pose.checkpoint import load_checkpoint
 from pose.engine.failures import explain
 from pose.engine.resume import load_resume
 

@@ -19,7 +19,7 @@ from pose.codecs.heatmap import encode
 from pose.config.keypoints import load_config, make_config
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.dataset import PeopleDataset
-from pose.engine.checkpoint import load_checkpoint
+from pose.checkpoint import load_checkpoint
 from pose.engine.optim import learning_rate
 from pose.engine.splits import training_people
 from pose.runtime.stop import Stopped

@@ -21,7 +21,7 @@ from randomise import assert_alive, randomise
 import pose
 from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
 from pose.data.transforms import normalize
-from pose.engine.checkpoint import load_checkpoint, save_checkpoint
+from pose.checkpoint import load_checkpoint, save_checkpoint
 from pose.export import export
 from pose.export.check import generated_crops, margin
 from pose.onnx_predictor import OnnxModel, OnnxPredictor

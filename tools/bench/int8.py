@@ -24,7 +24,7 @@ from timing import interleave, median_ms
 from torch import Tensor
 
 from pose.commands.common import prepare_figures
-from pose.engine.checkpoint import Checkpoint, load_checkpoint
+from pose.checkpoint import Checkpoint, load_checkpoint
 from pose.engine.evaluator import find_people, score
 from pose.engine.loggers import make_console
 from pose.engine.splits import ValidationSet, validation_set
