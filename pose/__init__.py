@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pose.layers.dyrelu import DyReLU
-    from pose.loading import load
+    from pose.inference.load import load
     from pose.models.factory import create_model, list_models
 
 # Read by OpenCV when it is first imported: a picture of more pixels is refused by its header, before it fills the
@@ -24,7 +24,7 @@ _HOMES = {
     "DyReLU": "pose.layers.dyrelu",
     "create_model": "pose.models.factory",
     "list_models": "pose.models.factory",
-    "load": "pose.loading",
+    "load": "pose.inference.load",
 }
 
 

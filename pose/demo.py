@@ -21,8 +21,8 @@ from pose.engine.keypoints import metrics_table, summary_line
 from pose.engine.loggers import Progress, duration
 from pose.engine.splits import ValidationSet, make_figures, training_people, validation_set
 from pose.engine.trainer import train
-from pose.predict_files import predict_files
-from pose.predictor import Predictor
+from pose.inference.predict_images import predict_files
+from pose.inference.torch_predictor import Predictor
 from pose.keypoints.skeletons import Skeleton
 
 CONFIG = """

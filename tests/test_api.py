@@ -23,8 +23,8 @@ import pose
 from pose.data.boxes import Boxes
 from pose.checkpoint import DEMO_MODEL
 from pose.models.pose_net import PoseNet
-from pose.predictor import Predictor
-from pose.results import FoundPerson, People
+from pose.inference.torch_predictor import Predictor
+from pose.inference.results import FoundPerson, People
 from pose.drawing.people import write_image
 
 IMAGE = picture()
@@ -37,7 +37,7 @@ def test_importing_pose_is_cheap() -> None:
     loaded = {name.split(".")[0] for name in result.stdout.split()}
     assert "pose" in loaded
     assert loaded - {"pose"} <= set(sys.stdlib_module_names)
-    assert not {"pose.predictor", "pose.models", "pose.layers"} & set(result.stdout.split())
+    assert not {"pose.inference.torch_predictor", "pose.models", "pose.layers"} & set(result.stdout.split())
 
 
 def test_public_names() -> None:
@@ -202,9 +202,9 @@ def test_images_share_batches() -> None:
 def test_files_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_image(tmp_path / "a.png", IMAGE)
     read: list[int] = []
-    real = pose.inputs.read_upright  # type: ignore[attr-defined]
+    real = pose.inference.inputs.read_upright  # type: ignore[attr-defined]
     monkeypatch.setattr(
-        "pose.inputs.read_upright", lambda path: (read.append(len(model.model.batches)), real(path))[1]
+        "pose.inference.inputs.read_upright", lambda path: (read.append(len(model.model.batches)), real(path))[1]
     )
     model = predictor(batch_size=2, flip_test=False)
     assert len(model([tmp_path / "a.png"] * 6)) == 6
@@ -237,7 +237,7 @@ def test_detect() -> None:
 
 def test_detector_is_loaded_once_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
-    monkeypatch.setattr("pose.predictor_base.load_detector", lambda name, device: (loaded.append(name), Finder())[1])
+    monkeypatch.setattr("pose.inference.base.load_detector", lambda name, device: (loaded.append(name), Finder())[1])
     model = predictor(detector="fasterrcnn")
     model(IMAGE)
     assert loaded == []

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from pose.data.boxes import Boxes, read_boxes
 from pose.images.files import find_images
-from pose.detect_files import detect_files, warn_if_turned
-from pose.detector import Detector, TorchvisionDetector, build_network, check_detector, load_detector
+from pose.inference.detect_images import detect_files, warn_if_turned
+from pose.inference.detector import Detector, TorchvisionDetector, build_network, check_detector, load_detector
 from pose.keypoints.skeletons import COCO17
 
 Cli = Callable[..., Outcome]
@@ -127,7 +127,7 @@ def test_download_is_checked_and_kept(
     monkeypatch.setattr("torch.hub.download_url_to_file", download)
     network = build_network("ssdlite")
     fake = type("N", (), {"url": f"https://example.org/models/ssd-{digest}.pth", "make": lambda *a, **k: network})
-    monkeypatch.setattr("pose.detector._network", lambda name: fake)
+    monkeypatch.setattr("pose.inference.detector._network", lambda name: fake)
     for _ in range(2):
         load_detector()
     assert calls == [fake.url]
@@ -268,7 +268,7 @@ def test_config_to_boxes_to_evaluation(
 
 
 def test_video(tiny_run: Path, tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pose.detector.load_detector", lambda *a, **k: OneBox())
+    monkeypatch.setattr("pose.inference.detector.load_detector", lambda *a, **k: OneBox())
     assert pose_cli("clip", tmp_path / "clip.mp4", "--frames", 4).code == 0
     outcome = pose_cli("predict", tiny_run, tmp_path / "clip.mp4", "--boxes", "detect", "--out", tmp_path / "out.mp4")
     assert outcome.code == 0, outcome.err

@@ -120,7 +120,7 @@ def test_the_page_on_training_has_every_key() -> None:
 def test_video(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     real = cv2.VideoCapture
     monkeypatch.setattr(
-        "pose.video.reading.cv2.VideoCapture", lambda source: real("clip.mp4" if source == 0 else source)
+        "pose.inference.video.reading.cv2.VideoCapture", lambda source: real("clip.mp4" if source == 0 else source)
     )
     outcomes = run_all("video.md", pose_cli)
     assert outcomes["predict demo clip.mp4 --boxes clip.json --out out.mp4"].out.startswith("8 frames, 3 tracks")
@@ -200,8 +200,8 @@ def test_use_a_model(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
     for target in ("photos/street.jpg", "street.jpg"):
         (place / target).write_bytes(street.read_bytes())
     (place / "square.jpg").write_bytes(square.read_bytes())
-    monkeypatch.setattr("pose.detector.load_detector", lambda *a, **k: OneBox())
-    monkeypatch.setattr("pose.predictor_base.load_detector", lambda *a, **k: OneBox())
+    monkeypatch.setattr("pose.inference.detector.load_detector", lambda *a, **k: OneBox())
+    monkeypatch.setattr("pose.inference.base.load_detector", lambda *a, **k: OneBox())
     outcomes = run_all("use_a_model.md", pose_cli)
     found = outcomes["predict runs/figures photos --boxes detect --out found"].out
     assert found == "1 people in 1 images (boxes: found by one box): found\n"

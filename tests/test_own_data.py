@@ -177,7 +177,7 @@ def test_detect_takes_the_category_of_the_config(
         def __call__(self, images_rgb: list[Any]) -> list[Any]:
             return [(np.array([[1.0, 2.0, 30.0, 40.0]]), np.array([0.9]))] * len(images_rgb)
 
-    monkeypatch.setattr("pose.detector.load_detector", lambda *_, **__: OneBox())
+    monkeypatch.setattr("pose.inference.detector.load_detector", lambda *_, **__: OneBox())
     root = tmp_path / "data"
     write_dataset(root, NAMES[2])
     outcome = pose_cli("detect", write_config(root), "--out", tmp_path / "boxes.json", "--workers", 0)

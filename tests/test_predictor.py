@@ -23,9 +23,9 @@ from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, normalize
 from pose.checkpoint import load_checkpoint, save_checkpoint
 from pose.keypoints.geometry import grow_box
 from pose.models.factory import build_model
-from pose.predict_files import predict_files
-from pose.predictor import Predictor, pick_device, predict_heatmaps
-from pose.results import People, person_scores
+from pose.inference.predict_images import predict_files
+from pose.inference.torch_predictor import Predictor, pick_device, predict_heatmaps
+from pose.inference.results import People, person_scores
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.drawing.people import write_image
 

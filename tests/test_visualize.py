@@ -216,7 +216,7 @@ def test_quality_changes_the_size(tmp_path: Path) -> None:
 
 
 def test_drawing_does_without_torch() -> None:
-    code = "import sys, pose.drawing.people, pose.results; sys.exit('torch' in sys.modules)"
+    code = "import sys, pose.drawing.people, pose.inference.results; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -24,7 +24,7 @@ def demo(
     from pose.demo import run_demo
     from pose.engine.loggers import make_console
     from pose.runtime.stop import Stopped
-    from pose.predictor import pick_device
+    from pose.inference.torch_predictor import pick_device
 
     chosen = pick_device(device)
     check_writable(out)

@@ -36,11 +36,11 @@ def detect(
     from pose.data.coco import load_coco
     from pose.images.files import ImageFile, find_images
     from pose.data.people import check_images_exist
-    from pose.detect_files import check_target, detect_files, warn_if_turned
-    from pose.detector import MIN_SCORE, load_detector
+    from pose.inference.detect_images import check_target, detect_files, warn_if_turned
+    from pose.inference.detector import MIN_SCORE, load_detector
     from pose.engine.loggers import Progress, make_console
     from pose.config.skeleton import with_skeleton
-    from pose.predictor import pick_device
+    from pose.inference.torch_predictor import pick_device
 
     check_target(out)
     console = make_console()

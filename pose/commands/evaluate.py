@@ -63,8 +63,8 @@ def evaluate(
     from pose.engine.evaluator import evaluate as run_evaluation
     from pose.engine.loggers import Progress, make_console
     from pose.engine.splits import validation_set
-    from pose.loading import is_onnx
-    from pose.predictor import pick_device
+    from pose.inference.load import is_onnx
+    from pose.inference.torch_predictor import pick_device
 
     console = make_console()
     changes = list(overrides or [])

@@ -35,7 +35,7 @@ def evaluate_onnx(
     from pose.engine.loggers import Progress
     from pose.engine.splits import validation_set
     from pose.models.factory import build_model
-    from pose.onnx_predictor import OnnxModel
+    from pose.inference.onnx_predictor import OnnxModel
 
     model = OnnxModel.open(path)
     model.check_options(device=device, flip_test=flip_test)

@@ -43,7 +43,7 @@ def inspect(
     from pose.checkpoint import load_checkpoint
     from pose.engine.loggers import make_console
     from pose.runtime.files import write_json
-    from pose.predictor import pick_device
+    from pose.inference.torch_predictor import pick_device
 
     load_pyplot()  # fail before the work
     loaded = load_checkpoint(checkpoint)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pose.video import VIDEO_SUFFIXES
+from pose.inference.video import VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
-    from pose.predictor_base import PredictorBase
+    from pose.inference.base import PredictorBase
 
 
 def is_video(path: Path) -> bool:
@@ -33,9 +33,9 @@ def predict_one_video(
     """Run a file, or the camera of a number until Ctrl-C, with progress to stderr and the summary to stdout."""
     from pose.engine.loggers import Progress, make_console
     from pose.runtime.stop import StopRequest
-    from pose.video.predict import predict_video
-    from pose.video.reading import open_camera, open_video
-    from pose.video.writing import h264_by
+    from pose.inference.video.predict import predict_video
+    from pose.inference.video.reading import open_camera, open_video
+    from pose.inference.video.writing import h264_by
 
     if isinstance(source, int) and boxes not in ("whole", "detect"):
         raise ValueError("--boxes FILE is for videos: a camera's frames are not known beforehand; give detect")
@@ -91,7 +91,7 @@ def clip(
     from pose.synthetic.clip import FPS, SIZE, render_clip, truth_records
     from pose.engine.loggers import Progress, make_console
     from pose.runtime.files import write_json
-    from pose.video.writing import VideoWriter
+    from pose.inference.video.writing import VideoWriter
 
     if out.suffix.lower() != ".mp4":
         raise ValueError(f"{out} is no video; name it with .mp4")

@@ -25,7 +25,7 @@ from pose.runtime.files import write_atomic, write_json
 from pose.keypoints.geometry import apply_affine, grow_box, invert_affine
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
-from pose.predictor import predict_heatmaps
+from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.skeletons import Skeleton
 
 

@@ -30,7 +30,7 @@ from pose.losses import heatmap_mse
 from pose.models.factory import build_model
 from pose.models.pose_net import STRIDE
 from pose.keypoints.oks import METRICS
-from pose.predictor import predict_heatmaps
+from pose.inference.torch_predictor import predict_heatmaps
 from pose.drawing.sheets import draw_batch, draw_pairs
 from pose.drawing.people import Image, write_image
 

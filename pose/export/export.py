@@ -17,7 +17,7 @@ from pose.export.network import build_graph
 from pose.export.quantize import calibration_crops, quantize
 from pose.runtime.files import write_atomic
 from pose.models.pose_net import STRIDE
-from pose.onnx_predictor import FORMAT, OnnxModel
+from pose.inference.onnx_predictor import FORMAT, OnnxModel
 
 CHECKED_CROPS = 16
 

@@ -14,7 +14,7 @@ from torch import nn
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
 from pose.export.graph import Graph, Map, unflatten
 from pose.export.layers import emit
-from pose.onnx_predictor import INPUT, OUTPUTS
+from pose.inference.onnx_predictor import INPUT, OUTPUTS
 from pose.keypoints.skeletons import Skeleton
 
 

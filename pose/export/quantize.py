@@ -22,9 +22,9 @@ from onnx import ModelProto
 
 from pose.images.read import read_upright
 from pose.export.check import generated_crops
-from pose.inputs import whole_box
-from pose.onnx_predictor import INPUT
-from pose.predictor_base import cut_crops
+from pose.inference.inputs import whole_box
+from pose.inference.onnx_predictor import INPUT
+from pose.inference.base import cut_crops
 from pose.drawing.people import SUFFIXES
 
 CALIBRATION_CROPS = 64

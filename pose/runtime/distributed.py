@@ -24,7 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from pose.data.loader import Shard
 from pose.data.training_samples import Loaded
 from pose.runtime.stop import Ended, Stopped
-from pose.predictor import pick_device
+from pose.inference.torch_predictor import pick_device
 
 T = TypeVar("T")
 

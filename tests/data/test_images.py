@@ -14,7 +14,7 @@ import pytest
 from conftest import Outcome
 
 from pose.images.read import warn_if_cut_off
-from pose.inputs import read_input
+from pose.inference.inputs import read_input
 
 PICTURE = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8))
 

@@ -18,7 +18,7 @@ from pose.data.people import detected_people, ground_truth_people
 from pose.engine import evaluation as evaluation_module
 from pose.engine.evaluation import METRICS, Predictions, evaluate_coco, oks_nms, to_coco_results
 from pose.keypoints.geometry import grow_box
-from pose.results import person_scores
+from pose.inference.results import person_scores
 from pose.keypoints.skeletons import COCO17, Skeleton
 
 SIGMAS = np.array(COCO17.oks_sigmas)

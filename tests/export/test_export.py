@@ -24,8 +24,8 @@ from pose.data.transforms import normalize
 from pose.checkpoint import load_checkpoint, save_checkpoint
 from pose.export import export
 from pose.export.check import generated_crops, margin
-from pose.onnx_predictor import OnnxModel, OnnxPredictor
-from pose.predictor import Predictor
+from pose.inference.onnx_predictor import OnnxModel, OnnxPredictor
+from pose.inference.torch_predictor import Predictor
 from pose.drawing.people import write_image
 
 pytest.importorskip("onnxruntime")

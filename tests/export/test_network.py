@@ -18,7 +18,7 @@ from pose.data.transforms import normalize
 from pose.export.graph import Graph, Map
 from pose.export.network import build_graph, emit_decode, emit_merge_flip, emit_normalize
 from pose.models.factory import build_model
-from pose.predictor import predict_heatmaps
+from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.skeletons import COCO17
 
 ort = pytest.importorskip("onnxruntime")

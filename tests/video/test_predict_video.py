@@ -19,8 +19,8 @@ from browser import open_page
 from conftest import Outcome
 
 from pose.synthetic.clip import FPS
-from pose.video.track_scores import score_tracks
-from pose.video.writing import VideoWriter
+from pose.inference.video.track_scores import score_tracks
+from pose.inference.video.writing import VideoWriter
 
 Cli = Callable[..., Outcome]
 
@@ -96,7 +96,7 @@ def test_h264_that_players_take(clip: Path, tiny_run: Path, tmp_path: Path, pose
 def test_without_pyav_it_is_mp4v_and_says_so(
     clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pose.video.writing.h264_by", lambda: None)
+    monkeypatch.setattr("pose.inference.video.writing.h264_by", lambda: None)
     outcome = pose_cli("predict", tiny_run, clip, "--out", tmp_path / "out.mp4", "--no-flip-test")
     assert outcome.code == 0, outcome.err
     assert "writing mp4v, which browsers do not play; pip install 'pose[video]'" in outcome.err
@@ -183,7 +183,7 @@ def test_a_file_that_is_cut_off_gives_what_there_is(
     tmp_path: Path, tiny_run: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A header that promises more frames than there are."""
-    monkeypatch.setattr("pose.video.writing.h264_by", lambda: None)
+    monkeypatch.setattr("pose.inference.video.writing.h264_by", lambda: None)
     with VideoWriter(tmp_path / "a.mp4", size=(64, 64), fps=10) as writer:
         for value in range(10):
             writer.write(np.full((64, 64, 3), 20 * value, dtype=np.uint8), value / 10)
@@ -199,7 +199,7 @@ def test_a_file_that_is_cut_off_gives_what_there_is(
         def __getattr__(self, name: str) -> Any:
             return getattr(self.inner, name)
 
-    monkeypatch.setattr("pose.video.reading.cv2.VideoCapture", Promising)
+    monkeypatch.setattr("pose.inference.video.reading.cv2.VideoCapture", Promising)
     outcome = pose_cli("predict", tiny_run, tmp_path / "a.mp4", "--out", tmp_path / "out.mp4")
     assert outcome.code == 0
     assert "ended after 10 of its 100 frames; the file may be damaged" in outcome.err
@@ -214,7 +214,7 @@ def test_camera(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli, monke
         asked.append(source)
         return real(str(clip))
 
-    monkeypatch.setattr("pose.video.reading.cv2.VideoCapture", pretend)
+    monkeypatch.setattr("pose.inference.video.reading.cv2.VideoCapture", pretend)
     outcome = pose_cli("predict", tiny_run, "--camera", 2, "--out", tmp_path / "cam.mp4", "--no-flip-test")
     assert outcome.code == 0, outcome.err
     assert asked == [2]
@@ -261,7 +261,7 @@ def test_writer_takes_odd_sizes_and_irregular_times(
     tmp_path: Path, codec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if codec == "mp4v":
-        monkeypatch.setattr("pose.video.writing.h264_by", lambda: None)
+        monkeypatch.setattr("pose.inference.video.writing.h264_by", lambda: None)
     path = tmp_path / "odd.mp4"
     with VideoWriter(path, size=(61, 79), fps=10) as writer:
         for at, value in ((0.0, 40), (0.5, 120), (0.5, 130), (2.0, 200)):  # a time that stands still is moved on

@@ -33,7 +33,7 @@ from pose.export.export import describe
 from pose.export.network import build_graph
 from pose.export.quantize import calibration_crops, quantize
 from pose.models.pose_net import STRIDE
-from pose.onnx_predictor import INPUT, OnnxModel
+from pose.inference.onnx_predictor import INPUT, OnnxModel
 from pose.keypoints.skeletons import COCO17
 
 Run = Callable[[NDArray[np.uint8]], object]

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pose.detector import DEFAULT_DETECTOR, Detector
+from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.runtime.headers import parse_header
-from pose.predictor_base import PredictorBase, cut_crops
+from pose.inference.base import PredictorBase, cut_crops
 from pose.keypoints.skeletons import Skeleton
 from pose.drawing.people import Image
 
@@ -126,7 +126,7 @@ class OnnxModel:
 
 
 class OnnxPredictor(PredictorBase):
-    """What `pose.predictor.Predictor` is for a checkpoint, for an exported file.
+    """What `pose.inference.torch_predictor.Predictor` is for a checkpoint, for an exported file.
 
     Only `boxes="detect"` with one of our detectors needs PyTorch.
     """

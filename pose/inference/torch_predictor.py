@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from pose.codecs.heatmap import decode, merge_flip
 from pose.data.transforms import normalize
-from pose.detector import DEFAULT_DETECTOR, Detector
+from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
-from pose.predictor_base import PredictorBase, cut_crops
+from pose.inference.base import PredictorBase, cut_crops
 from pose.keypoints.skeletons import Skeleton
 from pose.drawing.people import Image
 
@@ -74,7 +74,7 @@ class Predictor(PredictorBase):
         flip_test: average with the mirrored crop; twice the time, and the protocol of published numbers.
         batch_size: boxes at a time.
         source: where the weights come from, for the header of predictions.json.
-        detector: what finds people for `boxes="detect"`: one of `pose.detector.DETECTORS`, loaded when first needed,
+        detector: what finds people for `boxes="detect"`: one of `pose.inference.detector.DETECTORS`, loaded when first needed,
             or any `Detector`.
     """
 

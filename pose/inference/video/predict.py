@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from pose.data.boxes import confident
-from pose.inputs import whole_box
-from pose.predictor_base import PredictorBase
-from pose.results import People
-from pose.video.boxes import read_frame_boxes
-from pose.video.drawing import draw_tracks
-from pose.video.one_euro import OneEuro
-from pose.video.reading import VideoSource
-from pose.video.tracking import Tracker
-from pose.video.writing import VideoWriter
+from pose.inference.inputs import whole_box
+from pose.inference.base import PredictorBase
+from pose.inference.results import People
+from pose.inference.video.boxes import read_frame_boxes
+from pose.inference.video.drawing import draw_tracks
+from pose.inference.video.one_euro import OneEuro
+from pose.inference.video.reading import VideoSource
+from pose.inference.video.tracking import Tracker
+from pose.inference.video.writing import VideoWriter
 
 FORMAT = "pose-video-1"
 

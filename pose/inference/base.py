@@ -16,17 +16,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
 from pose.images.read import warp
-from pose.detector import Detector, check_detector, load_detector
+from pose.inference.detector import Detector, check_detector, load_detector
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
-from pose.inputs import Color, Images, Task, check_boxes, check_image, read_tasks
-from pose.results import People
+from pose.inference.inputs import Color, Images, Task, check_boxes, check_image, read_tasks
+from pose.inference.results import People
 from pose.keypoints.skeletons import Skeleton
 from pose.drawing.people import Image
 
 if TYPE_CHECKING:
     import torch
 
-    from pose.inputs import ImageLike
+    from pose.inference.inputs import ImageLike
 
 
 class PredictorBase(ABC):
@@ -38,7 +38,7 @@ class PredictorBase(ABC):
         flip_test: whether the network's answer is averaged with that to the mirrored crop.
         batch_size: boxes at a time.
         source: where the weights come from, for the header of predictions.json.
-        detector: what finds people for `boxes="detect"`: one of `pose.detector.DETECTORS`, loaded when first needed,
+        detector: what finds people for `boxes="detect"`: one of `pose.inference.detector.DETECTORS`, loaded when first needed,
             or any `Detector`.
     """
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pose.images.files import ImageFile, read_ahead
 from pose.images.read import is_turned, read_image
-from pose.detector import Detector
+from pose.inference.detector import Detector
 from pose.runtime.files import write_json
 from pose.drawing.people import Image
 

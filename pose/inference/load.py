@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pose.detector import DEFAULT_DETECTOR, Detector
-from pose.predictor_base import PredictorBase
+from pose.inference.detector import DEFAULT_DETECTOR, Detector
+from pose.inference.base import PredictorBase
 
 
 def is_onnx(source: str | Path) -> bool:
@@ -37,11 +37,11 @@ def load(
         FileNotFoundError, ValueError: no such file, not a checkpoint or exported file, or no such device.
     """
     if is_onnx(source):
-        from pose.onnx_predictor import OnnxPredictor
+        from pose.inference.onnx_predictor import OnnxPredictor
 
         return OnnxPredictor.from_file(
             source, device=device, flip_test=flip_test, batch_size=batch_size, detector=detector
         )
-    from pose.predictor import Predictor
+    from pose.inference.torch_predictor import Predictor
 
     return Predictor.from_checkpoint(source, device, flip_test=flip_test, batch_size=batch_size, detector=detector)
