@@ -15,11 +15,11 @@ from rich.console import Console
 from pose.config.keypoints import Config, load_config, make_config
 from pose.data.people import Person
 from pose.checkpoint import load_checkpoint
-from pose.engine.evaluation import Predictions
-from pose.engine.evaluator import predict_people, score
+from pose.evaluation.coco import Predictions
+from pose.evaluation.run import predict_people, score
 from pose.engine.keypoints import metrics_table, summary_line
 from pose.engine.loggers import Progress, duration
-from pose.engine.splits import ValidationSet, make_figures, training_people, validation_set
+from pose.evaluation.splits import ValidationSet, make_figures, training_people, validation_set
 from pose.engine.trainer import train
 from pose.inference.predict_images import predict_files
 from pose.inference.torch_predictor import Predictor

@@ -789,7 +789,7 @@ def test_a_system_error_is_told_without_its_number(
     def full(*arguments: object, **more: object) -> None:
         raise OSError(28, "No space left on device", "/data/x.json")
 
-    monkeypatch.setattr("pose.engine.evaluator.write_json", full)
+    monkeypatch.setattr("pose.evaluation.run.write_json", full)
     outcome = pose_cli("eval", tiny_run, "--out", tmp_path / "ev")
     assert refusal(outcome) == "error: /data/x.json: No space left on device"
     monkeypatch.setenv("POSE_DEBUG", "1")

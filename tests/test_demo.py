@@ -14,9 +14,9 @@ import pytest
 from pose.config.keypoints import make_config
 from pose.data.people import Person
 from pose.demo import _mean_pose_predictions, _swap_left_and_right, demo_config
-from pose.engine.evaluation import Predictions
-from pose.engine.evaluator import score
-from pose.engine.splits import training_people, validation_set
+from pose.evaluation.coco import Predictions
+from pose.evaluation.run import score
+from pose.evaluation.splits import training_people, validation_set
 from pose.keypoints.skeletons import COCO17
 
 

@@ -52,8 +52,8 @@ PARTS: dict[str, list[tuple[str, str]]] = {
     "Train and evaluate": [
         ("pose.config.keypoints.load_config", "pose.config.keypoints:load_config"),
         ("pose.engine.trainer.train", "pose.engine.trainer:train"),
-        ("pose.engine.splits.validation_set", "pose.engine.splits:validation_set"),
-        ("pose.engine.evaluator.evaluate", "pose.engine.evaluator:evaluate"),
+        ("pose.evaluation.splits.validation_set", "pose.evaluation.splits:validation_set"),
+        ("pose.evaluation.run.evaluate", "pose.evaluation.run:evaluate"),
     ],
 }
 

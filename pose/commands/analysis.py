@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pose.config.keypoints import Config
-    from pose.engine.evaluator import Evaluation
-    from pose.engine.splits import ValidationSet
+    from pose.evaluation.run import Evaluation
+    from pose.evaluation.splits import ValidationSet
 
 
 def write_analysis(result: Evaluation, val: ValidationSet, config: Config, model: nn.Module, folder: Path) -> str:
@@ -19,8 +19,8 @@ def write_analysis(result: Evaluation, val: ValidationSet, config: Config, model
     Args:
         config, model: those of the checkpoint, of which the file says how large it is.
     """
-    from pose.analysis.analyse import analyse
-    from pose.analysis.analysis_table import analysis_table
+    from pose.evaluation.analysis.analyse import analyse
+    from pose.evaluation.analysis.table import analysis_table
     from pose.analysis.counts import count
     from pose.engine.loggers import versions
     from pose.runtime.files import write_json

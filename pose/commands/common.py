@@ -51,7 +51,7 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
     from pose.data.shapes import DONE as SHAPES
     from pose.engine.classification import make_shapes
     from pose.engine.loggers import Progress
-    from pose.engine.splits import make_figures
+    from pose.evaluation.splits import make_figures
 
     wanted = config.data.figures if isinstance(config, Config) else config.data.shapes
     if wanted is None:

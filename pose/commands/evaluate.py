@@ -20,7 +20,7 @@ from pose.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from pose.engine.evaluator import Evaluation
+    from pose.evaluation.run import Evaluation
 
 
 def evaluate(
@@ -60,9 +60,9 @@ def evaluate(
     from pose.commands.evaluate_classifier import evaluate_classifier
     from pose.config.keypoints import Config, make_config
     from pose.checkpoint import DEMO_MODEL, load_checkpoint
-    from pose.engine.evaluator import evaluate as run_evaluation
+    from pose.evaluation.run import evaluate as run_evaluation
     from pose.engine.loggers import Progress, make_console
-    from pose.engine.splits import validation_set
+    from pose.evaluation.splits import validation_set
     from pose.inference.load import is_onnx
     from pose.inference.torch_predictor import pick_device
 

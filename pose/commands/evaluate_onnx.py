@@ -31,9 +31,9 @@ def evaluate_onnx(
     """Evaluate, write the files of an evaluation, and print."""
     from pose.commands.evaluate import print_result
     from pose.config.keypoints import Config, make_config
-    from pose.engine.evaluator import find_people, score
+    from pose.evaluation.run import find_people, score
     from pose.engine.loggers import Progress
-    from pose.engine.splits import validation_set
+    from pose.evaluation.splits import validation_set
     from pose.models.factory import build_model
     from pose.inference.onnx_predictor import OnnxModel
 

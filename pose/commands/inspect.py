@@ -88,7 +88,7 @@ def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch
     from pose.data.imagenet import PictureDataset, collate_pictures, find_pictures
     from pose.data.loader import EpochSampler, make_loader
     from pose.data.dataset import PeopleDataset, collate
-    from pose.engine.splits import validation_set
+    from pose.evaluation.splits import validation_set
 
     def spread(length: int) -> list[int]:
         return [int(i) for i in np.unique(np.linspace(0, length - 1, min(count, length)).round())]

@@ -169,7 +169,7 @@ class AugmentConfig(Section):
 
 
 class EvalConfig(Section):
-    """`backend` counts COCO's numbers: see `pose.engine.coco_backends`."""
+    """`backend` counts COCO's numbers: see `pose.evaluation.coco_backends`."""
 
     every: Positive = 10
     flip_test: bool = True

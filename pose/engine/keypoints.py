@@ -20,11 +20,11 @@ from pose.data.people import Person, ground_truth_people
 from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
-from pose.engine.coco_backends import check_backend
+from pose.evaluation.coco_backends import check_backend
 from pose.runtime.distributed import World
-from pose.engine.evaluator import Evaluation, predict_set, score
+from pose.evaluation.run import Evaluation, predict_set, score
 from pose.engine.optim import learning_rate
-from pose.engine.splits import training_people, validation_set
+from pose.evaluation.splits import training_people, validation_set
 from pose.engine.tasks import Task, spread
 from pose.losses import heatmap_mse
 from pose.models.factory import build_model

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from pose.keypoints import oks
-from pose.analysis.analyse import FORMAT
+from pose.evaluation.analysis.analyse import FORMAT
 
 METRICS = (*oks.METRICS, "top1", "top5")
 PARTS = (  # of analysis.json

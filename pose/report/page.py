@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 import pose
-from pose.analysis.errors import KINDS
+from pose.evaluation.analysis.errors import KINDS
 from pose.report.charts import Series, bars, histogram, line_chart, number
 from pose.report.load import METRICS, Evaluated, Run
 from pose.report.pictures import make_pictures

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pose.analysis.analyse import analyse
-from pose.analysis.analysis_table import analysis_table
-from pose.analysis.errors import KINDS, classify
-from pose.analysis.groups import make_groups, overlaps, visible_ranges
-from pose.analysis.scenes import make_scenes
+from pose.evaluation.analysis.analyse import analyse
+from pose.evaluation.analysis.table import analysis_table
+from pose.evaluation.analysis.errors import KINDS, classify
+from pose.evaluation.analysis.groups import make_groups, overlaps, visible_ranges
+from pose.evaluation.analysis.scenes import make_scenes
 from pose.data.coco import CocoFile, load_coco
-from pose.engine.evaluation import evaluate_coco
+from pose.evaluation.coco import evaluate_coco
 from pose.keypoints.skeletons import COCO17, Skeleton
 
 # Three points: one of the middle, and a pair. With sigma 0.05 and area 10,000, d pixels have the similarity
@@ -270,7 +270,7 @@ def test_equals_pycocotools(tmp_path: Path, k: int, seed: int) -> None:
 
 def test_sizes_equal_pycocotools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With COCO's own ranges the groups give APM and APL."""
-    monkeypatch.setattr("pose.analysis.groups.SIZES", (0, 32, 96))
+    monkeypatch.setattr("pose.evaluation.analysis.groups.SIZES", (0, 32, 96))
     coco, results, skeleton = random_case(tmp_path / "c.json", images=60, seed=3)
     small, medium, large = (g for g in analyse(coco, results, skeleton)["groups"] if g["kind"] == "size")
     want = evaluate_coco(coco, results, skeleton)

@@ -19,10 +19,10 @@ from pose.config.keypoints import Config, make_config
 from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize
 from pose.runtime.distributed import World, join_world
-from pose.engine.evaluator import predict_set, score
+from pose.evaluation.run import predict_set, score
 from pose.engine.keypoints import KeypointTask
 from pose.engine.learner import Learner
-from pose.engine.splits import validation_set
+from pose.evaluation.splits import validation_set
 
 CPU = torch.device("cpu")
 

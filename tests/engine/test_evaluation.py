@@ -15,8 +15,8 @@ from pycocotools.cocoeval import COCOeval
 
 from pose.data.coco import CocoFile, load_coco
 from pose.data.people import detected_people, ground_truth_people
-from pose.engine import evaluation as evaluation_module
-from pose.engine.evaluation import METRICS, Predictions, evaluate_coco, oks_nms, to_coco_results
+from pose.evaluation import coco as evaluation_module
+from pose.evaluation.coco import METRICS, Predictions, evaluate_coco, oks_nms, to_coco_results
 from pose.keypoints.geometry import grow_box
 from pose.inference.results import person_scores
 from pose.keypoints.skeletons import COCO17, Skeleton

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from pose.codecs.heatmap import encode
 from pose.config.keypoints import Config, load_config, make_config
 from pose.data.people import Person
-from pose.engine.evaluation import METRICS
-from pose.engine.evaluator import Evaluation, evaluate, predict_people, score
-from pose.engine.splits import validation_set
+from pose.evaluation.coco import METRICS
+from pose.evaluation.run import Evaluation, evaluate, predict_people, score
+from pose.evaluation.splits import validation_set
 from pose.keypoints.geometry import crop_affine, grow_box
 from pose.keypoints.skeletons import COCO17
 

@@ -23,12 +23,12 @@ from pose.data.imagenet import ImageBatch
 from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize
 from pose.checkpoint import load_checkpoint
-from pose.engine.evaluator import evaluate
+from pose.evaluation.run import evaluate
 from pose.engine.keypoints import KeypointTask
 from pose.engine.learner import Learner, gradient_norm
 from pose.engine.optim import warmup
 from pose.engine.resume import load_resume
-from pose.engine.splits import validation_set
+from pose.evaluation.splits import validation_set
 from pose.runtime.stop import Stopped
 from pose.layers.dyrelu import DyReLU
 from pose.losses import heatmap_mse

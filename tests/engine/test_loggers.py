@@ -19,7 +19,7 @@ from running import run_training
 
 import pose.engine.keypoints as keypoints_module
 from pose.config.keypoints import make_config
-from pose.engine.evaluator import predict_people
+from pose.evaluation.run import predict_people
 from pose.engine.keypoints import KeypointTask
 from pose.engine.loggers import MetricsFile, Progress, TensorBoard, make_console, print_end
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box

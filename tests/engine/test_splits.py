@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pose.config.keypoints import DataConfig, make_config
-from pose.engine.splits import make_figures, training_people, validation_set
+from pose.evaluation.splits import make_figures, training_people, validation_set
 
 MakeData = Callable[..., DataConfig]
 

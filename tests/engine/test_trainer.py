@@ -21,7 +21,7 @@ from pose.data.loader import EpochSampler, make_loader
 from pose.data.dataset import PeopleDataset
 from pose.checkpoint import load_checkpoint
 from pose.engine.optim import learning_rate
-from pose.engine.splits import training_people
+from pose.evaluation.splits import training_people
 from pose.runtime.stop import Stopped
 
 CPU = torch.device("cpu")

@@ -16,7 +16,7 @@ import pytest
 from browser import DESKTOP, PHONE, open_page
 from conftest import Outcome
 
-from pose.analysis.analyse import analyse
+from pose.evaluation.analysis.analyse import analyse
 from pose.data.coco import load_coco
 from pose.report.charts import Series, bars, line_chart, number, ticks
 from pose.report.load import read_run

@@ -26,8 +26,8 @@ from pycocotools.cocoeval import COCOeval
 from timing import Row, interleave, markdown, median_ms, row
 
 from pose.data.coco import CocoFile, load_coco
-from pose.engine.coco_backends import BACKENDS
-from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
+from pose.evaluation.coco_backends import BACKENDS
+from pose.evaluation.coco import Predictions, evaluate_coco, to_coco_results
 from pose.runtime.files import write_json
 from pose.keypoints.skeletons import COCO17
 

@@ -25,9 +25,9 @@ from torch import Tensor
 
 from pose.commands.common import prepare_figures
 from pose.checkpoint import Checkpoint, load_checkpoint
-from pose.engine.evaluator import find_people, score
+from pose.evaluation.run import find_people, score
 from pose.engine.loggers import make_console
-from pose.engine.splits import ValidationSet, validation_set
+from pose.evaluation.splits import ValidationSet, validation_set
 from pose.export.check import generated_crops
 from pose.export.export import describe
 from pose.export.network import build_graph

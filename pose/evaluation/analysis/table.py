@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pose.analysis.errors import KINDS
+from pose.evaluation.analysis.errors import KINDS
 
 
 def analysis_table(analysis: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.coco import CocoFile
-from pose.engine.coco_backends import coco_numbers
+from pose.evaluation.coco_backends import coco_numbers
 from pose.keypoints.oks import MAX_DETECTIONS, METRICS, keypoint_similarity
 from pose.inference.results import person_scores
 from pose.keypoints.skeletons import Skeleton

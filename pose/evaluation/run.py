@@ -17,10 +17,10 @@ from pose.config.keypoints import Config
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import Person
 from pose.data.dataset import PeopleDataset
-from pose.engine.coco_backends import check_backend
+from pose.evaluation.coco_backends import check_backend
 from pose.runtime.distributed import World
-from pose.engine.evaluation import Predictions, evaluate_coco, to_coco_results
-from pose.engine.splits import ValidationSet
+from pose.evaluation.coco import Predictions, evaluate_coco, to_coco_results
+from pose.evaluation.splits import ValidationSet
 from pose.runtime.files import write_atomic, write_json
 from pose.keypoints.geometry import apply_affine, grow_box, invert_affine
 from pose.models.folding import fold_batch_norms

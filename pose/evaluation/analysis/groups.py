@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pose.analysis.scenes import Bools, Floats, Scene
+from pose.evaluation.analysis.scenes import Bools, Floats, Scene
 from pose.keypoints.geometry import iou
 
 SIZES = (0, 32, 64, 96, 128, 192)  # square roots of areas in pixels; COCO's medium is 32 to 96, large above

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.analysis.scenes import Floats, Scene
+from pose.evaluation.analysis.scenes import Floats, Scene
 from pose.data.coco import CocoFile
 
 COUNT = 8  # of each

@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.analysis.scenes import Bools, Floats, Scene, similarity
+from pose.evaluation.analysis.scenes import Bools, Floats, Scene, similarity
 
 KINDS = ("good", "jitter", "inversion", "swap", "miss")
 GOOD, JITTER, INVERSION, SWAP, MISS = range(5)
