@@ -17,10 +17,10 @@ from pose.data.people import Person
 from pose.checkpoint import load_checkpoint
 from pose.evaluation.coco import Predictions
 from pose.evaluation.run import predict_people, score
-from pose.engine.keypoints import metrics_table, summary_line
-from pose.engine.loggers import Progress, duration
+from pose.training.keypoints import metrics_table, summary_line
+from pose.training.logs import Progress, duration
 from pose.evaluation.splits import ValidationSet, make_figures, training_people, validation_set
-from pose.engine.trainer import train
+from pose.training.trainer import train
 from pose.inference.predict_images import predict_files
 from pose.inference.torch_predictor import Predictor
 from pose.keypoints.skeletons import Skeleton

@@ -31,7 +31,7 @@ from safetensors.torch import save_file
 
 import pose
 from pose.checkpoint import DEMO_MODEL, load_checkpoint
-from pose.engine.resume import load_resume
+from pose.training.resume import load_resume
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 METRICS = ["AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL"]
@@ -322,7 +322,7 @@ def test_ctrl_c_keeps_the_state(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) 
 
 SLOW_STEP = """
 import sys, time
-import pose.engine.trainer as trainer
+import pose.training.trainer as trainer
 def step(*arguments):
     print("in a step", file=sys.stderr, flush=True)
     time.sleep(300)

@@ -10,7 +10,7 @@ import torch
 
 from pose.codecs.heatmap import encode
 from pose.config.keypoints import AugmentConfig, Config, load_config
-from pose.losses import heatmap_mse
+from pose.training.losses import heatmap_mse
 from pose.models.factory import MODELS, build_model, list_models, model_config
 from pose.keypoints.skeletons import COCO17
 

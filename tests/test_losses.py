@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from pose.losses import heatmap_mse, mixed_cross_entropy, mixup
+from pose.training.losses import heatmap_mse, mixed_cross_entropy, mixup
 
 
 def make(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -24,7 +24,7 @@ from pose.config.keypoints import Config, make_config
 from pose.data.boxes import read_boxes
 from pose.data.coco import leaves_folder, load_coco
 from pose.data.people import detected_people, ground_truth_people
-from pose.engine.resume import load_resume
+from pose.training.resume import load_resume
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.runtime.headers import parse_header
 from pose.report.load import Run

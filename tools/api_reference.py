@@ -51,7 +51,7 @@ PARTS: dict[str, list[tuple[str, str]]] = {
     ],
     "Train and evaluate": [
         ("pose.config.keypoints.load_config", "pose.config.keypoints:load_config"),
-        ("pose.engine.trainer.train", "pose.engine.trainer:train"),
+        ("pose.training.trainer.train", "pose.training.trainer:train"),
         ("pose.evaluation.splits.validation_set", "pose.evaluation.splits:validation_set"),
         ("pose.evaluation.run.evaluate", "pose.evaluation.run:evaluate"),
     ],

@@ -27,11 +27,11 @@ import torch
 import yaml
 
 import pose.cli
-import pose.engine.trainer
+import pose.training.trainer
 from pose.synthetic.dataset import generate
 from pose.checkpoint import load_checkpoint
-from pose.engine.resume import load_resume
-from pose.engine.runs import find_runs
+from pose.training.resume import load_resume
+from pose.training.runs import find_runs
 
 TIMES = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")
 

@@ -50,7 +50,7 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
     from pose.synthetic.dataset import DONE as FIGURES
     from pose.data.shapes import DONE as SHAPES
     from pose.engine.classification import make_shapes
-    from pose.engine.loggers import Progress
+    from pose.training.logs import Progress
     from pose.evaluation.splits import make_figures
 
     wanted = config.data.figures if isinstance(config, Config) else config.data.shapes

@@ -22,7 +22,7 @@ def demo(
     everything; the same command goes on from there. Another --batch-size is another training.
     """
     from pose.demo import run_demo
-    from pose.engine.loggers import make_console
+    from pose.training.logs import make_console
     from pose.runtime.stop import Stopped
     from pose.inference.torch_predictor import pick_device
 

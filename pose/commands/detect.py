@@ -38,7 +38,7 @@ def detect(
     from pose.data.people import check_images_exist
     from pose.inference.detect_images import check_target, detect_files, warn_if_turned
     from pose.inference.detector import MIN_SCORE, load_detector
-    from pose.engine.loggers import Progress, make_console
+    from pose.training.logs import Progress, make_console
     from pose.config.skeleton import with_skeleton
     from pose.inference.torch_predictor import pick_device
 

@@ -61,7 +61,7 @@ def evaluate(
     from pose.config.keypoints import Config, make_config
     from pose.checkpoint import DEMO_MODEL, load_checkpoint
     from pose.evaluation.run import evaluate as run_evaluation
-    from pose.engine.loggers import Progress, make_console
+    from pose.training.logs import Progress, make_console
     from pose.evaluation.splits import validation_set
     from pose.inference.load import is_onnx
     from pose.inference.torch_predictor import pick_device
@@ -126,7 +126,7 @@ def evaluate(
 
 def print_result(result: Evaluation, analysis: str, folder: Path) -> None:
     """The numbers to stdout, and where the files are."""
-    from pose.engine.keypoints import metrics_table, summary_line
+    from pose.training.keypoints import metrics_table, summary_line
 
     print(summary_line(result))
     if result.metrics:

@@ -32,7 +32,7 @@ def evaluate_onnx(
     from pose.commands.evaluate import print_result
     from pose.config.keypoints import Config, make_config
     from pose.evaluation.run import find_people, score
-    from pose.engine.loggers import Progress
+    from pose.training.logs import Progress
     from pose.evaluation.splits import validation_set
     from pose.models.factory import build_model
     from pose.inference.onnx_predictor import OnnxModel

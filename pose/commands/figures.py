@@ -22,7 +22,7 @@ def figures(
     Pictures, annotations and detections, in COCO's layout and format.
     """
     from pose.synthetic.dataset import generate
-    from pose.engine.loggers import Progress, make_console
+    from pose.training.logs import Progress, make_console
 
     with Progress(make_console(), train + val) as progress:
         generate(

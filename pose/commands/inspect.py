@@ -41,7 +41,7 @@ def inspect(
     from pose.analysis.dynamics_plots import load_pyplot, plot_attention, plot_inputs_outputs, plot_spread
     from pose.config.keypoints import Config, make_config
     from pose.checkpoint import load_checkpoint
-    from pose.engine.loggers import make_console
+    from pose.training.logs import make_console
     from pose.runtime.files import write_json
     from pose.inference.torch_predictor import pick_device
 

@@ -60,7 +60,7 @@ def predict(
 ) -> None:
     """Find keypoints in pictures or a video and draw them."""
     from pose.inference.detector import MIN_SCORE, load_detector
-    from pose.engine.loggers import Progress, make_console
+    from pose.training.logs import Progress, make_console
     from pose.inference.predict_images import predict_files
 
     console = make_console()

@@ -31,7 +31,7 @@ def predict_one_video(
     smooth: bool,
 ) -> None:
     """Run a file, or the camera of a number until Ctrl-C, with progress to stderr and the summary to stdout."""
-    from pose.engine.loggers import Progress, make_console
+    from pose.training.logs import Progress, make_console
     from pose.runtime.stop import StopRequest
     from pose.inference.video.predict import predict_video
     from pose.inference.video.reading import open_camera, open_video
@@ -89,7 +89,7 @@ def clip(
     Their true boxes, keypoints and tracks go beside it.
     """
     from pose.synthetic.clip import FPS, SIZE, render_clip, truth_records
-    from pose.engine.loggers import Progress, make_console
+    from pose.training.logs import Progress, make_console
     from pose.runtime.files import write_json
     from pose.inference.video.writing import VideoWriter
 

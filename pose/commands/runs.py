@@ -18,7 +18,7 @@ def runs(
     """
     from json import dumps
 
-    from pose.engine.runs import find_runs
+    from pose.training.runs import find_runs
 
     found = find_runs(folder)
     if json:

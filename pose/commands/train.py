@@ -31,9 +31,9 @@ def train(
     from pose.config.keypoints import Config
     from pose.checkpoint import load_checkpoint
     from pose.runtime.distributed import join_world
-    from pose.engine.loggers import make_console, print_end
+    from pose.training.logs import make_console, print_end
     from pose.runtime.stop import Stopped
-    from pose.engine.trainer import train as run_training
+    from pose.training.trainer import train as run_training
 
     changes = list(overrides or [])
     if batch_size is not None:

@@ -28,10 +28,10 @@ from pose.data.shapes import generate_shapes
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize
 from pose.runtime.distributed import World
-from pose.engine.optim import cosine_learning_rate, learning_rate
-from pose.engine.tasks import Task, spread
+from pose.training.optim import cosine_learning_rate, learning_rate
+from pose.training.tasks import Task, spread
 from pose.runtime.files import write_atomic, write_json
-from pose.losses import mixed_cross_entropy, mixup
+from pose.training.losses import mixed_cross_entropy, mixup
 from pose.models.factory import build_classifier
 from pose.models.folding import fold_batch_norms
 from pose.drawing.sheets import grid, titled

@@ -13,15 +13,15 @@ import torch
 from running import Double
 from torch import Tensor, nn
 
-import pose.engine.keypoints as keypoints_module
-import pose.engine.trainer as trainer_module
+import pose.training.keypoints as keypoints_module
+import pose.training.trainer as trainer_module
 from pose.config.keypoints import Config, make_config
 from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize
 from pose.runtime.distributed import World, join_world
 from pose.evaluation.run import predict_set, score
-from pose.engine.keypoints import KeypointTask
-from pose.engine.learner import Learner
+from pose.training.keypoints import KeypointTask
+from pose.training.learner import Learner
 from pose.evaluation.splits import validation_set
 
 CPU = torch.device("cpu")

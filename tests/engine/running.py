@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-import pose.engine.trainer as trainer_module
+import pose.training.trainer as trainer_module
 from pose.config.keypoints import AnyConfig
 
 

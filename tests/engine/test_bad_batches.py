@@ -12,11 +12,11 @@ import pytest
 import torch
 from rich.console import Console
 
-import pose.engine.keypoints as keypoints_module
+import pose.training.keypoints as keypoints_module
 from pose.config.keypoints import make_config
-from pose.engine.bad_batches import BadBatches, NotFinite, check_finite
-from pose.engine.resume import load_resume
-from pose.engine.trainer import train
+from pose.training.bad_batches import BadBatches, NotFinite, check_finite
+from pose.training.resume import load_resume
+from pose.training.trainer import train
 
 
 def run_training(config: dict[str, Any], run: Path, **options: Any) -> None:

@@ -27,10 +27,10 @@ from pose.data.training_samples import Loaded
 from pose.checkpoint import load_checkpoint
 from pose.engine.classification import evaluate_pictures
 from pose.runtime.distributed import World, join_world, lost_contact
-from pose.engine.learner import Learner
-from pose.engine.resume import load_resume
+from pose.training.learner import Learner
+from pose.training.resume import load_resume
 from pose.runtime.stop import Stopped
-from pose.engine.trainer import _scaled
+from pose.training.trainer import _scaled
 
 CPU = torch.device("cpu")
 TIMES = ("images_per_s", "data_wait", "seconds", "memory_mb", "time")

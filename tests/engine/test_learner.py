@@ -15,7 +15,7 @@ from conftest import make_tiny_config
 from running import Double, run_training, stop_in_step
 from torch import Tensor, nn
 
-import pose.engine.trainer as trainer_module
+import pose.training.trainer as trainer_module
 from pose.codecs.heatmap import encode
 from pose.config.keypoints import Config, make_config
 from pose.config.sections import TrainConfig
@@ -24,14 +24,14 @@ from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize
 from pose.checkpoint import load_checkpoint
 from pose.evaluation.run import evaluate
-from pose.engine.keypoints import KeypointTask
-from pose.engine.learner import Learner, gradient_norm
-from pose.engine.optim import warmup
-from pose.engine.resume import load_resume
+from pose.training.keypoints import KeypointTask
+from pose.training.learner import Learner, gradient_norm
+from pose.training.optim import warmup
+from pose.training.resume import load_resume
 from pose.evaluation.splits import validation_set
 from pose.runtime.stop import Stopped
 from pose.layers.dyrelu import DyReLU
-from pose.losses import heatmap_mse
+from pose.training.losses import heatmap_mse
 
 CPU = torch.device("cpu")
 

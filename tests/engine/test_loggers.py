@@ -17,11 +17,11 @@ import torch
 from rich.console import Console
 from running import run_training
 
-import pose.engine.keypoints as keypoints_module
+import pose.training.keypoints as keypoints_module
 from pose.config.keypoints import make_config
 from pose.evaluation.run import predict_people
-from pose.engine.keypoints import KeypointTask
-from pose.engine.loggers import MetricsFile, Progress, TensorBoard, make_console, print_end
+from pose.training.keypoints import KeypointTask
+from pose.training.logs import MetricsFile, Progress, TensorBoard, make_console, print_end
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box
 from pose.keypoints.skeletons import COCO17
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pose.engine.position import Position
+from pose.training.state import Position
 
 
 def test_it_comes_back() -> None:

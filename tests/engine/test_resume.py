@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from pose.engine.resume import load_latest, load_resume, save_resume
+from pose.training.resume import load_latest, load_resume, save_resume
 
 
 def state(epoch: int = 3) -> dict[str, Any]:

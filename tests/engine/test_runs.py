@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from pose.engine.runs import Heartbeat, find_runs, is_running, lock_run
+from pose.training.runs import Heartbeat, find_runs, is_running, lock_run
 from pose.runtime.stop import Stopped
 
-HOLD = "import sys, pathlib; from pose.engine.runs import lock_run; lock = lock_run(pathlib.Path(sys.argv[1]));"
+HOLD = "import sys, pathlib; from pose.training.runs import lock_run; lock = lock_run(pathlib.Path(sys.argv[1]));"
 HOLD += "print('held', flush=True); sys.stdin.read()"
 
 

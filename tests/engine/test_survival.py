@@ -22,8 +22,8 @@ from running import stop_in_step
 
 from pose.data.dataset import PeopleDataset
 from pose.checkpoint import load_checkpoint
-from pose.engine.failures import explain
-from pose.engine.resume import load_resume
+from pose.training.error_messages import explain
+from pose.training.resume import load_resume
 
 ROOT = Path(__file__).parents[2]
 TIMES = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")
@@ -31,7 +31,7 @@ TIMES = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")
 # At its n-th call, a function ends the process as the system's out-of-memory killer would.
 DYING = """
 import os, signal, sys
-import pose.engine.trainer as trainer
+import pose.training.trainer as trainer
 from pose.cli import main
 deadly, where = sys.argv.pop(), sys.argv.pop()
 owner, name = (os, "replace") if where == "replace" else (trainer, "_step")

@@ -14,13 +14,13 @@ import pytest
 import torch
 from running import run_training, stop_in_step
 
-import pose.engine.keypoints as keypoints_module
+import pose.training.keypoints as keypoints_module
 from pose.codecs.heatmap import encode
 from pose.config.keypoints import load_config, make_config
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.dataset import PeopleDataset
 from pose.checkpoint import load_checkpoint
-from pose.engine.optim import learning_rate
+from pose.training.optim import learning_rate
 from pose.evaluation.splits import training_people
 from pose.runtime.stop import Stopped
 

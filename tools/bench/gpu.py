@@ -17,8 +17,8 @@ from models import DYRELU, NUM_KEYPOINTS, RELU6, build, images, plain_copy
 from torch import nn
 
 from pose.config.sections import TrainConfig
-from pose.engine.learner import Learner
-from pose.losses import heatmap_mse
+from pose.training.learner import Learner
+from pose.training.losses import heatmap_mse
 
 STEPS, WARMUP = 30, 10
 

@@ -23,7 +23,7 @@ from pose.config.keypoints import ModelConfig
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.transforms import Augment, normalize
-from pose.losses import heatmap_mse
+from pose.training.losses import heatmap_mse
 from pose.models.factory import build_model
 from pose.keypoints.skeletons import COCO17
 

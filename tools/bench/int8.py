@@ -26,7 +26,7 @@ from torch import Tensor
 from pose.commands.common import prepare_figures
 from pose.checkpoint import Checkpoint, load_checkpoint
 from pose.evaluation.run import find_people, score
-from pose.engine.loggers import make_console
+from pose.training.logs import make_console
 from pose.evaluation.splits import ValidationSet, validation_set
 from pose.export.check import generated_crops
 from pose.export.export import describe

@@ -16,7 +16,7 @@ from models import DYRELU, NUM_KEYPOINTS, RELU6, build, images, plain_copy
 from timing import Row, interleave, markdown, row
 from torch import nn
 
-from pose.losses import heatmap_mse
+from pose.training.losses import heatmap_mse
 
 BATCH = 8
 TARGET = "<= 1.6"

@@ -104,7 +104,7 @@ def pickled(rng: random.Random, state: Any, zip_bomb: bytes) -> bytes:
 
 
 def sealed(data: bytes) -> bytes:
-    """With the first line that `pose.engine.resume` wants."""
+    """With the first line that `pose.training.resume` wants."""
     return f"pose-resume-1 {len(data):020} {hashlib.sha256(data).hexdigest()}\n".encode() + data
 
 

@@ -95,7 +95,7 @@ def make_seeds(folder: Path) -> Seeds:
     (outside / "secret.json").write_bytes(annotations)
     buffer = io.BytesIO()
     torch.save(torchvision.models.mobilenet_v3_small(width_mult=0.1).state_dict(), buffer)
-    from pose.engine.resume import load_resume
+    from pose.training.resume import load_resume
 
     return Seeds(
         folder=folder,

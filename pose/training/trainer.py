@@ -1,4 +1,4 @@
-"""Train a network: read `train` from top to bottom. What depends on the task is in `pose.engine.tasks`.
+"""Train a network: read `train` from top to bottom. What depends on the task is in `pose.training.tasks`.
 
 Everything random is a function of (seed, epoch, sample), so a run that was stopped and resumed ends with the same
 weights, to the bit, as one that never stopped. Where several processes train together, each runs all of this, on its
@@ -21,19 +21,19 @@ from rich.console import Console
 
 from pose.config.keypoints import AnyConfig, Config
 from pose.data.loader import WINDOW, EpochSampler
-from pose.engine.bad_batches import BadBatches, check_finite
+from pose.training.bad_batches import BadBatches, check_finite
 from pose.checkpoint import load_initial_weights, save_checkpoint
 from pose.runtime.distributed import World
-from pose.engine.failures import explained
-from pose.engine.learner import Learner
-from pose.engine.loggers import MetricsFile, Progress, TensorBoard, duration, peak_memory_mb, versions
-from pose.engine.optim import warmup
-from pose.engine.position import Position
-from pose.engine.resume import load_latest, save_resume
-from pose.engine.runs import Heartbeat, lock_run
+from pose.training.error_messages import explained
+from pose.training.learner import Learner
+from pose.training.logs import MetricsFile, Progress, TensorBoard, duration, peak_memory_mb, versions
+from pose.training.optim import warmup
+from pose.training.state import Position
+from pose.training.resume import load_latest, save_resume
+from pose.training.runs import Heartbeat, lock_run
 from pose.config.skeleton import with_skeleton
 from pose.runtime.stop import Stopped, StopRequest
-from pose.engine.tasks import Task, make_task
+from pose.training.tasks import Task, make_task
 from pose.runtime.files import write_atomic, write_json
 
 

@@ -11,7 +11,7 @@ import cv2
 import torch
 
 from pose.runtime.distributed import lost_contact
-from pose.engine.resume import NAME
+from pose.training.resume import NAME
 
 
 @contextlib.contextmanager

@@ -23,10 +23,10 @@ from pose.data.transforms import Augment, normalize
 from pose.evaluation.coco_backends import check_backend
 from pose.runtime.distributed import World
 from pose.evaluation.run import Evaluation, predict_set, score
-from pose.engine.optim import learning_rate
+from pose.training.optim import learning_rate
 from pose.evaluation.splits import training_people, validation_set
-from pose.engine.tasks import Task, spread
-from pose.losses import heatmap_mse
+from pose.training.tasks import Task, spread
+from pose.training.losses import heatmap_mse
 from pose.models.factory import build_model
 from pose.models.pose_net import STRIDE
 from pose.keypoints.oks import METRICS

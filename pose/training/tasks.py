@@ -26,7 +26,7 @@ def spread(items: Sequence[T], most: int) -> Sequence[T]:
 
 
 class Task(ABC):
-    """One kind of training; made by `pose.engine.trainer.make_task` from a config.
+    """One kind of training; made by `pose.training.trainer.make_task` from a config.
 
     Attributes:
         num_samples: of an epoch.
@@ -100,6 +100,6 @@ def make_task(config: AnyConfig) -> Task:
     """
     from pose.config.keypoints import Config
     from pose.engine.classification import ClassificationTask
-    from pose.engine.keypoints import KeypointTask
+    from pose.training.keypoints import KeypointTask
 
     return KeypointTask(config) if isinstance(config, Config) else ClassificationTask(config)
