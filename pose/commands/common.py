@@ -48,8 +48,8 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
     from pose.config.keypoints import Config
     from pose.data.coco import leaves_folder
     from pose.synthetic.dataset import DONE as FIGURES
-    from pose.data.shapes import DONE as SHAPES
-    from pose.engine.classification import make_shapes
+    from pose.classification.shapes import DONE as SHAPES
+    from pose.classification.task import make_shapes
     from pose.training.logs import Progress
     from pose.evaluation.splits import make_figures
 

@@ -25,8 +25,8 @@ def evaluate_classifier(
     console: Console,
 ) -> None:
     """Top-1 and top-5 to stdout, and all predictions into a folder (by default eval-<split> beside the weights)."""
-    from pose.data.imagenet import find_pictures
-    from pose.engine.classification import evaluate_pictures
+    from pose.classification.dataset import find_pictures
+    from pose.classification.task import evaluate_pictures
     from pose.training.logs import Progress
 
     classes = checkpoint.classes or ()

@@ -85,7 +85,7 @@ def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch
     import numpy as np
 
     from pose.config.keypoints import Config
-    from pose.data.imagenet import PictureDataset, collate_pictures, find_pictures
+    from pose.classification.dataset import PictureDataset, collate_pictures, find_pictures
     from pose.data.loader import EpochSampler, make_loader
     from pose.data.dataset import PeopleDataset, collate
     from pose.evaluation.splits import validation_set

@@ -99,7 +99,7 @@ def make_task(config: AnyConfig) -> Task:
         FileNotFoundError, ValueError: data is missing or wrong.
     """
     from pose.config.keypoints import Config
-    from pose.engine.classification import ClassificationTask
+    from pose.classification.task import ClassificationTask
     from pose.training.keypoints import KeypointTask
 
     return KeypointTask(config) if isinstance(config, Config) else ClassificationTask(config)

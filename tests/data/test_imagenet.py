@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pose.data.imagenet import (
+from pose.classification.dataset import (
     ImageAugment,
     Picture,
     PictureDataset,

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.data.imagenet import find_classes, find_pictures
-from pose.data.shapes import CLASSES, SHAPES, TEXTURES, draw_picture, generate_shapes
+from pose.classification.dataset import find_classes, find_pictures
+from pose.classification.shapes import CLASSES, SHAPES, TEXTURES, draw_picture, generate_shapes
 
 
 def test_ten_classes() -> None:

@@ -16,13 +16,13 @@ import torchvision
 import yaml
 from running import run_training, stop_in_step
 
-import pose.engine.classification as classification_module
+import pose.classification.task as classification_module
 import pose.training.trainer as trainer_module
 from pose.config.keypoints import load_config, make_config
 from pose.config.classification import ClassificationConfig
-from pose.data.imagenet import Picture, find_pictures
+from pose.classification.dataset import Picture, find_pictures
 from pose.checkpoint import load_checkpoint, load_initial_weights
-from pose.engine.classification import ClassificationTask, evaluate_pictures
+from pose.classification.task import ClassificationTask, evaluate_pictures
 from pose.runtime.stop import Stopped
 from pose.training.tasks import make_task
 from pose.models.factory import build_classifier, build_model

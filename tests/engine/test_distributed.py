@@ -22,10 +22,10 @@ from processes import Ends, Fleet
 from pose.config.keypoints import make_config
 from pose.config.sections import TrainConfig
 from pose.config.classification import ClassificationConfig
-from pose.data.imagenet import ImageBatch, find_pictures
+from pose.classification.dataset import ImageBatch, find_pictures
 from pose.data.training_samples import Loaded
 from pose.checkpoint import load_checkpoint
-from pose.engine.classification import evaluate_pictures
+from pose.classification.task import evaluate_pictures
 from pose.runtime.distributed import World, join_world, lost_contact
 from pose.training.learner import Learner
 from pose.training.resume import load_resume

@@ -19,7 +19,7 @@ import pose.training.trainer as trainer_module
 from pose.codecs.heatmap import encode
 from pose.config.keypoints import Config, make_config
 from pose.config.sections import TrainConfig
-from pose.data.imagenet import ImageBatch
+from pose.classification.dataset import ImageBatch
 from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize
 from pose.checkpoint import load_checkpoint

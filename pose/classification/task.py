@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from pose.config.classification import ClassificationConfig, ImagesConfig
-from pose.data.imagenet import (
+from pose.classification.dataset import (
     ImageAugment,
     ImageBatch,
     Picture,
@@ -24,7 +24,7 @@ from pose.data.imagenet import (
     find_pictures,
 )
 from pose.data.loader import EpochSampler, Shard, make_loader
-from pose.data.shapes import generate_shapes
+from pose.classification.shapes import generate_shapes
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize
 from pose.runtime.distributed import World
