@@ -21,7 +21,7 @@ def write_analysis(result: Evaluation, val: ValidationSet, config: Config, model
     """
     from pose.evaluation.analysis.analyse import analyse
     from pose.evaluation.analysis.table import analysis_table
-    from pose.analysis.counts import count
+    from pose.paper.counts import count
     from pose.training.logs import versions
     from pose.runtime.files import write_json
 

@@ -37,8 +37,8 @@ def inspect(
     import numpy as np
     import torch
 
-    from pose.analysis.dynamics import every_other_block, inspect_dynamics
-    from pose.analysis.dynamics_plots import load_pyplot, plot_attention, plot_inputs_outputs, plot_spread
+    from pose.paper.dynamics import every_other_block, inspect_dynamics
+    from pose.paper.dynamics_plots import load_pyplot, plot_attention, plot_inputs_outputs, plot_spread
     from pose.config.keypoints import Config, make_config
     from pose.checkpoint import load_checkpoint
     from pose.training.logs import make_console

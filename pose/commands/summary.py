@@ -24,6 +24,6 @@ def summary(
 
     By stage, and the paper's figure where there is one.
     """
-    from pose.analysis.summary import print_summary
+    from pose.paper.summary import print_summary
 
     print_summary(model, list(overrides or []), as_json=json)

@@ -18,6 +18,6 @@ def tables(
 
     Parameters and multiply-adds, and how to train each row. Table 12 is every pair of variants in backbone and head.
     """
-    from pose.analysis.tables import make_tables
+    from pose.paper.tables import make_tables
 
     print(make_tables(names or [], markdown=markdown), end="")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from pose.analysis.counts import count
+from pose.paper.counts import count
 from pose.layers.dyrelu import DyReLU
 from pose.models.factory import create_model, list_models
 

@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from pose.analysis.dynamics import MAP_IMAGES, POINTS_PER_IMAGE, every_other_block, inspect_dynamics
-from pose.analysis.dynamics_plots import plot_attention, plot_inputs_outputs, plot_spread, short_name
+from pose.paper.dynamics import MAP_IMAGES, POINTS_PER_IMAGE, every_other_block, inspect_dynamics
+from pose.paper.dynamics_plots import plot_attention, plot_inputs_outputs, plot_spread, short_name
 from pose.config.keypoints import Config, make_config
 from pose.checkpoint import save_checkpoint
 from pose.layers.activations import Activation

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pose.analysis.summary import print_summary
+from pose.paper.summary import print_summary
 from pose.checkpoint import load_checkpoint
 from pose.models.factory import MODELS
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pose.analysis.paper_tables import IMAGENET, TABLES, Row
-from pose.analysis.tables import count_row, make_tables, row_config
+from pose.paper.published import IMAGENET, TABLES, Row
+from pose.paper.tables import count_row, make_tables, row_config
 from pose.config.keypoints import Config, load_config
 from pose.layers.dyrelu import DyReLU
 from pose.layers.related import Maxout, SEReLU

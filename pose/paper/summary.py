@@ -8,9 +8,9 @@ from pathlib import Path
 
 from torch import nn
 
-from pose.analysis.counts import Counts, count
-from pose.analysis.paper_tables import TABLES, Row, Table
-from pose.analysis.tables import row_config
+from pose.paper.counts import Counts, count
+from pose.paper.published import TABLES, Row, Table
+from pose.paper.tables import row_config
 from pose.config.keypoints import AnyConfig, Config, ModelConfig, SkeletonConfig, load_config
 from pose.config.classification import ClassifierConfig
 from pose.checkpoint import load_checkpoint

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from pose.analysis.counts import Counts, count
-from pose.analysis.paper_tables import TABLES, Row, Table
+from pose.paper.counts import Counts, count
+from pose.paper.published import TABLES, Row, Table
 from pose.config.keypoints import ClassificationConfig, Config, make_config
 from pose.models.factory import build_classifier, build_model, model_config
 from pose.keypoints.skeletons import COCO17

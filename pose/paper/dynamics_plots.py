@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.analysis.dynamics import LayerDynamics
+from pose.paper.dynamics import LayerDynamics
 
 INK, BLUE, ORANGE, GREY = "#1b1e28", "#2a6fbb", "#d9661f", "#8a8f9c"
 STYLE = {
