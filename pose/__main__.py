@@ -1,6 +1,6 @@
 """`python -m pose` is the command `pose`."""
 
-from pose.cli import main
+from pose.cli.main import main
 
 if __name__ == "__main__":
     main()

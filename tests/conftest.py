@@ -105,7 +105,7 @@ class Outcome:
 
 def call_pose(*arguments: object) -> Outcome:
     """Run the command `pose` in this process."""
-    from pose.cli import main
+    from pose.cli.main import main
 
     out, err = io.StringIO(), io.StringIO()
     code = 0

@@ -254,7 +254,7 @@ def test_resuming_a_complete_run(pose_cli: Cli, tiny_run: Path) -> None:
     assert (tiny_run / "last.safetensors").read_bytes() == before
 
 
-def start(*arguments: object, code: str = "from pose.cli import main; main()") -> tuple[Any, list[str]]:
+def start(*arguments: object, code: str = "from pose.cli.main import main; main()") -> tuple[Any, list[str]]:
     """A command as a process of its own group, and the lines of its stderr as they come."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -327,7 +327,7 @@ def step(*arguments):
     print("in a step", file=sys.stderr, flush=True)
     time.sleep(300)
 trainer._step = step
-from pose.cli import main
+from pose.cli.main import main
 main()
 """
 
@@ -803,7 +803,7 @@ def test_a_stopped_demo_says_how_to_go_on(pose_cli: Cli, tmp_path: Path, monkeyp
     def stopped(*arguments: object, **more: object) -> None:
         raise Stopped(signal.SIGTERM)
 
-    monkeypatch.setattr("pose.demo.run_demo", stopped)
+    monkeypatch.setattr("pose.cli.demo_run.run_demo", stopped)
     outcome = pose_cli("demo", "--out", tmp_path / "demo")
     assert (outcome.code, outcome.out) == (143, "")
     assert (

@@ -13,7 +13,7 @@ import pytest
 
 from pose.config.keypoints import make_config
 from pose.data.people import Person
-from pose.demo import _mean_pose_predictions, _swap_left_and_right, demo_config
+from pose.cli.demo_run import _mean_pose_predictions, _swap_left_and_right, demo_config
 from pose.evaluation.coco import Predictions
 from pose.evaluation.run import score
 from pose.evaluation.splits import training_people, validation_set

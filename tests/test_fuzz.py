@@ -35,13 +35,13 @@ DEEDS = {
 GUARD = """
 import os, pickle, socket, subprocess, sys
 sys.path.insert(0, {tools!r})
-import pose.cli
+import pose.cli.main
 import cv2
 from pathlib import Path
 from fuzzing.guard import Guard
 guard, here = Guard(), Path({folder!r})
 for deed in {deeds!r}:
-    pose.cli.main = lambda deed=deed: exec(deed)
+    pose.cli.main.main = lambda deed=deed: exec(deed)
     print(repr(guard.run([], inside=here, secret=here / "secret").faults))
 """
 HANG = """

@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 import yaml
 
-import pose.cli
+import pose.cli.main
 import pose.training.trainer
 from pose.synthetic.dataset import generate
 from pose.checkpoint import load_checkpoint
@@ -68,7 +68,7 @@ class Life:
             sys.argv = ["pose", *arguments]
             code: object = 70
             try:
-                pose.cli.main()
+                pose.cli.main.main()
                 code = 0
             except SystemExit as error:
                 code = error.code or 0

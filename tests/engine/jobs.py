@@ -120,6 +120,6 @@ def command(folder: Path, *, arguments: list[str], step: int = 0, rank: int = 0,
     if step == 0 and what.startswith("SIG"):
         KeypointTask.evaluate = evaluated
     sys.argv = ["pose", *arguments]
-    from pose.cli import main
+    from pose.cli.main import main
 
     main()

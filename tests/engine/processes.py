@@ -69,7 +69,7 @@ class Fleet:
 
 def serve() -> None:
     """Run jobs from stdin."""
-    for name in ("jobs", "pose.cli", "pose.classification.task"):
+    for name in ("jobs", "pose.cli.main", "pose.classification.task"):
         importlib.import_module(name)  # so that the forked processes need not
 
     answers = os.fdopen(os.dup(1), "w")

@@ -32,7 +32,7 @@ TIMES = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")
 DYING = """
 import os, signal, sys
 import pose.training.trainer as trainer
-from pose.cli import main
+from pose.cli.main import main
 deadly, where = sys.argv.pop(), sys.argv.pop()
 owner, name = (os, "replace") if where == "replace" else (trainer, "_step")
 real, count = getattr(owner, name), 0
@@ -298,7 +298,7 @@ def test_shared_memory_without_room(settings: Path, tmp_path: Path, monkeypatch:
 # Ends as the program does, with its own exit; the first image is broken, or the loader process is killed.
 ENDING = """
 import os, signal, sys
-from pose.cli import main
+from pose.cli.main import main
 from pose.data.dataset import PeopleDataset
 if sys.argv.pop() == "killed":
     PeopleDataset.__getitem__ = lambda self, item: os.kill(os.getpid(), signal.SIGKILL)

@@ -26,7 +26,7 @@ def locking(descriptor, mode, length):
 sys.modules |= dict.fromkeys(("fcntl", "resource", "pwd", "grp", "termios"))
 sys.modules["msvcrt"] = types.SimpleNamespace(LK_NBLCK=2, locking=locking) if sys.argv.pop(1) == "locks" else None
 """
-POSE = WINDOWS + "from pose.cli import main; main()"
+POSE = WINDOWS + "from pose.cli.main import main; main()"
 HOLD = WINDOWS + "from pose.training.runs import lock_run; lock = lock_run(Path(sys.argv[1]));"
 HOLD += "print('held', flush=True); sys.stdin.read()"
 

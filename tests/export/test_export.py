@@ -113,7 +113,7 @@ BLOCKED = ("torch", "torchvision", "albumentations", "pycocotools", "scipy", "ma
 def in_new_process(arguments: list[Any], *, without: list[str]) -> subprocess.CompletedProcess[str]:
     code = (
         f"import sys\nfor name in {without}: sys.modules[name] = None\n"
-        "sys.argv = ['pose', *sys.argv[1:]]\nfrom pose.cli import main\nmain()"
+        "sys.argv = ['pose', *sys.argv[1:]]\nfrom pose.cli.main import main\nmain()"
     )
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
 

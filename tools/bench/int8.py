@@ -23,7 +23,7 @@ from onnx import ModelProto
 from timing import interleave, median_ms
 from torch import Tensor
 
-from pose.commands.common import prepare_figures
+from pose.cli.options import prepare_figures
 from pose.checkpoint import Checkpoint, load_checkpoint
 from pose.evaluation.run import find_people, score
 from pose.training.logs import make_console

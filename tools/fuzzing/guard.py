@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import typer.main
 
-import pose.cli
+import pose.cli.main
 
 MEMORY_MB = 1024  # more than a command may need on these small files: above it allocations fail
 PEAK_MB = 400  # and what it may hold at a time
@@ -67,7 +67,7 @@ class Guard:
             return read(path, *args)
 
         cv2.imread = imread
-        pose.cli.app = typer.main.get_command(pose.cli.app)  # once, not with each call
+        pose.cli.main.app = typer.main.get_command(pose.cli.main.app)  # once, not with each call
         limit = _status("VmSize") * 1024 + MEMORY_MB * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
@@ -88,7 +88,7 @@ class Guard:
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
                 warnings.simplefilter("default")
-                pose.cli.main()
+                pose.cli.main.main()
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         except BaseException:

@@ -18,7 +18,7 @@ import torchvision
 import yaml
 from PIL import Image
 
-import pose.cli
+import pose.cli.main
 from pose.synthetic.dataset import generate
 
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF", "gif": "GIF"}
@@ -117,7 +117,7 @@ def _pose(*arguments: str) -> None:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         try:
-            pose.cli.main()
+            pose.cli.main.main()
         except SystemExit as stop:
             if stop.code:
                 raise RuntimeError(f"pose {' '.join(arguments)}: {said.getvalue()}") from None

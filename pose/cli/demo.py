@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pose.commands.common import BatchSize, Device, Workers, check_writable, pick_workers
+from pose.cli.options import BatchSize, Device, Workers, check_writable, pick_workers
 
 
 def demo(
@@ -21,7 +21,7 @@ def demo(
     Generates them, trains, evaluates and draws what it sees: some minutes on a CPU. Ctrl-C in training keeps
     everything; the same command goes on from there. Another --batch-size is another training.
     """
-    from pose.demo import run_demo
+    from pose.cli.demo_run import run_demo
     from pose.training.logs import make_console
     from pose.runtime.stop import Stopped
     from pose.inference.torch_predictor import pick_device

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pose.commands.common import Overrides
+from pose.cli.options import Overrides
 
 
 def summary(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pose.commands.analysis import write_analysis
-from pose.commands.common import check_writable, pick_workers, prepare_figures
+from pose.cli.analysis import write_analysis
+from pose.cli.options import check_writable, pick_workers, prepare_figures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ def evaluate_onnx(
     console: Console,
 ) -> None:
     """Evaluate, write the files of an evaluation, and print."""
-    from pose.commands.evaluate import print_result
+    from pose.cli.evaluate import print_result
     from pose.config.keypoints import Config, make_config
     from pose.evaluation.run import find_people, score
     from pose.training.logs import Progress

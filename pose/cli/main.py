@@ -22,22 +22,22 @@ except ModuleNotFoundError as error:  # of the install without PyTorch
     sys.exit(2)
 
 import pose
-from pose.commands.check import check
-from pose.commands.demo import demo
-from pose.commands.detect import detect
-from pose.commands.download import download
-from pose.commands.env import env
-from pose.commands.evaluate import evaluate
-from pose.commands.export import export
-from pose.commands.figures import figures
-from pose.commands.inspect import inspect
-from pose.commands.predict import predict
-from pose.commands.predict_video import clip
-from pose.commands.report import compare, report
-from pose.commands.runs import runs
-from pose.commands.summary import summary
-from pose.commands.tables import tables
-from pose.commands.train import train
+from pose.cli.check import check
+from pose.cli.demo import demo
+from pose.cli.detect import detect
+from pose.cli.download import download
+from pose.cli.env import env
+from pose.cli.evaluate import evaluate
+from pose.cli.export import export
+from pose.cli.figures import figures
+from pose.cli.inspect import inspect
+from pose.cli.predict import predict
+from pose.cli.predict_video import clip
+from pose.cli.report import compare, report
+from pose.cli.runs import runs
+from pose.cli.summary import summary
+from pose.cli.tables import tables
+from pose.cli.train import train
 from pose.runtime.stop import Ended
 
 # Every other import stands inside a command, so that `pose --help` answers at once.

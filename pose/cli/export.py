@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from pose.commands.common import CHECKPOINT, check_writable
+from pose.cli.options import CHECKPOINT, check_writable
 
 NEEDED = ("onnx", "onnxruntime")
 

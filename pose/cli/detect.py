@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from pose.commands.common import DetectorName, DetectorWeights, Device, pick_workers
+from pose.cli.options import DetectorName, DetectorWeights, Device, pick_workers
 
 
 def detect(
@@ -31,7 +31,7 @@ def detect(
 
     `pose eval` and `pose predict` take it by --boxes.
     """
-    from pose.commands.common import prepare_figures
+    from pose.cli.options import prepare_figures
     from pose.config.keypoints import Config, load_config
     from pose.data.coco import load_coco
     from pose.images.files import ImageFile, find_images

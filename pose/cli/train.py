@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pose.commands.common import BatchSize, Device, Overrides, Workers, check_writable, pick_workers, prepare_figures
+from pose.cli.options import BatchSize, Device, Overrides, Workers, check_writable, pick_workers, prepare_figures
 
 if TYPE_CHECKING:
     from pose.config.keypoints import AnyConfig

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pose.commands.common import CHECKPOINT, Device, check_writable, prepare_figures
+from pose.cli.options import CHECKPOINT, Device, check_writable, prepare_figures
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pose.commands.common import check_writable, pick_workers
+from pose.cli.options import check_writable, pick_workers
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pose.commands.analysis import write_analysis
-from pose.commands.common import (
+from pose.cli.analysis import write_analysis
+from pose.cli.options import (
     CHECKPOINT_OR_ONNX,
     BatchSize,
     Device,
@@ -57,7 +57,7 @@ def evaluate(
 
     COCO's ten numbers and an analysis, of a classifier top-1 and top-5, go to stdout and into a folder.
     """
-    from pose.commands.evaluate_classifier import evaluate_classifier
+    from pose.cli.evaluate_classifier import evaluate_classifier
     from pose.config.keypoints import Config, make_config
     from pose.checkpoint import DEMO_MODEL, load_checkpoint
     from pose.evaluation.run import evaluate as run_evaluation
@@ -69,7 +69,7 @@ def evaluate(
     console = make_console()
     changes = list(overrides or [])
     if is_onnx(checkpoint):
-        from pose.commands.evaluate_onnx import evaluate_onnx
+        from pose.cli.evaluate_onnx import evaluate_onnx
 
         changes += [] if batch_size is None else [f"eval.batch_size={batch_size}"]
         evaluate_onnx(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from pose.commands.common import Overrides, check_writable, prepare_figures
+from pose.cli.options import Overrides, check_writable, prepare_figures
 
 if TYPE_CHECKING:
     from pose.check.checker import Checked

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 import pose
-from pose.commands.common import (
+from pose.cli.options import (
     CHECKPOINT_OR_ONNX,
     BatchSize,
     DetectorName,
@@ -16,7 +16,7 @@ from pose.commands.common import (
     Device,
     pick_workers,
 )
-from pose.commands.predict_video import is_video, predict_one_video
+from pose.cli.predict_video import is_video, predict_one_video
 
 if TYPE_CHECKING:
     from pose.inference.detector import Detector
