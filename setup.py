@@ -5,7 +5,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros"]
-HEADER = "pose/processor.h"  # of all C files; naming it here puts it into source distributions
+HEADER = "pose/csrc/processor.h"  # of all C files; naming it here puts it into source distributions
 
 
 class BuildKernel(build_ext):
@@ -25,8 +25,8 @@ class BuildKernel(build_ext):
 setup(
     # optional, and called by ctypes, so no Python modules.
     ext_modules=[
-        Extension("pose.layers._dyrelu_cpu", ["pose/layers/dyrelu_cpu.c"], depends=[HEADER], optional=True),
-        Extension("pose._codec_cpu", ["pose/codec_cpu.c"], depends=[HEADER], optional=True),
+        Extension("pose.csrc._dyrelu", ["pose/csrc/dyrelu.c"], depends=[HEADER], optional=True),
+        Extension("pose.csrc._heatmaps", ["pose/csrc/heatmaps.c"], depends=[HEADER], optional=True),
     ],
     cmdclass={"build_ext": BuildKernel},
 )

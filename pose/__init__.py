@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pose.layers.dyrelu import DyReLU
     from pose.inference.load import load
+    from pose.layers.dyrelu import DyReLU
     from pose.models.factory import create_model, list_models
 
 # Read by OpenCV when it is first imported: a picture of more pixels is refused by its header, before it fills the

@@ -14,15 +14,15 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 import pose
-from pose.config.keypoints import AnyConfig, Config, make_config
 from pose.config.classification import ClassificationConfig
-from pose.runtime.files import write_atomic
-from pose.runtime.headers import parse_header
+from pose.config.keypoints import AnyConfig, Config, make_config
+from pose.keypoints.skeletons import Skeleton
 from pose.models.classifier import Classifier
 from pose.models.factory import build_classifier, build_model, check_weights, load_weights
 from pose.models.pose_net import PoseNet
 from pose.models.weights import convert_torchvision
-from pose.keypoints.skeletons import Skeleton
+from pose.runtime.files import write_atomic
+from pose.runtime.headers import parse_header
 from pose.runtime.safe_torch import read_torch
 
 FORMAT = "pose-checkpoint-1"

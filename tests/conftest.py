@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
-import sys
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +15,8 @@ import torch
 import yaml
 
 from pose.keypoints.skeletons import COCO17
+from tests.helpers.command import Outcome, call_pose
+from tests.helpers.tiny import make_tiny_config
 
 # Tensors are tiny here: several threads would only wait for each other, and on a busy machine for long.
 torch.set_num_threads(1)
@@ -77,49 +74,6 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_config(tiny_dataset: Path) -> dict[str, Any]:
     """A config for `tiny_dataset` that trains in seconds; as data, to be changed or written as YAML."""
     return make_tiny_config(tiny_dataset)
-
-
-def make_tiny_config(root: Path) -> dict[str, Any]:
-    split = {"images": "images", "annotations": "people.json"}
-    return {
-        "data": {"root": str(root), "train": dict(split), "val": dict(split)},
-        "model": {
-            "width": 0.1,
-            "activation": "dyrelu_c",
-            "input_size": [64, 64],
-            "head": {"activation": "dyrelu_c", "channels": [16, 16, 16, 16], "hidden": [16, 32, 32, 32]},
-        },
-        "train": {"epochs": 3, "batch_size": 4, "milestones": [2], "seed": 1},
-        "eval": {"every": 2, "batch_size": 4},
-    }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left behind: its exit code and its two streams."""
-
-    code: int
-    out: str
-    err: str
-
-
-def call_pose(*arguments: object) -> Outcome:
-    """Run the command `pose` in this process."""
-    from pose.cli.main import main
-
-    out, err = io.StringIO(), io.StringIO()
-    code = 0
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.redirect_stdout(out))
-        stack.enter_context(contextlib.redirect_stderr(err))
-        stack.enter_context(warnings.catch_warnings())  # each run says its own, as a new process would
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(sys, "argv", ["pose", *map(str, arguments)])
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    return Outcome(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")

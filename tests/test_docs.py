@@ -22,18 +22,18 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from conftest import Outcome
 
 from pose.check.kinds import kinds_table
+from pose.config.classification import ClassifierTrainConfig
 from pose.config.keypoints import Config, make_config
 from pose.config.sections import TrainConfig
-from pose.config.classification import ClassifierTrainConfig
 from pose.data import download
 from pose.data.category import read_category
 from pose.data.coco import load_coco
 from pose.data.download import Archive
-from pose.synthetic.dataset import generate
 from pose.keypoints.skeletons import Skeleton
+from pose.synthetic.dataset import generate
+from tests.helpers.command import Outcome
 
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., Outcome]

@@ -14,23 +14,23 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import make_tiny_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pose.check.columns import read_split
 from pose.codecs.heatmap import decode, encode
 from pose.config.keypoints import Config, make_config
+from pose.config.yaml_text import format_yaml, parse_yaml
 from pose.data.boxes import read_boxes
 from pose.data.coco import leaves_folder, load_coco
 from pose.data.people import detected_people, ground_truth_people
-from pose.training.resume import load_resume
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
-from pose.runtime.headers import parse_header
+from pose.keypoints.skeletons import COCO17
 from pose.report.load import Run
 from pose.report.page import render_report
-from pose.keypoints.skeletons import COCO17
-from pose.config.yaml_text import format_yaml, parse_yaml
+from pose.runtime.headers import parse_header
+from pose.training.resume import load_resume
+from tests.helpers.tiny import make_tiny_config
 
 # The same examples in every run.
 settings.register_profile("same", derandomize=True, deadline=None, max_examples=100, database=None)

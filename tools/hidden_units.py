@@ -13,8 +13,8 @@ from collections import Counter
 import torch
 from torch import Tensor, nn
 
-from pose.data.transforms import normalize
 from pose.checkpoint import load_checkpoint
+from pose.data.transforms import normalize
 from pose.export.check import generated_crops
 from pose.layers.dyrelu import DyReLU
 from pose.models.factory import create_model

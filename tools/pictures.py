@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import pose
-from pose.synthetic.levels import LEVELS
-from pose.synthetic.dataset import picture_rng, render_picture
-from pose.drawing.sheets import grid
 from pose.drawing.people import Image, draw_people, write_image
+from pose.drawing.sheets import grid
+from pose.synthetic.dataset import picture_rng, render_picture
+from pose.synthetic.levels import LEVELS
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SEED = 1  # the demo's own pictures are of seed 0

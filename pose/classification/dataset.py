@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pose.images.read import read_image
 from pose.data.transforms import build_extra, import_albumentations, seed_compose
+from pose.images.read import read_image
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm")
 HUE_SHARE = 0.25  # of colour_jitter: torchvision's 0.4, 0.4, 0.4, 0.1

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from pose.config.classification import ClassificationConfig, ImagesConfig
 from pose.classification.dataset import (
     ImageAugment,
     ImageBatch,
@@ -23,19 +22,20 @@ from pose.classification.dataset import (
     find_classes,
     find_pictures,
 )
-from pose.data.loader import EpochSampler, Shard, make_loader
 from pose.classification.shapes import generate_shapes
+from pose.config.classification import ClassificationConfig, ImagesConfig
+from pose.data.loader import EpochSampler, Shard, make_loader
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize
-from pose.runtime.distributed import World
-from pose.training.optim import cosine_learning_rate, learning_rate
-from pose.training.tasks import Task, spread
-from pose.runtime.files import write_atomic, write_json
-from pose.training.losses import mixed_cross_entropy, mixup
+from pose.drawing.people import Colour, Image, write_image
+from pose.drawing.sheets import grid, titled
 from pose.models.factory import build_classifier
 from pose.models.folding import fold_batch_norms
-from pose.drawing.sheets import grid, titled
-from pose.drawing.people import Colour, Image, write_image
+from pose.runtime.distributed import World
+from pose.runtime.files import write_atomic, write_json
+from pose.training.losses import mixed_cross_entropy, mixup
+from pose.training.optim import cosine_learning_rate, learning_rate
+from pose.training.tasks import Task, spread
 
 SHOWN = 32  # pictures of draw_evaluation
 RIGHT: Colour = (120, 220, 120)

@@ -141,8 +141,8 @@ def _check_fix(fix: Path, dataset: Path) -> None:
 
 def _load(path: Path, overrides: list[str]) -> Config:
     from pose.config.keypoints import Config, load_config
-    from pose.training.logs import make_console
     from pose.config.skeleton import with_skeleton
+    from pose.training.logs import make_console
 
     config = load_config(path, overrides)
     if not isinstance(config, Config):

@@ -12,18 +12,18 @@ import yaml
 from numpy.typing import NDArray
 from rich.console import Console
 
+from pose.checkpoint import load_checkpoint
 from pose.config.keypoints import Config, load_config, make_config
 from pose.data.people import Person
-from pose.checkpoint import load_checkpoint
 from pose.evaluation.coco import Predictions
 from pose.evaluation.run import predict_people, score
-from pose.training.keypoints import metrics_table, summary_line
-from pose.training.logs import Progress, duration
 from pose.evaluation.splits import ValidationSet, make_figures, training_people, validation_set
-from pose.training.trainer import train
 from pose.inference.predict_images import predict_files
 from pose.inference.torch_predictor import Predictor
 from pose.keypoints.skeletons import Skeleton
+from pose.training.keypoints import metrics_table, summary_line
+from pose.training.logs import Progress, duration
+from pose.training.trainer import train
 
 CONFIG = """
 task: keypoints

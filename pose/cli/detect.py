@@ -33,14 +33,14 @@ def detect(
     """
     from pose.cli.options import prepare_figures
     from pose.config.keypoints import Config, load_config
+    from pose.config.skeleton import with_skeleton
     from pose.data.coco import load_coco
-    from pose.images.files import ImageFile, find_images
     from pose.data.people import check_images_exist
+    from pose.images.files import ImageFile, find_images
     from pose.inference.detect_images import check_target, detect_files, warn_if_turned
     from pose.inference.detector import MIN_SCORE, load_detector
-    from pose.training.logs import Progress, make_console
-    from pose.config.skeleton import with_skeleton
     from pose.inference.torch_predictor import pick_device
+    from pose.training.logs import Progress, make_console
 
     check_target(out)
     console = make_console()

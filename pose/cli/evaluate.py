@@ -57,14 +57,14 @@ def evaluate(
 
     COCO's ten numbers and an analysis, of a classifier top-1 and top-5, go to stdout and into a folder.
     """
+    from pose.checkpoint import DEMO_MODEL, load_checkpoint
     from pose.cli.evaluate_classifier import evaluate_classifier
     from pose.config.keypoints import Config, make_config
-    from pose.checkpoint import DEMO_MODEL, load_checkpoint
     from pose.evaluation.run import evaluate as run_evaluation
-    from pose.training.logs import Progress, make_console
     from pose.evaluation.splits import validation_set
     from pose.inference.load import is_onnx
     from pose.inference.torch_predictor import pick_device
+    from pose.training.logs import Progress, make_console
 
     console = make_console()
     changes = list(overrides or [])

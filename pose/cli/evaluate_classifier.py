@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
-    from pose.config.classification import ClassificationConfig
     from pose.checkpoint import Checkpoint
+    from pose.config.classification import ClassificationConfig
 
 
 def evaluate_classifier(

@@ -32,10 +32,10 @@ def evaluate_onnx(
     from pose.cli.evaluate import print_result
     from pose.config.keypoints import Config, make_config
     from pose.evaluation.run import find_people, score
-    from pose.training.logs import Progress
     from pose.evaluation.splits import validation_set
-    from pose.models.factory import build_model
     from pose.inference.onnx_predictor import OnnxModel
+    from pose.models.factory import build_model
+    from pose.training.logs import Progress
 
     model = OnnxModel.open(path)
     model.check_options(device=device, flip_test=flip_test)

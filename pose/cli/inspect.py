@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from pose.config.keypoints import AnyConfig
     from pose.checkpoint import Checkpoint
+    from pose.config.keypoints import AnyConfig
 
 BATCH_SIZE = 16
 
@@ -37,13 +37,13 @@ def inspect(
     import numpy as np
     import torch
 
+    from pose.checkpoint import load_checkpoint
+    from pose.config.keypoints import Config, make_config
+    from pose.inference.torch_predictor import pick_device
     from pose.paper.dynamics import every_other_block, inspect_dynamics
     from pose.paper.dynamics_plots import load_pyplot, plot_attention, plot_inputs_outputs, plot_spread
-    from pose.config.keypoints import Config, make_config
-    from pose.checkpoint import load_checkpoint
-    from pose.training.logs import make_console
     from pose.runtime.files import write_json
-    from pose.inference.torch_predictor import pick_device
+    from pose.training.logs import make_console
 
     load_pyplot()  # fail before the work
     loaded = load_checkpoint(checkpoint)
@@ -84,10 +84,10 @@ def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch
     """Plain crops of the validation split, spread over all of it: (B, 3, H, W) uint8."""
     import numpy as np
 
-    from pose.config.keypoints import Config
     from pose.classification.dataset import PictureDataset, collate_pictures, find_pictures
-    from pose.data.loader import EpochSampler, make_loader
+    from pose.config.keypoints import Config
     from pose.data.dataset import PeopleDataset, collate
+    from pose.data.loader import EpochSampler, make_loader
     from pose.evaluation.splits import validation_set
 
     def spread(length: int) -> list[int]:

@@ -45,13 +45,13 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
     Raises:
         ValueError: it would be; or the folder holds something else.
     """
-    from pose.config.keypoints import Config
-    from pose.data.coco import leaves_folder
-    from pose.synthetic.dataset import DONE as FIGURES
     from pose.classification.shapes import DONE as SHAPES
     from pose.classification.task import make_shapes
-    from pose.training.logs import Progress
+    from pose.config.keypoints import Config
+    from pose.data.coco import leaves_folder
     from pose.evaluation.splits import make_figures
+    from pose.synthetic.dataset import DONE as FIGURES
+    from pose.training.logs import Progress
 
     wanted = config.data.figures if isinstance(config, Config) else config.data.shapes
     if wanted is None:

@@ -60,8 +60,8 @@ def predict(
 ) -> None:
     """Find keypoints in pictures or a video and draw them."""
     from pose.inference.detector import MIN_SCORE, load_detector
-    from pose.training.logs import Progress, make_console
     from pose.inference.predict_images import predict_files
+    from pose.training.logs import Progress, make_console
 
     console = make_console()
     inputs = inputs or []

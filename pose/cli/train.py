@@ -28,11 +28,11 @@ def train(
     and checkpoints. Ctrl-C stops after the current step and keeps everything; --resume goes on from there.
     Several GPUs or machines: the same below torchrun, see docs/distributed.md.
     """
-    from pose.config.keypoints import Config
     from pose.checkpoint import load_checkpoint
+    from pose.config.keypoints import Config
     from pose.runtime.distributed import join_world
-    from pose.training.logs import make_console, print_end
     from pose.runtime.stop import Stopped
+    from pose.training.logs import make_console, print_end
     from pose.training.trainer import train as run_training
 
     changes = list(overrides or [])

@@ -4,7 +4,8 @@ Shapes: B batch, K keypoints, H x W heatmap. Points are (x, y) in heatmap pixels
 Source: HRNet / SimpleBaselines (`lib/dataset/JointsDataset.py`, `lib/core/inference.py`,
 `lib/utils/transforms.py`); their loops over keypoints are batched here, with equal values.
 
-On a CPU without gradients the work is done by `pose.codecs.heatmap_cpu`, where that was compiled; else by PyTorch's operators.
+On a CPU without gradients the compiled `pose.codecs.heatmap_cpu` does the work where there is one, else PyTorch's
+operators do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""codec_cpu.c: the work of `pose.codecs.heatmap` on a CPU, in one pass over the heatmaps and equal to the bit.
+"""heatmaps.c: the work of `pose.codecs.heatmap` on a CPU, in one pass over the heatmaps and equal to the bit.
 
 Shapes: B batch, K keypoints, H x W heatmap.
 """
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from pose.runtime.native import load_library
 
-# The compiled codec_cpu.c; None where the install could not build it.
-CPU_KERNEL = load_library("pose._codec_cpu")
+# The compiled heatmaps.c; None where the install could not build it.
+CPU_KERNEL = load_library("heatmaps")
 
 if CPU_KERNEL is not None:
     _MAPS, _SIZE = ctypes.c_void_p, ctypes.c_int64

@@ -54,7 +54,7 @@ class ClassifierConfig(Section):
 
 
 class ImageAugmentConfig(Section):
-    """See `pose.classification.dataset.ImageAugment`; `extra` lists albumentations transforms, each {name: ..., arguments}."""
+    """See `pose.classification.dataset.ImageAugment`; `extra` lists albumentations: {name: ..., arguments}."""
 
     min_area: float = Field(default=0.08, gt=0, le=1)
     flip: Probability = 0.5

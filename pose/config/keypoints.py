@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from pose.config.classification import ClassificationConfig
+from pose.config.errors import closest, explain_all
 from pose.config.sections import (
     ActivationConfig,
     Pictures,
@@ -26,10 +28,8 @@ from pose.config.sections import (
     Width,
     check_network,
 )
-from pose.config.classification import ClassificationConfig
-from pose.config.errors import closest, explain_all
-from pose.keypoints.skeletons import SKELETONS, Skeleton
 from pose.config.yaml_text import format_yaml, parse_yaml
+from pose.keypoints.skeletons import SKELETONS, Skeleton
 
 MAX_ENTRIES, MAX_DEPTH = 100_000, 50
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pose.images.read import read_image
 from pose.data.people import Person
 from pose.data.transforms import Augment, build_compose, build_extra, sample_affine, seed_compose, warp
+from pose.images.read import read_image
 from pose.keypoints.geometry import Affine, apply_affine
 from pose.keypoints.skeletons import Skeleton
 

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from torch.utils.data import Dataset
 
-from pose.images.read import UnreadableImage
 from pose.data.dataset import image_by_image
+from pose.images.read import UnreadableImage
 
 
 class Describable(Protocol):

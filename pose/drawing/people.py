@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pose.runtime.files import write_atomic
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.files import write_atomic
 
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]

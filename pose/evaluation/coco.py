@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pose.data.coco import CocoFile
 from pose.evaluation.coco_backends import coco_numbers
-from pose.keypoints.oks import MAX_DETECTIONS, METRICS, keypoint_similarity
 from pose.inference.results import person_scores
+from pose.keypoints.oks import MAX_DETECTIONS, METRICS, keypoint_similarity
 from pose.keypoints.skeletons import Skeleton
 
 _NMS_ELEMENTS = 2**20  # similarities of keypoints held at once

@@ -14,19 +14,19 @@ from torch import Tensor, nn
 
 from pose.codecs.heatmap import decode
 from pose.config.keypoints import Config
+from pose.data.dataset import PeopleDataset
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import Person
-from pose.data.dataset import PeopleDataset
-from pose.evaluation.coco_backends import check_backend
-from pose.runtime.distributed import World
 from pose.evaluation.coco import Predictions, evaluate_coco, to_coco_results
+from pose.evaluation.coco_backends import check_backend
 from pose.evaluation.splits import ValidationSet
-from pose.runtime.files import write_atomic, write_json
+from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.geometry import apply_affine, grow_box, invert_affine
+from pose.keypoints.skeletons import Skeleton
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
-from pose.inference.torch_predictor import predict_heatmaps
-from pose.keypoints.skeletons import Skeleton
+from pose.runtime.distributed import World
+from pose.runtime.files import write_atomic, write_json
 
 
 @dataclass(frozen=True, eq=False)

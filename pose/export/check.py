@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pose.codecs.heatmap import decode
-from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
+from pose.inference.base import cut_crops
 from pose.inference.onnx_predictor import OnnxModel
 from pose.inference.torch_predictor import predict_heatmaps
-from pose.inference.base import cut_crops
+from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
 
 # What rounding may do to heatmaps: this part of their peak (trained networks need a hundredth of it), or so many
 # times what it does to PyTorch's own, as measured against double precision.

@@ -10,14 +10,14 @@ from typing import Any
 from onnx import ModelProto, checker
 
 import pose
-from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
 from pose.checkpoint import Checkpoint
+from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
 from pose.export.check import Check, Quantised, compare, compare_quantised, generated_crops, latencies_ms
 from pose.export.network import build_graph
 from pose.export.quantize import calibration_crops, quantize
-from pose.runtime.files import write_atomic
-from pose.models.pose_net import STRIDE
 from pose.inference.onnx_predictor import FORMAT, OnnxModel
+from pose.models.pose_net import STRIDE
+from pose.runtime.files import write_atomic
 
 CHECKED_CROPS = 16
 

@@ -20,12 +20,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from pose.images.read import read_upright
+from pose.drawing.people import SUFFIXES
 from pose.export.check import generated_crops
+from pose.images.read import read_upright
+from pose.inference.base import cut_crops
 from pose.inference.inputs import whole_box
 from pose.inference.onnx_predictor import INPUT
-from pose.inference.base import cut_crops
-from pose.drawing.people import SUFFIXES
 
 CALIBRATION_CROPS = 64
 BATCH = 8

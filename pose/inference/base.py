@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
+from pose.drawing.people import Image
 from pose.images.read import warp
 from pose.inference.detector import Detector, check_detector, load_detector
-from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.inference.inputs import Color, Images, Task, check_boxes, check_image, read_tasks
 from pose.inference.results import People
+from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.keypoints.skeletons import Skeleton
-from pose.drawing.people import Image
 
 if TYPE_CHECKING:
     import torch
@@ -38,8 +38,8 @@ class PredictorBase(ABC):
         flip_test: whether the network's answer is averaged with that to the mirrored crop.
         batch_size: boxes at a time.
         source: where the weights come from, for the header of predictions.json.
-        detector: what finds people for `boxes="detect"`: one of `pose.inference.detector.DETECTORS`, loaded when first needed,
-            or any `Detector`.
+        detector: what finds people for `boxes="detect"`: a name of `pose.inference.detector.DETECTORS`, loaded when
+            first needed, or any `Detector`.
     """
 
     device: torch.device | None  # of the network; None for the CPU where there is no choice

@@ -160,8 +160,8 @@ def _downloaded(name: str) -> Path:
         except (OSError, RuntimeError) as error:  # RuntimeError: another hash
             raise OSError(
                 f"cannot download the weights of the detector '{name}' ({error}); fetch {url} on a machine that can, "
-                f"put it there as {file} or name it by --weights (pose.inference.detector.load_detector(weights=...)), or give "
-                f"boxes of your own"
+                f"put it there as {file} or name it by --weights (or `load_detector(weights=...)`), "
+                f"or give boxes of your own"
             ) from None
     with file.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()

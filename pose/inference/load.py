@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.inference.base import PredictorBase
+from pose.inference.detector import DEFAULT_DETECTOR, Detector
 
 
 def is_onnx(source: str | Path) -> bool:

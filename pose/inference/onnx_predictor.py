@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pose.inference.detector import DEFAULT_DETECTOR, Detector
-from pose.runtime.headers import parse_header
-from pose.inference.base import PredictorBase, cut_crops
-from pose.keypoints.skeletons import Skeleton
 from pose.drawing.people import Image
+from pose.inference.base import PredictorBase, cut_crops
+from pose.inference.detector import DEFAULT_DETECTOR, Detector
+from pose.keypoints.skeletons import Skeleton
+from pose.runtime.headers import parse_header
 
 FORMAT = "pose-onnx-1"
 INPUT = "crops"

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.boxes import confident, read_boxes
+from pose.drawing.people import SUFFIXES, Image, write_image
+from pose.drawing.sheets import draw_heatmaps
 from pose.images.files import ImageFile, find_images, read_ahead
 from pose.images.read import read_image, read_upright, warn_if_cut_off
-from pose.runtime.files import write_json
-from pose.inference.inputs import whole_box
 from pose.inference.base import PredictorBase
-from pose.drawing.sheets import draw_heatmaps
-from pose.drawing.people import SUFFIXES, Image, write_image
+from pose.inference.inputs import whole_box
+from pose.runtime.files import write_json
 
 PREDICTIONS = "predictions.json"
 FORMAT = "pose-predictions-1"

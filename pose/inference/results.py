@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import image_number
+from pose.drawing.people import Image, draw_people, write_image
 from pose.images.read import read_upright
 from pose.keypoints.skeletons import Skeleton
-from pose.drawing.people import Image, draw_people, write_image
 
 
 def person_scores(

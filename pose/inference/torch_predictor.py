@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from pose.codecs.heatmap import decode, merge_flip
 from pose.data.transforms import normalize
+from pose.drawing.people import Image
+from pose.inference.base import PredictorBase, cut_crops
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
+from pose.keypoints.skeletons import Skeleton
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
-from pose.inference.base import PredictorBase, cut_crops
-from pose.keypoints.skeletons import Skeleton
-from pose.drawing.people import Image
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -74,8 +74,8 @@ class Predictor(PredictorBase):
         flip_test: average with the mirrored crop; twice the time, and the protocol of published numbers.
         batch_size: boxes at a time.
         source: where the weights come from, for the header of predictions.json.
-        detector: what finds people for `boxes="detect"`: one of `pose.inference.detector.DETECTORS`, loaded when first needed,
-            or any `Detector`.
+        detector: what finds people for `boxes="detect"`: a name of `pose.inference.detector.DETECTORS`, loaded when
+            first needed, or any `Detector`.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """DY-ReLU B and C with two pieces as one operator, `torch.ops.pose.dyrelu`, and its gradient.
 
 `pose.layers.dyrelu` has the definition, which runs wherever this cannot: other types and numbers of pieces, no
-compiled kernel, exporters. On CPUs the operator is dyrelu_cpu.c, compiled when the package is installed; on CUDA it
+compiled kernel, exporters. On CPUs the operator is dyrelu.c, compiled when the package is installed; on CUDA it
 is `pose.layers.dyrelu_triton` where Triton is installed, as it is with PyTorch for CUDA. Kept for the backward pass
 are x and what is small: coefficients, attention, hidden layer. Where both pieces are equal the first one gets the
 gradient; `torch.maximum` gives each half.
@@ -27,7 +27,7 @@ Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 class _Args(ctypes.Structure):
-    """`Args` of dyrelu_cpu.c."""
+    """`Args` of dyrelu.c."""
 
     _fields_ = (
         *[(name, ctypes.c_int64) for name in ("n", "c", "hw", "hidden", "channels_last", "threads")],
@@ -43,8 +43,8 @@ class _Args(ctypes.Structure):
     )
 
 
-# The compiled dyrelu_cpu.c; None where the install could not build it.
-CPU_KERNEL = load_library("pose.layers._dyrelu_cpu")
+# The compiled dyrelu.c; None where the install could not build it.
+CPU_KERNEL = load_library("dyrelu")
 HAS_TRITON = find_spec("triton") is not None
 
 

@@ -8,8 +8,8 @@ from functools import partial
 
 from torch import nn
 
-from pose.config.keypoints import ActivationConfig, HeadConfig, ModelConfig
 from pose.config.classification import ClassifierConfig
+from pose.config.keypoints import ActivationConfig, HeadConfig, ModelConfig
 from pose.layers.activations import Activation, check_name
 from pose.layers.inverted_residual import make_divisible
 from pose.models.classifier import Classifier

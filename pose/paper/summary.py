@@ -8,15 +8,15 @@ from pathlib import Path
 
 from torch import nn
 
+from pose.checkpoint import load_checkpoint
+from pose.config.classification import ClassifierConfig
+from pose.config.keypoints import AnyConfig, Config, ModelConfig, SkeletonConfig, load_config
+from pose.config.skeleton import with_skeleton
+from pose.keypoints.skeletons import COCO17
+from pose.models.factory import build_classifier, build_model, model_config
 from pose.paper.counts import Counts, count
 from pose.paper.published import TABLES, Row, Table
 from pose.paper.tables import row_config
-from pose.config.keypoints import AnyConfig, Config, ModelConfig, SkeletonConfig, load_config
-from pose.config.classification import ClassifierConfig
-from pose.checkpoint import load_checkpoint
-from pose.config.skeleton import with_skeleton
-from pose.models.factory import build_classifier, build_model, model_config
-from pose.keypoints.skeletons import COCO17
 
 MAIN_TABLES = ("imagenet", "10")
 IMAGENET_CLASSES = 1000  # a classifier's number of classes is its data's, which counting does not read

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from pose.config.keypoints import ClassificationConfig, Config, make_config
+from pose.keypoints.skeletons import COCO17
+from pose.models.factory import build_classifier, build_model, model_config
 from pose.paper.counts import Counts, count
 from pose.paper.published import TABLES, Row, Table
-from pose.config.keypoints import ClassificationConfig, Config, make_config
-from pose.models.factory import build_classifier, build_model, model_config
-from pose.keypoints.skeletons import COCO17
 
 CONVENTION = """\
 Counted by `pose tables`, as are the differences; scores are the paper's, "?" marks what our copy of the paper lacks.

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from pose.keypoints import oks
 from pose.evaluation.analysis.analyse import FORMAT
+from pose.keypoints import oks
 
 METRICS = (*oks.METRICS, "top1", "top5")
 PARTS = (  # of analysis.json

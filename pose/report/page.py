@@ -10,10 +10,10 @@ import yaml
 
 import pose
 from pose.evaluation.analysis.errors import KINDS
+from pose.keypoints.skeletons import Skeleton
 from pose.report.charts import Series, bars, histogram, line_chart, number
 from pose.report.load import METRICS, Evaluated, Run
 from pose.report.pictures import make_pictures
-from pose.keypoints.skeletons import Skeleton
 
 CURVES = ("AP", "AP50", "AP75", "AR", "top1", "top5")
 GROUPS = (

@@ -23,8 +23,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pose.data.loader import Shard
 from pose.data.training_samples import Loaded
-from pose.runtime.stop import Ended, Stopped
 from pose.inference.torch_predictor import pick_device
+from pose.runtime.stop import Ended, Stopped
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""C code of this package that its install compiled, where it could."""
+"""Load the C extensions that were compiled at install time, if any."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import ctypes
 from importlib import machinery
 from pathlib import Path
 
+FOLDER = Path(__file__).parents[1] / "csrc"
+
 
 def load_library(name: str) -> ctypes.CDLL | None:
-    """The library made of an extension of setup.py, such as "pose.layers._dyrelu_cpu"; None where there is none."""
-    stem = Path(__file__).parent.joinpath(*name.split(".")[1:])
+    """The compiled `pose/csrc/<name>.c`, or None where the install could not build it."""
     for suffix in machinery.EXTENSION_SUFFIXES:
-        path = stem.with_name(stem.name + suffix)
+        path = FOLDER / f"_{name}{suffix}"
         if path.is_file():
             try:
                 return ctypes.CDLL(str(path))

@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.synthetic.annotate import Figure, Person, annotate
-from pose.synthetic.scene.backdrop import backdrop, feet_on_ground
+from pose.synthetic.levels import LEVELS
 from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, place
 from pose.synthetic.people.clothes import Clothes
-from pose.synthetic.scene.camera import develop
-from pose.synthetic.levels import LEVELS
-from pose.synthetic.render.mesh import join, moved
 from pose.synthetic.people.pose import Arm, Leg, Posture
+from pose.synthetic.render.mesh import join, moved
 from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, looking_down, render
 from pose.synthetic.render.surface import Material
+from pose.synthetic.scene.backdrop import backdrop, feet_on_ground
+from pose.synthetic.scene.camera import develop
 from pose.synthetic.scene.objects import random_light
 
 Array = NDArray[Any]

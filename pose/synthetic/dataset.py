@@ -20,13 +20,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pose.keypoints.skeletons import COCO17, Skeleton
+from pose.runtime.files import write_atomic, write_json
 from pose.synthetic.animals.body import ANIMAL
 from pose.synthetic.animals.image import render_animals
 from pose.synthetic.annotate import Figure
 from pose.synthetic.levels import LEVELS, Level
 from pose.synthetic.people.image import Picture, render_picture
-from pose.runtime.files import write_atomic, write_json
-from pose.keypoints.skeletons import COCO17, Skeleton
 
 __all__ = ["GENERATOR_VERSION", "KINDS", "LEVELS", "Figure", "Level", "Picture", "generate", "render_picture"]
 

@@ -13,26 +13,26 @@ from torch.utils.data import DataLoader
 
 from pose.codecs.heatmap import decode, encode
 from pose.config.keypoints import Config
-from pose.images.cache import DiskCache
-from pose.images.read import read_image
+from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.loader import EpochSampler, Shard, make_loader
 from pose.data.people import Person, ground_truth_people
-from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
+from pose.drawing.people import Image, write_image
+from pose.drawing.sheets import draw_batch, draw_pairs
 from pose.evaluation.coco_backends import check_backend
-from pose.runtime.distributed import World
 from pose.evaluation.run import Evaluation, predict_set, score
-from pose.training.optim import learning_rate
 from pose.evaluation.splits import training_people, validation_set
-from pose.training.tasks import Task, spread
-from pose.training.losses import heatmap_mse
+from pose.images.cache import DiskCache
+from pose.images.read import read_image
+from pose.inference.torch_predictor import predict_heatmaps
+from pose.keypoints.oks import METRICS
 from pose.models.factory import build_model
 from pose.models.pose_net import STRIDE
-from pose.keypoints.oks import METRICS
-from pose.inference.torch_predictor import predict_heatmaps
-from pose.drawing.sheets import draw_batch, draw_pairs
-from pose.drawing.people import Image, write_image
+from pose.runtime.distributed import World
+from pose.training.losses import heatmap_mse
+from pose.training.optim import learning_rate
+from pose.training.tasks import Task, spread
 
 SHOWN = 8  # people of draw_evaluation
 

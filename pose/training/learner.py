@@ -18,8 +18,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pose.config.sections import TrainConfig
-from pose.training.bad_batches import check_finite
 from pose.runtime.distributed import World
+from pose.training.bad_batches import check_finite
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 RUNNING = ("running_mean", "running_var")

@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from pose.runtime.files import remove_leftovers, write_json
 from pose.runtime.stop import Stopped
 from pose.runtime.system import try_lock
-from pose.runtime.files import remove_leftovers, write_json
 
 BEAT_SECONDS = 30.0
 

@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 
 from pose.config.keypoints import AnyConfig
 from pose.data.loader import EpochSampler, Shard
-from pose.runtime.distributed import World
 from pose.drawing.people import Image
+from pose.runtime.distributed import World
 
 T = TypeVar("T")
 
@@ -98,8 +98,8 @@ def make_task(config: AnyConfig) -> Task:
     Raises:
         FileNotFoundError, ValueError: data is missing or wrong.
     """
-    from pose.config.keypoints import Config
     from pose.classification.task import ClassificationTask
+    from pose.config.keypoints import Config
     from pose.training.keypoints import KeypointTask
 
     return KeypointTask(config) if isinstance(config, Config) else ClassificationTask(config)

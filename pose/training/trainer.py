@@ -19,22 +19,22 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from pose.config.keypoints import AnyConfig, Config
-from pose.data.loader import WINDOW, EpochSampler
-from pose.training.bad_batches import BadBatches, check_finite
 from pose.checkpoint import load_initial_weights, save_checkpoint
+from pose.config.keypoints import AnyConfig, Config
+from pose.config.skeleton import with_skeleton
+from pose.data.loader import WINDOW, EpochSampler
 from pose.runtime.distributed import World
+from pose.runtime.files import write_atomic, write_json
+from pose.runtime.stop import Stopped, StopRequest
+from pose.training.bad_batches import BadBatches, check_finite
 from pose.training.error_messages import explained
 from pose.training.learner import Learner
 from pose.training.logs import MetricsFile, Progress, TensorBoard, duration, peak_memory_mb, versions
 from pose.training.optim import warmup
-from pose.training.state import Position
 from pose.training.resume import load_latest, save_resume
 from pose.training.runs import Heartbeat, lock_run
-from pose.config.skeleton import with_skeleton
-from pose.runtime.stop import Stopped, StopRequest
+from pose.training.state import Position
 from pose.training.tasks import Task, make_task
-from pose.runtime.files import write_atomic, write_json
 
 
 def train(

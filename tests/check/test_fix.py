@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import pytest
-from test_findings import CASES, IMAGES, Document, count, every, kinds, make, picture, to_corners
 
 from pose.check.checker import check_split
 from pose.check.columns import read_split
@@ -19,6 +18,7 @@ from pose.check.fix import Repair, repair, without_nan
 from pose.check.kinds import KINDS
 from pose.data.coco import load_coco
 from pose.keypoints.skeletons import COCO17
+from tests.helpers.findings import CASES, IMAGES, Document, count, every, kinds, make, picture, to_corners
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import cv2
 import pytest
-from conftest import Outcome
-from test_findings import IMAGES, first, make, picture
 
 from pose.check.folder import find_splits
+from tests.helpers.command import Outcome
+from tests.helpers.findings import IMAGES, first, make, picture
 
 Cli = Callable[..., Outcome]
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from pose.data.coco import CocoFile, load_coco
-from pose.images.read import read_image
 from pose.data.people import check_images_exist, detected_people, ground_truth_people
+from pose.images.read import read_image
 from pose.keypoints.skeletons import COCO17, Skeleton
 
 TWO = Skeleton.from_names("two", keypoint_names=["head", "tail"])

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Outcome
 
 from pose.data import download
 from pose.data.download import Archive, download_coco, fetch
+from tests.helpers.command import Outcome
 
 Cli = Callable[..., Outcome]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from pose.images.read import UnreadableImage
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.training_samples import Loaded, LoadedCollate, TrainingSamples
+from pose.images.read import UnreadableImage
 
 
 class Numbers:

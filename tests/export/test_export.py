@@ -15,18 +15,18 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from conftest import Outcome
-from randomise import assert_alive, randomise
 
 import pose
-from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
-from pose.data.transforms import normalize
 from pose.checkpoint import load_checkpoint, save_checkpoint
+from pose.data.transforms import normalize
+from pose.drawing.people import write_image
 from pose.export import export
 from pose.export.check import generated_crops, margin
 from pose.inference.onnx_predictor import OnnxModel, OnnxPredictor
 from pose.inference.torch_predictor import Predictor
-from pose.drawing.people import write_image
+from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
+from tests.helpers.command import Outcome
+from tests.helpers.randomize import assert_alive, randomise
 
 pytest.importorskip("onnxruntime")
 Cli = Callable[..., Outcome]

@@ -10,7 +10,6 @@ import pytest
 import torch
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from randomise import assert_alive, randomise
 from torch import Tensor, nn
 
 from pose.config.keypoints import ActivationConfig, HeadConfig, ModelConfig
@@ -21,6 +20,7 @@ from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
 from pose.layers.dyrelu_forms import ReducedDyReLU
 from pose.models.factory import build_model
+from tests.helpers.randomize import assert_alive, randomise
 
 ort = pytest.importorskip("onnxruntime")
 

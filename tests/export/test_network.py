@@ -9,7 +9,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
-from randomise import randomise
 from torch import nn
 
 from pose.codecs.heatmap import decode, merge_flip
@@ -17,9 +16,10 @@ from pose.config.keypoints import HeadConfig, ModelConfig
 from pose.data.transforms import normalize
 from pose.export.graph import Graph, Map
 from pose.export.network import build_graph, emit_decode, emit_merge_flip, emit_normalize
-from pose.models.factory import build_model
 from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.skeletons import COCO17
+from pose.models.factory import build_model
+from tests.helpers.randomize import randomise
 
 ort = pytest.importorskip("onnxruntime")
 

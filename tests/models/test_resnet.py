@@ -9,8 +9,8 @@ import torch
 import torchvision
 from torch import nn
 
-from pose.config.keypoints import ActivationConfig, HeadConfig, ModelConfig
 from pose.config.classification import ClassifierConfig
+from pose.config.keypoints import ActivationConfig, HeadConfig, ModelConfig
 from pose.layers.activations import ACTIVATIONS, Activation
 from pose.layers.dyrelu import DyReLU
 from pose.layers.related import Maxout

@@ -13,15 +13,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from browser import DESKTOP, PHONE, open_page
-from conftest import Outcome
 
-from pose.evaluation.analysis.analyse import analyse
 from pose.data.coco import load_coco
+from pose.evaluation.analysis.analyse import analyse
+from pose.keypoints.skeletons import Skeleton
 from pose.report.charts import Series, bars, line_chart, number, ticks
 from pose.report.load import read_run
 from pose.report.page import config_differences
-from pose.keypoints.skeletons import Skeleton
+from tests.helpers.browser import DESKTOP, PHONE, open_page
+from tests.helpers.command import Outcome
 
 Cli = Callable[..., Outcome]
 EVIL = "<script>alert(1)</script>\"'&.png"

@@ -28,12 +28,12 @@ from torch import Tensor
 
 from pose.codecs.heatmap import encode
 from pose.data.coco import load_coco
-from pose.images.cache import DiskCache
-from pose.images.read import read_image
+from pose.data.dataset import PeopleDataset
 from pose.data.loader import WINDOW, EpochSampler, make_loader
 from pose.data.people import Person, ground_truth_people
-from pose.data.dataset import PeopleDataset
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, Augment, normalize
+from pose.images.cache import DiskCache
+from pose.images.read import read_image
 from pose.keypoints.skeletons import COCO17
 
 INPUT, HEATMAP = (256, 192), (64, 48)

@@ -26,10 +26,10 @@ from pycocotools.cocoeval import COCOeval
 from timing import Row, interleave, markdown, median_ms, row
 
 from pose.data.coco import CocoFile, load_coco
-from pose.evaluation.coco_backends import BACKENDS
 from pose.evaluation.coco import Predictions, evaluate_coco, to_coco_results
-from pose.runtime.files import write_json
+from pose.evaluation.coco_backends import BACKENDS
 from pose.keypoints.skeletons import COCO17
+from pose.runtime.files import write_json
 
 SIGMAS = np.array(COCO17.oks_sigmas)
 PER_IMAGE = 25  # detections

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from data import load_people, sample_folder
 from pose.codecs.heatmap import encode
 from pose.config.keypoints import ModelConfig
-from pose.data.loader import EpochSampler, make_loader
 from pose.data.dataset import Batch, PeopleDataset, collate
+from pose.data.loader import EpochSampler, make_loader
 from pose.data.transforms import Augment, normalize
-from pose.training.losses import heatmap_mse
-from pose.models.factory import build_model
 from pose.keypoints.skeletons import COCO17
+from pose.models.factory import build_model
+from pose.training.losses import heatmap_mse
 
 INPUT, HEATMAP = (128, 96), (32, 24)
 

@@ -28,12 +28,12 @@ from pose.export import dyrelu as emitted
 from pose.export.check import generated_crops
 from pose.export.graph import Graph, Map
 from pose.export.network import build_graph
+from pose.inference.torch_predictor import predict_heatmaps
+from pose.keypoints.skeletons import COCO17
 from pose.layers.dyrelu import DyReLU
 from pose.models.factory import build_model, model_config
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
-from pose.inference.torch_predictor import predict_heatmaps
-from pose.keypoints.skeletons import COCO17
 
 NETWORKS = {"ReLU6": "mobilenet_v2_x1.0_relu", "DY-ReLU-C": "mobilenet_v2_x1.0_dyrelu"}
 TARGET = "<= 2.2"

@@ -23,18 +23,18 @@ from onnx import ModelProto
 from timing import interleave, median_ms
 from torch import Tensor
 
-from pose.cli.options import prepare_figures
 from pose.checkpoint import Checkpoint, load_checkpoint
+from pose.cli.options import prepare_figures
 from pose.evaluation.run import find_people, score
-from pose.training.logs import make_console
 from pose.evaluation.splits import ValidationSet, validation_set
 from pose.export.check import generated_crops
 from pose.export.export import describe
 from pose.export.network import build_graph
 from pose.export.quantize import calibration_crops, quantize
-from pose.models.pose_net import STRIDE
 from pose.inference.onnx_predictor import INPUT, OnnxModel
 from pose.keypoints.skeletons import COCO17
+from pose.models.pose_net import STRIDE
+from pose.training.logs import make_console
 
 Run = Callable[[NDArray[np.uint8]], object]
 

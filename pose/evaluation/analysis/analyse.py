@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.data.coco import CocoFile
 from pose.evaluation.analysis.errors import JITTER, KINDS, MATCH_FROM, MISS, UNLABELLED, classify, corrected_oks
 from pose.evaluation.analysis.examples import make_examples
 from pose.evaluation.analysis.groups import make_groups
 from pose.evaluation.analysis.matching import OKS_THRESHOLDS, RECALLS, Curve, Matches, curves, match
 from pose.evaluation.analysis.scenes import Floats, Scene, make_scenes, to_boxes
-from pose.data.coco import CocoFile
 from pose.keypoints.skeletons import Skeleton
 
 FORMAT = "pose-analysis-1"

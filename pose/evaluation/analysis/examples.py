@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.evaluation.analysis.scenes import Floats, Scene
 from pose.data.coco import CocoFile
+from pose.evaluation.analysis.scenes import Floats, Scene
 
 COUNT = 8  # of each
 NOT_FOUND = 2  # of the worst: a model that misses many people should show more than empty pictures

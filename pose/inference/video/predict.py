@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from pose.data.boxes import confident
-from pose.inference.inputs import whole_box
 from pose.inference.base import PredictorBase
+from pose.inference.inputs import whole_box
 from pose.inference.results import People
 from pose.inference.video.boxes import read_frame_boxes
 from pose.inference.video.drawing import draw_tracks

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pose.keypoints.geometry import iou
 from pose.inference.video.tracking import Floats
+from pose.keypoints.geometry import iou
 
 Frame = tuple[Sequence[int], Floats]  # numbers of N people, and their boxes (N, 4) x, y, width, height
 

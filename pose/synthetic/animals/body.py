@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.keypoints.skeletons import Skeleton
 from pose.synthetic.people.bones import SIDES, rotation
 from pose.synthetic.people.clothes import HAIR, Color, linear
 from pose.synthetic.render.mesh import Mesh, join, loft, tube_triangles, unit_sphere
 from pose.synthetic.render.surface import Material
-from pose.keypoints.skeletons import Skeleton
 
 Array = NDArray[Any]
 

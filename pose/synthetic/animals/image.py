@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from pose.synthetic.animals.body import OWN_DEPTH, Animal, build
 from pose.synthetic.annotate import Figure, locate
-from pose.synthetic.scene.backdrop import backdrop
-from pose.synthetic.people.bones import rotation
-from pose.synthetic.scene.camera import develop
 from pose.synthetic.levels import Level
-from pose.synthetic.render.mesh import Mesh, join, moved
+from pose.synthetic.people.bones import rotation
 from pose.synthetic.people.image import Picture, random_size
+from pose.synthetic.render.mesh import Mesh, join, moved
 from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, looking_down, render
 from pose.synthetic.render.surface import Material
+from pose.synthetic.scene.backdrop import backdrop
+from pose.synthetic.scene.camera import develop
 from pose.synthetic.scene.objects import random_light, random_material, random_thing
 
 Array = NDArray[Any]

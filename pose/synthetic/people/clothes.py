@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.synthetic.scene.dead_leaves import leaves
 from pose.synthetic.render.surface import Material
+from pose.synthetic.scene.dead_leaves import leaves
 
 Array = NDArray[Any]
 Color = tuple[float, float, float]

@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.synthetic.annotate import Figure, Person, annotate
-from pose.synthetic.scene.backdrop import backdrop, feet_on_ground
+from pose.synthetic.levels import Level, chance
 from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, arms_clear, place, rotation
 from pose.synthetic.people.clothes import Clothes
-from pose.synthetic.scene.camera import develop
-from pose.synthetic.levels import Level, chance
-from pose.synthetic.render.mesh import Mesh, join, moved
 from pose.synthetic.people.pose import random_posture
 from pose.synthetic.people.props import in_hand, mount, table
+from pose.synthetic.render.mesh import Mesh, join, moved
 from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, looking_down, render
 from pose.synthetic.render.surface import Material
+from pose.synthetic.scene.backdrop import backdrop, feet_on_ground
+from pose.synthetic.scene.camera import develop
 from pose.synthetic.scene.objects import blob, box, random_light, random_material, random_thing
 
 Array = NDArray[Any]

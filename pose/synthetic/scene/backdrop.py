@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.synthetic.levels import chance
 from pose.synthetic.people.bones import rotation
 from pose.synthetic.people.clothes import SKIN
-from pose.synthetic.scene.dead_leaves import leaves
-from pose.synthetic.levels import chance
 from pose.synthetic.render.mesh import transform
 from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, Light
 from pose.synthetic.render.surface import noise_tile
+from pose.synthetic.scene.dead_leaves import leaves
 
 Array = NDArray[Any]
 

@@ -1,0 +1,294 @@
+"""`pose predict` on videos and cameras, end to end with a small model; the files that come out are read back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pose.inference.video.track_scores import score_tracks
+from pose.inference.video.writing import VideoWriter
+from pose.synthetic.clip import FPS
+from tests.helpers.browser import open_page
+from tests.helpers.command import Outcome
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory, pose_cli: Cli) -> Path:
+    """45 frames of two people who cross, with clip.json beside."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    outcome = pose_cli("clip", path, "--people", 2, "--frames", 45, "--seed", 1)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == f"45 frames of 2 people: {path}, {path.with_suffix('.json')}\n"
+    return path
+
+
+def read_lines(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    header, *lines = (json.loads(line) for line in path.read_text().splitlines())
+    return header, lines
+
+
+def read_frames(path: Path) -> np.ndarray:
+    capture, frames = cv2.VideoCapture(str(path)), []
+    while (frame := capture.read())[0]:
+        frames.append(frame[1])
+    return np.array(frames)
+
+
+def test_clip_to_video_and_lines(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
+    before = clip.read_bytes()
+    out = tmp_path / "new" / "out.mp4"
+    outcome = pose_cli("predict", tiny_run, clip, "--boxes", clip.with_suffix(".json"), "--out", out)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("45 frames, 2 tracks, ")
+    assert " frames/s, H.264 (boxes: " in outcome.out
+    assert sorted(p.name for p in out.parent.iterdir()) == ["out.jsonl", "out.mp4"]
+    assert clip.read_bytes() == before
+
+    header, lines = read_lines(out.with_suffix(".jsonl"))
+    assert header["format"] == "pose-video-1"
+    assert (header["fps"], header["size"], header["smoothed"]) == (15, [240, 320], True)
+    assert [line["frame"] for line in lines] == list(range(45))
+    assert [line["time"] for line in lines] == [round(i / 15, 4) for i in range(45)]
+
+    # The tracks against the true ones: no matter what an untrained network says, they do not change.
+    truth: list[Any] = [([], []) for _ in range(45)]
+    for record in json.loads(clip.with_suffix(".json").read_text()):
+        truth[record["frame"]][0].append(record["track"])
+        truth[record["frame"]][1].append(record["bbox"])
+    found = [([p["track"] for p in line["people"]], [p["bbox"] for p in line["people"]]) for line in lines]
+    scores = score_tracks(*([(who, np.reshape(b, (-1, 4))) for who, b in rows] for rows in (truth, found)))
+    assert scores.people == sum(len(who) for who, _ in truth) > 80
+    assert (scores.missed, scores.false, scores.switches) == (0, 0, 0)
+
+    frames, original = read_frames(out), read_frames(clip)
+    assert frames.shape == original.shape == (45, 240, 320, 3)
+    difference = np.abs(frames.astype(int) - original).max(axis=-1) > 60
+    assert difference.any(axis=(1, 2)).all()  # something is drawn on every frame
+    assert difference.mean() < 0.2
+
+
+def test_h264_that_players_take(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
+    av = pytest.importorskip("av")
+    assert pose_cli("predict", tiny_run, clip, "--out", tmp_path / "out.mp4").code == 0
+    data = (tmp_path / "out.mp4").read_bytes()
+    assert data.find(b"moov") < data.find(b"mdat")  # plays while it loads
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert float(stream.average_rate) == FPS
+        assert stream.frames == 45
+        assert float(stream.duration * stream.time_base) == pytest.approx(3.0, abs=0.07)
+
+
+def test_without_pyav_it_is_mp4v_and_says_so(
+    clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pose.inference.video.writing.h264_by", lambda: None)
+    outcome = pose_cli("predict", tiny_run, clip, "--out", tmp_path / "out.mp4", "--no-flip-test")
+    assert outcome.code == 0, outcome.err
+    assert "writing mp4v, which browsers do not play; pip install 'pose[video]'" in outcome.err
+    assert ", mp4v (boxes: whole frame)" in outcome.out
+    assert read_frames(tmp_path / "out.mp4").shape == (45, 240, 320, 3)
+    assert "each whole frame is taken as one person" in outcome.err
+
+
+def test_smoothing_can_be_switched_off(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
+    found = []
+    for option in ("--smooth", "--no-smooth"):
+        out = tmp_path / f"{option}.mp4"
+        arguments = ("--boxes", clip.with_suffix(".json"), "--threshold", "-1", option)
+        assert pose_cli("predict", tiny_run, clip, *arguments, "--out", out).code == 0
+        header, lines = read_lines(out.with_suffix(".jsonl"))
+        assert header["smoothed"] == (option == "--smooth")
+        found.append([p["keypoints"] for line in lines for p in line["people"] if p["track"] == 1])
+    smooth, raw = np.array(found[0]), np.array(found[1])
+    np.testing.assert_array_equal(smooth[..., 2], raw[..., 2])
+    np.testing.assert_array_equal(smooth[0], raw[0])
+    assert np.diff(smooth[..., :2], 2, axis=0).std() < 0.95 * np.diff(raw[..., :2], 2, axis=0).std()
+
+
+def test_earlier_results_are_replaced_and_nothing_else(
+    clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli
+) -> None:
+    out = tmp_path / "out.mp4"
+    for _ in range(2):
+        assert pose_cli("predict", tiny_run, clip, "--out", out).code == 0
+    (tmp_path / "mine.mp4").write_bytes(b"precious")
+    outcome = pose_cli("predict", tiny_run, clip, "--out", tmp_path / "mine.mp4")
+    assert outcome.code == 2
+    assert "mine.mp4 exists and is not of an earlier prediction" in outcome.err
+    assert (tmp_path / "mine.mp4").read_bytes() == b"precious"
+    outcome = pose_cli("predict", tiny_run, clip, "--out", clip)
+    assert "is an input and would be overwritten" in outcome.err
+    outcome = pose_cli("clip", clip)
+    assert (outcome.code, "exists; delete it" in outcome.err) == (2, True)
+
+
+def test_bad_input_is_one_message(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
+    out = tmp_path / "out.mp4"
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    (tmp_path / "empty.mp4").touch()
+    folder = tmp_path / "folder.mp4"
+    folder.mkdir()
+    bad_boxes = {
+        "{": "is not JSON",
+        "[]": "holds no list of boxes",
+        '[{"bbox": [0, 0, 9, 9]}]': "record 0 needs a frame",
+        '[{"frame": 0, "bbox": [0, 0, 9, -9]}]': "has bbox [0, 0, 9, -9]",
+        '[{"frame": 0, "bbox": [0, 0, 9, 9], "score": "x"}]': "has score 'x'",
+        '[{"frame": 45, "bbox": [0, 0, 9, 9]}]': "has a box on frame 45, but",
+    }
+    cases: list[tuple[list[Any], str]] = [
+        ([tmp_path / "gone.mp4", "--out", out], "no video "),
+        ([tmp_path / "broken.mp4", "--out", out], "broken, empty, or no video"),
+        ([tmp_path / "empty.mp4", "--out", out], "broken, empty, or no video"),
+        ([clip, "--out", tmp_path / "out.avi"], "name it with .mp4"),
+        ([clip, "--out", folder], "is a folder"),
+        ([clip, clip, "--out", out], "give it alone"),
+        ([clip, "--camera", 0, "--out", out], "not both"),
+        (["--out", out], "give pictures, folders or a video, or --camera N"),
+        ([clip, "--heatmaps", "--out", out], "--heatmaps is for pictures"),
+        (["--camera", 97, "--out", out], "camera 97 is not there"),
+        (["--camera", 0, "--boxes", "x.json", "--out", out], "--boxes FILE is for videos"),
+        ([clip, "--boxes", "gone.json", "--out", out], "no boxes gone.json"),
+    ]
+    for index, (text, message) in enumerate(bad_boxes.items()):
+        path = tmp_path / f"{index}.json"
+        path.write_text(text)
+        cases.append(([clip, "--boxes", path, "--out", out], message))
+    for arguments, message in cases:
+        outcome = pose_cli("predict", tiny_run, *arguments)
+        assert outcome.code == 2, arguments
+        error = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+        assert len(error) == 1
+        assert message in error[0]
+        assert "Traceback" not in outcome.err
+        assert not out.exists()
+
+
+def test_a_file_that_is_cut_off_gives_what_there_is(
+    tmp_path: Path, tiny_run: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A header that promises more frames than there are."""
+    monkeypatch.setattr("pose.inference.video.writing.h264_by", lambda: None)
+    with VideoWriter(tmp_path / "a.mp4", size=(64, 64), fps=10) as writer:
+        for value in range(10):
+            writer.write(np.full((64, 64, 3), 20 * value, dtype=np.uint8), value / 10)
+    real = cv2.VideoCapture
+
+    class Promising:
+        def __init__(self, source: Any) -> None:
+            self.inner = real(source)
+
+        def get(self, key: int) -> float:
+            return 100.0 if key == cv2.CAP_PROP_FRAME_COUNT else float(self.inner.get(key))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+    monkeypatch.setattr("pose.inference.video.reading.cv2.VideoCapture", Promising)
+    outcome = pose_cli("predict", tiny_run, tmp_path / "a.mp4", "--out", tmp_path / "out.mp4")
+    assert outcome.code == 0
+    assert "ended after 10 of its 100 frames; the file may be damaged" in outcome.err
+
+
+def test_camera(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera that is a file here: frames by the clock, no count, until it ends."""
+    real = cv2.VideoCapture
+    asked = []
+
+    def pretend(source: Any) -> Any:
+        asked.append(source)
+        return real(str(clip))
+
+    monkeypatch.setattr("pose.inference.video.reading.cv2.VideoCapture", pretend)
+    outcome = pose_cli("predict", tiny_run, "--camera", 2, "--out", tmp_path / "cam.mp4", "--no-flip-test")
+    assert outcome.code == 0, outcome.err
+    assert asked == [2]
+    assert "recording camera 2 into" in outcome.err
+    header, lines = read_lines(tmp_path / "cam.jsonl")
+    assert header["source"] == "camera 2"
+    times = [line["time"] for line in lines]
+    assert len(times) == 45
+    assert times == sorted(times)
+    assert times[-1] != pytest.approx(44 / 15)  # the clock's, not the file's
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_keeps_what_is_done(clip: Path, tiny_run: Path, tmp_path: Path) -> None:
+    long = tmp_path / "long.mp4"
+    with VideoWriter(long, size=(240, 320), fps=15) as writer:
+        for index, frame in enumerate(list(read_frames(clip)) * 20):
+            writer.write(frame, index / 15)
+    command = [sys.executable, "-m", "pose", "predict", tiny_run, long, "--out", tmp_path / "out.mp4"]
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    lines = tmp_path / "out.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (lines.is_file() and lines.read_text().count("\n") > 5):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "stopped" in out
+    assert "Traceback" not in err
+    done = len(read_lines(lines)[1])
+    assert 5 < done < 900
+    assert len(read_frames(tmp_path / "out.mp4")) == done
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("codec", ["best", "mp4v"])
+def test_writer_takes_odd_sizes_and_irregular_times(
+    tmp_path: Path, codec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if codec == "mp4v":
+        monkeypatch.setattr("pose.inference.video.writing.h264_by", lambda: None)
+    path = tmp_path / "odd.mp4"
+    with VideoWriter(path, size=(61, 79), fps=10) as writer:
+        for at, value in ((0.0, 40), (0.5, 120), (0.5, 130), (2.0, 200)):  # a time that stands still is moved on
+            writer.write(np.full((61, 79, 3), value, dtype=np.uint8), at)
+    frames = read_frames(path)
+    assert frames.shape[0] == 4
+    assert frames.shape[1] - 61 in (0, 1)
+    np.testing.assert_allclose(frames.mean(axis=(1, 2, 3)), [40, 120, 130, 200], atol=6)
+
+
+def test_writer_leaves_nothing_of_no_frames(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", size=(64, 64), fps=10):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_browser_plays_it(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
+    pytest.importorskip("av")
+    assert pose_cli("predict", tiny_run, clip, "--out", tmp_path / "out.mp4", "--no-flip-test").code == 0
+    (tmp_path / "page.html").write_text('<link rel="icon" href="data:,"><video src="out.mp4" muted></video>')
+    with open_page(tmp_path / "page.html", tmp_path / "profile") as browser:
+        browser.script("document.querySelector('video').play().then(() => true)")
+        browser.script("new Promise(done => setTimeout(done, 300))")
+        played = browser.script(
+            "(v => [v.videoWidth, v.videoHeight, v.duration, v.currentTime])(document.querySelector('video'))"
+        )
+        assert played[:2] == [320, 240]
+        assert played[2] == pytest.approx(3.0, abs=0.1)
+        assert played[3] > 0
+        assert browser.problems == []

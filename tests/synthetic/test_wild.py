@@ -1,0 +1,212 @@
+"""The wild level of generated people: what sets it apart, and the surfaces and boxes that only it has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pose.synthetic.animals.image import render_animals
+from pose.synthetic.annotate import locate
+from pose.synthetic.dataset import LEVELS, Picture, picture_rng, render_picture
+from pose.synthetic.levels import chance
+from pose.synthetic.people.image import SIZES
+from pose.synthetic.render.mesh import join
+from pose.synthetic.render.shade import Camera, Light, render
+from pose.synthetic.render.surface import Material, noise_tile, surface
+from pose.synthetic.scene.dead_leaves import leaves
+from pose.synthetic.scene.objects import box
+
+WILD = LEVELS["wild"]
+
+
+@pytest.fixture(scope="module")
+def wild() -> list[Picture]:
+    return [render_picture(picture_rng(2, "train", i), WILD) for i in range(60)]
+
+
+def test_annotations_are_consistent(wild: list[Picture]) -> None:
+    people = [f for p in wild for f in p.people]
+    sizes = {(round(1.3 * h), round(1.3 * w)) for h, w in SIZES}
+    for picture in wild:
+        height, width = picture.image.shape[:2]
+        assert (height, width) in sizes
+        assert picture.image.dtype == np.uint8
+        for f in picture.people:
+            x, y, w, h = f.box_xywh
+            assert min(x, y) >= 0
+            assert min(w, h) > 0
+            assert x + w <= width
+            assert y + h <= height
+            assert 0 < f.area <= w * h
+            seen = f.keypoints[f.keypoints[:, 2] == 2, :2]
+            # A visible keypoint lies behind visible skin or cloth: inside the box, but for the thickness of the flesh
+            # that hangs over the silhouette where the body is cut by what stands before it.
+            assert (seen >= (x - 1, y - 1)).all()
+            assert (seen <= (x + w + 1, y + h + 1)).all()
+    assert len(people) >= 60
+    assert len({f.posture for f in people}) >= 10
+    labelled = np.array([(f.keypoints[:, 2] > 0).sum() for f in people])
+    assert np.mean(labelled < 12) > 0.2, "many are cut, as in photographs"
+
+
+def test_pictures_are_more_varied_than_normal_ones(wild: list[Picture]) -> None:
+    normal = [render_picture(picture_rng(2, "train", i), LEVELS["normal"]) for i in range(60)]
+
+    def spread(pictures: list[Picture]) -> tuple[float, float]:
+        """Mean contrast inside a picture, and strength of colours."""
+        contrast = np.mean([p.image.mean(2).std() for p in pictures])
+        color = np.mean([np.ptp(p.image.astype(int), axis=2).mean() for p in pictures])
+        return float(contrast), float(color)
+
+    for a, b in zip(spread(wild), spread(normal), strict=True):
+        assert a > 1.2 * b
+
+
+def test_the_same_numbers_give_the_same_picture() -> None:
+    for render_one in (render_picture, render_animals):
+        a, b = (render_one(picture_rng(7, "train", 3), WILD) for _ in range(2))
+        assert a.image.tobytes() == b.image.tobytes()
+        assert [f.keypoints.tolist() for f in a.people] == [f.keypoints.tolist() for f in b.people]
+
+
+def test_variety_zero_draws_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other levels' pictures must not depend on what the wild one adds."""
+    rng, untouched = (np.random.default_rng(0) for _ in range(2))
+    assert not chance(rng, 0.0)
+    assert rng.random() == untouched.random()
+    before = [render_picture(picture_rng(1, "val", i), LEVELS["hard"]) for i in range(6)]
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise AssertionError("a piece of the wild level")
+
+    for name in ("figure_picture.in_hand", "figure_picture.mount", "figure_picture.table", "figure_backdrop.leaves"):
+        monkeypatch.setattr(f"pose.data.{name}", fail)
+    for name in ("figure_clothes.leaves", "figure_clothes.random_color", "figure_things.random_color"):
+        monkeypatch.setattr(f"pose.data.{name}", fail)
+    for i, a in enumerate(before):
+        assert a.image.tobytes() == render_picture(picture_rng(1, "val", i), LEVELS["hard"]).image.tobytes()
+
+
+# ---------------------------------------------------------------- boxes
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_box_around_what_is_visible(hidden: bool) -> None:
+    """A box of 0.4 m x 1 m, 4 m away, whose lower half a wall hides."""
+    body = box(np.array([0, 0.5, 0]), (0.2, 0.5, 0.001), yaw=0, material=0)
+    body = replace(body, instance=np.zeros_like(body.instance))
+    scene = [body]
+    if hidden:
+        scene.append(box(np.array([0, 0.25, 0.02]), (2, 0.25, 0.005), yaw=0, material=0))
+    camera = Camera(np.array([0, 0.5, 4.0]), np.diag([1.0, -1, -1]), 400.0, np.array([99.5, 99.5]), (200, 200))
+    ones = np.ones(3, np.float32)
+    light = Light(np.array([0, 0, 1], np.float32), ones, ones, ones)
+    layer = render(join(scene), [Material("plain", (0.5, 0.5, 0.5))], camera=camera, light=light, shadows=None)
+    boxes = []
+    for only_visible in (False, True):
+        found = locate(
+            body,
+            np.zeros((1, 3)),
+            camera=camera,
+            layer=layer,
+            instance=0,
+            own_depth=np.zeros(1),
+            only_visible=only_visible,
+        )
+        assert found is not None
+        boxes.append(found[1])
+    whole = (80, 50, 40, 100)  # 100 pixels a metre, the principal point in the middle
+    assert boxes[0] == pytest.approx(whole, abs=0.05)
+    # Pixels of half the size: an edge may be half of one off.
+    assert boxes[1] == pytest.approx((80, 50, 40, 50) if hidden else whole, abs=0.5)
+
+
+# ---------------------------------------------------------------- surfaces
+
+
+def test_leaves() -> None:
+    def draw(seed: int) -> np.ndarray:
+        return leaves(np.random.default_rng(seed), (90, 140), count=200, smallest=2.0)
+
+    picture = draw(0)
+    assert picture.shape == (90, 140, 3)
+    assert picture.dtype == np.uint8
+    assert (picture == draw(0)).all()
+    assert (picture != draw(1)).any()
+    # Edges at all scales: halving the picture again and again keeps much of its contrast, which noise does not.
+    gray = picture.mean(2)
+    small = gray[:88, :136].reshape(11, 8, 17, 8).mean((1, 3))
+    assert small.std() > 0.35 * gray.std()
+
+
+def test_leaves_of_one_size_larger_than_the_picture() -> None:
+    assert leaves(np.random.default_rng(0), (8, 8), count=3, smallest=3.5).shape == (8, 8, 3)
+
+
+def test_noise_repeats_without_a_seam() -> None:
+    noise = noise_tile(np.random.default_rng(0), 64)
+    inside = np.abs(np.diff(noise, axis=1)).mean()
+    across = np.abs(noise[:, 0] - noise[:, -1]).mean()
+    assert across < 1.5 * inside
+
+
+def test_print_is_repeated_over_the_surface() -> None:
+    rng = np.random.default_rng(0)
+    tile = rng.random((8, 8, 3)).astype(np.float32)
+    plain = Material("plain", (0.2, 0.3, 0.4))
+    printed = Material("plain", (0, 0, 0), scale=0.4, print=tile)
+    local = rng.uniform(-1, 1, (50, 3)).astype(np.float32)
+    which = rng.integers(0, 2, 50)
+    albedo, _, bend = surface([plain, printed], which, local)
+    for i, (x, y, z) in enumerate(local):
+        if which[i] == 0:
+            assert albedo[i] == pytest.approx((0.2, 0.3, 0.4))
+        else:  # the tile covers 0.4 m up the body, and across it, where the depth counts 0.6
+            row, column = int(y / 0.4 * 8) % 8, int((x + 0.6 * z) / 0.4 * 8) % 8
+            assert albedo[i] == pytest.approx(tile[row, column])
+    assert not bend.any()
+
+
+def test_mottle_and_crumple() -> None:
+    local = np.random.default_rng(1).uniform(-1, 1, (4000, 3)).astype(np.float32)
+    index = np.zeros(4000, int)
+    albedo, _, bend = surface([Material("plain", (0.5, 0.5, 0.5), mottle=0.2)], index, local)
+    assert albedo[:, 0].mean() == pytest.approx(0.5, rel=0.05)
+    assert albedo[:, 0].std() == pytest.approx(0.1, rel=0.15)
+    assert not bend.any()
+    albedo, _, bend = surface([Material("plain", (0.5, 0.5, 0.5), crumple=0.7)], index, local)
+    assert (albedo == 0.5).all()
+    assert bend[:, :2].std(0) == pytest.approx((0.7, 0.7), rel=0.2)
+
+
+def test_nothing_in_the_picture() -> None:
+    """The camera looks past all things: no pixel is drawn."""
+    thing = box(np.array([50.0, 0, 0]), (0.1, 0.1, 0.1), yaw=0, material=0)
+    camera = Camera(np.array([0, 0, 4.0]), np.diag([1.0, -1, -1]), 100.0, np.array([10.0, 10.0]), (20, 20))
+    ones = np.ones(3, np.float32)
+    light = Light(np.array([0, 0, 1], np.float32), ones, ones, ones)
+    layer = render(thing, [Material("plain", (0.5,) * 3)], camera=camera, light=light, shadows=None)
+    assert not layer.alpha.any()
+    assert not layer.color.any()
+
+
+def test_only_what_is_visible_is_labelled(wild: list[Picture]) -> None:
+    """The same pictures annotated in full: labels that are left out were hidden ones, and none was moved."""
+    whole = replace(WILD, only_visible=False)
+    left_out = kept = 0
+    for number, picture in enumerate(wild[:30]):
+        full = render_picture(picture_rng(2, "train", number), whole)
+        assert full.image.tobytes() == picture.image.tobytes()
+        by_area = {round(f.area, 3): f for f in full.people}
+        for f in picture.people:
+            k, everything = f.keypoints, by_area[round(f.area, 3)].keypoints
+            labelled = k[:, 2] > 0
+            np.testing.assert_array_equal(k[labelled], everything[labelled])
+            assert (everything[~labelled, 2] < 2).all()
+            assert (k[:5, 2] != 1).all(), "faces from behind"
+            left_out += int(((everything[:, 2] == 1) & ~labelled).sum())
+            kept += int((k[:, 2] == 1).sum())
+    assert left_out > 100
+    assert kept > 100, "what the own body hides"

@@ -1,0 +1,123 @@
+"""The benchmarks run, and their arithmetic is right; nothing here is timed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "bench"))
+
+import activations
+import all as bench_all
+import gpu
+import profile_step
+import timing
+import torch
+import training_step
+
+from pose.layers.dyrelu import DyReLU
+
+
+def test_interleave_takes_turns_and_drops_the_warm_up() -> None:
+    calls: list[str] = []
+    functions = {name: lambda name=name: calls.append(name) for name in "abc"}
+    times = timing.interleave(functions, repeats=3, warmup=1)
+    assert [len(times[name]) for name in "abc"] == [3, 3, 3]
+    assert "".join(calls) == "cab" + "abc" + "bca" + "cab"
+
+
+def test_ratios_are_medians_of_rounds() -> None:
+    times = {"ours": [1.0, 4.0, 9.0], "base": [1.0, 2.0, 3.0]}
+    assert timing.median_ratio(times, "ours", "base") == 2.0
+    settings = {"what": "w", "against": "a", "ours": "ours", "baseline": "base"}
+    assert timing.row(times, target="<= 2.5", **settings)["ratio"] == 2.0
+    assert timing.row(times, target=">= 1", **settings)["ratio"] == 0.5  # a speed-up
+
+
+@pytest.mark.parametrize(
+    ("target", "ratio", "met"), [("<= 1.8", 1.8, True), ("<= 1.8", 1.9, False), (">= 4", 3.9, False), ("", 3, None)]
+)
+def test_targets(target: str, ratio: float, met: bool | None) -> None:
+    assert timing.is_met(target, ratio) is met
+
+
+def test_activations_run_and_keep_little_memory() -> None:
+    rows = activations.rows(quick=True)
+    assert len(rows) == 12
+    assert all(row["ratio"] > 0 for row in rows)
+    assert len(timing.markdown(rows).splitlines()) == 14
+
+
+def test_training_step_runs() -> None:
+    rows = training_step.rows(quick=True)
+    assert [bool(row["target"]) for row in rows] == [True, False]
+    assert all(row["ratio"] > 0 for row in rows)
+
+
+def test_gpu_runs_without_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    gpu.main(["--quick"])
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[:3] for row in rows] == [
+        [precision, "eager", network]
+        for precision in ("fp32", "bf16")
+        for network in ("ReLU6", "DY-ReLU-C plain", "DY-ReLU-C ours")
+    ]
+    assert all(float(row[3]) > 0 and float(row[4]) > 0 for row in rows)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit):
+        gpu.main([])
+    assert "no CUDA device here" in capsys.readouterr().err
+
+
+def test_all_gathers_rows_from_new_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench_all.main(["--only", "activations", "--quick", "--out", str(tmp_path / "table.md")]) == 0
+    text = (tmp_path / "table.md").read_text()
+    assert capsys.readouterr().out == text
+    assert f"PyTorch {torch.__version__}" in text
+    lines = [line for line in text.splitlines() if line.startswith("| DY-ReLU")]
+    assert [("allocator as it comes" in line) for line in lines] == [False] * 12 + [True] * 12
+
+
+def test_all_reports_a_benchmark_that_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(bench_all.BENCHES, "absent", False)
+    assert bench_all.main(["--only", "absent"]) == 1
+    assert "absent failed: ModuleNotFoundError" in capsys.readouterr().err
+
+
+def test_all_ends_with_the_profiles(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = []
+    monkeypatch.setattr(bench_all, "BENCHES", {})
+    monkeypatch.setattr(bench_all, "run", lambda *names, **settings: calls.append((names, settings)) or "| profile |")
+    assert bench_all.main([]) == 0
+    assert calls == [
+        (("profile_step", "tables"), {"threads": 1, "quick": False, "environment": bench_all.KEEP_MEMORY})
+    ]
+    assert capsys.readouterr().out.endswith("|\n\n| profile |\n")
+
+
+def test_profiles_run() -> None:
+    training, inference = profile_step.tables(quick=True).split("\n\n")
+    for table in (training, inference):
+        header, _, *rows = table.splitlines()
+        assert header.endswith("ms | ReLU6 | plain (before) | ours (after) |")
+        assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == [*profile_step.GROUPS, "all"]
+    assert "| batch norm | 0.0 |" in inference  # folded
+    assert "| batch norm | 0.0 |" not in training
+
+
+def test_profile_finds_the_group_of_each_operator() -> None:
+    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), profile_step.mark(DyReLU(4, "C")))
+    x = torch.randn(2, 3, 6, 5)
+    times = profile_step.measure(lambda: layers(x).sum().backward(), steps=1)
+    assert set(times) == set(profile_step.GROUPS)
+    assert times["convolution"] > 0
+    assert times["activation"] > 0
+    assert times["optimizer"] == times["loss"] == times["batch norm"] == 0
+    # What the plain DY-ReLU is made of, in the backward pass, belongs to it.
+    assert profile_step.group_of(["aten::mul", "MulBackward0", "aten::mul", "DyReLU"]) == "activation"
+    assert profile_step.group_of(["aten::mul", "MulBackward0", "aten::mul", "loss"]) == "loss"
+    assert profile_step.group_of(["aten::add_", "Optimizer.step#Adam.step"]) == "optimizer"

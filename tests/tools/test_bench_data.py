@@ -1,0 +1,85 @@
+"""The benchmarks of evaluation and data: what they compare is equal, and their rows come out. No times."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+BENCH = Path(__file__).resolve().parents[2] / "tools/bench"
+NAMES = ("timing", "codec", "data", "evaluation")  # too general to stay importable
+KEYS = {"what", "against", "target", "ratio", "ours_ms", "baseline_ms", "note"}
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.syspath_prepend(str(BENCH))
+    yield import_module
+    for name in NAMES:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.skipif(find_spec("hotcoco") is None, reason="needs the extra: fast")
+def test_evaluation(bench: Any, tmp_path: Path) -> None:
+    evaluation = bench("evaluation")
+    functions = evaluation.cases(tmp_path, quick=True)
+    want = functions["baseline"]()
+    assert 0.01 < want[0] < 0.99
+    for name in ("pycocotools", "hotcoco"):
+        np.testing.assert_allclose(functions[name](), want, rtol=0, atol=1e-9)
+    rows = evaluation.rows(quick=True)
+    assert [set(row) for row in rows] == [KEYS] * 2
+    assert [row["target"] for row in rows] == [">= 4", ">= 10"]
+
+
+def test_codec(bench: Any) -> None:
+    codec = bench("codec")
+    for words, functions in codec.cases(quick=True):
+        if not words["target"]:
+            continue
+        for one, other in zip(functions["ours"](), functions["baseline"](), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=2e-7)
+    assert [set(row) for row in codec.rows(quick=True)] == [KEYS] * 6
+
+
+def test_data(bench: Any, coco_sample: Path, tmp_path: Path) -> None:
+    data = bench("data")
+    people = data.load_people(coco_sample, quick=True)
+    functions = data.cases(people, tmp_path)
+
+    def samples(name: str) -> dict[int, tuple[torch.Tensor, ...]]:
+        return {i: row for *batch, index in functions[name](3) for i, *row in zip(index, *batch, strict=True)}
+
+    want = samples("baseline")
+    assert sorted(want) == list(range(len(people)))
+    first = None
+    for name in ("grouped", "plain order", "grouped, cache", "plain order, cache", "grouped, cache"):
+        got = samples(name)
+        assert sorted(got) == sorted(want)
+        for index, (image, targets, weights) in got.items():
+            plain = want[index]
+            # The warp rounds to 1/32 pixel, and matrices differ in float32's last digits.
+            assert (image - plain[0]).abs().mean() < 1e-3
+            torch.testing.assert_close(targets, plain[1], rtol=0, atol=1e-6)
+            assert torch.equal(weights, plain[2])
+        first = first or got
+        assert all(torch.equal(a, b) for i in got for a, b in zip(got[i], first[i], strict=True))
+
+
+def test_data_rows_and_mixing(bench: Any, coco_sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bench("data")
+    rows = data.rows(quick=True)
+    assert [set(row) for row in rows] == [KEYS] * 4
+    assert data.mixing([1, 1, 2, 2], 4, grouped=True) == (1, 0.5)
+    assert data.mixing([1, 2, 3, 4], 2, grouped=False) == (0, 1)
+    assert data.mixing_table([1, 1, 2]).endswith("shares its image with 0.67 others on average.")
+    monkeypatch.delenv("POSE_COCO_SAMPLE")
+    with pytest.raises(ValueError, match="set POSE_COCO_SAMPLE"):
+        data.rows(quick=True)
