@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pose.config.zoo import create_model, list_models
     from pose.inference.load import load
     from pose.layers.dyrelu import DyReLU
-    from pose.models.factory import create_model, list_models
 
 # Read by OpenCV when it is first imported: a picture of more pixels is refused by its header, before it fills the
 # memory. A file of 100 KB can claim a billion.
@@ -22,8 +22,8 @@ __all__ = ["DyReLU", "__version__", "create_model", "list_models", "load"]
 
 _HOMES = {
     "DyReLU": "pose.layers.dyrelu",
-    "create_model": "pose.models.factory",
-    "list_models": "pose.models.factory",
+    "create_model": "pose.config.zoo",
+    "list_models": "pose.config.zoo",
     "load": "pose.inference.load",
 }
 

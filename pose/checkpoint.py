@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 import pose
 from pose.config.classification import ClassificationConfig
-from pose.config.keypoints import AnyConfig, Config, make_config
+from pose.config.keypoints import Config
+from pose.config.load import AnyConfig, make_config
 from pose.keypoints.skeletons import Skeleton
 from pose.models.classifier import Classifier
-from pose.models.factory import build_classifier, build_model, check_weights, load_weights
 from pose.models.pose_net import PoseNet
-from pose.models.weights import convert_torchvision
+from pose.models.weights import check_weights, convert_torchvision, load_weights
 from pose.runtime.files import write_atomic
 from pose.runtime.headers import parse_header
 from pose.runtime.safe_torch import read_torch
@@ -74,14 +74,14 @@ class Checkpoint:
     def build(self, device: torch.device | str = "cpu") -> PoseNet:
         """The pose network with its weights, in evaluation mode."""
         section, count = self.pose_config.model, self.skeleton.num_keypoints
-        return self._filled(lambda: build_model(section, num_keypoints=count), device)
+        return self._filled(lambda: section.build(num_keypoints=count), device)
 
     def build_classifier(self, device: torch.device | str = "cpu") -> Classifier:
         """The same for a file that holds a classifier."""
         assert isinstance(self.config, ClassificationConfig)
         assert self.classes is not None
         section, count = self.config.model, len(self.classes)
-        return self._filled(lambda: build_classifier(section, num_classes=count), device)
+        return self._filled(lambda: section.build(num_classes=count), device)
 
     def _filled(self, make: Callable[[], Network], device: torch.device | str) -> Network:
         with torch.device("meta"):  # the config may speak of a network that no memory holds

@@ -25,7 +25,8 @@ import yaml
 
 from pose.check.kinds import kinds_table
 from pose.config.classification import ClassifierTrainConfig
-from pose.config.keypoints import Config, make_config
+from pose.config.keypoints import Config
+from pose.config.load import make_config
 from pose.config.sections import TrainConfig
 from pose.data import download
 from pose.data.category import read_category

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from pose.check.columns import read_split
 from pose.codecs.heatmap import decode, encode
-from pose.config.keypoints import Config, make_config
+from pose.config.keypoints import Config
+from pose.config.load import make_config
 from pose.config.yaml_text import format_yaml, parse_yaml
 from pose.data.boxes import read_boxes
 from pose.data.coco import leaves_folder, load_coco

@@ -42,15 +42,15 @@ PARTS: dict[str, list[tuple[str, str]]] = {
         ("pose.inference.detector.load_detector", "pose.inference.detector:load_detector"),
     ],
     "Networks": [
-        ("pose.list_models", "pose.models.factory:list_models"),
-        ("pose.create_model", "pose.models.factory:create_model"),
+        ("pose.list_models", "pose.config.zoo:list_models"),
+        ("pose.create_model", "pose.config.zoo:create_model"),
         ("pose.models.pose_net.PoseNet", "pose.models.pose_net:PoseNet"),
         ("pose.DyReLU", "pose.layers.dyrelu:DyReLU"),
         ("pose.codecs.heatmap.encode", "pose.codecs.heatmap:encode"),
         ("pose.codecs.heatmap.decode", "pose.codecs.heatmap:decode"),
     ],
     "Train and evaluate": [
-        ("pose.config.keypoints.load_config", "pose.config.keypoints:load_config"),
+        ("pose.config.load.load_config", "pose.config.load:load_config"),
         ("pose.training.trainer.train", "pose.training.trainer:train"),
         ("pose.evaluation.splits.validation_set", "pose.evaluation.splits:validation_set"),
         ("pose.evaluation.run.evaluate", "pose.evaluation.run:evaluate"),

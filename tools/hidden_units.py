@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from pose.checkpoint import load_checkpoint
+from pose.config.zoo import create_model
 from pose.data.transforms import normalize
 from pose.export.check import generated_crops
 from pose.layers.dyrelu import DyReLU
-from pose.models.factory import create_model
 
 SEEDS, CROPS, SMALL = range(5), 8, 4
 

@@ -53,6 +53,13 @@ def files(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+def predictions(folder: Path) -> dict[str, str]:
+    """The drawings, and predictions.json without the paths in its header."""
+    document = json.loads((folder / "predictions.json").read_text())
+    people = json.dumps({key: document[key] for key in document if key not in ("checkpoint", "boxes", "input")})
+    return {**files(folder), "predictions.json": hashlib.sha256(people.encode()).hexdigest()[:16]}
+
+
 def weights(path: Path) -> str:
     """A hash of all tensors; the header has the config, which may name other folders."""
     data = path.read_bytes()
@@ -123,12 +130,12 @@ def parts(work: Path, kept: Path) -> Iterator[tuple[str, object]]:
         yield f"evaluation, {name}", (found, digest(work / f"eval {name}" / "results.json"))
         boxes = root / "person_detection_results" / "val.json"
         pose("predict", model, root / "images/val", "--boxes", boxes, "--out", work / f"drawn {name}")
-        yield f"predictions, {name}", files(work / f"drawn {name}")
+        yield f"predictions, {name}", predictions(work / f"drawn {name}")
         pose("export", model, "--onnx", work / f"{name}.onnx")
         yield f"export, {name}", digest(work / f"{name}.onnx")
     root = work / "people_normal"
     pose("predict", kept / "old.onnx", root / "images/val", "--boxes", "whole", "--out", work / "drawn onnx")
-    yield "predictions, old export", files(work / "drawn onnx")
+    yield "predictions, old export", predictions(work / "drawn onnx")
 
     annotations = root / "annotations" / "person_keypoints_val.json"
     yield "check", pose("check", annotations, "--images", root / "images/val").replace(str(work), "WORK")

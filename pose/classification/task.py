@@ -24,18 +24,17 @@ from pose.classification.dataset import (
 )
 from pose.classification.shapes import generate_shapes
 from pose.config.classification import ClassificationConfig, ImagesConfig
-from pose.data.loader import EpochSampler, Shard, make_loader
+from pose.data.loader import EpochSampler, make_loader
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize
 from pose.drawing.people import Colour, Image, write_image
 from pose.drawing.sheets import grid, titled
-from pose.models.factory import build_classifier
 from pose.models.folding import fold_batch_norms
-from pose.runtime.distributed import World
+from pose.runtime.distributed import Shard, World
 from pose.runtime.files import write_atomic, write_json
 from pose.training.losses import mixed_cross_entropy, mixup
 from pose.training.optim import cosine_learning_rate, learning_rate
-from pose.training.tasks import Task, spread
+from pose.training.tasks import Task, evenly_spaced
 
 SHOWN = 32  # pictures of draw_evaluation
 RIGHT: Colour = (120, 220, 120)
@@ -102,7 +101,7 @@ class ClassificationTask(Task):
 
     def build_model(self) -> nn.Module:
         assert self.classes is not None
-        return build_classifier(self.config.model, num_classes=len(self.classes))
+        return self.config.model.build(num_classes=len(self.classes))
 
     def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         train = self.config.train
@@ -166,7 +165,7 @@ class ClassificationTask(Task):
     def draw_evaluation(self, model: nn.Module, *, device: torch.device) -> Image | None:
         """Pictures below the class that was found: green if it is right, else red, with the right one behind it."""
         assert self.classes is not None
-        pictures = spread(self.val, SHOWN)
+        pictures = evenly_spaced(self.val, SHOWN)
         dataset = PictureDataset(pictures, input_size=self.config.model.input_size, crop=self.config.eval.crop)
         images = collate_pictures([dataset[0, index] for index in range(len(pictures))]).images
         found = model.eval()(normalize(images.to(device))).argmax(dim=1).tolist()
@@ -199,7 +198,7 @@ def evaluate_pictures(
         world: processes that all call this; they share the work, and each gets all of the result.
     """
     model = fold_batch_norms(model.eval())
-    own = world.deal(pictures, config.eval.batch_size)
+    own = world.shard_batches(pictures, config.eval.batch_size)
     dataset = PictureDataset(own, input_size=config.model.input_size, crop=config.eval.crop)
     loader = make_loader(
         dataset,
@@ -218,7 +217,7 @@ def evaluate_pictures(
         outputs.append((loss, logits.topk(ranks, dim=1).indices.tolist()))
         if on_batch is not None:
             on_batch(len(labels))
-    outputs = world.collect(outputs)
+    outputs = world.gather_outputs(outputs)
     found = [guesses for _, of_batch in outputs for guesses in of_batch]
     count, top1, top5 = len(pictures), 0, 0
     results: list[dict[str, Any]] = []

@@ -23,7 +23,7 @@ def write_analysis(result: Evaluation, val: ValidationSet, config: Config, model
     from pose.evaluation.analysis.table import analysis_table
     from pose.paper.counts import count
     from pose.runtime.files import write_json
-    from pose.training.logs import versions
+    from pose.runtime.versions import versions
 
     if result.metrics is None:
         (folder / "analysis.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results

@@ -115,7 +115,7 @@ class _PictureProgress:
     """The live line on stderr."""
 
     def __init__(self, names: list[int | str]) -> None:
-        from pose.training.logs import Progress, make_console
+        from pose.runtime.console import Progress, make_console
 
         self.bar = Progress(make_console(), max(1, len(names)))
 
@@ -140,9 +140,10 @@ def _check_fix(fix: Path, dataset: Path) -> None:
 
 
 def _load(path: Path, overrides: list[str]) -> Config:
-    from pose.config.keypoints import Config, load_config
+    from pose.config.keypoints import Config
+    from pose.config.load import load_config
     from pose.config.skeleton import with_skeleton
-    from pose.training.logs import make_console
+    from pose.runtime.console import make_console
 
     config = load_config(path, overrides)
     if not isinstance(config, Config):

@@ -22,9 +22,9 @@ def demo(
     everything; the same command goes on from there. Another --batch-size is another training.
     """
     from pose.cli.demo_run import run_demo
-    from pose.inference.torch_predictor import pick_device
+    from pose.runtime.console import make_console
+    from pose.runtime.device import pick_device
     from pose.runtime.stop import Stopped
-    from pose.training.logs import make_console
 
     chosen = pick_device(device)
     check_writable(out)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from pose.checkpoint import load_checkpoint
-from pose.config.keypoints import Config, load_config, make_config
+from pose.config.keypoints import Config
+from pose.config.load import load_config, make_config
 from pose.data.people import Person
 from pose.evaluation.coco import Predictions
 from pose.evaluation.run import predict_people, score
@@ -21,8 +22,8 @@ from pose.evaluation.splits import ValidationSet, make_figures, training_people,
 from pose.inference.predict_images import predict_files
 from pose.inference.torch_predictor import Predictor
 from pose.keypoints.skeletons import Skeleton
-from pose.training.keypoints import metrics_table, summary_line
-from pose.training.logs import Progress, duration
+from pose.runtime.console import Progress, duration
+from pose.training.keypoints import KeypointTask, metrics_table, summary_line
 from pose.training.trainer import train
 
 CONFIG = """
@@ -84,7 +85,7 @@ def run_demo(
             progress=lambda done, total: progress.reach("generating people", done),
         )
     console.print(f"{figures.train} + {figures.val} pictures of generated people: {out / 'data'}", highlight=False)
-    train(config, run, device=device, workers=workers, console=console, resume=resume)
+    train(config, run, make_task=KeypointTask, device=device, workers=workers, console=console, resume=resume)
 
     _evaluate(config, run, out=out, device=device, workers=workers, console=console)
     _draw(config, run, out=out, device=device)

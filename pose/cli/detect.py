@@ -32,15 +32,16 @@ def detect(
     `pose eval` and `pose predict` take it by --boxes.
     """
     from pose.cli.options import prepare_figures
-    from pose.config.keypoints import Config, load_config
+    from pose.config.keypoints import Config
+    from pose.config.load import load_config
     from pose.config.skeleton import with_skeleton
     from pose.data.coco import load_coco
     from pose.data.people import check_images_exist
     from pose.images.files import ImageFile, find_images
     from pose.inference.detect_images import check_target, detect_files, warn_if_turned
     from pose.inference.detector import MIN_SCORE, load_detector
-    from pose.inference.torch_predictor import pick_device
-    from pose.training.logs import Progress, make_console
+    from pose.runtime.console import Progress, make_console
+    from pose.runtime.device import pick_device
 
     check_target(out)
     console = make_console()

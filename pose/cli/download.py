@@ -26,7 +26,7 @@ def download(
     The same command goes on where it was stopped; files are checked and unpacked.
     """
     from pose.data import download as source
-    from pose.training.logs import Progress, make_console
+    from pose.runtime.console import Progress, make_console
 
     if dataset != "coco2017":
         raise ValueError(f"unknown dataset '{dataset}'; expected coco2017")

@@ -59,12 +59,13 @@ def evaluate(
     """
     from pose.checkpoint import DEMO_MODEL, load_checkpoint
     from pose.cli.evaluate_classifier import evaluate_classifier
-    from pose.config.keypoints import Config, make_config
+    from pose.config.keypoints import Config
+    from pose.config.load import make_config
     from pose.evaluation.run import evaluate as run_evaluation
     from pose.evaluation.splits import validation_set
     from pose.inference.load import is_onnx
-    from pose.inference.torch_predictor import pick_device
-    from pose.training.logs import Progress, make_console
+    from pose.runtime.console import Progress, make_console
+    from pose.runtime.device import pick_device
 
     console = make_console()
     changes = list(overrides or [])

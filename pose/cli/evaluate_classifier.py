@@ -27,7 +27,7 @@ def evaluate_classifier(
     """Top-1 and top-5 to stdout, and all predictions into a folder (by default eval-<split> beside the weights)."""
     from pose.classification.dataset import find_pictures
     from pose.classification.task import evaluate_pictures
-    from pose.training.logs import Progress
+    from pose.runtime.console import Progress
 
     classes = checkpoint.classes or ()
     pictures = find_pictures(Path(config.data.root, config.data.val), classes)

@@ -30,12 +30,12 @@ def evaluate_onnx(
 ) -> None:
     """Evaluate, write the files of an evaluation, and print."""
     from pose.cli.evaluate import print_result
-    from pose.config.keypoints import Config, make_config
+    from pose.config.keypoints import Config
+    from pose.config.load import make_config
     from pose.evaluation.run import find_people, score
     from pose.evaluation.splits import validation_set
     from pose.inference.onnx_predictor import OnnxModel
-    from pose.models.factory import build_model
-    from pose.training.logs import Progress
+    from pose.runtime.console import Progress
 
     model = OnnxModel.open(path)
     model.check_options(device=device, flip_test=flip_test)
@@ -74,5 +74,5 @@ def evaluate_onnx(
         "only_images_with_boxes": only_images_with_boxes,
     }
     result.write(folder, config=settings, details=details)
-    network = build_model(own.model, num_keypoints=model.skeleton.num_keypoints)  # to count, not to run
+    network = own.model.build(num_keypoints=model.skeleton.num_keypoints)  # to count, not to run
     print_result(result, write_analysis(result, val, own, network, folder), folder)

@@ -21,8 +21,8 @@ def figures(
 
     Pictures, annotations and detections, in COCO's layout and format.
     """
+    from pose.runtime.console import Progress, make_console
     from pose.synthetic.dataset import generate
-    from pose.training.logs import Progress, make_console
 
     with Progress(make_console(), train + val) as progress:
         generate(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pose.checkpoint import Checkpoint
-    from pose.config.keypoints import AnyConfig
+    from pose.config.load import AnyConfig
 
 BATCH_SIZE = 16
 
@@ -38,12 +38,13 @@ def inspect(
     import torch
 
     from pose.checkpoint import load_checkpoint
-    from pose.config.keypoints import Config, make_config
-    from pose.inference.torch_predictor import pick_device
+    from pose.config.keypoints import Config
+    from pose.config.load import make_config
     from pose.paper.dynamics import every_other_block, inspect_dynamics
     from pose.paper.dynamics_plots import load_pyplot, plot_attention, plot_inputs_outputs, plot_spread
+    from pose.runtime.console import make_console
+    from pose.runtime.device import pick_device
     from pose.runtime.files import write_json
-    from pose.training.logs import make_console
 
     load_pyplot()  # fail before the work
     loaded = load_checkpoint(checkpoint)

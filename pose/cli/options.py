@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
-    from pose.config.keypoints import AnyConfig
+    from pose.config.load import AnyConfig
 
 CHECKPOINT = "A .safetensors file, a run folder for its best one, or demo for the small model of the package."
 CHECKPOINT_OR_ONNX = f"{CHECKPOINT[:-1]}; or an .onnx of `pose export`."
@@ -50,8 +50,8 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
     from pose.config.keypoints import Config
     from pose.data.coco import leaves_folder
     from pose.evaluation.splits import make_figures
+    from pose.runtime.console import Progress
     from pose.synthetic.dataset import DONE as FIGURES
-    from pose.training.logs import Progress
 
     wanted = config.data.figures if isinstance(config, Config) else config.data.shapes
     if wanted is None:

@@ -61,7 +61,7 @@ def predict(
     """Find keypoints in pictures or a video and draw them."""
     from pose.inference.detector import MIN_SCORE, load_detector
     from pose.inference.predict_images import predict_files
-    from pose.training.logs import Progress, make_console
+    from pose.runtime.console import Progress, make_console
 
     console = make_console()
     inputs = inputs or []
@@ -78,7 +78,7 @@ def predict(
         min_box_score = MIN_SCORE if boxes == "detect" else 0.0
     finder: str | Detector = detector
     if boxes == "detect":  # before the work, not in it
-        from pose.inference.torch_predictor import pick_device
+        from pose.runtime.device import pick_device
 
         finder = load_detector(detector, weights=weights, device=pick_device(device), min_score=min_box_score)
     predictor = pose.load(checkpoint, device, flip_test=flip_test, batch_size=batch_size or 64, detector=finder)

@@ -34,8 +34,8 @@ def predict_one_video(
     from pose.inference.video.predict import predict_video
     from pose.inference.video.reading import open_camera, open_video
     from pose.inference.video.writing import h264_by
+    from pose.runtime.console import Progress, make_console
     from pose.runtime.stop import StopRequest
-    from pose.training.logs import Progress, make_console
 
     if isinstance(source, int) and boxes not in ("whole", "detect"):
         raise ValueError("--boxes FILE is for videos: a camera's frames are not known beforehand; give detect")
@@ -89,9 +89,9 @@ def clip(
     Their true boxes, keypoints and tracks go beside it.
     """
     from pose.inference.video.writing import VideoWriter
+    from pose.runtime.console import Progress, make_console
     from pose.runtime.files import write_json
     from pose.synthetic.clip import FPS, SIZE, render_clip, truth_records
-    from pose.training.logs import Progress, make_console
 
     if out.suffix.lower() != ".mp4":
         raise ValueError(f"{out} is no video; name it with .mp4")

@@ -10,7 +10,8 @@ import typer
 from pose.cli.options import BatchSize, Device, Overrides, Workers, check_writable, pick_workers, prepare_figures
 
 if TYPE_CHECKING:
-    from pose.config.keypoints import AnyConfig
+    from pose.config.load import AnyConfig
+    from pose.training.tasks import Task
 
 
 def train(
@@ -30,9 +31,10 @@ def train(
     """
     from pose.checkpoint import load_checkpoint
     from pose.config.keypoints import Config
+    from pose.runtime.console import make_console
     from pose.runtime.distributed import join_world
     from pose.runtime.stop import Stopped
-    from pose.training.logs import make_console, print_end
+    from pose.training.logs import print_end
     from pose.training.trainer import train as run_training
 
     changes = list(overrides or [])
@@ -42,11 +44,12 @@ def train(
         with join_world(device) as (world, chosen):
             console = make_console(quiet=not world.is_main)
             settings, run = world.from_main(lambda: _settings_and_folder(config, changes, out, resume))
-            world.machine_by_machine(lambda: prepare_figures(settings, console))
+            world.once_per_node(lambda: prepare_figures(settings, console))
             console.print(f"run folder {run}", highlight=False)
             run_training(
                 settings,
                 run,
+                make_task=make_task,
                 device=chosen,
                 workers=pick_workers(workers if workers is not None else settings.train.workers, chosen),
                 console=console,
@@ -66,13 +69,26 @@ def train(
         print(f"best top-1 {best['top1']:.1%}, top-5 {best['top5']:.1%}: {run / 'best.safetensors'}")
 
 
+def make_task(config: AnyConfig) -> Task:
+    """Read the data of a config.
+
+    Raises:
+        FileNotFoundError, ValueError: data is missing or wrong.
+    """
+    from pose.classification.task import ClassificationTask
+    from pose.config.keypoints import Config
+    from pose.training.keypoints import KeypointTask
+
+    return KeypointTask(config) if isinstance(config, Config) else ClassificationTask(config)
+
+
 def _settings_and_folder(
     config: Path | None, changes: list[str], out: Path | None, resume: Path | None
 ) -> tuple[AnyConfig, Path]:
     """What to train, and the run folder, which is not made yet."""
     import time
 
-    from pose.config.keypoints import load_config
+    from pose.config.load import load_config
 
     if resume is not None:
         if config is not None or changes or out is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,9 @@ from pose.config.sections import (
     check_network,
 )
 from pose.config.yaml_text import format_yaml
+
+if TYPE_CHECKING:
+    from pose.models.classifier import Classifier
 
 
 class ShapesConfig(Section):
@@ -51,6 +54,22 @@ class ClassifierConfig(Section):
     def _can_be_built(self) -> ClassifierConfig:
         check_network(self.input_size, backbone=self.backbone, width=self.width, example=[224, 224])
         return self
+
+    def build(self, *, num_classes: int) -> Classifier:
+        """The network with fresh weights.
+
+        Raises:
+            ValueError: an unknown backbone or activation.
+        """
+        from pose.models.factory import build_classifier
+
+        return build_classifier(
+            backbone=self.backbone,
+            width=self.width,
+            activation=self.activation.make(),
+            dropout=self.dropout,
+            num_classes=num_classes,
+        )
 
 
 class ImageAugmentConfig(Section):

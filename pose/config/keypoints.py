@@ -1,21 +1,13 @@
-"""The YAML file of a run: its schema, reading, overrides, and errors that say what to write instead.
-
-Only the command line, the engine and the model factory know these classes; layers, models and data take plain
-arguments.
-"""
+"""The schema of a run with `task: keypoints`. The defaults are the paper's recipe (section 5.3)."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from pose.config.classification import ClassificationConfig
-from pose.config.errors import closest, explain_all
+from pose.config.errors import closest
 from pose.config.sections import (
     ActivationConfig,
     Pictures,
@@ -28,10 +20,11 @@ from pose.config.sections import (
     Width,
     check_network,
 )
-from pose.config.yaml_text import format_yaml, parse_yaml
+from pose.config.yaml_text import format_yaml
 from pose.keypoints.skeletons import SKELETONS, Skeleton
 
-MAX_ENTRIES, MAX_DEPTH = 100_000, 50
+if TYPE_CHECKING:
+    from pose.models.pose_net import PoseNet
 
 
 FROM_ANNOTATIONS = "from_annotations"  # as data.skeleton: all that SkeletonConfig has, left out
@@ -154,6 +147,30 @@ class ModelConfig(Section):
         check_network(self.input_size, backbone=self.backbone, width=self.width, example=[256, 192])
         return self
 
+    def build(self, *, num_keypoints: int) -> PoseNet:
+        """The network with fresh weights.
+
+        Raises:
+            ValueError: an unknown backbone or activation, or sizes that do not fit together.
+        """
+        from pose.models.factory import build_model
+        from pose.models.head import PoseHead
+
+        head = partial(
+            PoseHead,
+            channels=self.head.channels,
+            hidden=self.head.hidden,
+            kernel=self.head.kernel,
+            activation=self.head.activation.make(),
+        )
+        return build_model(
+            backbone=self.backbone,
+            width=self.width,
+            activation=self.activation.make(),
+            head=head,
+            num_keypoints=num_keypoints,
+        )
+
 
 class AugmentConfig(Section):
     """See `pose.data.transforms.Augment`; `extra` lists albumentations transforms, each {name: ..., arguments}."""
@@ -187,111 +204,3 @@ class Config(Section):
 
     def to_yaml(self) -> str:
         return format_yaml(self.model_dump(mode="json"))
-
-
-AnyConfig = Config | ClassificationConfig
-SCHEMAS: dict[str, type[Config] | type[ClassificationConfig]] = {
-    "keypoints": Config,
-    "classification": ClassificationConfig,
-}
-
-
-def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> AnyConfig:
-    """Read a YAML file, apply `a.b=c` overrides, expand `${VAR}`, and check the whole.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: not YAML, empty, an unset variable, or wrong keys or values: all of them in one message.
-    """
-    file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"no config file {file}; the ones that come with the project are in configs/"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read config {file}: {error}; expected a YAML text file") from None
-    try:
-        data = parse_yaml(text)
-    except ValueError as error:
-        raise ValueError(f"config {file} is not valid YAML: {error}") from None
-    if not isinstance(data, dict):
-        got = "an empty file" if data is None else f"a {type(data).__name__}"
-        raise ValueError(f"config {file} holds {got}; expected keys such as data:, model:, train:")
-    return make_config(data, overrides, source=str(file))
-
-
-def make_config(data: dict[str, Any], overrides: Sequence[str] = (), *, source: str = "config") -> AnyConfig:
-    """`load_config` of data already read; `source` names it in errors."""
-    for override in overrides:
-        data = _override(data, override)
-    _check_size(data, source)
-    data = _expand(data, source)
-    task = data.get("task", "keypoints")
-    schema = SCHEMAS.get(task, Config) if isinstance(task, str) else Config
-    try:
-        return schema.model_validate(data)
-    except ValidationError as error:
-        lines = explain_all(error, schema, tasks=SCHEMAS)
-        raise ValueError(
-            f"{source} has {len(lines)} wrong entr{'y' if len(lines) == 1 else 'ies'}:\n  " + "\n  ".join(lines)
-        ) from None
-
-
-def _override(data: dict[str, Any], override: str) -> dict[str, Any]:
-    """A copy of `data` with one `a.b=c` applied; the value is YAML."""
-    key, equals, text = override.partition("=")
-    if not equals or not re.fullmatch(r"[\w]+(\.[\w]+)*", key):
-        raise ValueError(f"an override looks like train.lr=0.001, got '{override}'")
-    try:
-        value = parse_yaml(text)
-    except ValueError as error:
-        raise ValueError(f"the value of override '{override}' is not valid YAML: {error}") from None
-    result = dict(data)
-    section = result
-    *parents, last = key.split(".")
-    for parent in parents:
-        child = section.get(parent)
-        if isinstance(child, str) and parent == "activation":
-            child = {"name": child}
-        if child is not None and not isinstance(child, dict):
-            raise ValueError(f"override '{override}': {parent} is a value, not a section")
-        section[parent] = dict(child or {})
-        section = section[parent]
-    section[last] = value
-    return result
-
-
-def _check_size(data: dict[str, Any], source: str) -> None:
-    """Refuse YAML whose aliases (`*name`) multiply or contain themselves, before anything walks through it."""
-    stack: list[tuple[Any, int]] = [(data, 0)]
-    for _ in range(MAX_ENTRIES):
-        if not stack:
-            return
-        item, depth = stack.pop()
-        if depth > MAX_DEPTH:
-            raise ValueError(
-                f"{source} is nested deeper than {MAX_DEPTH} levels; write it without nested aliases (*name)"
-            )
-        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
-        stack.extend((each, depth + 1) for each in inner)
-    raise ValueError(f"{source} has more than {MAX_ENTRIES} entries; write it without nested aliases (*name)")
-
-
-def _expand(value: Any, source: str) -> Any:
-    """Replace ${VAR} in all strings by the environment's value."""
-    if isinstance(value, dict):
-        return {key: _expand(item, source) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_expand(item, source) for item in value]
-    if not isinstance(value, str):
-        return value
-
-    def variable(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
-        if not found:
-            raise ValueError(f"{source} uses ${{{match[1]}}}, which is not set; run: export {match[1]}=/the/folder")
-        return found
-
-    return re.sub(r"\$\{(\w+)\}", variable, value)

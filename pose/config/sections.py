@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from pose.layers.activations import Activation
 
 # Bounds keep what a file says from overflowing libraries or filling the memory; no network comes near them.
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -45,15 +48,19 @@ class ActivationConfig(Section):
     def _is_known(self) -> ActivationConfig:
         import torch  # here, as it takes long
 
-        from pose.layers.activations import Activation
-
         if not self.sites:
             raise ValueError("sites names no place; give some of a1, a2, a3, or another activation")
-        activation = Activation(**self.model_dump())
+        activation = self.make()
         if activation.is_dynamic:
             with torch.device("meta"):  # numbers that do not fit together; nothing is allocated or drawn
                 activation.at("a1", 8, default=torch.nn.Identity)
         return self
+
+    def make(self) -> Activation:
+        """What builds this activation's layers."""
+        from pose.layers.activations import Activation
+
+        return Activation(**self.model_dump())
 
 
 class TrainConfig(Section):

@@ -12,7 +12,6 @@ import os
 import signal
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -24,28 +23,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pose.data.dataset import collate
 from pose.data.sharing import share
+from pose.runtime.distributed import Shard
 
 WINDOW = 4  # batches that people of one image spread over, and that a worker makes at once
 GRACE_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The part of each batch that one of several processes takes; by default it is all of it.
-
-    Attributes:
-        index: of the process, from 0.
-        count: of processes.
-    """
-
-    index: int = 0
-    count: int = 1
-
-    def of(self, batch: Sequence[Any]) -> Sequence[Any]:
-        """Shares in order, whose sizes differ by one at most, the larger ones first, as torch's `tensor_split`."""
-        size, larger = divmod(len(batch), self.count)
-        begin = self.index * size + min(self.index, larger)
-        return batch[begin : begin + size + (self.index < larger)]
 
 
 class EpochSampler(Sampler[tuple[int, int]]):

@@ -116,7 +116,7 @@ def find_people(
     Args:
         find: from crops (B, 3, H, W), uint8 RGB, to keypoints (B, K, 2) in crop pixels and their scores (B, K).
     """
-    own = world.deal(people, batch_size)  # the batches are those of one process, so the numbers are too
+    own = world.shard_batches(people, batch_size)  # the batches are those of one process, so the numbers are too
     dataset = PeopleDataset(own, skeleton, input_size=input_size)
     sampler = EpochSampler(len(own), seed=0, shuffle=False)
     loader = make_loader(dataset, batch_size=batch_size, workers=workers, sampler=sampler, pin_memory=pin_memory)
@@ -127,7 +127,7 @@ def find_people(
         if on_batch is not None:
             on_batch(len(peak))
     nothing = np.zeros((0, skeleton.num_keypoints, 2)), np.zeros((0, skeleton.num_keypoints))
-    keypoints, scores = zip(nothing, *world.collect(found), strict=True)
+    keypoints, scores = zip(nothing, *world.gather_outputs(found), strict=True)
     boxes = np.array([person.box_xywh for person in people], dtype=np.float64).reshape(-1, 4)
     _, grown = grow_box(boxes, input_size)
     return Predictions(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pose.codecs.heatmap import decode
-from pose.inference.base import cut_crops
+from pose.inference.base import crop_boxes
 from pose.inference.onnx_predictor import OnnxModel
 from pose.inference.torch_predictor import predict_heatmaps
 from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
@@ -109,7 +109,7 @@ def generated_crops(count: int, input_size: tuple[int, int], *, seed: int = 0) -
     while len(crops) < count:
         picture = render_picture(picture_rng(seed, "val", index), LEVELS["normal"])
         boxes = np.array([person.box_xywh for person in picture.people], dtype=np.float64).reshape(-1, 4)
-        crops.extend(cut_crops(picture.image, boxes[boxes[:, 2:].min(axis=1, initial=np.inf) > 0], input_size))
+        crops.extend(crop_boxes(picture.image, boxes[boxes[:, 2:].min(axis=1, initial=np.inf) > 0], input_size))
         index += 1
     return np.stack(crops[:count])
 

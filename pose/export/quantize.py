@@ -23,7 +23,7 @@ from onnx import ModelProto
 from pose.drawing.people import SUFFIXES
 from pose.export.check import generated_crops
 from pose.images.read import read_upright
-from pose.inference.base import cut_crops
+from pose.inference.base import crop_boxes
 from pose.inference.inputs import whole_box
 from pose.inference.onnx_predictor import INPUT
 
@@ -46,7 +46,7 @@ def calibration_crops(folder: Path | None, input_size: tuple[int, int]) -> NDArr
         raise ValueError(f"no picture in {folder}; expected {', '.join(SUFFIXES)}")
     chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(len(paths), CALIBRATION_CROPS)).astype(int)]
     images = map(read_upright, chosen)
-    return np.concatenate([cut_crops(image, whole_box(image), input_size) for image in images])
+    return np.concatenate([crop_boxes(image, whole_box(image), input_size) for image in images])
 
 
 def quantize(graph: ModelProto, crops: NDArray[np.uint8], *, kinds: Sequence[str] = ("Conv",)) -> ModelProto:

@@ -67,7 +67,7 @@ class PredictorBase(ABC):
         self._lock = threading.Lock()
 
     @abstractmethod
-    def _find(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _predict_crops(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Of crops (B, H, W, 3) uint8 RGB the keypoints (B, K, 2) in crop pixels and their scores (B, K)."""
 
     @abstractmethod
@@ -163,22 +163,22 @@ class PredictorBase(ABC):
         for task in tasks:
             image = check_image(task.image)
             boxes = check_boxes(task.boxes_xywh)
-            people = self._nobody_yet(task, boxes)
+            people = self._empty_result(task, boxes)
             waiting.append(people)
             for index, box in enumerate(boxes):
                 affine = _affines(box[None], self.input_size)[0]
                 crops.append(warp(image, affine, self.input_size))
                 places.append((people, index, box))
                 if len(crops) == self.batch_size:
-                    self._fill(crops, places)
+                    self._store_batch(crops, places)
                     crops, places = [], []
             while waiting and not (places and waiting[0] is places[0][0]):
                 yield waiting.popleft()
         if places:
-            self._fill(crops, places)
+            self._store_batch(crops, places)
         yield from waiting
 
-    def _nobody_yet(self, task: Task, boxes: NDArray[np.float64]) -> People:
+    def _empty_result(self, task: Task, boxes: NDArray[np.float64]) -> People:
         n, k = len(boxes), self.skeleton.num_keypoints
         given = np.ones(n) if task.box_scores is None else np.asarray(task.box_scores, dtype=np.float64)
         return People(
@@ -192,15 +192,15 @@ class PredictorBase(ABC):
             image=task.image if task.path is None else None,
         )
 
-    def _fill(self, crops: list[Image], places: list[tuple[People, int, NDArray[np.float64]]]) -> None:
+    def _store_batch(self, crops: list[Image], places: list[tuple[People, int, NDArray[np.float64]]]) -> None:
         """Put what is found in a batch of crops where it belongs."""
-        xy_crop, peaks = self._find(np.stack(crops))
+        xy_crop, peaks = self._predict_crops(np.stack(crops))
         from_crop = invert_affine(_affines(np.stack([box for _, _, box in places]), self.input_size))
         for (people, index, _), xy, scores in zip(places, apply_affine(xy_crop, from_crop), peaks, strict=True):
             people.keypoints[index], people.scores[index] = xy, scores
 
 
-def cut_crops(image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, int]) -> Image:
+def crop_boxes(image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, int]) -> Image:
     """What a network sees of each box.
 
     Args:

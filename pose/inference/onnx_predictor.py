@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.drawing.people import Image
-from pose.inference.base import PredictorBase, cut_crops
+from pose.inference.base import PredictorBase, crop_boxes
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.headers import parse_header
@@ -165,7 +165,7 @@ class OnnxPredictor(PredictorBase):
         model.check_options(device=device, flip_test=flip_test)
         return cls(model, batch_size=batch_size, detector=detector)
 
-    def _find(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _predict_crops(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         keypoints, scores, *_ = self.model.run(crops)
         return keypoints, scores
 
@@ -175,7 +175,7 @@ class OnnxPredictor(PredictorBase):
 
     def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, NDArray[np.float32]]:
         self.check_heatmaps()
-        crops = cut_crops(image_rgb, boxes_xywh, self.input_size)
+        crops = crop_boxes(image_rgb, boxes_xywh, self.input_size)
         return crops, self.model.run(crops)[2]
 
 

@@ -5,7 +5,6 @@ Shapes: N boxes, K keypoints, B batch. Frames: `_img` the image, `_crop` the net
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -16,33 +15,12 @@ from torch import Tensor, nn
 from pose.codecs.heatmap import decode, merge_flip
 from pose.data.transforms import normalize
 from pose.drawing.people import Image
-from pose.inference.base import PredictorBase, cut_crops
+from pose.inference.base import PredictorBase, crop_boxes
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.keypoints.skeletons import Skeleton
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """The device to run on.
-
-    Args:
-        name: "auto" (CUDA, else Apple's MPS, else the CPU), "cpu", "cuda", "cuda:N" or "mps".
-    Raises:
-        ValueError: no such device here; the message lists those that are.
-    """
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    mps = torch.backends.mps.is_available()
-    present = [*(["cuda"] if gpus else []), *(f"cuda:{i}" for i in range(gpus)), *(["mps"] if mps else []), "cpu"]
-    if name == "auto":
-        return torch.device(present[0])
-    if name not in present:
-        known = name in ("cuda", "mps") or re.fullmatch(r"cuda:\d+", name)
-        raise ValueError(
-            f"{'no device' if known else 'unknown device'} '{name}' on this machine; it has {', '.join(present)} "
-            f"('auto' takes {present[0]})"
-        )
-    return torch.device(name)
+from pose.runtime.device import pick_device
 
 
 @torch.inference_mode()
@@ -134,12 +112,12 @@ class Predictor(PredictorBase):
             detector=detector,
         )
 
-    def _find(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _predict_crops(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         xy_hm, scores = decode(self._run(crops))
         return STRIDE * xy_hm.cpu().numpy(), scores.cpu().numpy()
 
     def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, Tensor]:
-        crops = cut_crops(image_rgb, boxes_xywh, self.input_size)
+        crops = crop_boxes(image_rgb, boxes_xywh, self.input_size)
         return crops, self._run(crops)
 
     def _run(self, crops: Image) -> Tensor:

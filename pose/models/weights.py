@@ -6,6 +6,8 @@ checked.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 CLASSIFIER = ("classifier.", "fc.")  # what torchvision calls the layers behind the backbone
@@ -40,3 +42,36 @@ def convert_torchvision(weights: dict[str, Tensor], network: nn.Module) -> dict[
                 f"{tuple(our_value.shape)}; is it the same network and width?"
             )
     return {our_key: value for (our_key, _), (_, value) in zip(ours, theirs, strict=True)}
+
+
+def check_weights(model: nn.Module, weights: Mapping[str, object], *, source: str) -> None:
+    """Compare a state dict with a model's, which may be on the meta device.
+
+    Raises:
+        ValueError: keys or shapes that do not match, all of them counted and the first few listed.
+    """
+    own = model.state_dict()
+    missing = [key for key in own if key not in weights]
+    unexpected = [key for key in weights if key not in own]
+    shapes = [
+        f"{key} is {tuple(getattr(weights[key], 'shape', ()))}, expected {tuple(own[key].shape)}"
+        for key in own
+        if key in weights and getattr(weights[key], "shape", None) != own[key].shape
+    ]
+    problems = [
+        f"{len(keys)} {what}: {', '.join(keys[:4])}{' ...' if len(keys) > 4 else ''}"
+        for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+        if keys
+    ]
+    if problems:
+        matched = len(own) - len(missing) - len(shapes)
+        raise ValueError(
+            f"{source} holds the weights of another model: {matched} of {len(own)} tensors match; "
+            + "; ".join(problems)
+        )
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, object], *, source: str) -> None:
+    """Fill a model with a state dict, strictly: `check_weights` first."""
+    check_weights(model, weights, source=source)
+    model.load_state_dict(weights)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pose.models.factory import MODELS
+from pose.config.zoo import MODELS
 
 
 @dataclass(frozen=True)

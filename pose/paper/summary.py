@@ -10,10 +10,11 @@ from torch import nn
 
 from pose.checkpoint import load_checkpoint
 from pose.config.classification import ClassifierConfig
-from pose.config.keypoints import AnyConfig, Config, ModelConfig, SkeletonConfig, load_config
+from pose.config.keypoints import Config, ModelConfig, SkeletonConfig
+from pose.config.load import AnyConfig, load_config
 from pose.config.skeleton import with_skeleton
+from pose.config.zoo import model_config
 from pose.keypoints.skeletons import COCO17
-from pose.models.factory import build_classifier, build_model, model_config
 from pose.paper.counts import Counts, count
 from pose.paper.published import TABLES, Row, Table
 from pose.paper.tables import row_config
@@ -26,7 +27,7 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
     """Print to stdout.
 
     Args:
-        model: a YAML file, a checkpoint or run folder, or a name in `pose.models.factory.MODELS`.
+        model: a YAML file, a checkpoint or run folder, or a name in `pose.config.zoo.MODELS`.
     Raises:
         FileNotFoundError, ValueError: no such file or name, or overrides of something else than a YAML file.
     """
@@ -44,7 +45,7 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
         network = checkpoint.build() if isinstance(section, ModelConfig) else checkpoint.build_classifier()
     else:
         section = model_config(model)
-        network = build_model(section, num_keypoints=COCO17.num_keypoints)
+        network = section.build(num_keypoints=COCO17.num_keypoints)
     total, stages = count(network, section.input_size)
     paper, table = _paper_row(section) or (None, None)
     if as_json:
@@ -90,11 +91,11 @@ def _network(section: ModelConfig | ClassifierConfig) -> ModelConfig | Classifie
 def _build(config: AnyConfig) -> nn.Module:
     """Reads the annotations only where the config does not say how many keypoints there are."""
     if not isinstance(config, Config):
-        return build_classifier(config.model, num_classes=IMAGENET_CLASSES)
+        return config.model.build(num_classes=IMAGENET_CLASSES)
     section = config.data.skeleton
     if not (isinstance(section, SkeletonConfig) and section.keypoint_names):
         config = with_skeleton(config)
-    return build_model(config.model, num_keypoints=config.data.resolve_skeleton().num_keypoints)
+    return config.model.build(num_keypoints=config.data.resolve_skeleton().num_keypoints)
 
 
 def _line(counts: Counts, width: int) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from pose.config.keypoints import ClassificationConfig, Config, make_config
+from pose.config.classification import ClassificationConfig
+from pose.config.keypoints import Config
+from pose.config.load import make_config
+from pose.config.zoo import model_config
 from pose.keypoints.skeletons import COCO17
-from pose.models.factory import build_classifier, build_model, model_config
 from pose.paper.counts import Counts, count
 from pose.paper.published import TABLES, Row, Table
 
@@ -57,9 +59,9 @@ def row_config(row: Row) -> Config | ClassificationConfig:
 def count_row(row: Row) -> Counts:
     config = row_config(row)
     if isinstance(config, Config):
-        model: nn.Module = build_model(config.model, num_keypoints=COCO17.num_keypoints)
+        model: nn.Module = config.model.build(num_keypoints=COCO17.num_keypoints)
     else:
-        model = build_classifier(config.model, num_classes=1000)
+        model = config.model.build(num_classes=1000)
     return count(model, config.model.input_size)[0]
 
 

@@ -21,9 +21,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pose.data.loader import Shard
-from pose.data.training_samples import Loaded
-from pose.inference.torch_predictor import pick_device
+from pose.runtime.device import pick_device
 from pose.runtime.stop import Ended, Stopped
 
 T = TypeVar("T")
@@ -34,14 +32,34 @@ _END = "pose/end"
 
 
 @dataclass(frozen=True)
-class Turn:
+class Shard:
+    """The part of each batch that one of several processes takes; by default it is all of it.
+
+    Attributes:
+        index: of the process, from 0.
+        count: of processes.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, batch: Sequence[Any]) -> Sequence[Any]:
+        """Shares in order, whose sizes differ by one at most, the larger ones first, as torch's `tensor_split`."""
+        size, larger = divmod(len(batch), self.count)
+        begin = self.index * size + min(self.index, larger)
+        return batch[begin : begin + size + (self.index < larger)]
+
+
+@dataclass(frozen=True)
+class SyncedBatch:
     """A batch as all processes know it before its step.
 
     Attributes:
         batch: this process's share. One that has none gets another's first sample, as all have to take part in each
             step; `sizes` still says 0 for it. None if nobody has a sample.
         sizes: usable samples of each process.
-        unreadable, taken: as in `Loaded`, of all processes.
+        unreadable: a line for each sample that is missing, of all processes.
+        taken: samples of the epoch's order that the batch of all processes stands for.
         signal: that one of the processes got, which ends the training before this step.
     """
 
@@ -89,7 +107,7 @@ class World:
         """What `make` gives on the main process; the others wait for it."""
         return self.broadcast(make() if self.is_main else None, source=0)
 
-    def machine_by_machine(self, make: Callable[[], object]) -> None:
+    def once_per_node(self, make: Callable[[], object]) -> None:
         """Call `make`, which makes files unless they are there, in a process of each machine; all wait.
 
         The main process is first, so where machines share the files the others find them.
@@ -135,34 +153,40 @@ class World:
             warnings.filterwarnings("ignore", message=start)
         return DistributedDataParallel(module, device_ids=devices, broadcast_buffers=False)
 
-    def meet(self, loaded: Loaded, signal: int | None) -> Turn:
-        """Tell the others what was loaded here, and whether this process was asked to stop."""
-        batch = loaded.batch
+    def sync_batch(self, batch: Any, *, unreadable: tuple[str, ...], taken: int, signal: int | None) -> SyncedBatch:
+        """Tell the others what was loaded here, and whether this process was asked to stop.
+
+        Args:
+            batch: a dataclass of tensors with `index` (B,); None where nothing could be read.
+            unreadable: a line for each sample that is missing in it.
+            taken: samples of the epoch's order that it stands for.
+            signal: that this process got.
+        """
         size = 0 if batch is None else len(batch.index)
         if self.size == 1:
-            return Turn(batch, (size,), loaded.unreadable, loaded.taken, signal)
-        row = torch.tensor([size, loaded.taken, len(loaded.unreadable), signal or 0])
+            return SyncedBatch(batch, (size,), unreadable, taken, signal)
+        row = torch.tensor([size, taken, len(unreadable), signal or 0])
         rows = [torch.empty_like(row) for _ in range(self.size)]
         dist.all_gather(rows, row)
-        sizes, taken, unreadable, signals = (tuple(column) for column in torch.stack(rows, dim=1).tolist())
-        lines = sum(self.gather(loaded.unreadable), ()) if any(unreadable) else ()
+        sizes, all_taken, missing, signals = (tuple(column) for column in torch.stack(rows, dim=1).tolist())
+        lines = sum(self.gather(unreadable), ()) if any(missing) else ()
         if any(sizes) and not all(sizes):
             lender = next(rank for rank, count in enumerate(sizes) if count)
             sample = self.broadcast(_first_sample(batch) if self.rank == lender else None, source=lender)
             batch = sample if batch is None else batch
-        return Turn(batch, sizes, lines, sum(taken), max(signals) or None)
+        return SyncedBatch(batch, sizes, lines, sum(all_taken), max(signals) or None)
 
-    def deal(self, items: Sequence[T], batch_size: int) -> list[T]:
-        """The items of this process where whole batches are dealt out in turns, to be put together by `collect`."""
+    def shard_batches(self, items: Sequence[T], batch_size: int) -> list[T]:
+        """The items of this process where whole batches are dealt out in turns, to be put together by `gather_outputs`."""
         return [item for i, item in enumerate(items) if i // batch_size % self.size == self.rank]
 
-    def collect(self, outputs: Sequence[T]) -> list[T]:
-        """What all processes made of their batches (see `deal`), one output a batch, in the order of the batches."""
+    def gather_outputs(self, outputs: Sequence[T]) -> list[T]:
+        """What all processes made of their batches (see `shard_batches`), one output a batch, in the order of the batches."""
         hands = self.gather(list(outputs))
         return [hands[i % self.size][i // self.size] for i in range(sum(map(len, hands)))]
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def fail_together(self) -> Iterator[None]:
         """Around work that must end in all processes if it does in one.
 
         The first that fails says why to the user, and to the others, through the store.
@@ -219,7 +243,7 @@ def join_world(device: str) -> Iterator[tuple[World, torch.device]]:
         device: as for `pick_device`; of a machine's GPUs each process takes the one of its local rank.
     Raises:
         ValueError: started otherwise, or more processes than GPUs.
-        Ended, Stopped, OSError: see `World.together`.
+        Ended, Stopped, OSError: see `World.fail_together`.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield World(), pick_device(device)
@@ -235,7 +259,7 @@ def join_world(device: str) -> Iterator[tuple[World, torch.device]]:
     world = World(rank, size, store=store)
     if not world.is_main:
         warnings.simplefilter("ignore")  # the main process says the same
-    with world.together():
+    with world.fail_together():
         chosen = _own_device(device)
         backend = "cpu:gloo,cuda:nccl" if on_gpus else "gloo"
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAIT)

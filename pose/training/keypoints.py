@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from pose.codecs.heatmap import decode, encode
 from pose.config.keypoints import Config
 from pose.data.dataset import Batch, PeopleDataset, collate
-from pose.data.loader import EpochSampler, Shard, make_loader
+from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import Person, ground_truth_people
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
@@ -27,12 +27,11 @@ from pose.images.cache import DiskCache
 from pose.images.read import read_image
 from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.oks import METRICS
-from pose.models.factory import build_model
 from pose.models.pose_net import STRIDE
-from pose.runtime.distributed import World
+from pose.runtime.distributed import Shard, World
 from pose.training.losses import heatmap_mse
 from pose.training.optim import learning_rate
-from pose.training.tasks import Task, spread
+from pose.training.tasks import Task, evenly_spaced
 
 SHOWN = 8  # people of draw_evaluation
 
@@ -75,7 +74,7 @@ class KeypointTask(Task):
         )
 
     def build_model(self) -> nn.Module:
-        return build_model(self.config.model, num_keypoints=self.skeleton.num_keypoints)
+        return self.config.model.build(num_keypoints=self.skeleton.num_keypoints)
 
     def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         return torch.optim.Adam(model.parameters(), lr=self.config.train.lr)
@@ -156,7 +155,7 @@ class KeypointTask(Task):
             there = {person.path for person in people}
             annotated = ground_truth_people(self.val.coco, Path(self.config.data.root, self.config.data.val.images))
             people = [person for person in annotated if person.path in there]
-        return spread(people, SHOWN)
+        return evenly_spaced(people, SHOWN)
 
 
 def summary_line(result: Evaluation) -> str:

@@ -5,49 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import os
-import platform
 import statistics
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import rich.progress
 from rich.console import Console
 
-import pose
 from pose.runtime import system
+from pose.runtime.console import duration
 from pose.runtime.files import write_atomic
 
 if TYPE_CHECKING:
     import torch
 
     from pose.drawing.people import Image
-
-PACKAGES = (
-    *("torch", "torchvision", "numpy", "opencv-python-headless", "albumentations", "pycocotools"),
-    *("pydantic", "safetensors", "typer", "rich", "tensorboard"),
-)
-
-
-def versions() -> dict[str, str]:
-    """What a bug report needs: this package, Python, the platform, the libraries, and the devices."""
-    import torch
-
-    found = {"pose": pose.__version__, "python": platform.python_version(), "platform": platform.platform()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    found["threads"] = str(torch.get_num_threads())
-    found["cuda"] = torch.version.cuda or "none" if torch.cuda.is_available() else "not available"
-    for index in range(torch.cuda.device_count()):
-        found[f"cuda:{index}"] = torch.cuda.get_device_name(index)
-    return found
 
 
 def peak_memory_mb(device: torch.device) -> int | None:
@@ -153,73 +126,6 @@ class TensorBoard:
                 self.record_writer(file).write(event.SerializeToString())
         except OSError as error:
             raise OSError(f"cannot write {self.path}: {error.strerror or error}; free some space") from error
-
-
-class Progress:
-    """One live line on a terminal; elsewhere a plain line every `interval` seconds.
-
-    Args:
-        total: steps of the whole task; the ETA is to its end.
-    """
-
-    def __init__(self, console: Console, total: int, *, done: int = 0, interval: float = 30.0) -> None:
-        self.console, self.total, self.done = console, total, done
-        self.first, self.interval = done, interval
-        self.start = self.last_line = time.monotonic()
-        self.bar: rich.progress.Progress | None = None
-        if console.is_terminal:
-            self.bar = rich.progress.Progress(
-                rich.progress.TextColumn("{task.description}", markup=False),
-                rich.progress.BarColumn(bar_width=None),
-                rich.progress.TaskProgressColumn(),
-                rich.progress.TextColumn("ETA"),
-                rich.progress.TimeRemainingColumn(elapsed_when_finished=True),
-                console=console,
-                transient=True,
-            )
-            self.task = self.bar.add_task("", total=total, completed=done)
-
-    def __enter__(self) -> Progress:
-        if self.bar is not None:
-            self.bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-
-    def reach(self, text: str, done: int, *, total: int | None = None) -> None:
-        """`update` to a number of steps from the start, of another `total` where the work itself knows better."""
-        if total is not None and total != self.total:
-            self.total = total
-            if self.bar is not None:
-                self.bar.update(self.task, total=total)
-        self.update(text, steps=done - self.done)
-
-    def update(self, text: str, *, steps: int = 1) -> None:
-        self.done += steps
-        if self.bar is not None:
-            self.bar.update(self.task, advance=steps, description=text)
-        elif time.monotonic() - self.last_line >= self.interval:
-            self.last_line = time.monotonic()
-            pace = (self.last_line - self.start) / max(1, self.done - self.first)
-            self.console.print(
-                f"{text}  {self.done}/{self.total}  ETA {duration(pace * (self.total - self.done))}", highlight=False
-            )
-
-
-def duration(seconds: float) -> str:
-    """Seconds as 1:02:03 or 2:03."""
-    minutes, secs = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
-
-
-def make_console(*, quiet: bool = False) -> Console:
-    """Messages and progress go to stderr, so that stdout holds results only. Brackets and colons mean nothing."""
-    return Console(file=sys.stderr, soft_wrap=True, quiet=quiet, markup=False, emoji=False)
 
 
 def print_end(run: Path, console: Console) -> None:

@@ -9,7 +9,7 @@ LARGEST = 2**53  # what every number can be added to
 
 
 @dataclass
-class Position:
+class TrainState:
     """How far a run is; all that resuming needs beside weights and optimiser.
 
     Attributes:
@@ -41,7 +41,7 @@ class Position:
     metrics: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Position:
+    def from_dict(cls, data: dict[str, Any]) -> TrainState:
         """Raises TypeError, ValueError or AttributeError for what no training has written."""
         position = cls(**data)
         for key, value in asdict(position).items():

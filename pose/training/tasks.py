@@ -12,21 +12,20 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pose.config.keypoints import AnyConfig
-from pose.data.loader import EpochSampler, Shard
+from pose.data.loader import EpochSampler
 from pose.drawing.people import Image
-from pose.runtime.distributed import World
+from pose.runtime.distributed import Shard, World
 
 T = TypeVar("T")
 
 
-def spread(items: Sequence[T], most: int) -> Sequence[T]:
+def evenly_spaced(items: Sequence[T], most: int) -> Sequence[T]:
     """At most so many of the items, evenly over all of them; always the same ones."""
     return items[:: max(1, -(-len(items) // most))]
 
 
 class Task(ABC):
-    """One kind of training; made by `pose.training.trainer.make_task` from a config.
+    """One kind of training, made from a config.
 
     Attributes:
         num_samples: of an epoch.
@@ -90,16 +89,3 @@ class Task(ABC):
 
         The model is left in evaluation mode. None if nothing is known of what is right.
         """
-
-
-def make_task(config: AnyConfig) -> Task:
-    """Read the data of a config.
-
-    Raises:
-        FileNotFoundError, ValueError: data is missing or wrong.
-    """
-    from pose.classification.task import ClassificationTask
-    from pose.config.keypoints import Config
-    from pose.training.keypoints import KeypointTask
-
-    return KeypointTask(config) if isinstance(config, Config) else ClassificationTask(config)

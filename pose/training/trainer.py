@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,27 +20,31 @@ import torch
 from rich.console import Console
 
 from pose.checkpoint import load_initial_weights, save_checkpoint
-from pose.config.keypoints import AnyConfig, Config
+from pose.config.keypoints import Config
+from pose.config.load import AnyConfig
 from pose.config.skeleton import with_skeleton
 from pose.data.loader import WINDOW, EpochSampler
+from pose.runtime.console import Progress, duration
 from pose.runtime.distributed import World
 from pose.runtime.files import write_atomic, write_json
 from pose.runtime.stop import Stopped, StopRequest
+from pose.runtime.versions import versions
 from pose.training.bad_batches import BadBatches, check_finite
 from pose.training.error_messages import explained
 from pose.training.learner import Learner
-from pose.training.logs import MetricsFile, Progress, TensorBoard, duration, peak_memory_mb, versions
+from pose.training.logs import MetricsFile, TensorBoard, peak_memory_mb
 from pose.training.optim import warmup
 from pose.training.resume import load_latest, save_resume
 from pose.training.runs import Heartbeat, lock_run
-from pose.training.state import Position
-from pose.training.tasks import Task, make_task
+from pose.training.state import TrainState
+from pose.training.tasks import Task
 
 
 def train(
     config: AnyConfig,
     run: Path,
     *,
+    make_task: Callable[[Any], Task],
     device: torch.device,
     workers: int,
     console: Console,
@@ -50,6 +54,7 @@ def train(
     """Train until `train.epochs`, leaving everything in the folder `run`.
 
     Args:
+        make_task: reads the data of a config; raises FileNotFoundError or ValueError where it is missing or wrong.
         run: gets config.yaml, versions.json, metrics.csv, batch0.jpg, best.safetensors, last.safetensors,
             resume.pt, resume.previous.pt, state.json, .lock and tb/.
         workers: loader processes; 0 loads in this one.
@@ -86,7 +91,7 @@ def train(
     learner = Learner(model, config.train, device=device, world=world)
     optimizer = task.make_optimizer(model)
 
-    position = Position(batch_size=batch_size)
+    position = TrainState(batch_size=batch_size)
     if saved is not None:
         position = _restore(run, saved, learner, optimizer, batch_size)
         if position.epoch >= config.train.epochs:
@@ -146,7 +151,7 @@ def train(
         StopRequest() as stop,
         heart,
         Progress(console, total, done=done) as progress,
-        world.together(),
+        world.fail_together(),
         explained(run),
     ):
 
@@ -161,7 +166,9 @@ def train(
             sampler.set_epoch(epoch, start=position.taken)
             clock = asked = time.perf_counter()
             for loaded in loader:
-                turn = world.meet(loaded, stop.received)
+                turn = world.sync_batch(
+                    loaded.batch, unreadable=loaded.unreadable, taken=loaded.taken, signal=stop.received
+                )
                 if turn.signal is not None:
                     save()
                     world.barrier()  # so that torchrun ends nobody who still writes
@@ -271,7 +278,7 @@ def _step(
     return total
 
 
-def _progress(position: Position, epochs: int, steps: int, task: Task) -> dict[str, Any]:
+def _progress(position: TrainState, epochs: int, steps: int, task: Task) -> dict[str, Any]:
     """For state.json."""
     best = position.best if position.best >= 0 else None
     where = {"epoch": position.epoch, "epochs": epochs, "step": position.step, "steps": steps}
@@ -280,11 +287,11 @@ def _progress(position: Position, epochs: int, steps: int, task: Task) -> dict[s
 
 def _restore(
     run: Path, state: dict[str, Any], learner: Learner, optimizer: torch.optim.Optimizer, batch_size: int
-) -> Position:
+) -> TrainState:
     try:
         learner.load_state_dict(state)
         optimizer.load_state_dict(state["optimizer"])
-        position = Position.from_dict(state["position"])
+        position = TrainState.from_dict(state["position"])
         if position.taken and position.batch_size not in (0, batch_size):
             raise ValueError(
                 f"it is within an epoch of batches of {position.batch_size}, and they would go on with {batch_size}: "

@@ -17,9 +17,9 @@ from pose.checkpoint import (
     load_initial_weights,
     save_checkpoint,
 )
-from pose.config.keypoints import Config, make_config
+from pose.config.keypoints import Config
+from pose.config.load import make_config
 from pose.keypoints.skeletons import COCO17, Skeleton
-from pose.models.factory import build_model
 from pose.models.pose_net import PoseNet
 from tests.helpers.command import Outcome
 
@@ -28,7 +28,7 @@ METRICS = {"AP": 0.25, "AR": 0.5}
 
 def fresh(config: Config, seed: int = 0) -> PoseNet:
     torch.manual_seed(seed)
-    model = build_model(config.model, num_keypoints=17)
+    model = config.model.build(num_keypoints=17)
     for module in model.modules():  # running statistics that a fresh network does not have
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean)
@@ -140,7 +140,7 @@ def test_initial_weights_take_what_fits(config: Config, tiny_config: dict[str, A
     source = fresh(config).state_dict()
     assert all(torch.equal(value, source[key]) for key, value in model.state_dict().items())
 
-    model = build_model(config.model, num_keypoints=3)
+    model = config.model.build(num_keypoints=3)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     line = load_initial_weights(model, saved)
     assert line.startswith(f"{total - 2} of {total} tensors taken")
@@ -153,7 +153,7 @@ def test_initial_weights_of_another_skeleton(config: Config, saved: Path) -> Non
     """The last layer knows the old keypoints only: it starts fresh, even where their number is the same."""
     source = fresh(config).state_dict()
     for names in (["nose", "tail"], [f"point_{i}" for i in range(COCO17.num_keypoints)]):
-        model = build_model(config.model, num_keypoints=len(names))
+        model = config.model.build(num_keypoints=len(names))
         before = {key: value.clone() for key, value in model.state_dict().items()}
         line = load_initial_weights(model, saved, skeleton=Skeleton.from_names("fish", keypoint_names=names))
         assert line.endswith(

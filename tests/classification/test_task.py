@@ -20,11 +20,10 @@ import pose.training.trainer as trainer_module
 from pose.checkpoint import load_checkpoint, load_initial_weights
 from pose.classification.dataset import Picture, find_pictures
 from pose.classification.task import ClassificationTask, evaluate_pictures
+from pose.cli.train import make_task
 from pose.config.classification import ClassificationConfig
-from pose.config.keypoints import load_config, make_config
-from pose.models.factory import build_classifier, build_model
+from pose.config.load import load_config, make_config
 from pose.runtime.stop import Stopped
-from pose.training.tasks import make_task
 from tests.helpers.running import run_training, stop_in_step
 
 CPU = torch.device("cpu")
@@ -314,7 +313,7 @@ def pose_config(**model: Any) -> Any:
 def test_a_classifier_starts_a_pose_backbone(run: Path) -> None:
     """All of the backbone is taken; the head starts fresh, the classifier is left over, and the line says so."""
     config = pose_config(activation="dyrelu_c")
-    model = build_model(config.model, num_keypoints=4)
+    model = config.model.build(num_keypoints=4)
     line = load_initial_weights(model, run)
     weights = load_checkpoint(run).weights
     own = model.state_dict()
@@ -329,14 +328,14 @@ def test_torchvisions_weights_start_static_networks(tmp_path: Path) -> None:
     torch.manual_seed(0)
     theirs = torchvision.models.resnet18()
     torch.save(theirs.state_dict(), tmp_path / "resnet18.pth")
-    classifier = build_classifier(
-        config_of({"task": "classification", "model": {"backbone": "resnet18"}}).model, num_classes=1000
+    classifier = config_of({"task": "classification", "model": {"backbone": "resnet18"}}).model.build(
+        num_classes=1000
     )
     line = load_initial_weights(classifier, tmp_path / "resnet18.pth")
     assert line.startswith("122 of 122 tensors taken from ")
     x = torch.randn(1, 3, 32, 32)
     torch.testing.assert_close(classifier.eval()(x), theirs.eval()(x), rtol=1e-5, atol=1e-5)
-    network = build_model(pose_config(backbone="resnet18", width=1.0).model, num_keypoints=4)
+    network = pose_config(backbone="resnet18", width=1.0).model.build(num_keypoints=4)
     line = load_initial_weights(network, tmp_path / "resnet18.pth")
     assert line.startswith("120 of ")
     assert torch.equal(network.backbone.stem[0].weight, theirs.conv1.weight)
@@ -344,15 +343,15 @@ def test_torchvisions_weights_start_static_networks(tmp_path: Path) -> None:
 
 def test_weights_of_another_architecture(run: Path, tmp_path: Path, pose_cli: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match=r"another network: \d+ of \d+ convolutions of the backbone match"):
-        load_initial_weights(build_model(pose_config(width=0.5).model, num_keypoints=4), run)
+        load_initial_weights(pose_config(width=0.5).model.build(num_keypoints=4), run)
     torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "resnet18.pth")
     with pytest.raises(ValueError, match=r"the torchvision weights hold 120 tensors, this backbone has"):
-        load_initial_weights(build_model(pose_config().model, num_keypoints=4), tmp_path / "resnet18.pth")
+        load_initial_weights(pose_config().model.build(num_keypoints=4), tmp_path / "resnet18.pth")
     (tmp_path / "junk.pth").write_bytes(b"junk")
     with pytest.raises(ValueError, match=r"junk\.pth is no file of weights, or a damaged one"):
-        load_initial_weights(build_model(pose_config().model, num_keypoints=4), tmp_path / "junk.pth")
+        load_initial_weights(pose_config().model.build(num_keypoints=4), tmp_path / "junk.pth")
     with pytest.raises(FileNotFoundError, match=r"no weights .*gone\.pth"):
-        load_initial_weights(build_model(pose_config().model, num_keypoints=4), tmp_path / "gone.pth")
+        load_initial_weights(pose_config().model.build(num_keypoints=4), tmp_path / "gone.pth")
 
 
 # --- bad input: exit code 2, one message, no traceback ---

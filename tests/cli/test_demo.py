@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pose.cli.demo_run import _mean_pose_predictions, _swap_left_and_right, demo_config
-from pose.config.keypoints import make_config
+from pose.config.load import make_config
 from pose.data.people import Person
 from pose.evaluation.coco import Predictions
 from pose.evaluation.run import score

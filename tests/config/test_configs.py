@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from pose.codecs.heatmap import encode
-from pose.config.keypoints import AugmentConfig, Config, load_config
+from pose.config.keypoints import AugmentConfig, Config
+from pose.config.load import load_config
+from pose.config.zoo import MODELS, list_models, model_config
 from pose.keypoints.skeletons import COCO17
-from pose.models.factory import MODELS, build_model, list_models, model_config
 from pose.training.losses import heatmap_mse
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -41,7 +42,7 @@ def test_each_file_is_short_and_survives_writing(path: Path, tmp_path: Path) -> 
     assert load_config(tmp_path / "config.yaml") == config
     assert len(path.read_text().splitlines()) < 35
     with torch.device("meta"):
-        build_model(config.model, num_keypoints=config.data.resolve_skeleton().num_keypoints)
+        config.model.build(num_keypoints=config.data.resolve_skeleton().num_keypoints)
 
 
 def test_stages_of_the_demo_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +86,7 @@ def test_one_training_step_of_table_10(name: str) -> None:
     """With the loss of the protocol; every convolution moves, and in a second step what starts behind a zero."""
     config = load_config(CONFIGS / "coco" / f"{name}.yaml")
     torch.manual_seed(0)
-    model = build_model(config.model, num_keypoints=17).train()
+    model = config.model.build(num_keypoints=17).train()
     before = {key: value.clone() for key, value in model.named_parameters()}
     optimizer = torch.optim.Adam(model.parameters(), lr=config.train.lr)
     targets, weights = encode(torch.rand(2, 17, 2) * 16, torch.ones(2, 17), heatmap_size=(16, 16))

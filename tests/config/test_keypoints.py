@@ -11,7 +11,8 @@ import torch
 from pydantic import ValidationError
 
 from pose.config.classification import ClassificationConfig
-from pose.config.keypoints import ActivationConfig, Config, ModelConfig, load_config, make_config
+from pose.config.keypoints import ActivationConfig, Config, ModelConfig
+from pose.config.load import load_config, make_config
 from pose.keypoints.skeletons import COCO17
 
 BASE = """

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pose.config.keypoints import Config, make_config
+from pose.config.keypoints import Config
+from pose.config.load import make_config
 from pose.config.skeleton import with_skeleton
 from pose.keypoints.skeletons import COCO17, Skeleton
 

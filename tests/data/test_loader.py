@@ -15,12 +15,13 @@ import pytest
 import torch
 
 from pose.data.dataset import Batch, PeopleDataset, Sample, collate
-from pose.data.loader import EpochSampler, Shard, make_loader
+from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import Person
 from pose.data.transforms import Augment
 from pose.images.read import read_image
 from pose.keypoints.geometry import apply_affine, invert_affine
 from pose.keypoints.skeletons import COCO17
+from pose.runtime.distributed import Shard
 
 INPUT = (256, 192)
 EXTRA = [{"name": "ColorJitter", "p": 0.8}, {"name": "CoarseDropout", "p": 0.5}, {"name": "GaussNoise", "p": 0.5}]

@@ -11,7 +11,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from pose.config.keypoints import make_config
+from pose.config.load import make_config
 from pose.evaluation.coco_backends import BACKENDS, _fast_evaluation, _match, check_backend, coco_numbers
 from pose.keypoints.oks import METRICS
 

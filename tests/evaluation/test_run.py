@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from pose.codecs.heatmap import encode
-from pose.config.keypoints import Config, load_config, make_config
+from pose.config.keypoints import Config
+from pose.config.load import load_config, make_config
 from pose.data.people import Person
 from pose.evaluation.coco import METRICS
 from pose.evaluation.run import Evaluation, evaluate, predict_people, score

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pose.config.keypoints import DataConfig, make_config
+from pose.config.keypoints import DataConfig
+from pose.config.load import make_config
 from pose.evaluation.splits import make_figures, training_people, validation_set
 
 MakeData = Callable[..., DataConfig]

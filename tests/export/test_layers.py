@@ -19,7 +19,6 @@ from pose.export.layers import bilinear, emit
 from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
 from pose.layers.dyrelu_forms import ReducedDyReLU
-from pose.models.factory import build_model
 from tests.helpers.randomize import assert_alive, randomise
 
 ort = pytest.importorskip("onnxruntime")
@@ -109,7 +108,7 @@ def test_network(name: str, only_convolutions: bool) -> None:
     head = SMALL.model_copy(update={"activation": activation})
     config = ModelConfig.model_validate({**settings, "activation": activation, "head": head, "input_size": (64, 32)})
     torch.manual_seed(0)
-    network = build_model(config, num_keypoints=5)
+    network = config.build(num_keypoints=5)
     nn.init.normal_(network.head.heatmaps.weight)
     randomise(network, images(8, 3, 64, 32))
     with torch.no_grad():

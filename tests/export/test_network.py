@@ -18,7 +18,6 @@ from pose.export.graph import Graph, Map
 from pose.export.network import build_graph, emit_decode, emit_merge_flip, emit_normalize
 from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.skeletons import COCO17
-from pose.models.factory import build_model
 from tests.helpers.randomize import randomise
 
 ort = pytest.importorskip("onnxruntime")
@@ -85,7 +84,7 @@ def test_whole_graph(flip_test: bool) -> None:
     head = HeadConfig(channels=(8, 8, 8, 8), hidden=(8, 8, 8, 8))
     config = ModelConfig(width=0.1, input_size=(64, 96), head=head)
     torch.manual_seed(0)
-    model = build_model(config, num_keypoints=17)
+    model = config.build(num_keypoints=17)
     nn.init.normal_(model.head.heatmaps.weight)
     randomise(model, torch.randn(4, 3, 64, 96, generator=torch.Generator().manual_seed(0)))
     graph = build_graph(model, skeleton=COCO17, input_size=(64, 96), stride=4, flip_test=flip_test)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 import pose.training.keypoints as keypoints_module
 import pose.training.trainer as trainer_module
-from pose.config.keypoints import Config, make_config
+from pose.config.keypoints import Config
+from pose.config.load import make_config
 from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize
 from pose.evaluation.run import predict_set, score
@@ -53,7 +54,7 @@ def gradients_of_an_epoch(
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01 if frozen else 0.0)
     found = []
     for step, loaded in enumerate(task.make_loader(sampler, workers=0, pin_memory=False, shard=world.shard)):
-        turn = world.meet(loaded, None)
+        turn = world.sync_batch(loaded.batch, unreadable=loaded.unreadable, taken=loaded.taken, signal=None)
         loss = trainer_module._step(learner, optimizer, task, turn.batch, (0, 0, step), turn.sizes)
         gradients = [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
         found.append((loss, gradients, next(model.buffers()).clone()))

@@ -13,7 +13,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import pose.training.trainer as trainer_module
-from pose.config.keypoints import AnyConfig
+from pose.cli.train import make_task
+from pose.config.load import AnyConfig
 
 
 class Double(nn.Module):
@@ -30,7 +31,9 @@ class Double(nn.Module):
 def run_training(config: AnyConfig, run: Path, **options: Any) -> dict[str, float]:
     """On the CPU, without a word."""
     device, console = torch.device("cpu"), Console(quiet=True)
-    return trainer_module.train(config, run, device=device, console=console, **{"workers": 0, **options})
+    return trainer_module.train(
+        config, run, make_task=make_task, device=device, console=console, **{"workers": 0, **options}
+    )
 
 
 def stop_in_step(monkeypatch: pytest.MonkeyPatch, number: int, signum: signal.Signals = signal.SIGINT) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 
 from pose.checkpoint import load_checkpoint, save_checkpoint
 from pose.codecs.heatmap import merge_flip
-from pose.config.keypoints import make_config
+from pose.config.load import make_config
 from pose.data.coco import load_coco
 from pose.data.people import ground_truth_people
 from pose.data.transforms import normalize
@@ -23,10 +23,10 @@ from pose.drawing.people import write_image
 from pose.images.read import read_image
 from pose.inference.predict_images import predict_files
 from pose.inference.results import People, person_scores
-from pose.inference.torch_predictor import Predictor, pick_device, predict_heatmaps
+from pose.inference.torch_predictor import Predictor, predict_heatmaps
 from pose.keypoints.geometry import grow_box
 from pose.keypoints.skeletons import COCO17
-from pose.models.factory import build_model
+from pose.runtime.device import pick_device
 from tests.helpers.dots import BOX, INPUT, SHARES, THREE, TRUTH, DotFinder, dots, in_box, picture, predictor
 
 
@@ -161,7 +161,7 @@ def test_from_checkpoint_uses_its_skeleton_and_size(tmp_path: Path) -> None:
         }
     )
     torch.manual_seed(0)
-    model = build_model(config.model, num_keypoints=3)
+    model = config.model.build(num_keypoints=3)
     save_checkpoint(tmp_path / "best.safetensors", model, config=config, epoch=1, metrics={})
     loaded = Predictor.from_checkpoint(tmp_path, device="cpu", flip_test=False, batch_size=5)
     assert loaded.skeleton == THREE

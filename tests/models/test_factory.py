@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from pose.config.keypoints import ActivationConfig, HeadConfig, ModelConfig
+from pose.config.zoo import MODELS, create_model, list_models, model_config
 from pose.layers.dyrelu import DyReLU
-from pose.models.factory import MODELS, build_model, create_model, list_models, load_weights, model_config
 from pose.models.pose_net import PoseNet
+from pose.models.weights import load_weights
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,7 +31,7 @@ def small_model(num_keypoints: int = 17, activation: str = "default") -> PoseNet
         activation=ActivationConfig(name=activation),
         head=HeadConfig(channels=(8, 8, 8, 8), hidden=(8, 16, 16, 16)),
     )
-    return build_model(config, num_keypoints=num_keypoints)
+    return config.build(num_keypoints=num_keypoints)
 
 
 def test_list_models() -> None:
@@ -65,7 +66,7 @@ def test_literal_form_trains_too(activation: str) -> None:
     config = ModelConfig(
         width=0.35, activation=choice, head=HeadConfig(activation=choice, channels=(8,) * 4, hidden=(16,) * 4)
     )
-    network = build_model(config, num_keypoints=3)
+    network = config.build(num_keypoints=3)
     network(torch.randn(2, 3, 32, 64)).square().mean().backward()
     for key, weight in network.named_parameters():
         assert weight.grad is not None, key
@@ -106,7 +107,7 @@ def test_backbone_and_head_may_differ() -> None:
         head=HeadConfig(activation=ActivationConfig(name="relu")),
     )
     with torch.device("meta"):
-        network = build_model(config, num_keypoints=17)
+        network = config.build(num_keypoints=17)
     assert any(isinstance(m, DyReLU) for m in network.backbone.modules())
     assert not any(isinstance(m, DyReLU) for m in network.head.modules())
 
@@ -129,7 +130,7 @@ def test_unknown_models(name: str, message: str) -> None:
 
 def test_unknown_backbone() -> None:
     with pytest.raises(ValueError, match="unknown backbone 'mobilenetv2'; did you mean 'mobilenet_v2'"):
-        build_model(ModelConfig(backbone="mobilenetv2"), num_keypoints=17)
+        ModelConfig(backbone="mobilenetv2").build(num_keypoints=17)
 
 
 def test_load_weights() -> None:

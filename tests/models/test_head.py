@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pose.config.zoo import create_model
 from pose.layers.activations import Activation
 from pose.layers.dyrelu import DyReLU
-from pose.models.factory import create_model
 from pose.models.head import PoseHead
 
 

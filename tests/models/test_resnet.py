@@ -15,7 +15,7 @@ from pose.layers.activations import ACTIVATIONS, Activation
 from pose.layers.dyrelu import DyReLU
 from pose.layers.related import Maxout
 from pose.models.classifier import Classifier
-from pose.models.factory import BACKBONES, build_classifier, build_model, check_backbone
+from pose.models.factory import BACKBONES, check_backbone
 from pose.models.resnet import ResNet
 from pose.models.weights import convert_torchvision
 
@@ -55,7 +55,7 @@ def randomise(module: nn.Module) -> None:
 @pytest.mark.parametrize(("name", "width", "theirs"), MOBILENETS + RESNETS)
 def test_parameters_equal_torchvision(name: str, width: float, theirs: Make) -> None:
     with torch.device("meta"):
-        ours = build_classifier(ClassifierConfig(backbone=name, width=width), num_classes=1000)
+        ours = ClassifierConfig(backbone=name, width=width).build(num_classes=1000)
         assert count(ours) == count(theirs(width_mult=width))
 
 
@@ -76,7 +76,7 @@ def test_outputs_equal_torchvision(name: str, width: float, theirs: Make) -> Non
     torch.manual_seed(0)
     expected_network = theirs(width_mult=width)
     randomise(expected_network)
-    network = build_classifier(ClassifierConfig(backbone=name, width=width), num_classes=1000)
+    network = ClassifierConfig(backbone=name, width=width).build(num_classes=1000)
     network.load_state_dict(convert_torchvision(expected_network.state_dict(), network))
     network, expected_network = network.double().eval(), expected_network.double().eval()
     x = torch.randn(2, 3, 32, 64, dtype=torch.float64)
@@ -97,7 +97,7 @@ def test_weights_of_other_networks_are_refused() -> None:
             convert_torchvision(weights, ResNet(34))
         with pytest.raises(ValueError, match=r"hold 120 tensors, this backbone has \d+.* its default activation"):
             convert_torchvision(weights, ResNet(18, activation=Activation("dyrelu_b")))
-        ten = build_classifier(ClassifierConfig(backbone="resnet18"), num_classes=10)
+        ten = ClassifierConfig(backbone="resnet18").build(num_classes=10)
         with pytest.raises(ValueError, match=r"fc.weight is \(1000, 512\), but classifier.1.weight is \(10, 512\)"):
             convert_torchvision(weights, ten)
 
@@ -147,7 +147,7 @@ def test_every_backbone_stands_under_the_pose_head(backbone: str, activation: st
     config = ModelConfig(
         backbone=backbone, activation=choice, head=HeadConfig(activation=choice, channels=(8,) * 4, hidden=(16,) * 4)
     )
-    network = build_model(config, num_keypoints=5)
+    network = config.build(num_keypoints=5)
     heatmaps = network(torch.randn(2, 3, 64, 32))
     assert heatmaps.shape == (2, 5, 16, 8)
     heatmaps.square().mean().backward()

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from pose.config.zoo import create_model, list_models
 from pose.layers.dyrelu import DyReLU
-from pose.models.factory import create_model, list_models
 from pose.paper.counts import count
 
 SIZE = (64, 32)

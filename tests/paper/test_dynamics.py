@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from pose.checkpoint import save_checkpoint
-from pose.config.keypoints import Config, make_config
+from pose.config.keypoints import Config
+from pose.config.load import make_config
 from pose.layers.activations import Activation
 from pose.layers.dyrelu import DyReLU
-from pose.models.factory import build_model
 from pose.models.mobilenet_v2 import MobileNetV2
 from pose.models.resnet import ResNet
 from pose.paper.dynamics import MAP_IMAGES, POINTS_PER_IMAGE, every_other_block, inspect_dynamics
@@ -166,7 +166,7 @@ def test_a_static_network_and_no_matplotlib(
         section["activation"] = "relu"
     config = make_config(tiny_config)
     assert isinstance(config, Config)
-    network = build_model(config.model, num_keypoints=17)
+    network = config.model.build(num_keypoints=17)
     save_checkpoint(tmp_path / "static.safetensors", network, config=config, epoch=1, metrics={})
     outcome = pose_cli("inspect", tmp_path / "static.safetensors", "--out", tmp_path / "out")
     assert outcome.code == 2

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pose.checkpoint import load_checkpoint
-from pose.models.factory import MODELS
+from pose.config.zoo import MODELS
 from pose.paper.summary import print_summary
 
 # Of Table 10's ReLU rows, counted by hand in issue 2; the paper prints 993.7M / 794.8M / 896.4M / 726.9M.

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pose.config.keypoints import Config, load_config
+from pose.config.keypoints import Config
+from pose.config.load import load_config
 from pose.layers.dyrelu import DyReLU
 from pose.layers.related import Maxout, SEReLU
-from pose.models.factory import build_classifier, build_model
 from pose.paper.published import IMAGENET, TABLES, Row
 from pose.paper.tables import count_row, make_tables, row_config
 
@@ -60,10 +60,10 @@ def test_every_row_takes_a_training_step(command: str) -> None:
     config = row_config(unique_rows()[command])
     images = torch.randn(2, 3, 64, 32)
     if isinstance(config, Config):
-        network: torch.nn.Module = build_model(config.model, num_keypoints=17)
+        network: torch.nn.Module = config.model.build(num_keypoints=17)
         loss = network.train()(images).square().mean()
     else:
-        network = build_classifier(config.model, num_classes=10)
+        network = config.model.build(num_classes=10)
         loss = functional.cross_entropy(network.train()(images), torch.tensor([1, 7]))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
     loss.backward()
@@ -97,7 +97,7 @@ def test_what_a_row_varies_is_what_is_built() -> None:
         config = row_config(ROWS[name])
         assert not isinstance(config, Config)
         with torch.device("meta"):
-            return [m for m in build_classifier(config.model, num_classes=10).modules() if isinstance(m, kind)]
+            return [m for m in config.model.build(num_classes=10).modules() if isinstance(m, kind)]
 
     assert {m.variant for m in kinds("3: C", DyReLU)} == {"C"}
     assert {m.num_pieces for m in kinds("6: Maxout (K = 3)", Maxout)} == {3}

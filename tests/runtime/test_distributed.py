@@ -20,9 +20,8 @@ from pose.checkpoint import load_checkpoint
 from pose.classification.dataset import ImageBatch, find_pictures
 from pose.classification.task import evaluate_pictures
 from pose.config.classification import ClassificationConfig
-from pose.config.keypoints import make_config
+from pose.config.load import make_config
 from pose.config.sections import TrainConfig
-from pose.data.training_samples import Loaded
 from pose.runtime.distributed import World, join_world, lost_contact
 from pose.runtime.stop import Stopped
 from pose.training.learner import Learner
@@ -347,11 +346,11 @@ def test_a_world_of_one_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
     world, model = World(), torch.nn.Linear(2, 2)
     assert (world.gather(3), world.from_main(lambda: 4), world.mean(0.1)) == ([3], 4, 0.1)
     assert world.wrap(model) is model
-    assert world.deal("abc", 2) == ["a", "b", "c"]
-    assert world.collect([1, 2]) == [1, 2]
-    turn = world.meet(Loaded(None, ("a line",), 2), 15)
+    assert world.shard_batches("abc", 2) == ["a", "b", "c"]
+    assert world.gather_outputs([1, 2]) == [1, 2]
+    turn = world.sync_batch(None, unreadable=("a line",), taken=2, signal=15)
     assert (turn.batch, turn.sizes, turn.unreadable, turn.taken, turn.signal) == (None, (0,), ("a line",), 2, 15)
-    with pytest.raises(Stopped), world.together():
+    with pytest.raises(Stopped), world.fail_together():
         raise Stopped(15)
     with join_world("cpu") as (joined, device):
         assert (joined.size, device) == (1, CPU)
@@ -365,7 +364,7 @@ def test_a_world_of_one_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_batches_are_dealt_and_collected() -> None:
     worlds = [World(rank, 3) for rank in range(3)]
-    hands = [world.deal(range(10), 2) for world in worlds]
+    hands = [world.shard_batches(range(10), 2) for world in worlds]
     assert hands == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5]]
 
 

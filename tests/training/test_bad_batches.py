@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 
 import pose.training.keypoints as keypoints_module
-from pose.config.keypoints import make_config
+from pose.config.load import make_config
 from pose.training.bad_batches import BadBatches, NotFinite, check_finite
 from pose.training.resume import load_resume
 from pose.training.trainer import train

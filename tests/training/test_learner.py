@@ -17,7 +17,8 @@ import pose.training.trainer as trainer_module
 from pose.checkpoint import load_checkpoint
 from pose.classification.dataset import ImageBatch
 from pose.codecs.heatmap import encode
-from pose.config.keypoints import Config, make_config
+from pose.config.keypoints import Config
+from pose.config.load import make_config
 from pose.config.sections import TrainConfig
 from pose.data.loader import EpochSampler
 from pose.data.transforms import normalize

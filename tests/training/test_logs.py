@@ -17,12 +17,13 @@ import torch
 from rich.console import Console
 
 import pose.training.keypoints as keypoints_module
-from pose.config.keypoints import make_config
+from pose.config.load import make_config
 from pose.evaluation.run import predict_people
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box
 from pose.keypoints.skeletons import COCO17
+from pose.runtime.console import Progress, make_console
 from pose.training.keypoints import KeypointTask
-from pose.training.logs import MetricsFile, Progress, TensorBoard, make_console, print_end
+from pose.training.logs import MetricsFile, TensorBoard, print_end
 from tests.helpers.running import run_training
 
 CPU = torch.device("cpu")

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from pose.training.state import Position
+from pose.training.state import TrainState
 
 
 def test_it_comes_back() -> None:
-    position = Position(
+    position = TrainState(
         epoch=3, step=2, taken=16, used=15, loss_sum=0.5, seconds=1.5, metrics={"AP": 0.25, "AR": -1.0}
     )
-    assert Position.from_dict(asdict(position)) == position
+    assert TrainState.from_dict(asdict(position)) == position
     position.next_epoch()
-    assert position == Position(epoch=4, metrics={"AP": 0.25, "AR": -1.0})
+    assert position == TrainState(epoch=4, metrics={"AP": 0.25, "AR": -1.0})
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,10 @@ def test_it_comes_back() -> None:
 )
 def test_wrong_values_are_named(key: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"its position has {key} "):
-        Position.from_dict({key: value})
+        TrainState.from_dict({key: value})
 
 
 @pytest.mark.parametrize("data", [{"epok": 1}, [], 3, None, {"metrics": []}, {"metrics": 3}])
 def test_what_is_no_position(data: Any) -> None:
     with pytest.raises((TypeError, ValueError, AttributeError)):
-        Position.from_dict(data)
+        TrainState.from_dict(data)

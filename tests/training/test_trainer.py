@@ -16,7 +16,7 @@ import torch
 import pose.training.keypoints as keypoints_module
 from pose.checkpoint import load_checkpoint
 from pose.codecs.heatmap import encode
-from pose.config.keypoints import load_config, make_config
+from pose.config.load import load_config, make_config
 from pose.data.dataset import PeopleDataset
 from pose.data.loader import EpochSampler, make_loader
 from pose.evaluation.splits import training_people

@@ -24,7 +24,6 @@ from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.transforms import Augment, normalize
 from pose.keypoints.skeletons import COCO17
-from pose.models.factory import build_model
 from pose.training.losses import heatmap_mse
 
 INPUT, HEATMAP = (128, 96), (32, 24)
@@ -58,7 +57,7 @@ def main(argv: Sequence[str]) -> None:
     torch.manual_seed(0)
     wanted = [int(a) for a in argv] or [5, 15]
     dataset = PeopleDataset(load_people(sample_folder(), quick=False), COCO17, input_size=INPUT, augment=Augment())
-    model = build_model(ModelConfig(width=0.5, input_size=INPUT), num_keypoints=17)
+    model = ModelConfig(width=0.5, input_size=INPUT).build(num_keypoints=17)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     sampler = EpochSampler(len(dataset), seed=0)
     loader = make_loader(dataset, batch_size=32, workers=0, sampler=sampler)

@@ -24,6 +24,7 @@ from models import plain_copy
 from timing import Row, interleave, markdown, median_ms, row
 from torch import nn
 
+from pose.config.zoo import model_config
 from pose.export import dyrelu as emitted
 from pose.export.check import generated_crops
 from pose.export.graph import Graph, Map
@@ -31,7 +32,6 @@ from pose.export.network import build_graph
 from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.skeletons import COCO17
 from pose.layers.dyrelu import DyReLU
-from pose.models.factory import build_model, model_config
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
 
@@ -105,7 +105,7 @@ def _folding_row(count: int, *, quick: bool) -> Row:
 def make_network(name: str) -> nn.Module:
     """With every residual and attention at work, and batch norms that fit."""
     torch.manual_seed(0)
-    model = build_model(model_config(name), num_keypoints=COCO17.num_keypoints)
+    model = model_config(name).build(num_keypoints=COCO17.num_keypoints)
     for module in model.modules():
         if isinstance(module, DyReLU):
             nn.init.normal_(module.fc2.weight, std=0.1)

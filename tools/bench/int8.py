@@ -34,7 +34,7 @@ from pose.export.quantize import calibration_crops, quantize
 from pose.inference.onnx_predictor import INPUT, OnnxModel
 from pose.keypoints.skeletons import COCO17
 from pose.models.pose_net import STRIDE
-from pose.training.logs import make_console
+from pose.runtime.console import make_console
 
 Run = Callable[[NDArray[np.uint8]], object]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pose.config.keypoints import Config, load_config
+from pose.config.keypoints import Config
+from pose.config.load import load_config
 from pose.layers.dyrelu import DyReLU
-from pose.models.factory import build_model
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "coco"
 DYRELU, RELU6 = "mobilenet_v2_x1.0_dyrelu", "mobilenet_v2_x1.0_relu"
@@ -25,7 +25,7 @@ def build(name: str) -> nn.Module:
     torch.manual_seed(0)
     config = load_config(CONFIGS / f"{name}.yaml")
     assert isinstance(config, Config)
-    model = build_model(config.model, num_keypoints=NUM_KEYPOINTS)
+    model = config.model.build(num_keypoints=NUM_KEYPOINTS)
     for layer in model.modules():
         if isinstance(layer, DyReLU):
             nn.init.normal_(layer.fc2.weight, std=0.01)

@@ -1,0 +1,35 @@
+"""What a bug report needs: the versions of this package, of Python and of the libraries, and the devices."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import pose
+
+if TYPE_CHECKING:
+    pass
+
+
+PACKAGES = (
+    *("torch", "torchvision", "numpy", "opencv-python-headless", "albumentations", "pycocotools"),
+    *("pydantic", "safetensors", "typer", "rich", "tensorboard"),
+)
+
+
+def versions() -> dict[str, str]:
+    """What a bug report needs: this package, Python, the platform, the libraries, and the devices."""
+    import torch
+
+    found = {"pose": pose.__version__, "python": platform.python_version(), "platform": platform.platform()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    found["threads"] = str(torch.get_num_threads())
+    found["cuda"] = torch.version.cuda or "none" if torch.cuda.is_available() else "not available"
+    for index in range(torch.cuda.device_count()):
+        found[f"cuda:{index}"] = torch.cuda.get_device_name(index)
+    return found
