@@ -11,11 +11,11 @@ import pytest
 
 import pose
 
-
 ROOT = Path(pose.__file__).parent
 # From the bottom to the top; packages of one line do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("runtime", "keypoints"),
+    ("runtime",),
+    ("keypoints",),
     ("images", "layers"),
     ("drawing", "models", "codecs"),
     ("data", "synthetic"),
@@ -109,9 +109,7 @@ def test_only_some_know_the_config() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize(
-    "module", ["pose", "pose.keypoints.skeletons", "pose.config.load", "pose.runtime.files"]
-)
+@pytest.mark.parametrize("module", ["pose", "pose.keypoints.skeletons", "pose.config.load", "pose.runtime.files"])
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*[name for name in {HEAVY} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

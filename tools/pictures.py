@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import pose
-from pose.drawing.people import Image, draw_people, write_image
+from pose.drawing.people import draw_people
 from pose.drawing.sheets import grid
+from pose.images.types import Image
+from pose.images.write import write_image
 from pose.synthetic.dataset import picture_rng, render_picture
 from pose.synthetic.levels import LEVELS
 

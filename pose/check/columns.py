@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose.data.coco import LARGEST, is_int
 from pose.keypoints.skeletons import COCO17, Skeleton
-
-Array = NDArray[Any]
+from pose.runtime.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose.check.columns import Split, finite_rows, numbers_or_nan
 from pose.check.findings import Findings
 from pose.check.people import looks_xyxy
 from pose.data.coco import is_int, read_json
 from pose.keypoints.geometry import iou
+from pose.runtime.arrays import Array
 
-Array = NDArray[Any]
 LOW_RECALL = 0.5
 
 

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose.check.columns import People, Split, as_list
 from pose.check.findings import Findings
 from pose.check.sides import check_sides
 from pose.data.coco import is_int
 from pose.keypoints.geometry import grow_box
-
-Array = NDArray[Any]
+from pose.runtime.arrays import Array
 
 
 def check_people(split: Split, found: Findings, *, input_size: tuple[int, int]) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 from pose.check.checker import Checked
 from pose.data.people import Person
 from pose.data.transforms import Augment
-from pose.drawing.people import Image
 from pose.drawing.sheets import draw_batch
+from pose.images.types import Image
 
 CROPS = 24
 

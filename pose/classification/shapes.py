@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.runtime.arrays import Floats
 from pose.runtime.files import write_atomic, write_json
 
 SIDE = 64  # pixels of a picture
 SUPERSAMPLING = 4
 DONE = "shapes.json"
 
-Floats = NDArray[np.float64]
 # A pattern: from coordinates x, y (H, W), in units of its own size about its own centre, to 1 inside and 0 outside.
 Pattern = Callable[[Floats, Floats], NDArray[np.bool_]]
 

@@ -27,8 +27,10 @@ from pose.config.classification import ClassificationConfig, ImagesConfig
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize
-from pose.drawing.people import Colour, Image, write_image
+from pose.drawing.people import Colour
 from pose.drawing.sheets import grid, titled
+from pose.images.types import Image
+from pose.images.write import write_image
 from pose.models.folding import fold_batch_norms
 from pose.runtime.distributed import Shard, World
 from pose.runtime.files import write_atomic, write_json

@@ -206,7 +206,7 @@ def _write_sheets(out: Path, checked: list[Checked], config: Config | None) -> l
     from pose.check.checker import INPUT_SIZE
     from pose.check.sheet import draw_crops
     from pose.data.transforms import Augment
-    from pose.drawing.people import write_image
+    from pose.images.write import write_image
 
     size, augment, extra = INPUT_SIZE, Augment(), []
     if config is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+
+from pose.runtime.text import did_you_mean
 
 # By pydantic's types of errors; in braces what it says of each.
 EXPECTED = {
@@ -46,7 +47,7 @@ def _explain(error: Mapping[str, Any], schema: type[BaseModel], tasks: Iterable[
         return f"task: expected {' or '.join(map(repr, tasks))}, got {_shown(given)}"
     if kind == "extra_forbidden":
         section = section_at(schema, loc[:-1])
-        return f"{where}: no such key; {closest(str(loc[-1]), list(section.model_fields) if section else [])}"
+        return f"{where}: no such key; {did_you_mean(str(loc[-1]), list(section.model_fields) if section else [])}"
     if kind == "missing":
         if loc and isinstance(loc[-1], int):
             return f"{'.'.join(map(str, loc[:-1]))}: entry {loc[-1] + 1} is missing, got {_shown(given)}"
@@ -78,13 +79,6 @@ def _shown(value: Any) -> str:
         return f"{value!r:.80}"
     except (ValueError, RecursionError):  # a number of thousands of digits, a list in itself
         return f"a huge {type(value).__name__}"
-
-
-def closest(name: str, valid: Iterable[str]) -> str:
-    """The end of a message about an unknown name."""
-    names = list(valid)
-    close = difflib.get_close_matches(name[:80], names, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(names)}"
 
 
 def section_at(schema: type[BaseModel], loc: Sequence[Any]) -> type[BaseModel] | None:

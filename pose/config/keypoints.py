@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from pose.config.errors import closest
 from pose.config.sections import (
     ActivationConfig,
     Pictures,
@@ -22,6 +21,7 @@ from pose.config.sections import (
 )
 from pose.config.yaml_text import format_yaml
 from pose.keypoints.skeletons import SKELETONS, Skeleton
+from pose.runtime.text import did_you_mean
 
 if TYPE_CHECKING:
     from pose.models.pose_net import PoseNet
@@ -109,7 +109,7 @@ class DataConfig(Section):
         if isinstance(self.skeleton, str):
             valid = [*SKELETONS, FROM_ANNOTATIONS]
             if self.skeleton not in valid:
-                raise ValueError(f"skeleton '{self.skeleton}' is unknown; {closest(self.skeleton, valid)}")
+                raise ValueError(f"skeleton '{self.skeleton}' is unknown; {did_you_mean(self.skeleton, valid)}")
         elif self.skeleton.keypoint_names is not None:
             self.resolve_skeleton()
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.text import did_you_mean
 
 _EXAMPLE = '{"id": 1, "name": "dog", "keypoints": ["nose", "left_ear", "right_ear"], "skeleton": [[1, 2], [1, 3]]}'
 
@@ -51,9 +51,9 @@ def find_category(
         found = [c for c in listed.values() if _name(c) == name]
         if len(found) != 1:
             names = [_name(c) for c in listed.values()]
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"its categories are {', '.join(names)}"
-            raise ValueError(f"{path} has {len(found)} categories named '{name}' (data.category); {hint}")
+            raise ValueError(
+                f"{path} has {len(found)} categories named '{name}' (data.category); {did_you_mean(name, names)}"
+            )
         return _read(path, found[0])
     found = [c for c in listed.values() if c.get("keypoints")]
     if len(found) > 1:

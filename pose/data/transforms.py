@@ -8,7 +8,6 @@ Source: HRNet, `lib/dataset/JointsDataset.py`; the ranges are those of the Dynam
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import random
@@ -25,6 +24,7 @@ from torch import Tensor
 from pose.images.read import warp
 from pose.keypoints.geometry import HALF_BODY_PADDING, Affine, apply_affine, crop_affine, grow_box
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.text import did_you_mean
 
 if TYPE_CHECKING:
     import albumentations as A
@@ -168,7 +168,7 @@ def build_extra(extra: Sequence[Mapping[str, Any]]) -> list[A.BasicTransform]:
         name = entry["name"]
         arguments = {key: value for key, value in entry.items() if key != "name"}
         if name not in every:
-            raise ValueError(f"{where}: albumentations has no '{name}'{_closest(name, valid)}")
+            raise ValueError(f"{where}: albumentations has no '{name}'; {did_you_mean(name, sorted(valid))}")
         if name not in valid:
             raise ValueError(
                 f"{where}: {name} may move pixels or needs masks; use augment's scale, rotation and flip for "
@@ -177,7 +177,7 @@ def build_extra(extra: Sequence[Mapping[str, Any]]) -> list[A.BasicTransform]:
         accepted = [p for p in inspect.signature(valid[name].__init__).parameters if p not in ("self", "strict")]
         for key in arguments:
             if key not in accepted:  # albumentations itself only warns, and trains without it
-                raise ValueError(f"{where}: {name} has no argument '{key}'{_closest(key, accepted)}")
+                raise ValueError(f"{where}: {name} has no argument '{key}'; {did_you_mean(key, accepted)}")
         try:
             transform = valid[name](**arguments, strict=True)
             # Seeded, so that building draws from no shared state.
@@ -244,8 +244,3 @@ def import_albumentations() -> Any:
     import albumentations
 
     return albumentations
-
-
-def _closest(name: str, valid: Sequence[str] | Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else f"; valid are {', '.join(sorted(valid))}"

@@ -9,17 +9,13 @@ Shapes: N people, K keypoints. Images are (H, W, 3) uint8 RGB; points are (x, y)
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pose.images.types import Image, check_image
 from pose.keypoints.skeletons import Skeleton
-from pose.runtime.files import write_atomic
 
-Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 LEFT: Colour = (45, 156, 255)
@@ -30,7 +26,6 @@ PEOPLE: tuple[Colour, ...] = (
     *((186, 235, 52), (255, 92, 173), (255, 226, 66), (181, 126, 255), (48, 214, 152), (245, 245, 245)),
 )
 OPAQUE_FROM = 0.6  # scores fade below this: trained networks seldom give more than 0.9 to what they are sure of
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def draw_people(
@@ -94,45 +89,6 @@ def line_width(person: float, screen: float) -> float:
     """
     # Never below what a screen shows, unless that were a blob on the person; nor endlessly thick close up.
     return float(np.clip(0.012 * person, min(1.7 * screen, max(0.9, 0.025 * person)), 4.5 * screen))
-
-
-def write_image(path: str | os.PathLike[str], image_rgb: Image, *, quality: int = 92) -> None:
-    """Write a whole image or nothing; the suffix says the format.
-
-    Args:
-        path: ends in .jpg, .jpeg, .png or .webp.
-        quality: 1 to 100, of .jpg and .webp.
-    Raises:
-        ValueError: another suffix, or more pixels than the format holds.
-        OSError: not writable.
-    """
-    target = Path(path)
-    suffix = target.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ValueError(f"cannot write {target} as '{target.suffix}'; name it with one of {', '.join(SUFFIXES)}")
-    key = {".png": cv2.IMWRITE_PNG_COMPRESSION, ".webp": cv2.IMWRITE_WEBP_QUALITY}.get(
-        suffix, cv2.IMWRITE_JPEG_QUALITY
-    )
-    try:
-        done, data = cv2.imencode(
-            suffix, check_image(image_rgb)[..., ::-1], [key, 3 if suffix == ".png" else quality]
-        )
-        why = ""
-    except cv2.error as error:
-        done, why = False, f" ({str(error).strip()})"
-    if not done:
-        height, width = image_rgb.shape[:2]
-        raise ValueError(f"cannot write {target}: {width} x {height} does not fit the format{why}; use .png")
-    write_atomic(target, data.tobytes())
-
-
-def check_image(image: Image) -> Image:
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ValueError(f"an image is an array (H, W, 3) of uint8 in RGB, got {got}; `read_image` gives one")
-    if not image.size:
-        raise ValueError(f"the image is empty: {image.shape}")
-    return image
 
 
 def side_colour(side: str, middle: Colour) -> Colour:

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pose.drawing.people import LEFT, PEOPLE, RIGHT, Colour, Image, check_image, draw_people, side_colour, stamp
+from pose.drawing.people import LEFT, PEOPLE, RIGHT, Colour, draw_people, side_colour, stamp
+from pose.images.types import Image, check_image
 from pose.keypoints.skeletons import Skeleton
 
 FAINTEST = 0.25  # score that a found keypoint is drawn with at least: COCO counts it, however unsure

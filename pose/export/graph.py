@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from torch import Tensor
 
+from pose.runtime.arrays import Array
+
 OPSET = 18
 IR_VERSION = 8  # what came with the opset: older runtimes refuse newer ones
-
-Array = NDArray[Any]
 
 
 class Graph:

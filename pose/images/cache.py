@@ -19,12 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose.images.read import read_image
+from pose.images.types import Image
 from pose.runtime.files import write_atomic
-
-Image = NDArray[np.uint8]
 
 _MAGIC = b"poseimg1"  # with the format's version; part of the key too
 _FIELDS = struct.Struct("<8sIIIQI")  # magic, height, width, channels, bytes of pixels, their CRC-32

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
-from pose.drawing.people import Image
 from pose.images.read import warp
+from pose.images.types import Image
 from pose.inference.detector import Detector, check_detector, load_detector
 from pose.inference.inputs import Color, Images, Task, check_boxes, check_image, read_tasks
 from pose.inference.results import People

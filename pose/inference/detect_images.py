@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pose.drawing.people import Image
 from pose.images.files import ImageFile, read_ahead
 from pose.images.read import is_turned, read_image
+from pose.images.types import Image
 from pose.inference.detector import Detector
 from pose.runtime.files import write_json
 

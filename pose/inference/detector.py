@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from pose.data.boxes import Boxes
-from pose.drawing.people import Image
+from pose.images.types import Image
 
 if TYPE_CHECKING:
     import torch

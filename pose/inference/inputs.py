@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
-from pose.drawing.people import Image
 from pose.images.read import MAX_IMAGE_SIDE, read_upright, warn_if_cut_off
+from pose.images.types import Image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pose.drawing.people import Image
+from pose.images.types import Image
 from pose.inference.base import PredictorBase, crop_boxes
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.keypoints.skeletons import Skeleton

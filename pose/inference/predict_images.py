@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.boxes import confident, read_boxes
-from pose.drawing.people import SUFFIXES, Image, write_image
 from pose.drawing.sheets import draw_heatmaps
 from pose.images.files import ImageFile, find_images, read_ahead
 from pose.images.read import read_image, read_upright, warn_if_cut_off
+from pose.images.types import Image
+from pose.images.write import WRITABLE_SUFFIXES, write_image
 from pose.inference.base import PredictorBase
 from pose.inference.inputs import whole_box
 from pose.runtime.files import write_json
@@ -164,7 +165,7 @@ def _drawn_heatmaps(predictor: PredictorBase, image: Image, boxes: NDArray[np.fl
 
 def _target(item: ImageFile, out: Path) -> Path:
     """Where an image is drawn to."""
-    return out / (item.name if item.path.suffix.lower() in SUFFIXES else f"{item.name}.png")
+    return out / (item.name if item.path.suffix.lower() in WRITABLE_SUFFIXES else f"{item.name}.png")
 
 
 def _check_targets(found: Sequence[ImageFile], out: Path, *, protected: Sequence[Path]) -> None:

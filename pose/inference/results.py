@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import image_number
-from pose.drawing.people import Image, draw_people, write_image
+from pose.drawing.people import draw_people
 from pose.images.read import read_upright
+from pose.images.types import Image
+from pose.images.write import write_image
 from pose.keypoints.skeletons import Skeleton
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pose.codecs.heatmap import decode, merge_flip
 from pose.data.transforms import normalize
-from pose.drawing.people import Image
+from pose.images.types import Image
 from pose.inference.base import PredictorBase, crop_boxes
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.keypoints.skeletons import Skeleton

@@ -6,7 +6,6 @@ half-body crops, OKS-NMS, COCOeval and the drawings.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pose.runtime.text import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,7 @@ class Skeleton:
 
         def find(key: str, n: str) -> int:
             if n not in index:
-                close = difflib.get_close_matches(n, keypoint_names, n=1)
-                hint = f"did you mean '{close[0]}'?" if close else f"the names are {', '.join(keypoint_names)}"
+                hint = did_you_mean(n, keypoint_names)
                 raise ValueError(f"skeleton '{name}': {key} names '{n}', which is no keypoint; {hint}")
             return index[n]
 

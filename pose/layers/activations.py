@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ from torch import nn
 from pose.layers.dyrelu import DyReLU, Variant
 from pose.layers.dyrelu_forms import ReducedDyReLU
 from pose.layers.related import Maxout, SEReLU
+from pose.runtime.text import did_you_mean
 
 # Where an activation can stand. a1, a2, a3: after the 1x1 expansion, the depthwise convolution and the 1x1
 # projection of an inverted residual (section 5.1 of the paper); outer: after any other convolution with a norm;
@@ -153,7 +153,5 @@ def check_name(name: str, valid: Iterable[str], *, what: str) -> str:
         ValueError: it is not; the closest one is suggested.
     """
     if name not in (names := list(valid)):
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean '{close[0]}'? Valid" if close else "valid"
-        raise ValueError(f"unknown {what} '{name}'; {hint}: {', '.join(names)}")
+        raise ValueError(f"unknown {what} '{name}'; {did_you_mean(name, names)}")
     return name

@@ -18,11 +18,10 @@ from torch import Tensor, nn
 from pose.data.transforms import normalize
 from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
+from pose.runtime.arrays import Array
 
 POINTS_PER_IMAGE = 400  # of each layer, for the scatter
 MAP_IMAGES = 6  # whose attention is kept
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +44,12 @@ class LayerDynamics:
     name: str
     variant: str
     depthwise: bool
-    slopes: Floats
-    intercepts: Floats
-    x: Floats
-    y: Floats
+    slopes: Array
+    intercepts: Array
+    x: Array
+    y: Array
     channels: NDArray[np.int64]
-    attention: Floats | None
+    attention: Array | None
     mean_attention: float
 
     def spread_over_images(self) -> dict[str, float]:
@@ -83,7 +82,7 @@ class LayerDynamics:
             "dynamic_share": self.dynamic_share(),
         }
 
-    def _coefficients(self) -> tuple[tuple[str, Floats], ...]:
+    def _coefficients(self) -> tuple[tuple[str, Array], ...]:
         return ("a", self.slopes), ("b", self.intercepts)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pose.drawing.people import Image, draw_people
+from pose.drawing.people import draw_people
 from pose.drawing.sheets import FAINTEST
 from pose.images.read import read_image
+from pose.images.types import Image
 from pose.keypoints.skeletons import Skeleton
 
 CELL = (300, 240)  # (height, width) of each half, pixels

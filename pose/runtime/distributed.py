@@ -177,11 +177,11 @@ class World:
         return SyncedBatch(batch, sizes, lines, sum(all_taken), max(signals) or None)
 
     def shard_batches(self, items: Sequence[T], batch_size: int) -> list[T]:
-        """The items of this process where whole batches are dealt out in turns, to be put together by `gather_outputs`."""
+        """The items of this process, where whole batches go to the processes in turns; see `gather_outputs`."""
         return [item for i, item in enumerate(items) if i // batch_size % self.size == self.rank]
 
     def gather_outputs(self, outputs: Sequence[T]) -> list[T]:
-        """What all processes made of their batches (see `shard_batches`), one output a batch, in the order of the batches."""
+        """The outputs of all processes, one for each batch of `shard_batches`, in the order of the batches."""
         hands = self.gather(list(outputs))
         return [hands[i % self.size][i // self.size] for i in range(sum(map(len, hands)))]
 

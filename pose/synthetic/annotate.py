@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.people.bones import Body, Bones
 from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.render.mesh import Mesh
 from pose.synthetic.render.shade import SUPERSAMPLING, Camera, Layer
-
-Array = NDArray[Any]
 
 FACE = 5  # keypoints of the face, which come first
 MIN_VISIBLE = 40  # pixels of a person below which the keypoints are not labelled

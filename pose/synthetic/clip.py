@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.annotate import Figure, Person, annotate
 from pose.synthetic.levels import LEVELS
 from pose.synthetic.people.body import BodyBuilder
@@ -25,8 +25,6 @@ from pose.synthetic.render.surface import Material
 from pose.synthetic.scene.backdrop import backdrop, feet_on_ground
 from pose.synthetic.scene.camera import develop
 from pose.synthetic.scene.objects import random_light
-
-Array = NDArray[Any]
 
 FPS = 15.0
 SIZE = (240, 320)  # (height, width)

@@ -7,7 +7,6 @@ they can be told apart only by understanding which way the body faces.
 
 from __future__ import annotations
 
-import difflib
 import json
 import multiprocessing
 import os
@@ -22,6 +21,7 @@ import numpy as np
 
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.runtime.files import write_atomic, write_json
+from pose.runtime.text import did_you_mean
 from pose.synthetic.animals.body import ANIMAL
 from pose.synthetic.animals.image import render_animals
 from pose.synthetic.annotate import Figure
@@ -128,9 +128,7 @@ def generate(
 
 def _check_key(what: str, key: str, valid: list[str]) -> None:
     if key not in valid:
-        close = difflib.get_close_matches(str(key), valid, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else "."
-        raise ValueError(f"figures {what} '{key}' is unknown{hint} The {what}s are {', '.join(valid)}")
+        raise ValueError(f"figures {what} '{key}' is unknown; {did_you_mean(key, valid)}")
 
 
 def _claim(folder: Path, parameters: dict[str, Any]) -> int | None:

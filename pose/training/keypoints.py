@@ -18,13 +18,14 @@ from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import Person, ground_truth_people
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
-from pose.drawing.people import Image, write_image
 from pose.drawing.sheets import draw_batch, draw_pairs
 from pose.evaluation.coco_backends import check_backend
 from pose.evaluation.run import Evaluation, predict_set, score
 from pose.evaluation.splits import training_people, validation_set
 from pose.images.cache import DiskCache
 from pose.images.read import read_image
+from pose.images.types import Image
+from pose.images.write import write_image
 from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.oks import METRICS
 from pose.models.pose_net import STRIDE

@@ -20,7 +20,7 @@ from pose.runtime.files import write_atomic
 if TYPE_CHECKING:
     import torch
 
-    from pose.drawing.people import Image
+    from pose.images.types import Image
 
 
 def peak_memory_mb(device: torch.device) -> int | None:

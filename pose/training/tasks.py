@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from pose.data.loader import EpochSampler
-from pose.drawing.people import Image
+from pose.images.types import Image
 from pose.runtime.distributed import Shard, World
 
 T = TypeVar("T")

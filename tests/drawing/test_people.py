@@ -12,9 +12,10 @@ import pytest
 
 from pose.data.coco import load_coco
 from pose.data.people import ground_truth_people
-from pose.drawing.people import LEFT, PEOPLE, RIGHT, draw_people, line_width, write_image
+from pose.drawing.people import LEFT, PEOPLE, RIGHT, draw_people, line_width
 from pose.drawing.sheets import draw_batch, draw_heatmaps, draw_pairs
 from pose.images.read import read_image
+from pose.images.write import write_image
 from pose.keypoints.skeletons import COCO17, Skeleton
 
 THREE = Skeleton.from_names(

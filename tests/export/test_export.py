@@ -19,9 +19,9 @@ import torch
 import pose
 from pose.checkpoint import load_checkpoint, save_checkpoint
 from pose.data.transforms import normalize
-from pose.drawing.people import write_image
 from pose.export import export
 from pose.export.check import generated_crops, margin
+from pose.images.write import write_image
 from pose.inference.onnx_predictor import OnnxModel, OnnxPredictor
 from pose.inference.torch_predictor import Predictor
 from pose.synthetic.dataset import LEVELS, picture_rng, render_picture

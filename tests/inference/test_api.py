@@ -21,7 +21,7 @@ import torch
 import pose
 from pose.checkpoint import DEMO_MODEL
 from pose.data.boxes import Boxes
-from pose.drawing.people import write_image
+from pose.images.write import write_image
 from pose.inference.results import FoundPerson, People
 from pose.inference.torch_predictor import Predictor
 from pose.models.pose_net import PoseNet

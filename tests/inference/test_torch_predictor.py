@@ -19,8 +19,8 @@ from pose.config.load import make_config
 from pose.data.coco import load_coco
 from pose.data.people import ground_truth_people
 from pose.data.transforms import normalize
-from pose.drawing.people import write_image
 from pose.images.read import read_image
+from pose.images.write import write_image
 from pose.inference.predict_images import predict_files
 from pose.inference.results import People, person_scores
 from pose.inference.torch_predictor import Predictor, predict_heatmaps

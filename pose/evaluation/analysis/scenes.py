@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from pose.data.coco import CocoFile
 from pose.keypoints.oks import MAX_DETECTIONS, keypoint_similarity
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from pose.runtime.arrays import Bools, Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pose.drawing.people import OUTLINE, PEOPLE, Image, draw_people
+from pose.drawing.people import OUTLINE, PEOPLE, draw_people
+from pose.images.types import Image
 from pose.inference.results import People
 
 ORDER = (0, 1, 3, 5, 4, 2)  # of the colours of `PEOPLE`: neighbours, who meet most often, unlike each other

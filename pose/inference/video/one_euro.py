@@ -11,9 +11,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[Any]
+from pose.runtime.arrays import Array
 
 
 class OneEuro:
@@ -28,11 +27,11 @@ class OneEuro:
     def __init__(self, *, min_cutoff: float = 1.0, beta: float = 20.0, speed_cutoff: float = 1.0) -> None:
         self.min_cutoff, self.beta, self.speed_cutoff = min_cutoff, beta, speed_cutoff
         self._time = -math.inf
-        self._points: Floats | None = None
-        self._velocity: Floats = np.zeros((0, 2))
-        self._known: Floats = np.zeros(0, dtype=bool)
+        self._points: Array | None = None
+        self._velocity: Array = np.zeros((0, 2))
+        self._known: Array = np.zeros(0, dtype=bool)
 
-    def __call__(self, points: Floats, time: float, *, size: float, valid: Floats) -> Floats:
+    def __call__(self, points: Array, time: float, *, size: float, valid: Array) -> Array:
         """Filter one frame.
 
         Args:

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pose.drawing.people import Image
+from pose.images.types import Image
 
 FPS_LIMITS = (1.0, 480.0)  # what lies outside is not a rate but a broken header
 USUAL_FPS = 30.0

@@ -6,15 +6,13 @@ Shapes: N people of a frame, T tracks, K keypoints. Pixels and seconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose.keypoints.geometry import iou
 from pose.keypoints.oks import keypoint_similarity
+from pose.runtime.arrays import Array
 
-Floats = NDArray[Any]
 MAX_SPEED = 3.0  # boxes' longer sides a second; what seems faster is a jump of the box
 
 
@@ -22,10 +20,10 @@ MAX_SPEED = 3.0  # boxes' longer sides a second; what seems faster is a jump of 
 class _Track:
     number: int
     time: float
-    box: Floats  # (4,) x, y, width, height
-    points: Floats  # (K, 2)
-    sure: Floats  # (K,)
-    velocity: Floats  # (2,) pixels a second, of the box's middle
+    box: Array  # (4,) x, y, width, height
+    points: Array  # (K, 2)
+    sure: Array  # (K,)
+    velocity: Array  # (2,) pixels a second, of the box's middle
     frames: int = 1
 
 
@@ -47,7 +45,7 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._last = 0
 
-    def update(self, boxes: Floats, points: Floats, scores: Floats, time: float) -> list[int]:
+    def update(self, boxes: Array, points: Array, scores: Array, time: float) -> list[int]:
         """The numbers, from 1, of the people of the next frame.
 
         Args:
@@ -79,7 +77,7 @@ class Tracker:
             numbers.append(known.number)
         return numbers
 
-    def _move(self, track: _Track, box: Floats, points: Floats, sure: Floats, time: float) -> None:
+    def _move(self, track: _Track, box: Array, points: Array, sure: Array, time: float) -> None:
         step = max(time - track.time, 1e-6)
         velocity = (box[:2] + box[2:] / 2 - track.box[:2] - track.box[2:] / 2) / step
         limit = MAX_SPEED * float(box[2:].max())
@@ -90,7 +88,7 @@ class Tracker:
         track.time, track.box, track.points, track.sure = time, box, points, sure
         track.frames += 1
 
-    def _similarity(self, boxes: Floats, points: Floats, sure: Floats, time: float) -> Floats:
+    def _similarity(self, boxes: Array, points: Array, sure: Array, time: float) -> Array:
         """(N, T) to where each track was, or would be at its speed: people stop and turn round."""
         if not self._tracks or not len(boxes):
             return np.zeros((len(boxes), len(self._tracks)))
@@ -98,7 +96,7 @@ class Tracker:
         at = [self._similarity_at(shift, boxes, points, sure) for shift in (np.zeros_like(moved), moved)]
         return np.maximum(*at)
 
-    def _similarity_at(self, shift: Floats, boxes: Floats, points: Floats, sure: Floats) -> Floats:
+    def _similarity_at(self, shift: Array, boxes: Array, points: Array, sure: Array) -> Array:
         """(N, T) mean of IoU and OKS with tracks moved by (T, 2); IoU alone where no sure keypoint is common."""
         old = np.array([t.box for t in self._tracks])
         moved = np.concatenate([old[:, :2] + shift, old[:, 2:]], axis=1)
@@ -110,5 +108,5 @@ class Tracker:
         count = both.sum(axis=-1)
         oks = (near * both).sum(axis=-1) / np.maximum(count, 1)
         overlap = iou(boxes, moved)
-        result: Floats = np.where(count > 0, (overlap + oks) / 2, overlap)
+        result: Array = np.where(count > 0, (overlap + oks) / 2, overlap)
         return result

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pose.drawing.people import Image
+from pose.images.types import Image
 
 QUALITY = "20"  # x264's crf: lower is better and larger
 TIME_BASE = Fraction(1, 90_000)  # seconds; fine enough for any rate, and for a camera's clock

@@ -8,18 +8,15 @@ only where the head is tells them apart.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.arrays import Array
 from pose.synthetic.people.bones import SIDES, rotation
 from pose.synthetic.people.clothes import HAIR, Color, linear
 from pose.synthetic.render.mesh import Mesh, join, loft, tube_triangles, unit_sphere
 from pose.synthetic.render.surface import Material
-
-Array = NDArray[Any]
 
 GAITS = ("stand", "walk", "trot", "graze")
 _LEG_PARTS = ("front_elbow", "front_knee", "front_paw", "back_knee", "back_hock", "back_paw")

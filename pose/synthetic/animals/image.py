@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.animals.body import OWN_DEPTH, Animal, build
 from pose.synthetic.annotate import Figure, locate
 from pose.synthetic.levels import Level
@@ -20,8 +18,6 @@ from pose.synthetic.render.surface import Material
 from pose.synthetic.scene.backdrop import backdrop
 from pose.synthetic.scene.camera import develop
 from pose.synthetic.scene.objects import random_light, random_material, random_thing
-
-Array = NDArray[Any]
 
 MAX_ANIMALS = 3
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.people.bones import SIDES, Body, Bones, between
 from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.people.profiles import ARM, HAND, LEG, SHOE, TRUNK
 from pose.synthetic.render.mesh import Mesh, join, loft, tube_triangles, unit_sphere
 from pose.synthetic.render.surface import hair_mask
-
-Array = NDArray[Any]
 
 
 class BodyBuilder:

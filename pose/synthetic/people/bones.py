@@ -6,14 +6,12 @@ Body frames: x to the person's left, y up (along the bone, away from its far end
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.people.pose import Posture
 
-Array = NDArray[Any]
 SIDES = (1.0, -1.0)  # left, right
 
 

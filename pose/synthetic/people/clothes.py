@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.render.surface import Material
 from pose.synthetic.scene.dead_leaves import leaves
 
-Array = NDArray[Any]
 Color = tuple[float, float, float]
 
 SKIN = ((240, 200, 176), (226, 178, 148), (205, 150, 116), (172, 118, 86), (128, 84, 60), (86, 56, 42))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.annotate import Figure, Person, annotate
 from pose.synthetic.levels import Level, chance
 from pose.synthetic.people.body import BodyBuilder
@@ -23,8 +22,6 @@ from pose.synthetic.render.surface import Material
 from pose.synthetic.scene.backdrop import backdrop, feet_on_ground
 from pose.synthetic.scene.camera import develop
 from pose.synthetic.scene.objects import blob, box, random_light, random_material, random_thing
-
-Array = NDArray[Any]
 
 VIEWS = ("front", "side", "back")
 TABLES = {"sit": 0.6, "stand": 0.25, "reach": 0.3, "bend": 0.3}  # chance of one before a person, by posture

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.annotate import Person
 from pose.synthetic.people.bones import rotation
 from pose.synthetic.render.mesh import Mesh
 from pose.synthetic.scene.objects import blob, box, tube
-
-Array = NDArray[Any]
 
 
 def in_hand(rng: np.random.Generator, person: Person, hand: int, *, material: int) -> Mesh:

@@ -5,14 +5,10 @@ Scanlines of all triangles are expanded at once (two `np.repeat`), so the cost i
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.render.mesh import Mesh, transform
-
-Array = NDArray[Any]
 
 
 def rasterise(xy: Array, nearness: Array, triangles: Array, size: tuple[int, int]) -> tuple[Array, Array]:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.render.mesh import Mesh, transform, vertex_normals
 from pose.synthetic.render.rasterize import ShadowMap, rasterise
 from pose.synthetic.render.surface import Material, surface
-
-Array = NDArray[Any]
 
 SUPERSAMPLING = 2  # hi-res samples a pixel along each axis
 NEAR = 0.25  # metres; triangles that come nearer to the camera are dropped

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from pose.runtime.arrays import Array
 
 PATTERNS = ("plain", "stripes", "bars", "checks", "speckle", "badge", "head", "wood", "denim", "jacket")
 

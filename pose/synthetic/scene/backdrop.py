@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.levels import chance
 from pose.synthetic.people.bones import rotation
 from pose.synthetic.people.clothes import SKIN
@@ -17,8 +16,6 @@ from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, Light
 from pose.synthetic.render.surface import noise_tile
 from pose.synthetic.scene.dead_leaves import leaves
-
-Array = NDArray[Any]
 
 GROUNDS = {  # sRGB and the strength of the noise on it
     "grass": ((116, 124, 86), 0.32),

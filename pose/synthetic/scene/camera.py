@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.levels import Level
-
-Array = NDArray[Any]
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 

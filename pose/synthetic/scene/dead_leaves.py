@@ -7,13 +7,10 @@ al., "Learning to see by looking at noise", NeurIPS 2021). Used for backdrops, a
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from pose.runtime.arrays import Array
 
 GRAINS = 4  # kinds of grain, numbered in the two lowest bits of a leaf's fourth channel
 

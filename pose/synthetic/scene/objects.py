@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pose.runtime.arrays import Array
 from pose.synthetic.levels import chance
 from pose.synthetic.people.bones import rotation
 from pose.synthetic.people.clothes import CLOTH, SKIN, linear, random_color, random_print
 from pose.synthetic.render.mesh import NOBODY, Mesh, loft, tube_triangles, unit_sphere
 from pose.synthetic.render.shade import Light
 from pose.synthetic.render.surface import Material
-
-Array = NDArray[Any]
 
 
 def random_light(rng: np.random.Generator, *, contrast: tuple[float, float], outdoor: bool) -> Light:

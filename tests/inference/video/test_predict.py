@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.inference.video.track_scores import score_tracks
 from pose.inference.video.writing import VideoWriter
 from pose.synthetic.clip import FPS
 from tests.helpers.browser import open_page
 from tests.helpers.command import Outcome
+from tests.helpers.track_scores import score_tracks
 
 Cli = Callable[..., Outcome]
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from pose.inference.video.one_euro import OneEuro
-from pose.inference.video.track_scores import TrackScores, score_tracks
 from pose.inference.video.tracking import Tracker
 from pose.keypoints.geometry import iou
 from pose.keypoints.skeletons import COCO17
 from pose.synthetic.clip import Frame, render_clip
+from tests.helpers.track_scores import TrackScores, score_tracks
 
 SIGMAS = (0.1, 0.1)
 

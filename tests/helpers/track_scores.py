@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pose.inference.video.tracking import Floats
 from pose.keypoints.geometry import iou
+from pose.runtime.arrays import Array
 
-Frame = tuple[Sequence[int], Floats]  # numbers of N people, and their boxes (N, 4) x, y, width, height
+Frame = tuple[Sequence[int], Array]  # numbers of N people, and their boxes (N, 4) x, y, width, height
 
 
 @dataclass(frozen=True)

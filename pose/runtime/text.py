@@ -1,0 +1,25 @@
+"""Words of messages: hints at the name that was meant, short lists, plurals."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: object, valid: Iterable[str]) -> str:
+    """ "did you mean 'relu'?" where a valid name is close, else "valid: relu, prelu"."""
+    names = list(valid)
+    close = difflib.get_close_matches(str(name)[:80], names, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(names)}"
+
+
+def first_few(items: Iterable[object], most: int = 5) -> str:
+    """The first items, and how many more there are: "a, b and 3 more"."""
+    texts = [str(item) for item in items]
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
+def plural(count: int, noun: str, plural_noun: str | None = None) -> str:
+    """ "1 image", "1,200 images"; irregular plurals are given."""
+    return f"{count:,} {noun if count == 1 else plural_noun or noun + 's'}"
