@@ -17,7 +17,7 @@ from pose.config.keypoints import Config
 from pose.config.load import load_config, make_config
 from pose.data.people import Person
 from pose.evaluation.coco import Predictions
-from pose.evaluation.run import predict_people, score
+from pose.evaluation.run import crop_predictor, predict_people, score
 from pose.evaluation.splits import ValidationSet, make_figures, training_people, validation_set
 from pose.inference.predict_images import predict_files
 from pose.inference.torch_predictor import Predictor
@@ -102,12 +102,12 @@ def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, wor
     checkpoint = load_checkpoint(run)
     with Progress(console, len(val.people)) as progress:
         predictions = predict_people(
-            checkpoint.build(device),
+            crop_predictor(checkpoint.build(device), skeleton=skeleton, device=device),
             val.people,
             skeleton=skeleton,
             input_size=config.model.input_size,
-            device=device,
             workers=workers,
+            pin_memory=device.type == "cuda",
             on_batch=lambda count: progress.update("evaluating", steps=count),
         )
     result = score(predictions, val, skeleton)

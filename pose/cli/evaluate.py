@@ -1,4 +1,4 @@
-"""`pose eval`."""
+"""`pose eval`: one way from the validation data to the numbers, whatever runs the network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pose.cli.analysis import write_analysis
 from pose.cli.options import (
     CHECKPOINT_OR_ONNX,
     BatchSize,
@@ -18,9 +17,20 @@ from pose.cli.options import (
     pick_workers,
     prepare_figures,
 )
+from pose.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
+    import torch
+    from rich.console import Console
+    from torch import nn
+
+    from pose.checkpoint import Checkpoint
+    from pose.cli.networks import Network
+    from pose.config.classification import ClassificationConfig
+    from pose.config.keypoints import Config
+    from pose.config.load import AnyConfig
     from pose.evaluation.run import Evaluation
+    from pose.evaluation.splits import ValidationSet
 
 
 def evaluate(
@@ -57,76 +67,115 @@ def evaluate(
 
     COCO's ten numbers and an analysis, of a classifier top-1 and top-5, go to stdout and into a folder.
     """
-    from pose.checkpoint import DEMO_MODEL, load_checkpoint
-    from pose.cli.evaluate_classifier import evaluate_classifier
-    from pose.config.keypoints import Config
-    from pose.config.load import make_config
-    from pose.evaluation.run import evaluate as run_evaluation
-    from pose.evaluation.splits import validation_set
+    from pose.checkpoint import load_checkpoint
+    from pose.cli.networks import exported_network, trained_network
+    from pose.config.classification import ClassificationConfig
     from pose.inference.load import is_onnx
-    from pose.runtime.console import Progress, make_console
     from pose.runtime.device import pick_device
 
-    console = make_console()
     changes = list(overrides or [])
-    if is_onnx(checkpoint):
-        from pose.cli.evaluate_onnx import evaluate_onnx
-
-        changes += [] if batch_size is None else [f"eval.batch_size={batch_size}"]
-        evaluate_onnx(
-            checkpoint,
-            changes,
-            boxes=boxes,
-            only_images_with_boxes=only_images_with_boxes,
-            flip_test=flip_test,
-            out=out,
-            device=device,
-            workers=workers,
-            console=console,
-        )
-        return
-    loaded = load_checkpoint(checkpoint)
     if batch_size is not None:
         changes.append(f"eval.batch_size={batch_size}")
-    if not flip_test and isinstance(loaded.config, Config):
-        changes.append("eval.flip_test=false")
-    settings = make_config(loaded.config.model_dump(mode="json"), changes, source=f"the config inside {loaded.path}")
-    if settings.model != loaded.config.model:
-        raise ValueError("the model is the checkpoint's; overrides of model.* are for `pose train`")
-    chosen = pick_device(device)
+    if is_onnx(checkpoint):
+        network = exported_network(checkpoint, device=device, flip_test=flip_test)
+    else:
+        loaded, chosen = load_checkpoint(checkpoint), pick_device(device)
+        if isinstance(loaded.config, ClassificationConfig):
+            if boxes is not None or only_images_with_boxes or not flip_test:
+                raise ValueError(f"{loaded.path} holds a classifier: it has no boxes and no flip test")
+            _evaluate_classifier(loaded, loaded.config, changes, out=out, device=chosen, workers=workers)
+            return
+        network = trained_network(loaded, chosen, flip_test=flip_test)
+    _evaluate_keypoints(
+        network, changes, boxes=boxes, only_images_with_boxes=only_images_with_boxes, out=out, workers=workers
+    )
+
+
+def _settings(config: AnyConfig, changes: list[str], *, path: Path, console: Console) -> AnyConfig:
+    """The config of a file with the user's changes; generated data that it names is made if it is not there."""
+    from pose.config.load import make_config
+
+    settings = make_config(config.model_dump(mode="json"), changes, source=f"the config inside {path}")
+    if settings.model != config.model:
+        raise ConfigError(f"the model is that of {path}; overrides of model.* are for `pose train`")
     prepare_figures(settings, console, to_train=False, trusted=any(c.startswith("data.root=") for c in changes))
-    if not isinstance(settings, Config):
-        if boxes is not None or only_images_with_boxes or not flip_test:
-            raise ValueError(f"{loaded.path} holds a classifier: it has no boxes and no flip test")
-        evaluate_classifier(loaded, settings, out=out, device=chosen, workers=workers, console=console)
-        return
+    return settings
+
+
+def _evaluate_keypoints(
+    network: Network,
+    changes: list[str],
+    *,
+    boxes: str | None,
+    only_images_with_boxes: bool,
+    out: Path | None,
+    workers: int | None,
+) -> None:
+    """COCO's numbers and the analysis to stdout, and the files of an evaluation into a folder."""
+    from pose.config.keypoints import Config
+    from pose.evaluation.coco_backends import check_backend
+    from pose.evaluation.run import predict_people, score
+    from pose.evaluation.splits import validation_set
+    from pose.runtime.console import Progress, make_console
+
+    console = make_console()
+    settings = _settings(network.config, [*changes, *network.changes], path=network.path, console=console)
+    assert isinstance(settings, Config)
+    check_backend(settings.eval.backend)  # before the minutes that predictions take
+    skeleton = settings.data.resolve_skeleton()
     val = validation_set(settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes)
-    name = f"eval-{Path(val.boxes).stem}"
-    # Nothing is written into the package.
-    folder = out or (Path(f"demo-{name}") if loaded.path == DEMO_MODEL else loaded.path.parent / name)
+    folder = out or network.results.with_name(f"{network.results.name}-{Path(val.boxes).stem}")
     check_writable(folder)
-    model = loaded.build(chosen)
+    predict_crops, model = network.open(settings)
     with Progress(console, len(val.people)) as progress:
-        result = run_evaluation(
-            model,
-            val,
-            settings,
-            device=chosen,
-            workers=pick_workers(workers if workers is not None else settings.train.workers, chosen),
+        predictions = predict_people(
+            predict_crops,
+            val.people,
+            skeleton=skeleton,
+            input_size=settings.model.input_size,
+            batch_size=settings.eval.batch_size,
+            workers=pick_workers(workers if workers is not None else settings.train.workers, network.device),
+            pin_memory=network.device is not None and network.device.type == "cuda",
             on_batch=lambda count: progress.update("people", steps=count),
         )
+    result = score(predictions, val, skeleton, backend=settings.eval.backend)
     details = {
-        "checkpoint": str(loaded.path),
-        "epoch": loaded.epoch,
+        "checkpoint": str(network.path),
+        "epoch": network.epoch,
         "flip_test": settings.eval.flip_test,
+        **network.details,
         "only_images_with_boxes": only_images_with_boxes,
     }
     result.write(folder, config=settings, details=details)
-    print_result(result, write_analysis(result, val, loaded.pose_config, model, folder), folder)
+    _print_result(result, _write_analysis(result, val, settings, model, folder), folder)
 
 
-def print_result(result: Evaluation, analysis: str, folder: Path) -> None:
-    """The numbers to stdout, and where the files are."""
+def _write_analysis(result: Evaluation, val: ValidationSet, config: Config, model: nn.Module, folder: Path) -> str:
+    """Put analysis.json beside metrics.json.
+
+    Returns:
+        The analysis as a short table; empty without annotations.
+    """
+    from pose.evaluation.analysis.analyse import analyse
+    from pose.evaluation.analysis.table import analysis_table
+    from pose.paper.counts import count
+    from pose.runtime.files import write_json
+    from pose.runtime.versions import versions
+
+    if result.metrics is None:
+        (folder / "analysis.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results
+        return ""
+    analysis = analyse(
+        val.coco, result.results, config.data.resolve_skeleton(), image_ids=val.image_ids, person_ids=val.person_ids
+    )
+    total, _ = count(model, config.model.input_size)
+    analysis["model"] = {"params": total.params, "madds": total.madds, "madds_dyrelu": total.madds_dyrelu}
+    analysis["versions"] = versions()
+    write_json(folder / "analysis.json", analysis, indent=None)
+    return analysis_table(analysis)
+
+
+def _print_result(result: Evaluation, analysis: str, folder: Path) -> None:
     from pose.training.keypoints import metrics_table, summary_line
 
     print(summary_line(result))
@@ -136,3 +185,41 @@ def print_result(result: Evaluation, analysis: str, folder: Path) -> None:
         print(f"metrics and results: {folder}")
     else:
         print(f"no annotations, so no numbers; results: {folder / 'results.json'}")
+
+
+def _evaluate_classifier(
+    checkpoint: Checkpoint,
+    config: ClassificationConfig,
+    changes: list[str],
+    *,
+    out: Path | None,
+    device: torch.device,
+    workers: int | None,
+) -> None:
+    """Top-1 and top-5 to stdout, and all predictions into a folder (by default eval-<split> beside the weights)."""
+    from pose.classification.dataset import find_pictures
+    from pose.classification.task import evaluate_pictures
+    from pose.config.classification import ClassificationConfig
+    from pose.runtime.console import Progress, make_console
+
+    console = make_console()
+    settings = _settings(config, changes, path=checkpoint.path, console=console)
+    assert isinstance(settings, ClassificationConfig)
+    classes = checkpoint.classes or ()
+    pictures = find_pictures(Path(settings.data.root, settings.data.val), classes)
+    folder = out or checkpoint.path.parent / f"eval-{Path(settings.data.val).name}"
+    check_writable(folder)
+    model = checkpoint.build_classifier(device)
+    with Progress(console, len(pictures)) as progress:
+        result = evaluate_pictures(
+            model,
+            pictures,
+            classes=classes,
+            config=settings,
+            device=device,
+            workers=pick_workers(workers if workers is not None else settings.train.workers, device),
+            on_batch=lambda count: progress.update("images", steps=count),
+        )
+    result.write(folder, config=settings, details={"checkpoint": str(checkpoint.path), "epoch": checkpoint.epoch})
+    print(result.line())
+    print(f"metrics and results: {folder}")

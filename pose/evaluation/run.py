@@ -57,64 +57,52 @@ class Evaluation:
         write_atomic(folder / "config.yaml", config.to_yaml().encode())
 
 
+CropPredictor = Callable[[Tensor], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""From crops (B, 3, H, W), uint8 RGB, to keypoints (B, K, 2) in crop pixels and their scores (B, K)."""
+
+
+def crop_predictor(
+    model: nn.Module, *, skeleton: Skeleton, device: torch.device, flip_test: bool = True
+) -> CropPredictor:
+    """How PyTorch finds the keypoints in crops.
+
+    Args:
+        model: in evaluation mode, on `device`.
+        flip_test: average with the mirrored crop's heatmaps.
+    """
+    flip_indices = skeleton.flip_indices if flip_test else None
+
+    def predict_crops(images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        xy_hm, peak = decode(predict_heatmaps(model, images.to(device), flip_indices=flip_indices))
+        return xy_hm.cpu().numpy() * STRIDE, peak.cpu().numpy()
+
+    return predict_crops
+
+
 def predict_people(
-    model: nn.Module,
+    predict_crops: CropPredictor,
     people: Sequence[Person],
     *,
     skeleton: Skeleton,
     input_size: tuple[int, int],
-    device: torch.device,
-    flip_test: bool = True,
     batch_size: int = 64,
     workers: int = 0,
+    pin_memory: bool = False,
     on_batch: Callable[[int], None] | None = None,
     world: World = World(),
 ) -> Predictions:
     """Find the keypoints of each person's box.
 
     Args:
+        predict_crops: what runs the network: `crop_predictor`, or another library.
         people: N boxes, and the images that they lie in.
-        flip_test: average with the mirrored crop's heatmaps.
+        input_size: (height, width) of the crops.
+        workers: processes that load beside the network.
+        pin_memory: load into memory that a GPU reads faster.
         on_batch: called with the number of people after each batch; may raise to stop.
         world: processes that all call this; they share the work, and each gets all of the result.
     Returns:
         N predictions, in the order of `people`.
-    """
-    flip_indices = skeleton.flip_indices if flip_test else None
-
-    def find(images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        xy_hm, peak = decode(predict_heatmaps(model, images.to(device), flip_indices=flip_indices))
-        return xy_hm.cpu().numpy() * STRIDE, peak.cpu().numpy()
-
-    return find_people(
-        find,
-        people,
-        skeleton=skeleton,
-        input_size=input_size,
-        batch_size=batch_size,
-        workers=workers,
-        pin_memory=device.type == "cuda",
-        on_batch=on_batch,
-        world=world,
-    )
-
-
-def find_people(
-    find: Callable[[Tensor], tuple[NDArray[np.float32], NDArray[np.float32]]],
-    people: Sequence[Person],
-    *,
-    skeleton: Skeleton,
-    input_size: tuple[int, int],
-    batch_size: int,
-    workers: int,
-    pin_memory: bool = False,
-    on_batch: Callable[[int], None] | None = None,
-    world: World = World(),
-) -> Predictions:
-    """`predict_people` by any means.
-
-    Args:
-        find: from crops (B, 3, H, W), uint8 RGB, to keypoints (B, K, 2) in crop pixels and their scores (B, K).
     """
     own = world.shard_batches(people, batch_size)  # the batches are those of one process, so the numbers are too
     dataset = PeopleDataset(own, skeleton, input_size=input_size)
@@ -122,7 +110,7 @@ def find_people(
     loader = make_loader(dataset, batch_size=batch_size, workers=workers, sampler=sampler, pin_memory=pin_memory)
     found = []
     for batch in loader:
-        xy_crop, peak = find(batch.images)
+        xy_crop, peak = predict_crops(batch.images)
         found.append((apply_affine(xy_crop, invert_affine(batch.affines.numpy())), peak.astype(np.float64)))
         if on_batch is not None:
             on_batch(len(peak))
@@ -183,15 +171,17 @@ def predict_set(
     """
     skeleton = config.data.resolve_skeleton()
     check_backend(config.eval.backend)  # before the minutes that predictions take
+    predict_crops = crop_predictor(
+        fold_batch_norms(model.eval()), skeleton=skeleton, device=device, flip_test=config.eval.flip_test
+    )
     return predict_people(
-        fold_batch_norms(model.eval()),
+        predict_crops,
         val.people,
         skeleton=skeleton,
         input_size=config.model.input_size,
-        device=device,
-        flip_test=config.eval.flip_test,
         batch_size=config.eval.batch_size,
         workers=workers,
+        pin_memory=device.type == "cuda",
         on_batch=on_batch,
         world=world,
     )

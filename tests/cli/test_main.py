@@ -576,7 +576,7 @@ def test_wrong_keys_are_listed_at_once(pose_cli: Cli, tiny_yaml: Path, tmp_path:
 def test_wrong_keys_at_evaluation(pose_cli: Cli, tiny_run: Path) -> None:
     outcome = pose_cli("eval", tiny_run, "eval.flip=3", "dat.x=3")
     refusal(outcome, "2 wrong entries", "did you mean 'flip_test'?", "did you mean 'data'?")
-    refusal(pose_cli("eval", tiny_run, "model.width=1"), "the model is the checkpoint's")
+    refusal(pose_cli("eval", tiny_run, "model.width=1"), f"the model is that of {tiny_run / 'best.safetensors'}")
     refusal(pose_cli("eval", tiny_run, "nonsense"), "an override looks like train.lr=0.001, got 'nonsense'")
 
 

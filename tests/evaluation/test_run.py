@@ -17,7 +17,7 @@ from pose.config.keypoints import Config
 from pose.config.load import load_config, make_config
 from pose.data.people import Person
 from pose.evaluation.coco import METRICS
-from pose.evaluation.run import Evaluation, evaluate, predict_people, score
+from pose.evaluation.run import Evaluation, Predictions, crop_predictor, evaluate, predict_people, score
 from pose.evaluation.splits import validation_set
 from pose.keypoints.geometry import crop_affine, grow_box
 from pose.keypoints.skeletons import COCO17
@@ -55,6 +55,11 @@ class Oracle(nn.Module):
         return encode(points / 4, torch.ones(points.shape[:2]), heatmap_size=(64, 48))[0]
 
 
+def predict(model: nn.Module, people: list[Person], *, flip_test: bool = False, **options: Any) -> Predictions:
+    predict_crops = crop_predictor(model, skeleton=COCO17, device=CPU, flip_test=flip_test)
+    return predict_people(predict_crops, people, skeleton=COCO17, input_size=SIZE, **options)
+
+
 @pytest.fixture
 def config(tiny_config: dict[str, Any]) -> Config:
     tiny_config["model"]["input_size"] = list(SIZE)
@@ -72,9 +77,7 @@ def test_the_truth_comes_back(config: Config, tiny_dataset: Path, flip_test: boo
     val = validation_set(config.data, boxes=boxes if boxes == "gt" else str(tiny_dataset / boxes))
     truth = truth_of(tiny_dataset)
     model = Oracle(val.people, truth, flip_test=flip_test)
-    predictions = predict_people(
-        model, val.people, skeleton=COCO17, input_size=SIZE, device=CPU, flip_test=flip_test, batch_size=4
-    )
+    predictions = predict(model, val.people, flip_test=flip_test, batch_size=4)
     assert model.seen == ([4, 4, 4, 4, 2, 2] if flip_test else [4, 4, 2])
     pixel = grow_box(val.people[0].box_xywh, SIZE)[1][0] / 48  # 1.2 image pixels a heatmap pixel
     want = np.stack([truth[person.image_id] for person in val.people])
@@ -93,9 +96,7 @@ def test_what_the_model_sees(config: Config) -> None:
     val = validation_set(config.data)
     model = Oracle(val.people, truth_of(Path(config.data.root)), flip_test=True)
     counts: list[int] = []
-    predict_people(
-        model, val.people, skeleton=COCO17, input_size=SIZE, device=CPU, batch_size=8, on_batch=counts.append
-    )
+    predict(model, val.people, flip_test=True, batch_size=8, on_batch=counts.append)
     assert counts == [8, 2]
     plain, mirrored = model.inputs[:2]
     assert plain.shape == (8, 3, *SIZE)
@@ -111,7 +112,7 @@ def test_swapped_people_score_nothing(config: Config, tiny_dataset: Path) -> Non
     val = validation_set(config.data)
     truth = {i: points[COCO17.flip_indices] for i, points in truth_of(tiny_dataset).items()}
     model = Oracle(val.people, truth, flip_test=False)
-    predictions = predict_people(model, val.people, skeleton=COCO17, input_size=SIZE, device=CPU, flip_test=False)
+    predictions = predict(model, val.people)
     metrics = score(predictions, val, COCO17).metrics
     assert metrics is not None
     assert metrics["AP"] < 0.1
@@ -120,7 +121,7 @@ def test_swapped_people_score_nothing(config: Config, tiny_dataset: Path) -> Non
 def test_predictions_carry_the_boxes(config: Config, tiny_dataset: Path) -> None:
     val = validation_set(config.data, boxes=str(tiny_dataset / "boxes.json"))
     model = Oracle(val.people, truth_of(tiny_dataset), flip_test=False)
-    found = predict_people(model, val.people, skeleton=COCO17, input_size=SIZE, device=CPU, flip_test=False)
+    found = predict(model, val.people)
     np.testing.assert_array_equal(found.image_ids, range(1, 11))
     np.testing.assert_array_equal(found.boxes_xywh, [[9, 9, 47, 61]] * 10)
     np.testing.assert_array_equal(found.box_scores, [0.9] * 10)
@@ -131,7 +132,7 @@ def test_predictions_carry_the_boxes(config: Config, tiny_dataset: Path) -> None
 
 
 def test_nobody_to_look_at() -> None:
-    found = predict_people(nn.Identity(), [], skeleton=COCO17, input_size=SIZE, device=CPU)
+    found = predict(nn.Identity(), [])
     assert found.keypoints_img.shape == (0, 17, 2)
     assert found.boxes_xywh.shape == (0, 4)
 
@@ -144,7 +145,7 @@ def test_only_images_with_boxes_changes_what_counts(config: Config, tiny_dataset
     for only in (False, True):
         val = validation_set(config.data, boxes=str(tmp_path / "half.json"), only_images_with_boxes=only)
         model = Oracle(val.people, truth_of(tiny_dataset), flip_test=False)
-        found = predict_people(model, val.people, skeleton=COCO17, input_size=SIZE, device=CPU, flip_test=False)
+        found = predict(model, val.people)
         result = score(found, val, COCO17)
         assert result.metrics is not None
         recalls.append((result.images, result.people, result.metrics["AR"]))

@@ -118,6 +118,15 @@ def in_new_process(arguments: list[Any], *, without: list[str]) -> subprocess.Co
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
 
 
+def test_eval_counts_by_the_backend_of_the_config(
+    exported: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "hotcoco", None)
+    outcome = pose_cli("eval", exported, "eval.backend=hotcoco")
+    assert outcome.code == 2
+    assert "eval.backend is hotcoco, which is not installed" in outcome.err
+
+
 def test_load_needs_no_torch(exported: Path, run: Path, tmp_path: Path) -> None:
     """`pose.load` in a process that cannot import PyTorch: the interface of a checkpoint, and its numbers."""
     rendered = render_picture(picture_rng(3, "val", 0), LEVELS["normal"])  # such as the batch norms have seen

@@ -18,7 +18,7 @@ from rich.console import Console
 
 import pose.training.keypoints as keypoints_module
 from pose.config.load import make_config
-from pose.evaluation.run import predict_people
+from pose.evaluation.run import crop_predictor, predict_people
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.console import Progress, make_console
@@ -113,9 +113,8 @@ def test_the_evaluations_picture_shows_what_is_evaluated(
     boxes_xywh = np.array([person.box_xywh for person in task.people[::2]])
     centers, sizes = grow_box(boxes_xywh, (64, 64))
     people = task.people[::2]  # train and val are the same pictures
-    wanted = predict_people(
-        model.eval(), people, skeleton=COCO17, input_size=(64, 64), device=CPU, flip_test=flip_test
-    )
+    predict_crops = crop_predictor(model.eval(), skeleton=COCO17, device=CPU, flip_test=flip_test)
+    wanted = predict_people(predict_crops, people, skeleton=COCO17, input_size=(64, 64))
     assert len(drawn["images"]) == 5
     for index, person in enumerate(people):
         affine = crop_affine(centers[index], sizes[index, 0], (64, 64))

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from pose.checkpoint import Checkpoint, load_checkpoint
 from pose.cli.options import prepare_figures
-from pose.evaluation.run import find_people, score
+from pose.evaluation.run import predict_people, score
 from pose.evaluation.splits import ValidationSet, validation_set
 from pose.export.check import generated_crops
 from pose.export.export import describe
@@ -110,7 +110,7 @@ def _ap(model: OnnxModel, val: ValidationSet) -> float:
         keypoints, scores, *_ = model.run(images.permute(0, 2, 3, 1).contiguous().numpy())
         return keypoints, scores
 
-    found = find_people(
+    found = predict_people(
         find, val.people, skeleton=model.skeleton, input_size=model.input_size, batch_size=32, workers=0
     )
     metrics = score(found, val, model.skeleton).metrics

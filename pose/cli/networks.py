@@ -1,0 +1,102 @@
+"""Pose networks as `pose eval` sees them: those of checkpoints run in PyTorch, exported ones in onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pose.runtime.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from pose.checkpoint import Checkpoint
+    from pose.config.keypoints import Config
+    from pose.evaluation.run import CropPredictor
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A pose network in a file, with the library that runs it.
+
+    Attributes:
+        path: of the file.
+        config: of its training, from inside the file.
+        epoch: number of epochs trained.
+        changes: overrides of the config that follow from the file or from how it is run.
+        device: that it runs on; None for the CPU where there is no choice.
+        results: where the results go by default, but for the name of the boxes.
+        open: from the settings of the evaluation to what predicts crops, and to the network in PyTorch, whose layers
+            can be counted.
+        details: more about it for metrics.json.
+    """
+
+    path: Path
+    config: Config
+    epoch: int | None
+    changes: list[str]
+    device: torch.device | None
+    results: Path
+    open: Callable[[Config], tuple[CropPredictor, nn.Module]]
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def trained_network(checkpoint: Checkpoint, device: torch.device, *, flip_test: bool) -> Network:
+    """The network of a checkpoint, run by PyTorch."""
+    from pose.checkpoint import DEMO_MODEL
+    from pose.evaluation.run import crop_predictor
+    from pose.models.folding import fold_batch_norms
+
+    def open_network(settings: Config) -> tuple[CropPredictor, nn.Module]:
+        model = checkpoint.build(device)
+        predict_crops = crop_predictor(
+            fold_batch_norms(model),
+            skeleton=settings.data.resolve_skeleton(),
+            device=device,
+            flip_test=settings.eval.flip_test,
+        )
+        return predict_crops, model
+
+    return Network(
+        path=checkpoint.path,
+        config=checkpoint.pose_config,
+        epoch=checkpoint.epoch,
+        changes=[] if flip_test else ["eval.flip_test=false"],
+        device=device,
+        # Nothing is written into the package.
+        results=Path("demo-eval") if checkpoint.path == DEMO_MODEL else checkpoint.path.parent / "eval",
+        open=open_network,
+    )
+
+
+def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
+    """The network of a file of `pose export`, run by onnxruntime."""
+    from pose.config.keypoints import Config
+    from pose.config.load import make_config
+    from pose.inference.onnx_predictor import OnnxModel
+
+    exported = OnnxModel.open(path)
+    exported.check_options(device=device, flip_test=flip_test)
+    config = make_config(exported.header["config"], source=f"the config inside {path}")
+    if not isinstance(config, Config):
+        raise CheckpointError(f"{path} has the config of a classifier inside; `pose export` writes pose networks")
+
+    def predict_crops(images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        keypoints, scores, *_ = exported.run(images.permute(0, 2, 3, 1).contiguous().numpy())
+        return keypoints, scores
+
+    return Network(
+        path=path,
+        config=config,
+        epoch=exported.header.get("epoch"),
+        changes=[f"eval.flip_test={str(exported.flip_test).lower()}"],
+        device=None,
+        results=path.parent / f"eval-{path.stem}",
+        open=lambda settings: (predict_crops, config.model.build(num_keypoints=exported.skeleton.num_keypoints)),
+        details={"int8": exported.int8},
+    )
