@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Read by OpenCV when it is first imported: a picture of more pixels is refused by its header, before it fills the
 # memory. A file of 100 KB can claim a billion.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
+# Read by onnxruntime when it is first imported: its builds send usage data to their maker unless told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 __all__ = ["DyReLU", "__version__", "create_model", "list_models", "load"]
