@@ -6,13 +6,17 @@ server on this machine that gives out generated people, camera 0 is a file, and 
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import json
+import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -284,6 +288,8 @@ PAGES = [
     "own_data.md",
     "export.md",
     "distributed.md",
+    "architecture.md",
+    "licences.md",
 ]
 
 
@@ -295,3 +301,104 @@ def test_links_of_the_pages_lead_somewhere(page: str) -> None:
         if target.startswith("https://"):
             continue
         assert (ROOT / "docs" / target).is_file(), target
+
+
+def names_of(tree: ast.Module) -> set[str]:
+    """What a file defines at its top and in its classes, such as "Task" and "Task.loss"."""
+
+    def defined(body: list[ast.stmt]) -> set[str]:
+        found: set[str] = set()
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                found.add(node.name)
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                found |= {target.id for target in targets if isinstance(target, ast.Name)}
+            if isinstance(node, ast.ClassDef):
+                found |= {f"{node.name}.{inner}" for inner in defined(node.body)}
+        return found
+
+    return defined(tree.body)
+
+
+def places_of(text: str) -> list[tuple[str, str]]:
+    """The places `file.py:name` in a text, and files alone with an empty name."""
+    return re.findall(r"`((?:pose|tools|tests|findings)/[\w/]+\.(?:py|c|sh))(?::([\w.]+))?`", text)
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "docs/licences.md"])
+def test_places_in_the_code_are_there(page: str) -> None:
+    places = [place for place in places_of((ROOT / page).read_text(encoding="utf-8")) if "NAME" not in place[0]]
+    assert places
+    missing = []
+    for file, name in places:
+        path = ROOT / file
+        if not path.is_file() or (name and name not in names_of(ast.parse(path.read_text(encoding="utf-8")))):
+            missing.append(f"{file}:{name}")
+    assert missing == []
+
+
+def test_the_walks_name_what_their_rooms_hold() -> None:
+    """A place that does not exist would be found."""
+    assert places_of("`pose/codecs/heatmap.py:nothing`") == [("pose/codecs/heatmap.py", "nothing")]
+    names = names_of(ast.parse("class A:\n    x: int = 1\n    def f(self): ...\nB = 2"))
+    assert names == {"A", "A.x", "A.f", "B"}
+
+
+def test_the_picture_of_the_rooms_is_current() -> None:
+    code = "import sys; sys.path.insert(0, 'tools'); import architecture; sys.stdout.write(architecture.render())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    drawn = (ROOT / "docs/images/architecture.svg").read_text(encoding="utf-8")
+    assert done.stdout == drawn, "run python tools/architecture.py"
+
+
+def test_every_dependency_is_in_the_table_of_licences() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
+    page = (ROOT / "docs/licences.md").read_text(encoding="utf-8")
+    rows = {tuple(cell.strip(" `") for cell in row.split("|")[1:3]) for row in page.splitlines() if row[:3] == "| `"}
+    expected = {tuple(re.fullmatch(r"([\w-]+)(.*)", requirement).groups()) for requirement in wanted}  # type: ignore[union-attr]
+    assert rows == expected, "run python tools/licences.py, and put its table into docs/licences.md"
+
+
+def test_work_opens_no_connection(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docs/licences.md says: training, evaluation and prediction look up no address and connect to none."""
+    asked: list[Any] = []
+
+    def refuse(*given: Any, **options: Any) -> Any:
+        asked.append(given)
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    with pytest.raises(OSError, match="no network"):
+        socket.create_connection(("localhost", 9))
+    assert len(asked) == 1
+    noise = "augment.extra=[{name: GaussNoise, p: 0.5}]"
+    config = "configs/figures/mobilenet_v2_x0.5_dyrelu.yaml"
+    commands = [["train", config, "--out", "run", "--workers", "0", *NETWORK, *PEOPLE, noise]]
+    commands += [["eval", "run", "--workers", "0"], ["check", "data/figures"]]
+    commands += [["predict", "demo", "data/figures/images/val", "--out", "drawn"]]
+    for command in commands:
+        outcome = pose_cli(*command)
+        assert outcome.code == 0, outcome.err
+    assert len(asked) == 1
+
+
+def test_onnxruntime_writes_nothing_into_the_home_folder(tmp_path: Path) -> None:
+    """Its telemetry is off, which would collect events there to be sent, and no variable of the caller's did that."""
+    pytest.importorskip("onnxruntime")
+    code = """
+import pose, sys
+from onnx import TensorProto, helper
+import onnxruntime
+ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "relu", ends[:1], ends[1:])
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"x": [1.0]})
+"""
+    unset = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "XDG_DATA_HOME")
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    env = {key: value for key, value in os.environ.items() if key not in unset} | home
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True)
+    assert [str(path) for path in tmp_path.rglob("*")] == []
