@@ -251,6 +251,23 @@ def test_api_reference_is_current() -> None:
     assert done.stdout == page, "run python tools/api_reference.py"
 
 
+def test_examples_of_the_api_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generate(place / "source", level="easy", train=1, val=4)
+    (place / "annotations.json").write_bytes((place / "source/annotations/person_keypoints_val.json").read_bytes())
+    counting, mapping = re.findall(
+        r"```python\n(import.*?|from.*?)```", (ROOT / "docs/api.md").read_text(), flags=re.S
+    )
+    names: dict[str, Any] = {}
+    exec(counting, names)
+    assert 0.5 < float(capsys.readouterr().out) < 1
+    names["found"] -= 2
+    results = names["to_coco_results"](names["predictions"], names["COCO17"])
+    assert names["evaluate_coco"](names["coco"], results, names["COCO17"])["AP"] == pytest.approx(1)
+    exec(mapping, names)
+    np.testing.assert_allclose(names["in_crop"], [[96, 128]])
+    np.testing.assert_allclose(names["in_image"], [[52, 135]])
+
+
 def test_own_data(place: Path, pose_cli: Cli) -> None:
     outcomes = run_all("own_data.md", pose_cli, small=[])
     said = outcomes["train configs/own/template.yaml --out runs/animals"].err

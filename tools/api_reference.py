@@ -48,6 +48,8 @@ PARTS: dict[str, list[tuple[str, str]]] = {
         ("pose.DyReLU", "pose.layers.dyrelu:DyReLU"),
         ("pose.codecs.heatmap.encode", "pose.codecs.heatmap:encode"),
         ("pose.codecs.heatmap.decode", "pose.codecs.heatmap:decode"),
+        ("pose.codecs.heatmap.merge_flip", "pose.codecs.heatmap:merge_flip"),
+        ("pose.training.losses.heatmap_mse", "pose.training.losses:heatmap_mse"),
     ],
     "Train and evaluate": [
         ("pose.config.load.load_config", "pose.config.load:load_config"),
@@ -55,6 +57,52 @@ PARTS: dict[str, list[tuple[str, str]]] = {
         ("pose.evaluation.splits.validation_set", "pose.evaluation.splits:validation_set"),
         ("pose.evaluation.run.evaluate", "pose.evaluation.run:evaluate"),
     ],
+    "Evaluate without a model": [
+        ("pose.data.coco.load_coco", "pose.data.coco:load_coco"),
+        ("pose.evaluation.coco.Predictions", "pose.evaluation.coco:Predictions"),
+        ("pose.evaluation.coco.to_coco_results", "pose.evaluation.coco:to_coco_results"),
+        ("pose.evaluation.coco.oks_nms", "pose.evaluation.coco:oks_nms"),
+        ("pose.evaluation.coco.evaluate_coco", "pose.evaluation.coco:evaluate_coco"),
+    ],
+    "Boxes and crops": [
+        ("pose.keypoints.geometry.grow_box", "pose.keypoints.geometry:grow_box"),
+        ("pose.keypoints.geometry.crop_affine", "pose.keypoints.geometry:crop_affine"),
+        ("pose.keypoints.geometry.apply_affine", "pose.keypoints.geometry:apply_affine"),
+        ("pose.keypoints.geometry.invert_affine", "pose.keypoints.geometry:invert_affine"),
+    ],
+}
+# What stands below a heading, before its names.
+TEXTS = {
+    "Evaluate without a model": """\
+Whatever found the keypoints, this counts them as COCO does. With `annotations.json` in COCO's format:
+
+```python
+import numpy as np
+from pose.data.coco import load_coco
+from pose.evaluation.coco import Predictions, evaluate_coco, to_coco_results
+from pose.keypoints.skeletons import COCO17
+
+coco = load_coco("annotations.json", COCO17)
+people = [a for a in coco.annotations if a.num_keypoints]
+found = np.array([a.keypoints_img[:, :2] for a in people], dtype=float) + 2  # each keypoint is off by (2, 2) pixels
+boxes, ones = np.array([a.box_xywh for a in people]), np.ones(found.shape[:2])
+ids = np.array([a.image_id for a in people])
+predictions = Predictions(ids, boxes, ones[:, 0], found, ones, areas=boxes[:, 2] * boxes[:, 3])
+print(evaluate_coco(coco, to_coco_results(predictions, COCO17), COCO17)["AP"])
+```
+""",
+    "Boxes and crops": """\
+The map between an image and what a network sees of a box, in pixels; numpy alone:
+
+```python
+from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
+
+center, size = grow_box([12, 40, 80, 190], (256, 192))
+affine = crop_affine(center, size[0], (256, 192))
+in_crop = apply_affine([[52, 135]], affine)  # the box's middle is the crop's: 96, 128
+in_image = apply_affine(in_crop, invert_affine(affine))
+```
+""",
 }
 
 
@@ -63,6 +111,7 @@ def render() -> str:
     parts = [HEAD]
     for heading, names in PARTS.items():
         parts.append(f"## {heading}\n")
+        parts += [TEXTS[heading]] if heading in TEXTS else []
         parts += [_entry(name, _find(home)) for name, home in names]
     return "\n".join(parts)
 
