@@ -6,11 +6,12 @@ The keys are those of `train`; at their defaults the step is the plain one: forw
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -23,6 +24,7 @@ from pose.training.bad_batches import check_finite
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 RUNNING = ("running_mean", "running_var")
+Loss = Callable[[Callable[[Tensor], Tensor], Any, np.random.Generator], Tensor]  # as `Task.loss`
 
 
 class Learner:
@@ -77,6 +79,44 @@ class Learner:
     @property
     def averaged(self) -> nn.Module:
         return self.model if self.ema is None else self.ema.module
+
+    def step(
+        self,
+        optimizer: torch.optim.Optimizer,
+        loss: Loss,
+        batch: Any,
+        *,
+        seed: Sequence[int],
+        sizes: Sequence[int] = (),
+    ) -> float:
+        """Forward and backward of the batch's parts, then one update.
+
+        Args:
+            loss: of a part, in fp32, from `forward`, the part and the generator of what is random.
+            batch, sizes: as for `split`; the batch is on the network's device.
+            seed: of the generator: (seed, epoch, step).
+        Returns:
+            The loss of the batch of all processes.
+        Raises:
+            NotFinite: loss or gradient; only buffers have changed then.
+        """
+        optimizer.zero_grad(set_to_none=True)
+        world, parts, total = self.world, self.split(batch, sizes), 0.0
+        for number, (part, share) in enumerate(parts):
+            # From 1, as no sample has this; N processes draw as one does for the N parts that they have.
+            rng = np.random.default_rng((*seed, 1 + world.rank * len(parts) + number))
+            torch.manual_seed(int(rng.integers(2**63)))  # for dropout and RReLU, on any device
+            with self.joining(last=number + 1 == len(parts)):
+                value = loss(self.forward, part, rng)
+                # Gradients become the mean over the processes, as the loss does below.
+                weight = share * world.size
+                value = value if weight == 1 else value * weight
+                self.backward(value)
+            total += value.item()
+        total = world.mean(total)
+        check_finite("the loss", total)
+        self.update(optimizer, share=sum(share for _, share in parts))
+        return total
 
     def split(self, batch: Any, sizes: Sequence[int] = ()) -> list[tuple[Any, float]]:
         """The batch in `accumulate` parts, sizes differing by one at most, with their shares of it.

@@ -102,7 +102,7 @@ class TensorBoard:
         numbers = {key: value for key, value in row.items() if key != "epoch" and isinstance(value, int | float)}
         self._add(row["epoch"], [{"tag": key, "simple_value": value} for key, value in numbers.items()])
 
-    def add_picture(self, name: str, image_rgb: Image, *, epoch: int) -> None:
+    def add_image(self, name: str, image_rgb: Image, *, epoch: int) -> None:
         """A picture (H, W, 3) uint8, after this number of epochs."""
         import cv2
 

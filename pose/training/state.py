@@ -42,17 +42,34 @@ class TrainState:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TrainState:
-        """Raises TypeError, ValueError or AttributeError for what no training has written."""
-        position = cls(**data)
-        for key, value in asdict(position).items():
+        """What `dataclasses.asdict` made a dict of.
+
+        Raises:
+            TypeError, ValueError, AttributeError: no training has written this.
+        """
+        state = cls(**data)
+        for key, value in asdict(state).items():
             numbers = list(value.values()) if key == "metrics" else [value]
             kinds = float | int if key in ("best", "loss_sum", "seconds", "waiting", "metrics") else int
             least = -LARGEST if key in ("best", "loss_sum", "metrics") else 0
             if not all(isinstance(n, kinds) and least <= n <= LARGEST for n in numbers):
                 raise ValueError(f"its position has {key} {value!r:.60}")
-        return position
+        return state
 
     def next_epoch(self) -> None:
+        """Go on to the beginning of the next epoch."""
         self.epoch += 1
         self.step = self.taken = self.used = self.unreadable = 0
         self.loss_sum = self.seconds = self.waiting = 0.0
+
+    def numbers(self, *, epochs: int, steps: int, metric: str) -> dict[str, Any]:
+        """What state.json says of progress.
+
+        Args:
+            epochs: of the run.
+            steps: of an epoch.
+            metric: name of the one that `best` is of.
+        """
+        best = self.best if self.best >= 0 else None
+        where = {"epoch": self.epoch, "epochs": epochs, "step": self.step, "steps": steps}
+        return {**where, "best": best, "metric": metric, "skipped_batches": self.skipped}

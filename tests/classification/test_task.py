@@ -16,13 +16,13 @@ import torchvision
 import yaml
 
 import pose.classification.task as classification_module
-import pose.training.trainer as trainer_module
 from pose.checkpoint import load_checkpoint, load_initial_weights
 from pose.classification.dataset import Picture, find_pictures
 from pose.classification.task import ClassificationTask, evaluate_pictures
 from pose.cli.train import make_task
 from pose.config.classification import ClassificationConfig
 from pose.config.load import load_config, make_config
+from pose.data.loader import EpochSampler
 from pose.runtime.stop import Stopped
 from tests.helpers.running import run_training, stop_in_step
 
@@ -209,7 +209,7 @@ def test_mixup_mixes_images_and_labels_alike(data: dict[str, Any]) -> None:
     config = config_of(data, "train.mixup=0.5")
     task = ClassificationTask(config)
     model = task.build_model().eval()
-    batch = next(iter(task.make_loader(trainer_module.EpochSampler(24, seed=0), workers=0, pin_memory=False))).batch
+    batch = next(iter(task.make_loader(EpochSampler(24, seed=0), workers=0, pin_memory=False))).batch
     rng = np.random.default_rng(4)
     share, order = rng.beta(0.5, 0.5), rng.permutation(7)
     mean, std = (torch.tensor(v)[:, None, None] for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))

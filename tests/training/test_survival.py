@@ -32,14 +32,14 @@ TIMES = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")
 # At its n-th call, a function ends the process as the system's out-of-memory killer would.
 DYING = """
 import os, signal, sys
-import pose.training.trainer as trainer
+from pose.training.trainer import Trainer
 from pose.cli.main import main
 deadly, where = sys.argv.pop(), sys.argv.pop()
-owner, name = (os, "replace") if where == "replace" else (trainer, "_step")
+owner, name = (os, "replace") if where == "replace" else (Trainer, "train_step")
 real, count = getattr(owner, name), 0
 def dying(*arguments):
     global count
-    if name == "_step" or str(arguments[1]).endswith("resume.pt"):
+    if name == "train_step" or str(arguments[1]).endswith("resume.pt"):
         count += 1
         if count == int(deadly):
             os.kill(os.getpid(), signal.SIGKILL)
