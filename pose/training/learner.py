@@ -163,7 +163,8 @@ class Learner:
             share: of the batch that this process had: the running means and variances of the norms become their
                 average over the processes by it. They are linear in what each saw.
         Raises:
-            NotFinite: a gradient is; nothing has changed then. The scaler of fp16 leaves such steps out by itself.
+            NotFinite: a gradient is; nothing has changed then. With fp16 the scaler leaves such a step out instead:
+                weights and average stay as they are, and the next step has a lower scale.
         """
         self.scaler.unscale_(optimizer)
         if self.settings.clip_grad_norm is None:
@@ -172,11 +173,13 @@ class Learner:
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_grad_norm)
         if not self.scaler.is_enabled():
             check_finite("the gradient's norm", float(norm))
+        scale = self.scaler.get_scale()
         self.scaler.step(optimizer)
         self.scaler.update()
+        skipped = self.scaler.get_scale() < scale  # it lowers its scale after a step that it left out, and only then
         norms = [norm for norm in self.norms if norm.training and norm.running_mean is not None]
         self.world.average([norm.get_buffer(n) for norm in norms for n in RUNNING], share=share)
-        if self.ema is not None:
+        if self.ema is not None and not skipped:
             self.ema.update_parameters(self.model)
 
     def state_dict(self) -> dict[str, Any]:

@@ -231,6 +231,29 @@ def test_the_average_is_exponential_buffers_included() -> None:
     assert not torch.equal(averaged["0.weight"], model.state_dict()["0.weight"])
 
 
+def test_the_average_rests_in_steps_that_the_scaler_skips() -> None:
+    """A scaler as of fp16, on the CPU; the second of three steps has an infinite gradient."""
+    model = small_network()
+    learner = make_learner(model, ema=0.7)
+    learner.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    counts, averages = [], []
+    for factor in (1.0, torch.inf, 1.0):
+        optimizer.zero_grad()
+        learner.backward(learner.forward(images_of(4)).square().mean() * factor)
+        before = [weight.clone() for weight in model.parameters()]
+        learner.update(optimizer)
+        stayed = all(map(torch.equal, before, model.parameters()))
+        assert stayed == (factor == torch.inf)
+        assert learner.ema is not None
+        counts.append(int(learner.ema.n_averaged))
+        averages.append({key: value.clone() for key, value in learner.averaged.state_dict().items()})
+    assert counts == [1, 1, 2]
+    first, skipped, third = averages
+    assert all(torch.equal(first[key], skipped[key]) for key in first)  # buffers included
+    assert not torch.equal(skipped["0.weight"], third["0.weight"])
+
+
 def test_the_average_is_evaluated_and_saved(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     overrides = ["train.epochs=2", "train.milestones=[]", "train.ema=0.8", "train.precision=bf16"]
     config = make_config(tiny_config, overrides)
