@@ -42,6 +42,9 @@ def explain(error: BaseException) -> str | None:
             "the GPU's memory is full: lower train.batch_size or model.input_size, or eval.batch_size if it was "
             f"evaluating ({_first_line(text)})"
         )
+    # Before the shared memory: torch also says "unable to open shared memory object ...: Too many open files".
+    if says("too many open files"):
+        return "too many files are open: raise the limit (ulimit -n 65536) or lower train.workers"
     # Before the next ones: it also ends as "No space left" or as a worker that died of a bus error. Where that names
     # no file, it was a semaphore of the loader processes that found no space.
     nameless = isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None
@@ -57,8 +60,6 @@ def explain(error: BaseException) -> str | None:
             "a loader process died, mostly because the system's memory was full: lower train.workers or "
             f"train.batch_size; train.workers=0 has none that could die ({_first_line(text)})"
         )
-    if says("too many open files"):
-        return "too many files are open: raise the limit (ulimit -n 65536) or lower train.workers"
     if says("no space left on device", "disk quota exceeded"):
         return _first_line(text)
     return None

@@ -255,6 +255,12 @@ WORKER = "DataLoader worker (pid 12) is killed by signal: "
         (OSError(errno.ENOSPC, "No space left on device"), "/dev/shm"),
         (OSError(errno.ENOSPC, "No space left on device", "run/x"), "No space left on device: 'run/x'"),
         (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (
+            RuntimeError(
+                "unable to open shared memory object </torch_1_2_3> in read-write mode: Too many open files (24)"
+            ),
+            "ulimit -n",
+        ),
         (OSError("cannot write run/resume.pt: No space left on device; free some"), "cannot write run/resume.pt"),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), None),
         (FileNotFoundError("no image x"), None),
