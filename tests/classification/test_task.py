@@ -98,6 +98,12 @@ def test_it_learns(data: dict[str, Any], tmp_path: Path) -> None:
     assert metrics["top1"] > 0.5
 
 
+@pytest.mark.parametrize("key", ["lr", "weight_decay"])
+def test_numbers_too_large_for_torch_are_refused(data: dict[str, Any], key: str) -> None:
+    with pytest.raises(ValueError, match=rf"train\.{key}: expected 10000 or less, got 1e\+300"):
+        config_of(data, f"train.{key}=1e300")
+
+
 @pytest.mark.parametrize("steps", [2, 4, 9])
 def test_resume_equals_never_having_stopped(
     data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
