@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ShapesConfig(Section):
-    """Generated pictures of ten classes: made in data.root when training or evaluation first needs them."""
+    """Generated images of ten classes: made in data.root when training or evaluation first needs them."""
 
     train: Pictures = 2000
     val: Pictures = 500

@@ -17,8 +17,8 @@ import torch
 import yaml
 
 from pose.checkpoint import load_checkpoint
-from pose.classification.dataset import ImageBatch, find_pictures
-from pose.classification.task import evaluate_pictures
+from pose.classification.dataset import ImageBatch, find_images
+from pose.classification.task import evaluate_images
 from pose.config.classification import ClassificationConfig
 from pose.config.load import make_config
 from pose.config.sections import TrainConfig
@@ -159,7 +159,7 @@ def test_a_run_is_that_of_one_process(pair: Path, settings: Path) -> None:
 
 
 def test_a_classifier_too(fleet: Fleet, tmp_path: Path) -> None:
-    """Dropout, RReLU and mixup draw as in one process with as many parts; pictures are generated once."""
+    """Dropout, RReLU and mixup draw as in one process with as many parts; images are generated once."""
     config = {
         "task": "classification",
         "data": {"root": str(tmp_path / "shapes"), "shapes": {"train": 20, "val": 10}},
@@ -181,8 +181,8 @@ def test_a_classifier_too(fleet: Fleet, tmp_path: Path) -> None:
     settings, classes = make_config(config), ours.classes
     assert isinstance(settings, ClassificationConfig)
     assert classes is not None
-    pictures = find_pictures(tmp_path / "shapes" / "val", classes)
-    result = evaluate_pictures(ours.build_classifier(), pictures, classes=classes, config=settings, device=CPU)
+    images = find_images(tmp_path / "shapes" / "val", classes)
+    result = evaluate_images(ours.build_classifier(), images, classes=classes, config=settings, device=CPU)
     assert ours.metrics == result.metrics
     assert result.metrics["val_loss"] < 10  # a number
 
