@@ -23,6 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pose.runtime.device import pick_device
 from pose.runtime.stop import Ended, Stopped
+from pose.runtime.text import plural
 
 T = TypeVar("T")
 
@@ -287,7 +288,7 @@ def _own_device(name: str) -> torch.device:
     place, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if place >= count:
         raise ValueError(
-            f"this machine has {count} GPU{'s' if count > 1 else ''}, and torchrun started more processes on it; "
+            f"this machine has {plural(count, 'GPU')}, and torchrun started more processes on it; "
             f"start it with --nproc_per_node={count}, or give --device cpu"
         )
     torch.cuda.set_device(place)

@@ -1,4 +1,4 @@
-"""What a run tells: a live progress line, metrics.csv, TensorBoard, and the versions it ran with."""
+"""What a run tells of itself: metrics.csv, TensorBoard, and the last lines of a training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def peak_memory_mb(device: torch.device) -> int | None:
-    """The most memory held so far, in MiB, of the GPU where training uses one, else of this process; see `system`."""
+    """The peak of memory so far, in MiB: of the GPU if training uses one, else of this process."""
     import torch
 
     if device.type == "cuda":
@@ -33,12 +33,12 @@ def peak_memory_mb(device: torch.device) -> int | None:
 
 
 class MetricsFile:
-    """metrics.csv: one row an epoch, rewritten whole so that a crash never leaves half a row.
+    """metrics.csv, with one row per epoch; it is rewritten whole, so that a crash never leaves half a row.
 
     Args:
-        path: of the file; None in those of several processes that write nothing.
+        path: the file; None in processes that write nothing.
         metrics: names of the evaluation's columns.
-        keep_epochs: rows of a run that is resumed are kept up to this epoch.
+        keep_epochs: rows that are there already are kept up to this epoch, for a run that is resumed.
     """
 
     FIELDS: tuple[str, ...] = (
@@ -131,7 +131,7 @@ class TensorBoard:
 
 
 def print_end(run: Path, console: Console) -> None:
-    """What a complete run gave, where it lies, and what to do with it."""
+    """Print what a complete run gave, where its files are, and what to do next."""
     with (run / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     seconds = sum(float(row["seconds"]) for row in rows)

@@ -1,7 +1,7 @@
-"""resume.pt: all that training needs to go on, in a file that says itself whether it is whole.
+"""resume.pt holds all that training needs to go on, and tells by itself whether it is whole.
 
-The first line holds the length and the SHA-256 of what follows, so that a torn or foreign file is recognised before
-anything in it is believed. The file before it stays as resume.previous.pt until the next one is whole on the disk.
+The first line holds the length and the SHA-256 of what follows, so that a torn or foreign file is recognized before
+anything in it is used. The file before it is kept as resume.previous.pt.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _HEADER = len(f"{_MAGIC} {0:020} {'0' * 64}\n")
 
 
 def save_resume(run: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain Python data to RUN/resume.pt, atomically; the one before becomes the previous.
+    """Write tensors and plain Python data to RUN/resume.pt, atomically; the file before becomes resume.previous.pt.
 
     Raises:
-        OSError: not writable or disk full; what was there is as it was.
+        OSError: not writable or disk full; the files are as they were.
     """
     buffer = io.BytesIO()
     buffer.write(bytes(_HEADER))
@@ -43,7 +43,7 @@ def load_resume(path: Path) -> dict[str, Any]:
     """Read a file that `save_resume` wrote; nothing in it can run code.
 
     Raises:
-        FileNotFoundError, CheckpointError: missing, foreign or damaged.
+        FileNotFoundError, CheckpointError: the file is missing, foreign or damaged.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no {path}; a run has it from its first checkpoint on")
@@ -63,13 +63,13 @@ def load_resume(path: Path) -> dict[str, Any]:
 
 
 def load_latest(run: Path) -> tuple[dict[str, Any] | None, str]:
-    """The newest whole state of a run. A damaged resume.pt is moved to resume.pt.bad if the previous one is whole.
+    """Read the newest whole state of a run; a damaged resume.pt is moved to resume.pt.bad if the one before is whole.
 
     Returns:
-        The state, or None for a run that was killed before its first checkpoint; and a line for the user where it is
-        not what resume.pt should give, else an empty one.
+        The state, or None for a run that was killed before its first checkpoint; and a line for the user, which is
+        empty if the state is that of resume.pt.
     Raises:
-        FileNotFoundError, CheckpointError: there is no whole state, though there was one.
+        FileNotFoundError, CheckpointError: there was a state, but none is whole.
     """
     path, previous = run / NAME, run / PREVIOUS
     try:
