@@ -264,7 +264,7 @@ def test_a_failing_process_ends_all_with_its_message(fleet: Fleet, tiny_dataset:
     for path in (*tiny_dataset.glob("*.json"), *tiny_dataset.glob("images/*")):
         (tmp_path / "data" / path.relative_to(tiny_dataset)).write_bytes(path.read_bytes())
     broken = tmp_path / "data/images/000007.png"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     config["data"]["val"]["limit"] = 3
     (tmp_path / "broken.yaml").write_text(yaml.safe_dump(config))
     ends = train(fleet, 2, tmp_path / "first", tmp_path / "broken.yaml", "--out", tmp_path / "run")

@@ -322,7 +322,7 @@ def test_an_error_ends_the_loader_processes_too(
     shutil.copytree(tiny_config["data"]["root"], root)
     tiny_config["data"]["root"] = str(root)
     if what == "broken":
-        (root / "images" / "000001.png").write_bytes(b"no picture")
+        (root / "images" / "000001.png").write_bytes(b"no image")
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_config))
     command = [sys.executable, "-c", ENDING, "train", tmp_path / "tiny.yaml", "--out", tmp_path / "run", "--workers"]
     process = subprocess.Popen(
