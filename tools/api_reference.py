@@ -53,7 +53,8 @@ PARTS: dict[str, list[tuple[str, str]]] = {
     ],
     "Train and evaluate": [
         ("pose.config.load.load_config", "pose.config.load:load_config"),
-        ("pose.training.trainer.train", "pose.training.trainer:train"),
+        ("pose.training.trainer.Trainer", "pose.training.trainer:Trainer"),
+        ("pose.training.trainer.Trainer.run", "pose.training.trainer:Trainer.run"),
         ("pose.evaluation.splits.validation_set", "pose.evaluation.splits:validation_set"),
         ("pose.evaluation.run.evaluate", "pose.evaluation.run:evaluate"),
     ],

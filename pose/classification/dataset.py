@@ -13,19 +13,21 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from pose.data.transforms import build_extra, import_albumentations, seed_compose
 from pose.images.read import read_image
+from pose.images.types import Image
+from pose.runtime.errors import DataError
+from pose.runtime.text import first_few
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm")
 HUE_SHARE = 0.25  # of colour_jitter: torchvision's 0.4, 0.4, 0.4, 0.1
 
 
 @dataclass(frozen=True)
-class Picture:
+class LabeledImage:
     """An image file and the index of its class."""
 
     path: Path
@@ -55,7 +57,7 @@ class ImageBatch:
     Attributes:
         images: (B, 3, H, W) uint8 RGB.
         labels: (B,) int64.
-        index: (B,) int64 into the dataset's `pictures`.
+        index: (B,) int64 into the dataset's `images`.
     """
 
     images: Tensor
@@ -79,7 +81,7 @@ def find_classes(folder: Path) -> list[str]:
     """Names of the classes: the folders in `folder`, sorted.
 
     Raises:
-        FileNotFoundError, ValueError: no such folder, or fewer than two classes in it.
+        FileNotFoundError, DataError: no such folder, or fewer than two classes in it.
     """
     layout = "expected one folder of images a class, such as train/cat/1.jpg"
     if not folder.is_dir():
@@ -87,41 +89,38 @@ def find_classes(folder: Path) -> list[str]:
     classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if len(classes) < 2:
         found = f"only one class ('{classes[0]}')" if classes else "no classes"
-        raise ValueError(f"{folder} has {found}; {layout}, and at least two of them")
+        raise DataError(f"{folder} has {found}; {layout}, and at least two of them")
     return classes
 
 
-def find_pictures(folder: Path, classes: Sequence[str]) -> list[Picture]:
+def find_images(folder: Path, classes: Sequence[str]) -> list[LabeledImage]:
     """The images of a split, sorted by class and name.
 
     Args:
         classes: of the network; the folder must have these and no others.
     Raises:
-        FileNotFoundError, ValueError: no such folder, other classes, or a class without images.
+        FileNotFoundError, DataError: no such folder, other classes, or a class without images.
     """
     found = find_classes(folder)
     if found != list(classes):
         missing, unknown = sorted(set(classes) - set(found)), sorted(set(found) - set(classes))
-        raise ValueError(
-            f"{folder} has other classes than the network: missing {_few(missing)}, unknown {_few(unknown)}"
+        raise DataError(
+            f"{folder} has other classes than the network: missing {first_few(missing) or 'none'}, "
+            f"unknown {first_few(unknown) or 'none'}"
         )
-    pictures: list[Picture] = []
+    images: list[LabeledImage] = []
     empty: list[str] = []
     for label, name in enumerate(classes):
         files = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
         if not files:
             empty.append(name)
-        pictures += [Picture(path, label) for path in files]
+        images += [LabeledImage(path, label) for path in files]
     if empty:
-        raise ValueError(f"{folder} has classes without images ({', '.join(IMAGE_SUFFIXES)}): {_few(empty)}")
-    return pictures
+        raise DataError(f"{folder} has classes without images ({', '.join(IMAGE_SUFFIXES)}): {first_few(empty)}")
+    return images
 
 
-def _few(names: Sequence[str]) -> str:
-    return (", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")) or "none"
-
-
-class PictureDataset(Dataset[tuple[NDArray[np.uint8], int, int]]):
+class ImageFolderDataset(Dataset[tuple[Image, int, int]]):
     """Images of `input_size` with their label and index, augmented or plain.
 
     Args:
@@ -134,7 +133,7 @@ class PictureDataset(Dataset[tuple[NDArray[np.uint8], int, int]]):
 
     def __init__(
         self,
-        pictures: Sequence[Picture],
+        images: Sequence[LabeledImage],
         *,
         input_size: tuple[int, int],
         augment: ImageAugment | None = None,
@@ -143,7 +142,7 @@ class PictureDataset(Dataset[tuple[NDArray[np.uint8], int, int]]):
         seed: int = 0,
     ) -> None:
         build_extra(extra)  # wrong transforms fail here, not in a worker
-        self.pictures = pictures
+        self.images = images
         self.input_size = input_size
         self.augment = augment
         self.extra = tuple(extra)
@@ -152,20 +151,20 @@ class PictureDataset(Dataset[tuple[NDArray[np.uint8], int, int]]):
         self._compose: Any = None  # built on first use: its class does not pickle
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def path(self, index: int) -> Path:
-        """The file of a picture."""
-        return self.pictures[index].path
+        """The file of an image."""
+        return self.images[index].path
 
     def describe(self, index: int) -> str:
-        """Which picture it is, for messages."""
-        return f"picture {index}"
+        """Which image it is, for messages."""
+        return f"image {index}"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_compose": None}
 
-    def __getitem__(self, item: tuple[int, int]) -> tuple[NDArray[np.uint8], int, int]:
+    def __getitem__(self, item: tuple[int, int]) -> tuple[Image, int, int]:
         """One image.
 
         Args:
@@ -174,18 +173,18 @@ class PictureDataset(Dataset[tuple[NDArray[np.uint8], int, int]]):
             FileNotFoundError, ValueError: the image is missing or broken.
         """
         epoch, index = item
-        picture = self.pictures[index]
-        image = read_image(picture.path)
+        labeled = self.images[index]
+        image = read_image(labeled.path)
         if self.augment is None:
-            return center_crop(image, self.input_size, share=self.crop), picture.label, index
+            return center_crop(image, self.input_size, share=self.crop), labeled.label, index
         if self._compose is None:
             self._compose = _build_compose(self.augment, self.extra, input_size=self.input_size)
         rng = np.random.default_rng((self.seed, epoch, index))
         seed_compose(self._compose, rng)
-        return self._compose(image=image)["image"], picture.label, index
+        return self._compose(image=image)["image"], labeled.label, index
 
 
-def center_crop(image: NDArray[np.uint8], input_size: tuple[int, int], *, share: float) -> NDArray[np.uint8]:
+def center_crop(image: Image, input_size: tuple[int, int], *, share: float) -> Image:
     """The largest central crop of the input's aspect, `share` of it, resized to `input_size` (height, width)."""
     height, width = image.shape[:2]
     scale = min(height / input_size[0], width / input_size[1]) * share
@@ -196,7 +195,7 @@ def center_crop(image: NDArray[np.uint8], input_size: tuple[int, int], *, share:
     return np.asarray(cv2.resize(crop, input_size[::-1], interpolation=method), dtype=np.uint8)
 
 
-def collate_pictures(samples: Sequence[tuple[NDArray[np.uint8], int, int]]) -> ImageBatch:
+def collate_images(samples: Sequence[tuple[Image, int, int]]) -> ImageBatch:
     """Stack samples to a batch."""
     images, labels, index = zip(*samples, strict=True)
     return ImageBatch(

@@ -1,6 +1,6 @@
-"""Generated pictures of ten classes, five shapes and five textures, to try classifiers on.
+"""Generated images of ten classes, five shapes and five textures, to try classifiers on.
 
-Hue, position and scale are random and say nothing about the class. Pictures are functions of (seed, split, index).
+Hue, position and scale are random and say nothing about the class. Images are functions of (seed, split, index).
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from pose.runtime.arrays import Floats
+from pose.images.types import Image
+from pose.runtime.arrays import Bools, Floats
+from pose.runtime.errors import DataError
 from pose.runtime.files import write_atomic, write_json
 
-SIDE = 64  # pixels of a picture
+SIDE = 64  # pixels of an image
 SUPERSAMPLING = 4
 DONE = "shapes.json"
 
-# A pattern: from coordinates x, y (H, W), in units of its own size about its own centre, to 1 inside and 0 outside.
-Pattern = Callable[[Floats, Floats], NDArray[np.bool_]]
+# A pattern: from coordinates x, y (H, W), in units of its own size about its own center, to 1 inside and 0 outside.
+Pattern = Callable[[Floats, Floats], Bools]
 
 
 def _regular(corners: int, *, dent: float = 0.0) -> Pattern:
     """A regular polygon of circumradius 1, a corner up; with a dent, a star whose inner corners lie at 1 - dent."""
 
-    def inside(x: Floats, y: Floats) -> NDArray[np.bool_]:
+    def inside(x: Floats, y: Floats) -> Bools:
         x, y = -y, x  # from the corner that points along x
         points = corners * 2 if dent else corners
         angle = 2 * np.pi * np.arange(points) / points
@@ -35,7 +36,7 @@ def _regular(corners: int, *, dent: float = 0.0) -> Pattern:
         outline = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
         sector = np.floor(np.arctan2(y, x) / (2 * np.pi / points)).astype(int) % points
         a, b = outline[sector], outline[(sector + 1) % points]
-        # Left of the edge a -> b, seen from a: on the centre's side.
+        # Left of the edge a -> b, seen from a: on the center's side.
         return (b[..., 0] - a[..., 0]) * (y - a[..., 1]) - (b[..., 1] - a[..., 1]) * (x - a[..., 0]) >= 0
 
     return inside
@@ -63,8 +64,8 @@ TEXTURES: dict[str, Pattern] = {
 CLASSES = tuple(sorted((*SHAPES, *TEXTURES)))
 
 
-def draw_picture(name: str, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """One picture of a class.
+def draw_image(name: str, rng: np.random.Generator) -> Image:
+    """One image of a class.
 
     Args:
         name: one of `CLASSES`.
@@ -76,18 +77,18 @@ def draw_picture(name: str, rng: np.random.Generator) -> NDArray[np.uint8]:
     x, y = np.meshgrid(pixels, pixels)
     if name in SHAPES:
         size = rng.uniform(9, 26)
-        centre = rng.uniform(0.8 * size, SIDE - 0.8 * size, 2)
+        center = rng.uniform(0.8 * size, SIDE - 0.8 * size, 2)
     else:
-        size, centre = rng.uniform(5, 14), rng.uniform(0, SIDE, 2)
-    x, y = (x - centre[0]) / size, (y - centre[1]) / size
+        size, center = rng.uniform(5, 14), rng.uniform(0, SIDE, 2)
+    x, y = (x - center[0]) / size, (y - center[1]) / size
     inside = {**SHAPES, **TEXTURES}[name](x, y)
 
     hue = rng.uniform(0, 360)
     hues = hue, (hue + rng.uniform(60, 300)) % 360
     values = rng.permutation([rng.uniform(0.25, 0.55), rng.uniform(0.65, 1.0)])
     hsv = np.array([[(h, rng.uniform(0.3, 1.0), v) for h, v in zip(hues, values, strict=True)]], dtype=np.float32)
-    colours = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0]
-    image = np.where(inside[..., None], colours[0], colours[1]).astype(np.float32)
+    colors = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0]
+    image = np.where(inside[..., None], colors[0], colors[1]).astype(np.float32)
     image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     # Uneven light, and a camera's noise.
     slope = rng.uniform(-0.25, 0.25, 2)
@@ -103,26 +104,26 @@ def generate_shapes(
     """Write train/<class>/*.png and val/<class>/*.png, unless they are there already.
 
     Args:
-        train, val: numbers of pictures, shared out evenly over the classes.
-        progress: called with the number of pictures done and of all.
+        train, val: numbers of images, shared out evenly over the classes.
+        progress: called with the number of images done and of all.
     Raises:
-        ValueError: the folder holds pictures of other settings, or something else.
+        DataError: the folder holds images of other settings, or something else.
     """
     settings = {"train": train, "val": val, "seed": seed}
     if (folder / DONE).is_file():
         there = json.loads((folder / DONE).read_text(encoding="utf-8"))
         if there != settings:
-            raise ValueError(f"{folder} holds shapes of other settings: {there}, asked for {settings}; give another")
+            raise DataError(f"{folder} holds shapes of other settings: {there}, asked for {settings}; give another")
         return
     if folder.is_dir() and any(entry.name not in ("train", "val") for entry in folder.iterdir()):
-        raise ValueError(f"{folder} is not empty and holds no {DONE}; give another folder, or an empty one")
+        raise DataError(f"{folder} is not empty and holds no {DONE}; give another folder, or an empty one")
     for split, (name, count) in enumerate((("train", train), ("val", val))):
         for index in range(count):
             kind = CLASSES[index % len(CLASSES)]
-            image = draw_picture(kind, np.random.default_rng((seed, split, index)))
+            image = draw_image(kind, np.random.default_rng((seed, split, index)))
             ok, data = cv2.imencode(".png", image[..., ::-1])
             if not ok:
-                raise OSError(f"OpenCV could not encode picture {index} of {name} as PNG")
+                raise OSError(f"OpenCV could not encode image {index} of {name} as PNG")
             write_atomic(folder / name / kind / f"{index:05d}.png", data.tobytes(), flush=False)
             if progress is not None:
                 progress(split * train + index + 1, train + val)

@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader
 from pose.classification.dataset import (
     ImageAugment,
     ImageBatch,
-    Picture,
-    PictureDataset,
-    collate_pictures,
+    ImageFolderDataset,
+    LabeledImage,
+    collate_images,
     find_classes,
-    find_pictures,
+    find_images,
 )
 from pose.classification.shapes import generate_shapes
 from pose.config.classification import ClassificationConfig, ImagesConfig
@@ -38,7 +38,7 @@ from pose.training.losses import mixed_cross_entropy, mixup
 from pose.training.optim import cosine_learning_rate, learning_rate
 from pose.training.tasks import Task, evenly_spaced
 
-SHOWN = 32  # pictures of draw_evaluation
+SHOWN = 32  # images of draw_evaluation
 RIGHT: Colour = (120, 220, 120)
 WRONG: Colour = (255, 110, 100)
 
@@ -75,12 +75,12 @@ class ClassificationTask(Task):
         self.config = config
         root = Path(config.data.root)
         self.classes = tuple(find_classes(root / config.data.train))
-        self.pictures = find_pictures(root / config.data.train, self.classes)
-        self.val = find_pictures(root / config.data.val, self.classes)
-        self.num_samples = len(self.pictures)
+        self.images = find_images(root / config.data.train, self.classes)
+        self.val = find_images(root / config.data.val, self.classes)
+        self.num_samples = len(self.images)
         augment = config.augment
-        self.dataset = PictureDataset(
-            self.pictures,
+        self.dataset = ImageFolderDataset(
+            self.images,
             input_size=config.model.input_size,
             augment=ImageAugment(**augment.model_dump(exclude={"extra"})) if augment else None,
             extra=augment.extra if augment else (),
@@ -97,7 +97,7 @@ class ClassificationTask(Task):
             shard=shard,
             workers=workers,
             sampler=sampler,
-            collate=LoadedCollate(collate_pictures),
+            collate=LoadedCollate(collate_images),
             pin_memory=pin_memory,
         )
 
@@ -139,7 +139,7 @@ class ClassificationTask(Task):
         world: World = World(),
     ) -> tuple[dict[str, float], str]:
         assert self.classes is not None
-        result = evaluate_pictures(
+        result = evaluate_images(
             model,
             self.val,
             classes=self.classes,
@@ -153,10 +153,10 @@ class ClassificationTask(Task):
 
     def describe_data(self) -> str:
         classes = len(self.classes or ())
-        return f"{len(self.pictures)} images of {classes} classes to train on, {len(self.val)} to evaluate"
+        return f"{len(self.images)} images of {classes} classes to train on, {len(self.val)} to evaluate"
 
     def identify(self, batch: ImageBatch) -> dict[str, list[Any]]:
-        return {"images": [str(self.pictures[i].path) for i in batch.index.tolist()]}
+        return {"images": [str(self.images[i].path) for i in batch.index.tolist()]}
 
     def draw_first_batch(self, path: Path, batch: ImageBatch) -> Image:
         sheet = grid(list(batch.images[:32].permute(0, 2, 3, 1).numpy()), columns=8, gap=4)
@@ -165,24 +165,24 @@ class ClassificationTask(Task):
 
     @torch.inference_mode()
     def draw_evaluation(self, model: nn.Module, *, device: torch.device) -> Image | None:
-        """Pictures below the class that was found: green if it is right, else red, with the right one behind it."""
+        """Images below the class that was found: green if it is right, else red, with the right one behind it."""
         assert self.classes is not None
-        pictures = evenly_spaced(self.val, SHOWN)
-        dataset = PictureDataset(pictures, input_size=self.config.model.input_size, crop=self.config.eval.crop)
-        images = collate_pictures([dataset[0, index] for index in range(len(pictures))]).images
+        shown = evenly_spaced(self.val, SHOWN)
+        dataset = ImageFolderDataset(shown, input_size=self.config.model.input_size, crop=self.config.eval.crop)
+        images = collate_images([dataset[0, index] for index in range(len(shown))]).images
         found = model.eval()(normalize(images.to(device))).argmax(dim=1).tolist()
         cells = []
-        for image, picture, label in zip(images.permute(0, 2, 3, 1).numpy(), pictures, found, strict=True):
-            right = label == picture.label
-            title = self.classes[label] if right else f"{self.classes[label]}, not {self.classes[picture.label]}"
+        for image, labeled, guess in zip(images.permute(0, 2, 3, 1).numpy(), shown, found, strict=True):
+            right = guess == labeled.label
+            title = self.classes[guess] if right else f"{self.classes[guess]}, not {self.classes[labeled.label]}"
             cells.append(titled(image, title, RIGHT if right else WRONG))
         return grid(cells, columns=8, gap=4)
 
 
 @torch.inference_mode()
-def evaluate_pictures(
+def evaluate_images(
     model: nn.Module,
-    pictures: Sequence[Picture],
+    images: Sequence[LabeledImage],
     *,
     classes: Sequence[str],
     config: ClassificationConfig,
@@ -191,23 +191,23 @@ def evaluate_pictures(
     on_batch: Callable[[int], None] | None = None,
     world: World = World(),
 ) -> ImageEvaluation:
-    """Classify the plain crop of each picture.
+    """Classify the plain crop of each image.
 
     The model is left in evaluation mode; what runs is a copy of it with its batch norms folded.
 
     Args:
-        on_batch: called with the number of pictures after each batch; may raise to stop.
+        on_batch: called with the number of images after each batch; may raise to stop.
         world: processes that all call this; they share the work, and each gets all of the result.
     """
     model = fold_batch_norms(model.eval())
-    own = world.shard_batches(pictures, config.eval.batch_size)
-    dataset = PictureDataset(own, input_size=config.model.input_size, crop=config.eval.crop)
+    own = world.shard_batches(images, config.eval.batch_size)
+    dataset = ImageFolderDataset(own, input_size=config.model.input_size, crop=config.eval.crop)
     loader = make_loader(
         dataset,
         batch_size=config.eval.batch_size,
         workers=workers,
         sampler=EpochSampler(len(own), seed=0, shuffle=False),
-        collate=collate_pictures,
+        collate=collate_images,
         pin_memory=device.type == "cuda",
     )
     ranks = min(5, len(classes))
@@ -221,19 +221,19 @@ def evaluate_pictures(
             on_batch(len(labels))
     outputs = world.gather_outputs(outputs)
     found = [guesses for _, of_batch in outputs for guesses in of_batch]
-    count, top1, top5 = len(pictures), 0, 0
+    count, top1, top5 = len(images), 0, 0
     results: list[dict[str, Any]] = []
-    for picture, guesses in zip(pictures, found, strict=True):
-        top1 += guesses[0] == picture.label
-        top5 += picture.label in guesses
+    for labeled, guesses in zip(images, found, strict=True):
+        top1 += guesses[0] == labeled.label
+        top5 += labeled.label in guesses
         names = [classes[guess] for guess in guesses]
-        results.append({"image": str(picture.path), "class": classes[picture.label], "best": names})
+        results.append({"image": str(labeled.path), "class": classes[labeled.label], "best": names})
     metrics = {"top1": top1 / count, "top5": top5 / count, "val_loss": sum(loss for loss, _ in outputs) / count}
     return ImageEvaluation({key: float(value) for key, value in metrics.items()}, results)
 
 
 def make_shapes(data: ImagesConfig, *, progress: Callable[[int, int], None] | None = None) -> None:
-    """Generate the pictures of `data.shapes`, unless they are there already or are not asked for."""
+    """Generate the images of `data.shapes`, unless they are there already or are not asked for."""
     if data.shapes is not None:
         wanted = data.shapes
         generate_shapes(Path(data.root), train=wanted.train, val=wanted.val, seed=wanted.seed, progress=progress)

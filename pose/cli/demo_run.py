@@ -24,7 +24,7 @@ from pose.inference.torch_predictor import Predictor
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.console import Progress, duration
 from pose.training.keypoints import KeypointTask, metrics_table, summary_line
-from pose.training.trainer import train
+from pose.training.trainer import Trainer
 
 CONFIG = """
 task: keypoints
@@ -85,7 +85,7 @@ def run_demo(
             progress=lambda done, total: progress.reach("generating people", done),
         )
     console.print(f"{figures.train} + {figures.val} pictures of generated people: {out / 'data'}", highlight=False)
-    train(config, run, make_task=KeypointTask, device=device, workers=workers, console=console, resume=resume)
+    Trainer(config, run, make_task=KeypointTask, device=device, workers=workers, console=console, resume=resume).run()
 
     _evaluate(config, run, out=out, device=device, workers=workers, console=console)
     _draw(config, run, out=out, device=device)

@@ -197,8 +197,8 @@ def _evaluate_classifier(
     workers: int | None,
 ) -> None:
     """Top-1 and top-5 to stdout, and all predictions into a folder (by default eval-<split> beside the weights)."""
-    from pose.classification.dataset import find_pictures
-    from pose.classification.task import evaluate_pictures
+    from pose.classification.dataset import find_images
+    from pose.classification.task import evaluate_images
     from pose.config.classification import ClassificationConfig
     from pose.runtime.console import Progress, make_console
 
@@ -206,14 +206,14 @@ def _evaluate_classifier(
     settings = _settings(config, changes, path=checkpoint.path, console=console)
     assert isinstance(settings, ClassificationConfig)
     classes = checkpoint.classes or ()
-    pictures = find_pictures(Path(settings.data.root, settings.data.val), classes)
+    images = find_images(Path(settings.data.root, settings.data.val), classes)
     folder = out or checkpoint.path.parent / f"eval-{Path(settings.data.val).name}"
     check_writable(folder)
     model = checkpoint.build_classifier(device)
-    with Progress(console, len(pictures)) as progress:
-        result = evaluate_pictures(
+    with Progress(console, len(images)) as progress:
+        result = evaluate_images(
             model,
-            pictures,
+            images,
             classes=classes,
             config=settings,
             device=device,

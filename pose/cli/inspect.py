@@ -85,7 +85,7 @@ def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch
     """Plain crops of the validation split, spread over all of it: (B, 3, H, W) uint8."""
     import numpy as np
 
-    from pose.classification.dataset import PictureDataset, collate_pictures, find_pictures
+    from pose.classification.dataset import ImageFolderDataset, collate_images, find_images
     from pose.config.keypoints import Config
     from pose.data.dataset import PeopleDataset, collate
     from pose.data.loader import EpochSampler, make_loader
@@ -105,9 +105,9 @@ def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch
         sampler = EpochSampler(len(chosen), seed=0, shuffle=False)
         loader = make_loader(dataset, batch_size=BATCH_SIZE, workers=0, sampler=sampler, collate=collate)
     else:
-        found = find_pictures(Path(config.data.root, config.data.val), loaded.classes or ())
-        pictures = PictureDataset([found[i] for i in spread(len(found))], input_size=size, crop=config.eval.crop)
-        sampler = EpochSampler(len(pictures), seed=0, shuffle=False)
-        loader = make_loader(pictures, batch_size=BATCH_SIZE, workers=0, sampler=sampler, collate=collate_pictures)
+        found = find_images(Path(config.data.root, config.data.val), loaded.classes or ())
+        images = ImageFolderDataset([found[i] for i in spread(len(found))], input_size=size, crop=config.eval.crop)
+        sampler = EpochSampler(len(images), seed=0, shuffle=False)
+        loader = make_loader(images, batch_size=BATCH_SIZE, workers=0, sampler=sampler, collate=collate_images)
     for batch in loader:
         yield batch.images.to(device)

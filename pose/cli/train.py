@@ -35,7 +35,7 @@ def train(
     from pose.runtime.distributed import join_world
     from pose.runtime.stop import Stopped
     from pose.training.logs import print_end
-    from pose.training.trainer import train as run_training
+    from pose.training.trainer import Trainer
 
     changes = list(overrides or [])
     if batch_size is not None:
@@ -46,7 +46,7 @@ def train(
             settings, run = world.from_main(lambda: _settings_and_folder(config, changes, out, resume))
             world.once_per_node(lambda: prepare_figures(settings, console))
             console.print(f"run folder {run}", highlight=False)
-            run_training(
+            Trainer(
                 settings,
                 run,
                 make_task=make_task,
@@ -55,7 +55,7 @@ def train(
                 console=console,
                 resume=resume is not None,
                 world=world,
-            )
+            ).run()
     except Stopped as stop:
         console.print(f"{stop}; everything is saved. Go on with: pose train --resume {run}", highlight=False)
         raise typer.Exit(128 + stop.signal) from None

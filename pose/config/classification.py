@@ -11,6 +11,7 @@ from pose.config.sections import (
     Pictures,
     Positive,
     Probability,
+    Rate,
     Section,
     Seed,
     Side,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ShapesConfig(Section):
-    """Generated pictures of ten classes: made in data.root when training or evaluation first needs them."""
+    """Generated images of ten classes: made in data.root when training or evaluation first needs them."""
 
     train: Pictures = 2000
     val: Pictures = 500
@@ -84,11 +85,11 @@ class ImageAugmentConfig(Section):
 class ClassifierTrainConfig(TrainConfig):
     epochs: Positive = 300
     batch_size: Positive = 256
-    lr: float = Field(default=0.05, gt=0)
+    lr: Rate = 0.05
     milestones: list[Positive] = Field(default=[])
     schedule: Literal["cosine", "step"] = "cosine"
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=3e-5, ge=0)
+    weight_decay: float = Field(default=3e-5, ge=0, le=1e4)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     mixup: float = Field(default=0.0, ge=0)
 

@@ -16,6 +16,7 @@ Side = Annotated[int, Field(ge=1, le=2048)]
 Width = Annotated[float, Field(gt=0, le=4)]
 Pictures = Annotated[int, Field(ge=1, le=1_000_000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0, le=1e4)]
 
 
 class Section(BaseModel):
@@ -68,7 +69,7 @@ class TrainConfig(Section):
 
     epochs: Positive = 210
     batch_size: Positive = 128
-    lr: float = Field(default=1e-3, gt=0)
+    lr: Rate = 1e-3
     milestones: list[Positive] = Field(default=[170, 200])
     lr_factor: float = Field(default=0.1, gt=0, le=1)
     warmup_epochs: float = Field(default=0.0, ge=0)

@@ -1,24 +1,22 @@
-"""What a command tells while it works: a console on stderr and a live progress line."""
+"""What a command shows while it works: a console on stderr and a live progress line."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import rich.progress
 from rich.console import Console
-
-if TYPE_CHECKING:
-    pass
 
 
 class Progress:
     """One live line on a terminal; elsewhere a plain line every `interval` seconds.
 
     Args:
-        total: steps of the whole task; the ETA is to its end.
+        total: number of steps of the whole task; the ETA is the time left until all are done.
+        done: number of steps that are done already.
+        interval: seconds between two plain lines.
     """
 
     def __init__(self, console: Console, total: int, *, done: int = 0, interval: float = 30.0) -> None:
@@ -50,7 +48,7 @@ class Progress:
             self.bar.stop()
 
     def reach(self, text: str, done: int, *, total: int | None = None) -> None:
-        """`update` to a number of steps from the start, of another `total` where the work itself knows better."""
+        """Show that `done` steps from the start are done, of another `total` if the work itself knows better."""
         if total is not None and total != self.total:
             self.total = total
             if self.bar is not None:
@@ -58,6 +56,7 @@ class Progress:
         self.update(text, steps=done - self.done)
 
     def update(self, text: str, *, steps: int = 1) -> None:
+        """Show the text, and that so many more steps are done."""
         self.done += steps
         if self.bar is not None:
             self.bar.update(self.task, advance=steps, description=text)
@@ -70,12 +69,15 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as 1:02:03 or 2:03."""
+    """Write seconds as 1:02:03 or 2:03."""
     minutes, secs = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
 def make_console(*, quiet: bool = False) -> Console:
-    """Messages and progress go to stderr, so that stdout holds results only. Brackets and colons mean nothing."""
+    """The console for messages and progress, on stderr, so that stdout holds results only.
+
+    Brackets and colons in messages are printed as they are.
+    """
     return Console(file=sys.stderr, soft_wrap=True, quiet=quiet, markup=False, emoji=False)

@@ -23,6 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pose.runtime.device import pick_device
 from pose.runtime.stop import Ended, Stopped
+from pose.runtime.text import plural
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ _END = "pose/end"
 
 @dataclass(frozen=True)
 class Shard:
-    """The part of each batch that one of several processes takes; by default it is all of it.
+    """The part of each batch that one of several processes takes; by default the whole batch.
 
     Attributes:
         index: of the process, from 0.
@@ -44,7 +45,10 @@ class Shard:
     count: int = 1
 
     def of(self, batch: Sequence[Any]) -> Sequence[Any]:
-        """Shares in order, whose sizes differ by one at most, the larger ones first, as torch's `tensor_split`."""
+        """This process's share of a batch.
+
+        Shares are in order; their sizes differ by one at most, the larger ones first, as torch's `tensor_split`.
+        """
         size, larger = divmod(len(batch), self.count)
         begin = self.index * size + min(self.index, larger)
         return batch[begin : begin + size + (self.index < larger)]
@@ -52,15 +56,15 @@ class Shard:
 
 @dataclass(frozen=True)
 class SyncedBatch:
-    """A batch as all processes know it before its step.
+    """What all processes know of a batch before its step.
 
     Attributes:
-        batch: this process's share. One that has none gets another's first sample, as all have to take part in each
-            step; `sizes` still says 0 for it. None if nobody has a sample.
-        sizes: usable samples of each process.
-        unreadable: a line for each sample that is missing, of all processes.
-        taken: samples of the epoch's order that the batch of all processes stands for.
-        signal: that one of the processes got, which ends the training before this step.
+        batch: this process's share. A process without a sample gets the first sample of another one, because all have
+            to take part in each step; its entry in `sizes` is still 0. None if no process has a sample.
+        sizes: number of usable samples of each process.
+        unreadable: a line for each sample that could not be read, of all processes.
+        taken: number of samples of the epoch's order that the batch of all processes stands for.
+        signal: number of a signal that one of the processes got, which ends the training before this step.
     """
 
     batch: Any
@@ -74,10 +78,10 @@ class World:
     """The processes that train together.
 
     Attributes:
-        rank: number of this one, from 0.
-        size: how many there are.
-        shard: this one's part of each batch.
-        is_main: whether this is the one that prints, and writes files.
+        rank: number of this process, from 0.
+        size: number of processes.
+        shard: this process's part of each batch.
+        is_main: whether this is the process that prints and writes files.
     """
 
     def __init__(self, rank: int = 0, size: int = 1, *, store: dist.Store | None = None) -> None:
@@ -89,7 +93,7 @@ class World:
         return f"World(rank={self.rank}, size={self.size})"
 
     def gather(self, value: T) -> list[T]:
-        """The `value` of each process, by rank."""
+        """Give all processes the `value` of each, by rank."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
@@ -97,33 +101,33 @@ class World:
         return values
 
     def broadcast(self, value: T | None, *, source: int) -> T:
-        """The `value` of the process `source`."""
+        """Give all processes the `value` of the process `source`."""
         values: list[Any] = [value]
         if self.size > 1:
             dist.broadcast_object_list(values, src=source)
         return values[0]
 
     def from_main(self, make: Callable[[], T]) -> T:
-        """What `make` gives on the main process; the others wait for it."""
+        """Call `make` on the main process and give all processes its result."""
         return self.broadcast(make() if self.is_main else None, source=0)
 
     def once_per_node(self, make: Callable[[], object]) -> None:
-        """Call `make`, which makes files unless they are there, in a process of each machine; all wait.
+        """Call `make`, which makes files unless they are there, in one process of each machine; all others wait.
 
-        The main process is first, so where machines share the files the others find them.
+        The main process calls it first, so that the others find the files where machines share a file system.
         """
-        first_of_machine = os.environ.get("LOCAL_RANK", "0") == "0"
-        for turn in (self.is_main, first_of_machine and not self.is_main):
-            if turn:
+        first_of_node = os.environ.get("LOCAL_RANK", "0") == "0"
+        for calls in (self.is_main, first_of_node and not self.is_main):
+            if calls:
                 make()
             self.barrier()
 
     def barrier(self) -> None:
-        """Wait until all are here."""
+        """Wait until all processes have called this."""
         self.gather(None)
 
     def mean(self, value: float) -> float:
-        """Over the processes."""
+        """The mean of `value` over the processes."""
         if self.size == 1:
             return value
         total = torch.tensor(value, dtype=torch.float64)
@@ -131,7 +135,11 @@ class World:
         return total.item() / self.size
 
     def average(self, tensors: Sequence[Tensor], *, share: float) -> None:
-        """Replace tensors of one device and dtype by their mean over the processes, each with its `share` of 1."""
+        """Replace tensors, all of one device and dtype, by their mean over the processes.
+
+        Args:
+            share: weight of this process in the mean; the weights of all processes add up to 1.
+        """
         if self.size == 1 or not tensors:
             return
         flat = torch.cat([tensor.flatten() for tensor in tensors]) * share
@@ -140,7 +148,7 @@ class World:
             tensor.copy_(mean.view_as(tensor))
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """The module with DDP around it: a backward pass averages the gradients over the processes.
+        """Put DDP around a module, so that its backward pass averages the gradients over the processes.
 
         Buffers are left alone. Parameters start as those of the main process.
         """
@@ -148,19 +156,19 @@ class World:
             return module
         device = next(module.parameters()).device
         devices = [device.index] if device.type == "cuda" else None
-        # That this name of the argument is older than another, and that 1 x 1 weights in channels_last are copied.
+        # The argument's name is deprecated but the only one of older versions; copies of 1 x 1 weights are harmless.
         for start in ("`broadcast_buffers` is deprecated", "Grad strides do not match bucket view strides"):
             warnings.filterwarnings("ignore", message=start)
         return DistributedDataParallel(module, device_ids=devices, broadcast_buffers=False)
 
     def sync_batch(self, batch: Any, *, unreadable: tuple[str, ...], taken: int, signal: int | None) -> SyncedBatch:
-        """Tell the others what was loaded here, and whether this process was asked to stop.
+        """Tell the other processes what was loaded here, and whether this process was asked to stop.
 
         Args:
-            batch: a dataclass of tensors with `index` (B,); None where nothing could be read.
-            unreadable: a line for each sample that is missing in it.
-            taken: samples of the epoch's order that it stands for.
-            signal: that this process got.
+            batch: a dataclass of tensors with `index` (B,); None if nothing could be read.
+            unreadable: a line for each of its samples that could not be read.
+            taken: number of samples of the epoch's order that it stands for.
+            signal: number of a signal that this process got.
         """
         size = 0 if batch is None else len(batch.index)
         if self.size == 1:
@@ -177,23 +185,26 @@ class World:
         return SyncedBatch(batch, sizes, lines, sum(all_taken), max(signals) or None)
 
     def shard_batches(self, items: Sequence[T], batch_size: int) -> list[T]:
-        """The items of this process, where whole batches go to the processes in turns; see `gather_outputs`."""
+        """The items of this process: batch i of the items goes to process i modulo `size`.
+
+        See `gather_outputs` for the way back.
+        """
         return [item for i, item in enumerate(items) if i // batch_size % self.size == self.rank]
 
     def gather_outputs(self, outputs: Sequence[T]) -> list[T]:
         """The outputs of all processes, one for each batch of `shard_batches`, in the order of the batches."""
-        hands = self.gather(list(outputs))
-        return [hands[i % self.size][i // self.size] for i in range(sum(map(len, hands)))]
+        by_rank = self.gather(list(outputs))
+        return [by_rank[i % self.size][i // self.size] for i in range(sum(map(len, by_rank)))]
 
     @contextmanager
     def fail_together(self) -> Iterator[None]:
-        """Around work that must end in all processes if it does in one.
+        """Around work that has to end in all processes if it ends in one.
 
-        The first that fails says why to the user, and to the others, through the store.
+        The first process that fails tells the user why, and the other processes through the store.
 
         Raises:
-            Ended, Stopped: another one was first. It failed, or was asked to stop.
-            OSError: another one has gone without a word.
+            Ended, Stopped: another process was first: it failed, or was asked to stop.
+            OSError: another process is gone without a message.
         """
         try:
             yield
@@ -214,7 +225,7 @@ class World:
             raise Stopped(first["signal"]) from None
 
     def _claim_end(self, end: dict[str, Any]) -> dict[str, Any]:
-        """Write down how the training ends, unless another did already; what is written then."""
+        """Write into the store how the training ends, unless another process has; returns what stands there then."""
         assert self.store is not None
         try:
             return json.loads(self.store.compare_set(_END, "", json.dumps(end)))
@@ -227,7 +238,7 @@ def _first_sample(batch: Any) -> Any:
 
 
 def lost_contact(error: BaseException) -> str | None:
-    """A message for errors that only say that another process is gone; None for others."""
+    """The message for an error that only says that another process is gone; None for other errors."""
     text = str(error)
     gone = isinstance(error, dist.DistError) or (type(error) is RuntimeError and "gloo/" in text)
     if not gone:
@@ -240,9 +251,9 @@ def join_world(device: str) -> Iterator[tuple[World, torch.device]]:
     """Find the other processes if torchrun started this one, and the device to run on.
 
     Args:
-        device: as for `pick_device`; of a machine's GPUs each process takes the one of its local rank.
+        device: as for `pick_device`; each process takes the GPU of its local rank.
     Raises:
-        ValueError: started otherwise, or more processes than GPUs.
+        ValueError: the processes were not started by torchrun, or are more than there are GPUs.
         Ended, Stopped, OSError: see `World.fail_together`.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -277,7 +288,7 @@ def _own_device(name: str) -> torch.device:
     place, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if place >= count:
         raise ValueError(
-            f"this machine has {count} GPU{'s' if count > 1 else ''}, and torchrun started more processes on it; "
+            f"this machine has {plural(count, 'GPU')}, and torchrun started more processes on it; "
             f"start it with --nproc_per_node={count}, or give --device cpu"
         )
     torch.cuda.set_device(place)

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from pose.runtime.errors import CheckpointError
+
 
 def read_torch(source: Path | bytes, *, what: str, name: Path) -> Any:
     """What a file holds, on the CPU.
@@ -18,7 +20,7 @@ def read_torch(source: Path | bytes, *, what: str, name: Path) -> Any:
         what: it should be, for the message.
         name: of the file, for the message.
     Raises:
-        ValueError: damaged, of other content than tensors and plain data, or made to grow when it is read.
+        CheckpointError: damaged, of other content than tensors and plain data, or made to grow when it is read.
     """
     data = source.read_bytes() if isinstance(source, Path) else source
     try:
@@ -26,7 +28,7 @@ def read_torch(source: Path | bytes, *, what: str, name: Path) -> Any:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes make torch's reader fail in any way
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{name} is no {what}, or a damaged one: {reason}") from None
+        raise CheckpointError(f"{name} is no {what}, or a damaged one: {reason}") from None
 
 
 def _check_growth(data: bytes) -> None:

@@ -18,14 +18,14 @@ class Stopped(Exception):
 
 
 class Ended(Exception):
-    """Another of the processes that work together has failed, and has told the user why; the text is what it said."""
+    """Another of the processes that work together has failed and has told the user why; the text is its message."""
 
 
 class StopRequest:
     """Inside `with`, the first SIGINT or SIGTERM is only noted; a second one acts at once.
 
-    Below torchrun later ones are only noted too: it passes on what the scheduler may have sent to everyone already,
-    and kills after its own time.
+    Below torchrun later signals are only noted too: torchrun passes on signals that the scheduler may already have
+    sent to every process, and kills after a time limit of its own.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class StopRequest:
         self._restore()
 
     def check(self) -> None:
-        """Raise `Stopped` if a signal came."""
+        """Raise `Stopped` if a signal has come."""
         if self.received is not None:
             raise Stopped(self.received)
 

@@ -24,18 +24,19 @@ def try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
     """Lock an open file for this process, until it is closed or the process ends.
 
     Args:
-        shared: so that others can have it `shared` too. Windows has no such lock: there it is as any other.
+        shared: other processes can hold a `shared` lock at the same time. Windows has no such lock; there it is an
+            ordinary one.
     Returns:
-        False if another process has it. True also where there are no locks, for training matters more than the list
-        of runs.
+        False if another process holds it. True also on file systems without locks, because training matters more
+        than the list of runs.
     """
     try:
         if fcntl is not None:
-            # lockf, not flock: it also works between machines that share a folder, and loader processes do not
-            # inherit it.
+            # lockf and not flock: it also works between machines that share a folder, and loader processes do not
+            # inherit the lock.
             fcntl.lockf(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         elif msvcrt is not None:
-            file.seek(0)  # where the locked byte is; it need not exist
+            file.seek(0)  # the byte to lock; it need not exist
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
     except (BlockingIOError, PermissionError):  # which of them depends on the system
         return False
@@ -45,7 +46,7 @@ def try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
 
 
 def peak_memory_mb() -> int | None:
-    """The most resident memory that this process has had so far, in MiB; None where the system does not say."""
+    """The peak of this process's resident memory so far, in MiB; None where the system does not tell."""
     if resource is None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

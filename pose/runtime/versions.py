@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import platform
 from importlib import metadata
-from typing import TYPE_CHECKING
 
 import pose
 
-if TYPE_CHECKING:
-    pass
-
-
 PACKAGES = (
-    *("torch", "torchvision", "numpy", "opencv-python-headless", "albumentations", "pycocotools"),
-    *("pydantic", "safetensors", "typer", "rich", "tensorboard"),
+    "torch",
+    "torchvision",
+    "numpy",
+    "opencv-python-headless",
+    "albumentations",
+    "pycocotools",
+    "pydantic",
+    "safetensors",
+    "typer",
+    "rich",
+    "tensorboard",
 )
 
 
 def versions() -> dict[str, str]:
-    """What a bug report needs: this package, Python, the platform, the libraries, and the devices."""
+    """The versions of this package, Python, the platform and the libraries, and the devices, by name."""
     import torch
 
     found = {"pose": pose.__version__, "python": platform.python_version(), "platform": platform.platform()}

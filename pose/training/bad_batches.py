@@ -1,4 +1,4 @@
-"""Batches that give a loss or a gradient that is not finite: recorded, and skipped as if they had not been there."""
+"""Record batches whose loss or gradient is not finite, and skip them as if they had not been there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pose.runtime.files import write_json
 
 
 class NotFinite(Exception):
-    """A step that must not reach the weights; the text says what was not finite."""
+    """This step must not reach the weights; the text says what was not finite."""
 
 
 def check_finite(what: str, value: float) -> None:
@@ -31,11 +31,11 @@ class BadBatches:
     """Counts and records bad batches; stops training after too many.
 
     Args:
-        run: folder, whose bad_batches.json lists them.
-        limit: how many may be skipped in a run.
-        skipped: how many were.
-        identify: the ids of a batch's samples by kind, such as {"image_ids": [...]}.
-        world: the processes that each have a share of a batch. All of them call this; the main one writes.
+        run: the run folder, whose bad_batches.json lists them.
+        limit: how many batches may be skipped in a run.
+        skipped: how many have been skipped so far.
+        identify: gives the ids of a batch's samples by kind, such as {"image_ids": [...]}.
+        world: the processes that each have a share of a batch; all of them call this, and the main process writes.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class BadBatches:
 
     @contextlib.contextmanager
     def watch(self, batch: Any, *, epoch: int, step: int) -> Iterator[None]:
-        """Around a training step of `batch`, in an epoch and a step from 0.
+        """Around the training step of `batch`; epoch and step are counted from 0.
 
-        After `NotFinite` the network's buffers are as before: the forward pass has put the batch into the averages of
-        normalisation already. Weights and optimiser are not touched before the check.
+        After `NotFinite` the network's buffers are put back, as the forward pass has already taken the batch into
+        the running averages of the norms. Weights and optimizer are not touched before the check.
 
         Raises:
-            ValueError: one bad batch too many.
+            ValueError: more batches are bad than may be skipped.
         """
         buffers = [buffer.clone() for buffer in self.model.buffers()] if self.limit else []
         try:

@@ -1,4 +1,4 @@
-"""What the system refuses to a long training, as one message with the setting to change."""
+"""Explain what a system refuses to a long training: one message with the setting to change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def explained(run: Path) -> Iterator[None]:
 
 
 def explain(error: BaseException) -> str | None:
-    """One message for what memory, disk and loader processes do to a run; None for other errors."""
+    """The message for an error of memory, disk or loader processes; None for other errors."""
     text = str(error)
     if lost := lost_contact(error):
         return lost
@@ -42,8 +42,11 @@ def explain(error: BaseException) -> str | None:
             "the GPU's memory is full: lower train.batch_size or model.input_size, or eval.batch_size if it was "
             f"evaluating ({_first_line(text)})"
         )
-    # Before the next ones: it also ends as "No space left" or as a worker that died of a bus error. Where that names
-    # no file, it was a semaphore of the loader processes that found no space.
+    # Before the shared memory: torch also says "unable to open shared memory object ...: Too many open files".
+    if says("too many open files"):
+        return "too many files are open: raise the limit (ulimit -n 65536) or lower train.workers"
+    # Before the next ones: a full /dev/shm also shows as "No space left" or as a worker that died of a bus error. An
+    # error without a file's name is from a semaphore of the loader processes.
     nameless = isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None
     if nameless or says("shared memory", "bus error", "</torch_", "/dev/shm"):
         return (
@@ -57,8 +60,6 @@ def explain(error: BaseException) -> str | None:
             "a loader process died, mostly because the system's memory was full: lower train.workers or "
             f"train.batch_size; train.workers=0 has none that could die ({_first_line(text)})"
         )
-    if says("too many open files"):
-        return "too many files are open: raise the limit (ulimit -n 65536) or lower train.workers"
     if says("no space left on device", "disk quota exceeded"):
         return _first_line(text)
     return None

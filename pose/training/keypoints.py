@@ -1,4 +1,4 @@
-"""`task: keypoints` for the trainer: people in, heatmaps out, AP."""
+"""The task `keypoints`: crops of people in, heatmaps out, evaluated by COCO's AP."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from pose.training.losses import heatmap_mse
 from pose.training.optim import learning_rate
 from pose.training.tasks import Task, evenly_spaced
 
-SHOWN = 8  # people of draw_evaluation
+SHOWN = 8  # people in the drawing of an evaluation
 
 
 class KeypointTask(Task):
@@ -148,7 +148,7 @@ class KeypointTask(Task):
         )
 
     def _annotated_people(self) -> Sequence[Person]:
-        """A few that lie evenly over the evaluation's, in images that are known to be there."""
+        """A few annotated people of the evaluation, at even distances, in images that are known to be there."""
         people = self.val.people
         if self.val.boxes != "gt":
             if self.val.coco.annotations is None:
@@ -160,12 +160,12 @@ class KeypointTask(Task):
 
 
 def summary_line(result: Evaluation) -> str:
-    """The main number and what it depends on, in a line."""
+    """One line with the main number and what it depends on."""
     what = f"boxes {result.boxes}, {result.images} images, {result.people} people"
     return f"AP {result.metrics['AP']:.3f} ({what})" if result.metrics else f"no annotations ({what})"
 
 
 def metrics_table(metrics: Mapping[str, float]) -> str:
-    """Names over numbers, in two lines."""
+    """Two lines: the names of the metrics, and their values below."""
     names, values = (f"{name:>6}" for name in metrics), (f"{value:6.3f}" for value in metrics.values())
     return "  ".join(names) + "\n" + "  ".join(values)

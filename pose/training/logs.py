@@ -1,4 +1,4 @@
-"""What a run tells: a live progress line, metrics.csv, TensorBoard, and the versions it ran with."""
+"""What a run tells of itself: metrics.csv, TensorBoard, and the last lines of a training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def peak_memory_mb(device: torch.device) -> int | None:
-    """The most memory held so far, in MiB, of the GPU where training uses one, else of this process; see `system`."""
+    """The peak of memory so far, in MiB: of the GPU if training uses one, else of this process."""
     import torch
 
     if device.type == "cuda":
@@ -33,17 +33,25 @@ def peak_memory_mb(device: torch.device) -> int | None:
 
 
 class MetricsFile:
-    """metrics.csv: one row an epoch, rewritten whole so that a crash never leaves half a row.
+    """metrics.csv, with one row per epoch; it is rewritten whole, so that a crash never leaves half a row.
 
     Args:
-        path: of the file; None in those of several processes that write nothing.
+        path: the file; None in processes that write nothing.
         metrics: names of the evaluation's columns.
-        keep_epochs: rows of a run that is resumed are kept up to this epoch.
+        keep_epochs: rows that are there already are kept up to this epoch, for a run that is resumed.
     """
 
     FIELDS: tuple[str, ...] = (
-        *("epoch", "lr", "loss", "images_per_s", "data_wait", "seconds", "time"),
-        *("memory_mb", "unreadable", "skipped_batches"),
+        "epoch",
+        "lr",
+        "loss",
+        "images_per_s",
+        "data_wait",
+        "seconds",
+        "time",
+        "memory_mb",
+        "unreadable",
+        "skipped_batches",
     )
 
     def __init__(self, path: Path | None, *, metrics: Sequence[str], keep_epochs: int) -> None:
@@ -67,17 +75,18 @@ class MetricsFile:
 
 
 class TensorBoard:
-    """Scalars and pictures for TensorBoard where it is installed; does nothing elsewhere, nor without a folder.
+    """Numbers and images for TensorBoard where it is installed; does nothing elsewhere, nor without a folder.
 
-    Written here and now, not by a thread as TensorBoard's own writer does: a full disk then is one error with the
-    file's name, and the pictures are JPEGs, which a long run has room for.
+    Not torch's SummaryWriter: its thread prints a traceback when the disk is full, its error names no file, and its
+    images are PNGs, four times as large as these JPEGs. Each event here is appended at once, by TensorBoard's own
+    record writer.
 
     Args:
         purge_step: what earlier files of the folder say from this epoch on does not count, for a run that is resumed.
     Attributes:
-        on: whether it is installed, so that pictures need not be drawn for nobody.
+        on: whether anything is written, so that images need not be drawn for nobody.
     Raises:
-        OSError: not writable or disk full, here and from all that adds.
+        OSError: not writable or disk full, with the file's name; here and from all that adds.
     """
 
     def __init__(self, folder: Path | None, *, purge_step: int | None) -> None:
@@ -85,51 +94,44 @@ class TensorBoard:
         if folder is None:
             return
         try:
-            from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-            from tensorboard.compat.proto.summary_pb2 import Summary
+            from tensorboard.compat.proto.event_pb2 import Event
             from tensorboard.summary.writer.record_writer import RecordWriter
         except ImportError:
             return
-        self.on, self.path = True, folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
-        self.event, self.summary, self.record_writer = Event, Summary, RecordWriter
+        self.on, self.event, self.record_writer = True, Event, RecordWriter
+        self.path = folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
         folder.mkdir(parents=True, exist_ok=True)
-        self._write(Event(file_version="brain.Event:2"))
+        self._write(file_version="brain.Event:2")
         if purge_step is not None:
-            self._write(Event(step=purge_step, session_log=SessionLog(status=SessionLog.START)))
+            self._write(step=purge_step, session_log={"status": "START"})
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """The numbers of an epoch."""
+        """Add the numbers of an epoch."""
         numbers = {key: value for key, value in row.items() if key != "epoch" and isinstance(value, int | float)}
-        self._add(row["epoch"], [{"tag": key, "simple_value": value} for key, value in numbers.items()])
+        values = [{"tag": key, "simple_value": value} for key, value in numbers.items()]
+        self._write(step=row["epoch"], summary={"value": values})
 
-    def add_picture(self, name: str, image_rgb: Image, *, epoch: int) -> None:
-        """A picture (H, W, 3) uint8, after this number of epochs."""
+    def add_image(self, name: str, image_rgb: Image, *, epoch: int) -> None:
+        """Add an image (H, W, 3) uint8, after this number of epochs."""
         import cv2
 
-        if self.on:
-            done, data = cv2.imencode(".jpg", image_rgb[..., ::-1])
-            assert done
-            height, width = image_rgb.shape[:2]
-            size = {"height": height, "width": width, "colorspace": 3}
-            image = self.summary.Image(**size, encoded_image_string=data.tobytes())
-            self._add(epoch, [{"tag": name, "image": image}])
+        height, width = image_rgb.shape[:2]
+        data = cv2.imencode(".jpg", image_rgb[..., ::-1])[1].tobytes()
+        image = {"height": height, "width": width, "colorspace": 3, "encoded_image_string": data}
+        self._write(step=epoch, summary={"value": [{"tag": name, "image": image}]})
 
-    def _add(self, epoch: int, values: list[dict[str, Any]]) -> None:
-        if self.on:
-            summary = self.summary(value=[self.summary.Value(**value) for value in values])
-            self._write(self.event(step=epoch, summary=summary))
-
-    def _write(self, event: Any) -> None:
-        event.wall_time = time.time()
+    def _write(self, **event: Any) -> None:
+        if not self.on:
+            return
         try:
             with self.path.open("ab") as file:
-                self.record_writer(file).write(event.SerializeToString())
+                self.record_writer(file).write(self.event(wall_time=time.time(), **event).SerializeToString())
         except OSError as error:
             raise OSError(f"cannot write {self.path}: {error.strerror or error}; free some space") from error
 
 
 def print_end(run: Path, console: Console) -> None:
-    """What a complete run gave, where it lies, and what to do with it."""
+    """Print what a complete run gave, where its files are, and what to do next."""
     with (run / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     seconds = sum(float(row["seconds"]) for row in rows)

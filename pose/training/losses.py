@@ -9,7 +9,7 @@ from torch.nn import functional
 def heatmap_mse(pred: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Half the mean squared error, 0.5 * mean((w * (pred - target))^2), in float32.
 
-    Keypoints of weight 0 add nothing to the sum but stay in the mean, so the loss is comparable with HRNet's.
+    Keypoints of weight 0 add nothing to the sum but count in the mean, so that the loss compares with HRNet's.
 
     Shapes: B batch, K keypoints, H x W heatmap.
 
@@ -35,7 +35,7 @@ def heatmap_mse(pred: Tensor, target: Tensor, weights: Tensor) -> Tensor:
 def mixed_cross_entropy(
     logits: Tensor, labels: Tensor, *, smoothing: float = 0.0, partners: Tensor | None = None, share: float = 1.0
 ) -> Tensor:
-    """Cross-entropy with label smoothing, for images that may be mixed of two.
+    """Cross-entropy with label smoothing, for images that may be mixtures of two.
 
     The target of an image is share * onehot(labels) + (1 - share) * onehot(partners), and then
     (1 - smoothing) * target + smoothing / C.
@@ -44,8 +44,8 @@ def mixed_cross_entropy(
 
     Args:
         logits: (B, C), any float dtype.
-        labels, partners: (B,) int64; no partners where images are not mixed.
-        share: of `labels` in the mixture.
+        labels, partners: (B,) int64; `partners` is None if images are not mixed.
+        share: the part of the mixture that belongs to `labels`.
     Returns:
         () float32.
     Source: Szegedy et al., CVPR 2016 (label smoothing); Zhang et al., "mixup", ICLR 2018.
@@ -58,7 +58,7 @@ def mixed_cross_entropy(
 
 
 def mixup(images: Tensor, order: Tensor, *, share: float) -> Tensor:
-    """share * images + (1 - share) * images[order].
+    """Mix each image with another one of the batch: share * images + (1 - share) * images[order].
 
     Args:
         images: (B, ...) float.

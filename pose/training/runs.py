@@ -1,7 +1,7 @@
-"""Who works in a run folder: a lock while training lives, state.json for what it said last, and the list of runs.
+"""Who works in a run folder: a lock for the time of a training, state.json with its progress, and the list of runs.
 
-The lock belongs to the process and ends with it, however it ends, so a run whose state.json says "running" and whose
-lock is free has crashed. Imports nothing heavy: `pose runs` answers at once.
+The lock belongs to the process and ends with it, however it ends. So a run whose state.json says "running" and whose
+lock is free has crashed. This module imports nothing heavy, so that `pose runs` answers at once.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ BEAT_SECONDS = 30.0
 
 
 def lock_run(run: Path) -> IO[bytes]:
-    """Take a run folder for this process, and remove what a killed one left half written.
+    """Lock a run folder for this process, and remove files that a killed process left half written.
 
     Returns:
-        The open lock file: closing it, or the end of the process, gives the folder free.
+        The open lock file; closing it, or the end of the process, unlocks the folder.
     Raises:
-        OSError: another process trains in it, or the folder cannot be written to.
+        OSError: another process trains in the folder, or it cannot be written to.
     """
     run.mkdir(parents=True, exist_ok=True)
     file = (run / ".lock").open("ab")
-    for _ in range(20):  # `pose runs` holds it for a moment to look
+    for _ in range(20):  # `pose runs` holds the lock for a moment to see whether it is free
         if try_lock(file):
             remove_leftovers(run)
             return file
@@ -43,7 +43,7 @@ def lock_run(run: Path) -> IO[bytes]:
 
 
 def is_running(run: Path) -> bool:
-    """Whether another process has locked the folder."""
+    """Whether another process has locked the run folder."""
     try:
         with (run / ".lock").open("rb") as file:
             return not try_lock(file, shared=True)
@@ -52,11 +52,11 @@ def is_running(run: Path) -> bool:
 
 
 class Heartbeat:
-    """state.json while training, inside `with`: running, then done, stopped or failed.
+    """Keeps state.json up to date inside `with`: running, then done, stopped or failed.
 
     Args:
-        lock: of `lock_run`, freed at the end; None in those of several processes that write nothing.
-        progress: the numbers to write, such as epoch, step and best.
+        lock: of `lock_run`, released at the end; None in processes that write nothing.
+        progress: gives the numbers to write, such as epoch, step and best.
     """
 
     def __init__(self, run: Path, lock: IO[bytes] | None, *, progress: Callable[[], dict[str, Any]]) -> None:
@@ -68,7 +68,7 @@ class Heartbeat:
         return self
 
     def beat(self, *, now: bool = False) -> None:
-        """Write at most every `BEAT_SECONDS`, or `now`."""
+        """Write the file, but not more often than every `BEAT_SECONDS` unless `now`."""
         if now or time.monotonic() >= self.next:
             self._write("running", "")
 
@@ -77,7 +77,7 @@ class Heartbeat:
     ) -> None:
         stopped = isinstance(error, Stopped | KeyboardInterrupt)
         state = "done" if error is None else "stopped" if stopped else "failed"
-        # What ended training is the error to hear of, and on a full disk there may be no room for this.
+        # The error to hear of is the one that ended the training; on a full disk there may be no room for this file.
         with contextlib.suppress(OSError) if error is not None else contextlib.nullcontext():
             self._write(state, str(error or ""))
         if self.lock is not None:
@@ -94,14 +94,14 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder.
+    """What is known of one run folder.
 
     Attributes:
-        state: running, done, stopped, failed, crashed (it said running, and its process is gone), or unknown (made
+        state: running, done, stopped, failed, crashed (it says running, and its process is gone), or unknown (made
             by a version that wrote no state.json).
-        epoch: epochs done; None if unknown, as for all that follows.
-        best: of the metric that chooses the best checkpoint.
-        message: why it stopped or failed.
+        epoch: number of epochs done; None if unknown, as all numbers that follow.
+        best: best value of the metric that chooses the best checkpoint.
+        message: why the run stopped or failed.
     """
 
     path: Path
@@ -115,12 +115,12 @@ class Run:
 
     @property
     def resume(self) -> str | None:
-        """The command that goes on with it; None if there is nothing to go on with."""
+        """The command that continues the run; None if it is running or done."""
         return None if self.state in ("running", "done") else f"pose train --resume {self.path}"
 
 
 def find_runs(folder: Path) -> list[Run]:
-    """The runs in a folder, or the one that it is, in the order of their names.
+    """The runs in a folder in the order of their names, or the one run that the folder itself is.
 
     Raises:
         FileNotFoundError: no such folder.

@@ -1,4 +1,4 @@
-"""What the trainer has to know of a task: data, network, loss, evaluation. The trainer itself knows no task."""
+"""What the trainer needs from a task: data, network, loss and evaluation. The trainer itself knows no task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def evenly_spaced(items: Sequence[T], most: int) -> Sequence[T]:
-    """At most so many of the items, evenly over all of them; always the same ones."""
+    """At most `most` of the items, at even distances; always the same ones."""
     return items[:: max(1, -(-len(items) // most))]
 
 
@@ -28,10 +28,10 @@ class Task(ABC):
     """One kind of training, made from a config.
 
     Attributes:
-        num_samples: of an epoch.
+        num_samples: number of samples of an epoch.
         metrics: names of the evaluation's numbers; the first one chooses the best checkpoint.
-        classes: names of what the network tells apart; None for keypoints.
-        groups: the image of each sample, to keep those of one image close in the order; None to shuffle freely.
+        classes: names of the classes that a classifier tells apart; None for keypoints.
+        groups: the image of each sample, to keep samples of one image close in the order; None to shuffle freely.
     """
 
     num_samples: int
@@ -43,22 +43,29 @@ class Task(ABC):
     def make_loader(
         self, sampler: EpochSampler, *, workers: int, pin_memory: bool, shard: Shard = Shard()
     ) -> DataLoader[Any]:
-        """`Loaded` batches, which have `index` (B,) and `to(device)`."""
+        """A loader of `Loaded` batches, which have `index` (B,) and `to(device)`."""
 
     @abstractmethod
     def build_model(self) -> nn.Module:
-        """With fresh weights."""
+        """The network with fresh weights."""
 
     @abstractmethod
-    def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer: ...
+    def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The optimizer of the network's weights."""
 
     @abstractmethod
     def learning_rate(self, epoch: float) -> float:
-        """At an epoch from 0 and the fraction of it that is done."""
+        """The learning rate at an epoch, counted from 0, with the fraction of it that is done."""
 
     @abstractmethod
     def loss(self, forward: Callable[[Tensor], Tensor], batch: Any, rng: np.random.Generator) -> Tensor:
-        """Of a batch on the network's device, in fp32; `forward` is the network. What is random comes from `rng`."""
+        """The loss of a batch in fp32.
+
+        Args:
+            forward: the network.
+            batch: on the network's device.
+            rng: the source of everything random.
+        """
 
     @abstractmethod
     def evaluate(
@@ -70,22 +77,30 @@ class Task(ABC):
         on_batch: Callable[[int], None],
         world: World = World(),
     ) -> tuple[dict[str, float], str]:
-        """The numbers named in `metrics` (none without annotations), and a line for people."""
+        """Evaluate the network.
+
+        Args:
+            on_batch: called with the number of samples after each batch; may raise to stop.
+            world: processes that all call this; they share the work, and each gets the result.
+        Returns:
+            The numbers named in `metrics` (none without annotations), and a line for people.
+        """
 
     @abstractmethod
-    def describe_data(self) -> str: ...
+    def describe_data(self) -> str:
+        """How much there is to train on and to evaluate, in a line for people."""
 
     @abstractmethod
     def identify(self, batch: Any) -> dict[str, list[Any]]:
-        """Which images are in it, by kind of id, to look for what broke the loss."""
+        """The ids of a batch's images by kind of id, to find what broke the loss."""
 
     @abstractmethod
     def draw_first_batch(self, path: Path, batch: Any) -> Image:
-        """The batch with what the network is taught on it, written to `path` too."""
+        """Draw the batch with what the network is taught on it, and write the drawing to `path` too."""
 
     @abstractmethod
     def draw_evaluation(self, model: nn.Module, *, device: torch.device) -> Image | None:
-        """What the network makes of a few samples of the evaluation, always the same ones, beside what is right.
+        """Draw the network's answers for a few samples of the evaluation, always the same ones, beside the truth.
 
-        The model is left in evaluation mode. None if nothing is known of what is right.
+        The model is left in evaluation mode. The result is None if there are no annotations.
         """

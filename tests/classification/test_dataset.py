@@ -11,12 +11,12 @@ import torch
 
 from pose.classification.dataset import (
     ImageAugment,
-    Picture,
-    PictureDataset,
+    ImageFolderDataset,
+    LabeledImage,
     center_crop,
-    collate_pictures,
+    collate_images,
     find_classes,
-    find_pictures,
+    find_images,
 )
 from pose.data.loader import EpochSampler, make_loader
 
@@ -25,38 +25,38 @@ CLASSES = ("ant", "bee", "cat")
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Three classes of four pictures each, of several sizes and formats; another folder's files lie beside them."""
+    """Three classes of four images each, of several sizes and formats; another folder's files lie beside them."""
     rng = np.random.default_rng(0)
     for label, name in enumerate(CLASSES):
         (tmp_path / name).mkdir()
         for index in range(4):
             image = rng.integers(0, 256, (40 + 8 * label, 50, 3), dtype=np.uint8)
             cv2.imwrite(str(tmp_path / name / f"{index}.{'png' if index % 2 else 'JPEG'}"), image)
-        (tmp_path / name / "notes.txt").write_text("not a picture")
+        (tmp_path / name / "notes.txt").write_text("not an image")
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "README").write_text("")
     return tmp_path
 
 
-def dataset(tree: Path, **options: object) -> PictureDataset:
-    return PictureDataset(find_pictures(tree, CLASSES), input_size=(32, 32), **options)  # type: ignore[arg-type]
+def dataset(tree: Path, **options: object) -> ImageFolderDataset:
+    return ImageFolderDataset(find_images(tree, CLASSES), input_size=(32, 32), **options)  # type: ignore[arg-type]
 
 
 def test_classes_are_the_folders_in_order(tree: Path) -> None:
     assert find_classes(tree) == list(CLASSES)
-    pictures = find_pictures(tree, CLASSES)
-    assert [picture.label for picture in pictures] == [0] * 4 + [1] * 4 + [2] * 4
-    assert [picture.path.name for picture in pictures[:4]] == ["0.JPEG", "1.png", "2.JPEG", "3.png"]
+    images = find_images(tree, CLASSES)
+    assert [image.label for image in images] == [0] * 4 + [1] * 4 + [2] * 4
+    assert [image.path.name for image in images[:4]] == ["0.JPEG", "1.png", "2.JPEG", "3.png"]
 
 
 def test_folders_below_a_class_count(tree: Path) -> None:
     (tree / "ant" / "more").mkdir()
     (tree / "ant" / "0.JPEG").rename(tree / "ant" / "more" / "9.JPEG")
-    assert len(find_pictures(tree, CLASSES)) == 12
+    assert len(find_images(tree, CLASSES)) == 12
 
 
 def test_center_crop_by_hand() -> None:
-    """Of 64 x 100, a square of half its height about the centre; shrunk by whole pixels it is their mean."""
+    """Of 64 x 100, a square of half its height about the center; shrunk by whole pixels it is their mean."""
     image = np.random.default_rng(0).integers(0, 256, (64, 100, 3), dtype=np.uint8)
     crop = center_crop(image, (16, 16), share=0.5)
     expected = image[16:48, 34:66].reshape(16, 2, 16, 2, 3).mean(axis=(1, 3))
@@ -83,7 +83,7 @@ def test_workers_change_nothing(tree: Path) -> None:
     batches = {}
     for workers in (0, 2):
         sampler = EpochSampler(12, seed=1, epoch=2)
-        loader = make_loader(data, batch_size=5, workers=workers, sampler=sampler, collate=collate_pictures)
+        loader = make_loader(data, batch_size=5, workers=workers, sampler=sampler, collate=collate_images)
         batches[workers] = list(loader)
     assert [len(batch.labels) for batch in batches[0]] == [5, 5, 2]
     for ours, theirs in zip(batches[0], batches[2], strict=True):
@@ -92,10 +92,10 @@ def test_workers_change_nothing(tree: Path) -> None:
         assert torch.equal(ours.labels, ours.index // 4)
 
 
-def test_flip_and_colours_can_be_off(tree: Path) -> None:
-    """Nothing left to draw: the whole picture, resized."""
+def test_flip_and_colors_can_be_off(tree: Path) -> None:
+    """Nothing left to draw: the whole image, resized."""
     augment = ImageAugment(min_area=1.0, flip=0.0, colour_jitter=0.0)
-    square = PictureDataset([Picture(tree / "ant" / "1.png", 0)], input_size=(32, 32), augment=augment)
+    square = ImageFolderDataset([LabeledImage(tree / "ant" / "1.png", 0)], input_size=(32, 32), augment=augment)
     image = cv2.imread(str(tree / "ant" / "1.png"))[..., ::-1]
     seen = [square[epoch, 0][0].astype(int) for epoch in range(4)]
     assert all(np.abs(s.mean(axis=(0, 1)) - image.mean(axis=(0, 1))).max() < 12 for s in seen)
@@ -113,11 +113,11 @@ def test_no_folder_and_no_classes(tree: Path, tmp_path: Path) -> None:
 
 def test_classes_that_differ_or_are_empty(tree: Path) -> None:
     with pytest.raises(ValueError, match="other classes than the network: missing dog, unknown cat"):
-        find_pictures(tree, ("ant", "bee", "dog"))
+        find_images(tree, ("ant", "bee", "dog"))
     for file in (tree / "bee").iterdir():
         file.unlink()
     with pytest.raises(ValueError, match=r"has classes without images \(\.jpg, .*\): bee"):
-        find_pictures(tree, CLASSES)
+        find_images(tree, CLASSES)
 
 
 def test_a_corrupt_file_is_named(tree: Path) -> None:

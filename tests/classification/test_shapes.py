@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.classification.dataset import find_classes, find_pictures
-from pose.classification.shapes import CLASSES, SHAPES, TEXTURES, draw_picture, generate_shapes
+from pose.classification.dataset import find_classes, find_images
+from pose.classification.shapes import CLASSES, SHAPES, TEXTURES, draw_image, generate_shapes
 
 
 def test_ten_classes() -> None:
@@ -18,8 +18,8 @@ def test_ten_classes() -> None:
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_pictures_are_functions_of_their_seed(name: str) -> None:
-    first, again, other = (draw_picture(name, np.random.default_rng(seed)) for seed in (5, 5, 6))
+def test_images_are_functions_of_their_seed(name: str) -> None:
+    first, again, other = (draw_image(name, np.random.default_rng(seed)) for seed in (5, 5, 6))
     assert first.shape == (64, 64, 3)
     assert first.dtype == np.uint8
     assert np.array_equal(first, again)
@@ -44,12 +44,12 @@ def test_areas_of_the_shapes(name: str, area: float) -> None:
 
 
 def test_the_hue_says_nothing() -> None:
-    """The same draws colour all classes alike."""
-    colours = []
+    """The same draws color all classes alike."""
+    colors = []
     for name in ("disk", "square"):
-        corner = [draw_picture(name, np.random.default_rng(i))[:3, :3].mean(axis=(0, 1)) for i in range(8)]
-        colours.append(np.stack(corner))
-    assert np.abs(colours[0] - colours[1]).max() < 40
+        corner = [draw_image(name, np.random.default_rng(i))[:3, :3].mean(axis=(0, 1)) for i in range(8)]
+        colors.append(np.stack(corner))
+    assert np.abs(colors[0] - colors[1]).max() < 40
 
 
 def test_a_dataset_is_written_once(tmp_path: Path) -> None:
@@ -57,10 +57,10 @@ def test_a_dataset_is_written_once(tmp_path: Path) -> None:
     generate_shapes(folder, train=20, val=10, seed=1, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(i, 30) for i in range(1, 31)]
     assert find_classes(folder / "train") == list(CLASSES)
-    assert len(find_pictures(folder / "train", CLASSES)) == 20
-    assert len(find_pictures(folder / "val", CLASSES)) == 10
+    assert len(find_images(folder / "train", CLASSES)) == 20
+    assert len(find_images(folder / "val", CLASSES)) == 10
     file = folder / "train" / "bricks" / "00000.png"
-    expected = draw_picture("bricks", np.random.default_rng((1, 0, 0)))
+    expected = draw_image("bricks", np.random.default_rng((1, 0, 0)))
     assert np.array_equal(cv2.imread(str(file))[..., ::-1], expected)
     before = file.stat().st_mtime_ns
     generate_shapes(folder, train=20, val=10, seed=1)
@@ -77,7 +77,7 @@ def test_an_interrupted_dataset_is_finished(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         generate_shapes(tmp_path / "shapes", train=10, val=10, seed=0, progress=stop)
     generate_shapes(tmp_path / "shapes", train=10, val=10, seed=0)
-    assert len(find_pictures(tmp_path / "shapes" / "train", CLASSES)) == 10
+    assert len(find_images(tmp_path / "shapes" / "train", CLASSES)) == 10
 
 
 def test_foreign_folders_are_left_alone(tmp_path: Path) -> None:

@@ -16,31 +16,31 @@ import torchvision
 import yaml
 
 import pose.classification.task as classification_module
-import pose.training.trainer as trainer_module
 from pose.checkpoint import load_checkpoint, load_initial_weights
-from pose.classification.dataset import Picture, find_pictures
-from pose.classification.task import ClassificationTask, evaluate_pictures
+from pose.classification.dataset import LabeledImage, find_images
+from pose.classification.task import ClassificationTask, evaluate_images
 from pose.cli.train import make_task
 from pose.config.classification import ClassificationConfig
 from pose.config.load import load_config, make_config
+from pose.data.loader import EpochSampler
 from pose.runtime.stop import Stopped
 from tests.helpers.running import run_training, stop_in_step
 
 CPU = torch.device("cpu")
 IMAGENET = Path(__file__).parents[2] / "configs" / "imagenet"
-COLOURS = {"blue": (200, 60, 30), "green": (40, 180, 60), "red": (30, 40, 190)}
+COLORS = {"blue": (200, 60, 30), "green": (40, 180, 60), "red": (30, 40, 190)}
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of colours: eight training and four validation pictures of each."""
-    root = tmp_path_factory.mktemp("colours")
+    """Three classes of colors: eight training and four validation images of each."""
+    root = tmp_path_factory.mktemp("colors")
     rng = np.random.default_rng(0)
     for split, count in (("train", 8), ("val", 4)):
-        for name, colour in COLOURS.items():
+        for name, color in COLORS.items():
             (root / split / name).mkdir(parents=True)
             for index in range(count):
-                image = np.clip(rng.normal(colour, 25, (36, 40, 3)), 0, 255).astype(np.uint8)
+                image = np.clip(rng.normal(color, 25, (36, 40, 3)), 0, 255).astype(np.uint8)
                 cv2.imwrite(str(root / split / name / f"{index}.png"), image)
     return root
 
@@ -89,13 +89,19 @@ def test_a_run_leaves_everything(data: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_it_learns(data: dict[str, Any], tmp_path: Path) -> None:
-    """To tell three colours apart, where guessing gives a third."""
+    """To tell three colors apart, where guessing gives a third."""
     data["model"] |= {"activation": "relu", "dropout": 0.0}
     data["train"] |= {"epochs": 20, "batch_size": 8, "mixup": 0.0, "label_smoothing": 0.0}
     metrics = run_training(config_of(data, "augment.colour_jitter=0.0", "eval.every=20"), tmp_path / "run")
     losses = [float(row["loss"]) for row in rows(tmp_path / "run")]
     assert losses[-1] < 0.5 * losses[0]
     assert metrics["top1"] > 0.5
+
+
+@pytest.mark.parametrize("key", ["lr", "weight_decay"])
+def test_numbers_too_large_for_torch_are_refused(data: dict[str, Any], key: str) -> None:
+    with pytest.raises(ValueError, match=rf"train\.{key}: expected 10000 or less, got 1e\+300"):
+        config_of(data, f"train.{key}=1e300")
 
 
 @pytest.mark.parametrize("steps", [2, 4, 9])
@@ -209,7 +215,7 @@ def test_mixup_mixes_images_and_labels_alike(data: dict[str, Any]) -> None:
     config = config_of(data, "train.mixup=0.5")
     task = ClassificationTask(config)
     model = task.build_model().eval()
-    batch = next(iter(task.make_loader(trainer_module.EpochSampler(24, seed=0), workers=0, pin_memory=False))).batch
+    batch = next(iter(task.make_loader(EpochSampler(24, seed=0), workers=0, pin_memory=False))).batch
     rng = np.random.default_rng(4)
     share, order = rng.beta(0.5, 0.5), rng.permutation(7)
     mean, std = (torch.tensor(v)[:, None, None] for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
@@ -233,18 +239,18 @@ class FromGreen(torch.nn.Module):
 
 def test_top_1_and_top_5_by_hand(tree: Path, data: dict[str, Any]) -> None:
     """The model always answers 3, 2, 4, 1, 5: right for class 3 at once, for classes 1 to 5 among five."""
-    pictures = find_pictures(tree / "val", tuple(COLOURS))
+    images = find_images(tree / "val", tuple(COLORS))
     labels = [3, 3, 2, 9, 0, 1, 5, 6, 7, 8, 4, 3]
-    relabelled = [Picture(picture.path, label) for picture, label in zip(pictures, labels, strict=True)]
+    relabeled = [LabeledImage(image.path, label) for image, label in zip(images, labels, strict=True)]
     names = [f"class{c}" for c in range(10)]
-    result = evaluate_pictures(FromGreen(), relabelled, classes=names, config=config_of(data), device=CPU)
+    result = evaluate_images(FromGreen(), relabeled, classes=names, config=config_of(data), device=CPU)
     assert result.metrics["top1"] == pytest.approx(3 / 12)
     assert result.metrics["top5"] == pytest.approx(7 / 12)
     logits = FromGreen()(torch.zeros(1, 1))[0].log_softmax(0)
-    expected = -sum(float(logits[p.label]) for p in relabelled) / 12
+    expected = -sum(float(logits[p.label]) for p in relabeled) / 12
     assert result.metrics["val_loss"] == pytest.approx(expected, rel=1e-5)
     assert result.results[2] == {
-        "image": str(relabelled[2].path),
+        "image": str(relabeled[2].path),
         "class": "class2",
         "best": ["class3", "class2", "class4", "class1", "class5"],
     }
@@ -264,8 +270,8 @@ def run(tree: Path, tmp_path_factory: pytest.TempPathFactory, pose_cli: Callable
         "model": {"width": 0.1, "activation": "dyrelu_c", "input_size": [64, 64]},
         "train": {"epochs": 2, "batch_size": 8},
     }
-    (folder / "colours.yaml").write_text(yaml.safe_dump(text))
-    outcome = pose_cli("train", folder / "colours.yaml", "--out", folder / "run", "--workers", 0, "--device", "cpu")
+    (folder / "colors.yaml").write_text(yaml.safe_dump(text))
+    outcome = pose_cli("train", folder / "colors.yaml", "--out", folder / "run", "--workers", 0, "--device", "cpu")
     assert outcome.code == 0, outcome.err
     assert "24 images of 3 classes to train on, 12 to evaluate" in outcome.err
     assert outcome.out.startswith("best top-1 ")
@@ -387,7 +393,7 @@ def test_bad_configs(
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_corrupt_picture_is_named(
+def test_a_corrupt_image_is_named(
     data: dict[str, Any], tmp_path: Path, pose_cli: Callable[..., Any], workers: int
 ) -> None:
     rng = np.random.default_rng(0)
@@ -397,7 +403,7 @@ def test_a_corrupt_picture_is_named(
             for index in range(3):
                 image = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
                 cv2.imwrite(str(tmp_path / "tree" / split / name / f"{index}.jpg"), image)
-    (tmp_path / "tree" / "train" / "b" / "1.jpg").write_bytes(b"no picture")
+    (tmp_path / "tree" / "train" / "b" / "1.jpg").write_bytes(b"no image")
     data["data"]["root"] = str(tmp_path / "tree")
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(data))
     outcome = pose_cli("train", tmp_path / "c.yaml", "--out", tmp_path / "run", "--workers", workers)

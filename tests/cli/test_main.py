@@ -322,11 +322,11 @@ def test_ctrl_c_keeps_the_state(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) 
 
 SLOW_STEP = """
 import sys, time
-import pose.training.trainer as trainer
+from pose.training.trainer import Trainer
 def step(*arguments):
     print("in a step", file=sys.stderr, flush=True)
     time.sleep(300)
-trainer._step = step
+Trainer.train_step = step
 from pose.cli.main import main
 main()
 """

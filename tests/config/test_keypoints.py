@@ -134,6 +134,7 @@ def test_missing_keys(tmp_path: Path) -> None:
         ("model.width=0", "model.width: expected more than 0, got 0"),
         ("train.lr=.nan", "train.lr: expected a finite number, got nan"),
         ("train.lr=.inf", "train.lr: expected a finite number, got inf"),
+        ("train.lr=1e300", "train.lr: expected 10000 or less, got 1e+300"),
         ("model.activation.lambda_a=.inf", "model.activation.lambda_a: expected a finite number"),
         ("train.milestones=[200, 170]", "milestones are epochs in rising order, got [200, 170]"),
         ("train.milestones=[170, 170]", "milestones are epochs in rising order"),

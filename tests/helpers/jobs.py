@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 import pose.training.keypoints as keypoints_module
-import pose.training.trainer as trainer_module
 from pose.config.keypoints import Config
 from pose.config.load import make_config
 from pose.data.loader import EpochSampler
@@ -23,6 +22,7 @@ from pose.evaluation.splits import validation_set
 from pose.runtime.distributed import World, join_world
 from pose.training.keypoints import KeypointTask
 from pose.training.learner import Learner
+from pose.training.trainer import Trainer
 from tests.helpers.running import Double
 
 CPU = torch.device("cpu")
@@ -54,8 +54,8 @@ def gradients_of_an_epoch(
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01 if frozen else 0.0)
     found = []
     for step, loaded in enumerate(task.make_loader(sampler, workers=0, pin_memory=False, shard=world.shard)):
-        turn = world.sync_batch(loaded.batch, unreadable=loaded.unreadable, taken=loaded.taken, signal=None)
-        loss = trainer_module._step(learner, optimizer, task, turn.batch, (0, 0, step), turn.sizes)
+        synced = world.sync_batch(loaded.batch, unreadable=loaded.unreadable, taken=loaded.taken, signal=None)
+        loss = learner.step(optimizer, task.loss, synced.batch, seed=(0, 0, step), sizes=synced.sizes)
         gradients = [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
         found.append((loss, gradients, next(model.buffers()).clone()))
     return found
@@ -90,9 +90,9 @@ def command(folder: Path, *, arguments: list[str], step: int = 0, rank: int = 0,
 
     In step 0 it gets a signal in the first batch of an evaluation.
     """
-    real, count = trainer_module._step, 0
+    real, count = Trainer.train_step, 0
 
-    def counted(*args: Any) -> float:
+    def counted(*args: Any) -> None:
         nonlocal count
         count += 1
         if count == step and os.environ["RANK"] == str(rank):
@@ -103,10 +103,11 @@ def command(folder: Path, *, arguments: list[str], step: int = 0, rank: int = 0,
                 with torch.no_grad():
                     keypoints_module.heatmap_mse = lambda *a: loss_of(*a) * torch.nan
                 try:
-                    return real(*args)
+                    real(*args)
                 finally:
                     keypoints_module.heatmap_mse = loss_of
-        return real(*args)
+                return
+        real(*args)
 
     def evaluated(*args: Any, on_batch: Callable[[int], None], **options: Any) -> Any:
         def signalled(count: int) -> None:
@@ -117,7 +118,7 @@ def command(folder: Path, *, arguments: list[str], step: int = 0, rank: int = 0,
         return evaluate(*args, on_batch=signalled, **options)
 
     loss_of, evaluate = keypoints_module.heatmap_mse, KeypointTask.evaluate
-    trainer_module._step = counted
+    Trainer.train_step = counted  # type: ignore[method-assign]
     if step == 0 and what.startswith("SIG"):
         KeypointTask.evaluate = evaluated
     sys.argv = ["pose", *arguments]

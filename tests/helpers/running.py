@@ -12,9 +12,9 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-import pose.training.trainer as trainer_module
 from pose.cli.train import make_task
 from pose.config.load import AnyConfig
+from pose.training.trainer import Trainer
 
 
 class Double(nn.Module):
@@ -31,20 +31,19 @@ class Double(nn.Module):
 def run_training(config: AnyConfig, run: Path, **options: Any) -> dict[str, float]:
     """On the CPU, without a word."""
     device, console = torch.device("cpu"), Console(quiet=True)
-    return trainer_module.train(
-        config, run, make_task=make_task, device=device, console=console, **{"workers": 0, **options}
-    )
+    options = {"workers": 0, **options}
+    return Trainer(config, run, make_task=make_task, device=device, console=console, **options).run()
 
 
 def stop_in_step(monkeypatch: pytest.MonkeyPatch, number: int, signum: signal.Signals = signal.SIGINT) -> None:
     """Send this process a signal during a training step, counted from 1."""
-    step, count = trainer_module._step, 0
+    step, count = Trainer.train_step, 0
 
-    def counted(*args: Any) -> float:
+    def counted(*args: Any) -> None:
         nonlocal count
         count += 1
         if count == number:
             os.kill(os.getpid(), signum)
-        return step(*args)
+        step(*args)
 
-    monkeypatch.setattr(trainer_module, "_step", counted)
+    monkeypatch.setattr(Trainer, "train_step", counted)

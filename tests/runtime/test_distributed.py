@@ -17,16 +17,16 @@ import torch
 import yaml
 
 from pose.checkpoint import load_checkpoint
-from pose.classification.dataset import ImageBatch, find_pictures
-from pose.classification.task import evaluate_pictures
+from pose.classification.dataset import ImageBatch, find_images
+from pose.classification.task import evaluate_images
 from pose.config.classification import ClassificationConfig
 from pose.config.load import make_config
 from pose.config.sections import TrainConfig
-from pose.runtime.distributed import World, join_world, lost_contact
+from pose.runtime.distributed import SyncedBatch, World, join_world, lost_contact
 from pose.runtime.stop import Stopped
 from pose.training.learner import Learner
 from pose.training.resume import load_resume
-from pose.training.trainer import _scaled
+from pose.training.trainer import for_all_processes
 from tests.helpers.command import call_pose
 from tests.helpers.jobs import evaluate_both, gradients_of_an_epoch
 from tests.helpers.processes import Ends, Fleet
@@ -159,7 +159,7 @@ def test_a_run_is_that_of_one_process(pair: Path, settings: Path) -> None:
 
 
 def test_a_classifier_too(fleet: Fleet, tmp_path: Path) -> None:
-    """Dropout, RReLU and mixup draw as in one process with as many parts; pictures are generated once."""
+    """Dropout, RReLU and mixup draw as in one process with as many parts; images are generated once."""
     config = {
         "task": "classification",
         "data": {"root": str(tmp_path / "shapes"), "shapes": {"train": 20, "val": 10}},
@@ -181,8 +181,8 @@ def test_a_classifier_too(fleet: Fleet, tmp_path: Path) -> None:
     settings, classes = make_config(config), ours.classes
     assert isinstance(settings, ClassificationConfig)
     assert classes is not None
-    pictures = find_pictures(tmp_path / "shapes" / "val", classes)
-    result = evaluate_pictures(ours.build_classifier(), pictures, classes=classes, config=settings, device=CPU)
+    images = find_images(tmp_path / "shapes" / "val", classes)
+    result = evaluate_images(ours.build_classifier(), images, classes=classes, config=settings, device=CPU)
     assert ours.metrics == result.metrics
     assert result.metrics["val_loss"] < 10  # a number
 
@@ -264,7 +264,7 @@ def test_a_failing_process_ends_all_with_its_message(fleet: Fleet, tiny_dataset:
     for path in (*tiny_dataset.glob("*.json"), *tiny_dataset.glob("images/*")):
         (tmp_path / "data" / path.relative_to(tiny_dataset)).write_bytes(path.read_bytes())
     broken = tmp_path / "data/images/000007.png"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     config["data"]["val"]["limit"] = 3
     (tmp_path / "broken.yaml").write_text(yaml.safe_dump(config))
     ends = train(fleet, 2, tmp_path / "first", tmp_path / "broken.yaml", "--out", tmp_path / "run")
@@ -348,8 +348,8 @@ def test_a_world_of_one_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
     assert world.wrap(model) is model
     assert world.shard_batches("abc", 2) == ["a", "b", "c"]
     assert world.gather_outputs([1, 2]) == [1, 2]
-    turn = world.sync_batch(None, unreadable=("a line",), taken=2, signal=15)
-    assert (turn.batch, turn.sizes, turn.unreadable, turn.taken, turn.signal) == (None, (0,), ("a line",), 2, 15)
+    synced = world.sync_batch(None, unreadable=("a line",), taken=2, signal=15)
+    assert synced == SyncedBatch(None, (0,), ("a line",), 2, 15)
     with pytest.raises(Stopped), world.fail_together():
         raise Stopped(15)
     with join_world("cpu") as (joined, device):
@@ -362,17 +362,17 @@ def test_a_world_of_one_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
         pass
 
 
-def test_batches_are_dealt_and_collected() -> None:
+def test_batches_are_sharded() -> None:
     worlds = [World(rank, 3) for rank in range(3)]
-    hands = [world.shard_batches(range(10), 2) for world in worlds]
-    assert hands == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5]]
+    shards = [world.shard_batches(range(10), 2) for world in worlds]
+    assert shards == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5]]
 
 
 def test_batch_and_rate_of_a_process() -> None:
     split = {"images": "x", "annotations": "y"}
     config = make_config({"data": {"root": ".", "train": split, "val": split}, "train": {"batch_size": 8, "lr": 0.5}})
-    assert _scaled(config, World(0, 3)) is config
-    scaled = _scaled(
+    assert for_all_processes(config, World(0, 3)) is config
+    scaled = for_all_processes(
         config.model_copy(update={"train": TrainConfig(batch_size=8, lr=0.5, batch_per_process=True)}), World(0, 3)
     )
     assert (scaled.train.batch_size, scaled.train.lr) == (24, 1.5)

@@ -10,18 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 
 import pose.training.keypoints as keypoints_module
 from pose.config.load import make_config
 from pose.training.bad_batches import BadBatches, NotFinite, check_finite
 from pose.training.resume import load_resume
-from pose.training.trainer import train
-
-
-def run_training(config: dict[str, Any], run: Path, **options: Any) -> None:
-    console = Console(quiet=True)
-    train(make_config(config), run, device=torch.device("cpu"), workers=0, console=console, **options)
+from tests.helpers.running import run_training
 
 
 class Poison:
@@ -48,7 +42,7 @@ def test_it_stops_and_names_the_samples(
     tiny_config["train"]["checkpoint_minutes"] = 0
     monkeypatch.setattr(keypoints_module, "heatmap_mse", Poison({2}, kind))
     with pytest.raises(ValueError, match=r"in epoch 1, step 2 \(image ids") as caught:
-        run_training(tiny_config, tmp_path)
+        run_training(make_config(tiny_config), tmp_path)
     (entry,) = json.loads((tmp_path / "bad_batches.json").read_text())
     assert (entry["epoch"], entry["step"], entry["skipped"]) == (1, 2, False)
     assert len(entry["image_ids"]) == len(entry["annotation_ids"]) == 4
@@ -67,12 +61,12 @@ def test_a_skipped_batch_leaves_no_trace(
     """Of two one-step epochs the second is bad: weights, buffers and moments stay as they were after the first."""
     tiny_config["train"] |= {"batch_size": 10, "milestones": [], "max_skipped_batches": 1}
     tiny_config["train"]["epochs"] = 1
-    run_training(tiny_config, tmp_path / "one")
+    run_training(make_config(tiny_config), tmp_path / "one")
     tiny_config["train"] |= {"epochs": 2, "batch_size": 5, "checkpoint_minutes": 0}
     # Both halves of epoch 1, then a bad one; the epoch after has one good batch.
     monkeypatch.setattr(keypoints_module, "heatmap_mse", Poison({1, 3}, kind))
     with pytest.raises(ValueError, match="max_skipped_batches \\(now 1\\)"):
-        run_training(tiny_config, tmp_path / "two")
+        run_training(make_config(tiny_config), tmp_path / "two")
     entries = json.loads((tmp_path / "two" / "bad_batches.json").read_text())
     assert [(entry["epoch"], entry["step"], entry["skipped"]) for entry in entries] == [(1, 1, True), (2, 1, False)]
     with (tmp_path / "two" / "metrics.csv").open(newline="") as file:

@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import pose.training.trainer as trainer_module
 from pose.checkpoint import load_checkpoint
 from pose.classification.dataset import ImageBatch
 from pose.codecs.heatmap import encode
@@ -65,7 +64,7 @@ def step_on_people(config: Config, **settings: Any) -> tuple[float, dict[str, Te
     model(normalize(batch.images))
     model.eval()
     learner = make_learner(model, **settings)
-    loss = trainer_module._step(learner, torch.optim.SGD(model.parameters(), lr=0.1), task, batch, (0, 0, 0))
+    loss = learner.step(torch.optim.SGD(model.parameters(), lr=0.1), task.loss, batch, seed=(0, 0, 0))
     return loss, {key: weight.grad for key, weight in model.named_parameters() if weight.grad is not None}
 
 
@@ -126,7 +125,7 @@ def test_each_part_draws_from_its_own_generator(config: Config) -> None:
     batch = next(iter(task.make_loader(EpochSampler(10, seed=0), workers=0, pin_memory=False))).batch
     model = task.build_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    trainer_module._step(make_learner(model, accumulate=2), optimizer, task, batch, (5, 6, 7))
+    make_learner(model, accumulate=2).step(optimizer, task.loss, batch, seed=(5, 6, 7))
     generators = [np.random.default_rng((5, 6, 7, 1 + part)) for part in range(2)]
     assert draws == [(int(rng.integers(2**63)), rng.random()) for rng in generators]
 
@@ -232,6 +231,29 @@ def test_the_average_is_exponential_buffers_included() -> None:
     assert not torch.equal(averaged["0.weight"], model.state_dict()["0.weight"])
 
 
+def test_the_average_rests_in_steps_that_the_scaler_skips() -> None:
+    """A scaler as of fp16, on the CPU; the second of three steps has an infinite gradient."""
+    model = small_network()
+    learner = make_learner(model, ema=0.7)
+    learner.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    counts, averages = [], []
+    for factor in (1.0, torch.inf, 1.0):
+        optimizer.zero_grad()
+        learner.backward(learner.forward(images_of(4)).square().mean() * factor)
+        before = [weight.clone() for weight in model.parameters()]
+        learner.update(optimizer)
+        stayed = all(map(torch.equal, before, model.parameters()))
+        assert stayed == (factor == torch.inf)
+        assert learner.ema is not None
+        counts.append(int(learner.ema.n_averaged))
+        averages.append({key: value.clone() for key, value in learner.averaged.state_dict().items()})
+    assert counts == [1, 1, 2]
+    first, skipped, third = averages
+    assert all(torch.equal(first[key], skipped[key]) for key in first)  # buffers included
+    assert not torch.equal(skipped["0.weight"], third["0.weight"])
+
+
 def test_the_average_is_evaluated_and_saved(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     overrides = ["train.epochs=2", "train.milestones=[]", "train.ema=0.8", "train.precision=bf16"]
     config = make_config(tiny_config, overrides)
@@ -305,11 +327,11 @@ def test_warm_up_rises_by_step_and_meets_the_schedule(
 ) -> None:
     rates = []
 
-    def recorded(learner: Learner, optimizer: torch.optim.Optimizer, *args: Any) -> float:
+    def recorded(self: Learner, optimizer: torch.optim.Optimizer, *args: Any, **options: Any) -> float:
         rates.append(optimizer.param_groups[0]["lr"])
         return 0.0
 
-    monkeypatch.setattr(trainer_module, "_step", recorded)
+    monkeypatch.setattr(Learner, "step", recorded)
     run_training(make_config(tiny_config, ["train.warmup_epochs=1.3333333333333333"]), tmp_path / "run")
     # Three steps an epoch, so four of warm-up; the milestone is at epoch 2.
     assert rates == pytest.approx([2.5e-4, 5e-4, 7.5e-4, 1e-3, 1e-3, 1e-3, 1e-4, 1e-4, 1e-4])

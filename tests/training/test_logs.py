@@ -1,4 +1,4 @@
-"""What a run tells: metrics.csv, TensorBoard's numbers and pictures, and the lines at the end."""
+"""What a run tells: metrics.csv, TensorBoard's numbers and images, and the lines at the end."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from tests.helpers.running import run_training
 CPU = torch.device("cpu")
 
 
-def test_tensorboard_gets_numbers_and_pictures(tiny_config: dict[str, Any], tmp_path: Path) -> None:
+def test_tensorboard_gets_numbers_and_images(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run = tmp_path / "run"
     run_training(make_config(tiny_config), run)
     events = accumulator.EventAccumulator(str(run / "tb"), size_guidance={"images": 0})
     events.Reload()
     assert sorted(events.Tags()["images"]) == ["evaluation", "first batch"]
-    pictures = {
-        name: [(event.step, decode_picture(event.encoded_image_string)) for event in events.Images(name)]
+    images = {
+        name: [(event.step, decode_image(event.encoded_image_string)) for event in events.Images(name)]
         for name in events.Tags()["images"]
     }
-    ((step, first),) = pictures["first batch"]
+    ((step, first),) = images["first batch"]
     file = cv2.imread(str(run / "batch0.jpg"))
     assert (step, first.shape) == (0, file.shape)
-    np.testing.assert_allclose(first, file, atol=40)  # JPEGs of the same picture
-    assert [step for step, _ in pictures["evaluation"]] == [2, 3]  # every 2, and the last
-    for _, sheet in pictures["evaluation"]:
+    np.testing.assert_allclose(first, file, atol=40)  # JPEGs of the same image
+    assert [step for step, _ in images["evaluation"]] == [2, 3]  # every 2, and the last
+    for _, sheet in images["evaluation"]:
         assert sheet.shape == (30 + 2 * (64 + 8) + 8, 4 * (128 + 8) + 8, 3)  # five of ten people, in rows of four
     with (run / "metrics.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
@@ -74,7 +74,7 @@ def test_a_full_disk_is_said_with_the_file(tmp_path: Path) -> None:
         board.add({"epoch": 1, "loss": 0.5})
 
 
-def decode_picture(data: bytes) -> np.ndarray:
+def decode_image(data: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
 
@@ -92,7 +92,7 @@ def test_without_tensorboard_nothing_is_drawn(
 
 @pytest.mark.parametrize("boxes", ["gt", "boxes.json"])
 @pytest.mark.parametrize("flip_test", [True, False])
-def test_the_evaluations_picture_shows_what_is_evaluated(
+def test_the_evaluations_image_shows_what_is_evaluated(
     tiny_config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, boxes: str, flip_test: bool
 ) -> None:
     """Predictions as `predict_people` gives them, beside the annotations, also where detected boxes are evaluated."""
@@ -112,7 +112,7 @@ def test_the_evaluations_picture_shows_what_is_evaluated(
     task.draw_evaluation(model, device=CPU)
     boxes_xywh = np.array([person.box_xywh for person in task.people[::2]])
     centers, sizes = grow_box(boxes_xywh, (64, 64))
-    people = task.people[::2]  # train and val are the same pictures
+    people = task.people[::2]  # train and val are the same images
     predict_crops = crop_predictor(model.eval(), skeleton=COCO17, device=CPU, flip_test=flip_test)
     wanted = predict_people(predict_crops, people, skeleton=COCO17, input_size=(64, 64))
     assert len(drawn["images"]) == 5

@@ -11,12 +11,12 @@ from pose.training.state import TrainState
 
 
 def test_it_comes_back() -> None:
-    position = TrainState(
+    state = TrainState(
         epoch=3, step=2, taken=16, used=15, loss_sum=0.5, seconds=1.5, metrics={"AP": 0.25, "AR": -1.0}
     )
-    assert TrainState.from_dict(asdict(position)) == position
-    position.next_epoch()
-    assert position == TrainState(epoch=4, metrics={"AP": 0.25, "AR": -1.0})
+    assert TrainState.from_dict(asdict(state)) == state
+    state.next_epoch()
+    assert state == TrainState(epoch=4, metrics={"AP": 0.25, "AR": -1.0})
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,6 @@ def test_wrong_values_are_named(key: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("data", [{"epok": 1}, [], 3, None, {"metrics": []}, {"metrics": 3}])
-def test_what_is_no_position(data: Any) -> None:
+def test_what_is_no_state(data: Any) -> None:
     with pytest.raises((TypeError, ValueError, AttributeError)):
         TrainState.from_dict(data)

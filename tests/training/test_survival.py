@@ -32,14 +32,14 @@ TIMES = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")
 # At its n-th call, a function ends the process as the system's out-of-memory killer would.
 DYING = """
 import os, signal, sys
-import pose.training.trainer as trainer
+from pose.training.trainer import Trainer
 from pose.cli.main import main
 deadly, where = sys.argv.pop(), sys.argv.pop()
-owner, name = (os, "replace") if where == "replace" else (trainer, "_step")
+owner, name = (os, "replace") if where == "replace" else (Trainer, "train_step")
 real, count = getattr(owner, name), 0
 def dying(*arguments):
     global count
-    if name == "_step" or str(arguments[1]).endswith("resume.pt"):
+    if name == "train_step" or str(arguments[1]).endswith("resume.pt"):
         count += 1
         if count == int(deadly):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -255,6 +255,12 @@ WORKER = "DataLoader worker (pid 12) is killed by signal: "
         (OSError(errno.ENOSPC, "No space left on device"), "/dev/shm"),
         (OSError(errno.ENOSPC, "No space left on device", "run/x"), "No space left on device: 'run/x'"),
         (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (
+            RuntimeError(
+                "unable to open shared memory object </torch_1_2_3> in read-write mode: Too many open files (24)"
+            ),
+            "ulimit -n",
+        ),
         (OSError("cannot write run/resume.pt: No space left on device; free some"), "cannot write run/resume.pt"),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), None),
         (FileNotFoundError("no image x"), None),
@@ -316,7 +322,7 @@ def test_an_error_ends_the_loader_processes_too(
     shutil.copytree(tiny_config["data"]["root"], root)
     tiny_config["data"]["root"] = str(root)
     if what == "broken":
-        (root / "images" / "000001.png").write_bytes(b"no picture")
+        (root / "images" / "000001.png").write_bytes(b"no image")
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_config))
     command = [sys.executable, "-c", ENDING, "train", tmp_path / "tiny.yaml", "--out", tmp_path / "run", "--workers"]
     process = subprocess.Popen(

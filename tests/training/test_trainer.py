@@ -67,7 +67,7 @@ def test_the_cache_changes_nothing_and_the_order_can_be_plain(tiny_config: dict[
 
 
 def test_the_model_learns(tiny_config: dict[str, Any], tmp_path: Path) -> None:
-    """Twenty passes over ten pictures lower the loss below that of predicting nothing."""
+    """Twenty passes over ten images lower the loss below that of predicting nothing."""
     tiny_config["train"] |= {"epochs": 20, "milestones": [], "lr": 0.005}
     tiny_config |= {"augment": None, "eval": {"every": 20}}
     config = make_config(tiny_config)
