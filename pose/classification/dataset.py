@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pose.data.transforms import build_extra, import_albumentations, seed_compose
+from pose.data.photometric import build_extra, import_albumentations, seed_compose
 from pose.images.read import read_image
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm")
