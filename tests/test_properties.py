@@ -268,11 +268,11 @@ def test_crops_can_be_undone(
     box: tuple[float, ...], rotation: float, flip: bool, points: list[tuple[float, float]]
 ) -> None:
     center, size = grow_box(box, (256, 192))
-    affine = crop_affine(center, float(size[0]), (256, 192), rotation=rotation, flip=flip)
+    affine = crop_affine(center, float(size[1]), (256, 192), rotation=rotation, flip=flip)
     again = apply_affine(apply_affine(points, affine), invert_affine(affine))
-    np.testing.assert_allclose(again, points, atol=1e-6 * max(1.0, float(size[0])))
+    np.testing.assert_allclose(again, points, atol=1e-6 * max(1.0, float(size[1])))
     np.testing.assert_allclose(apply_affine([center], affine), [[96, 128]], atol=1e-7 * max(1.0, *map(abs, box)))
-    assert math.isclose(abs(np.linalg.det(affine[:, :2])), (192 / float(size[0])) ** 2, rel_tol=1e-9)
+    assert math.isclose(abs(np.linalg.det(affine[:, :2])), (192 / float(size[1])) ** 2, rel_tol=1e-9)
 
 
 @given(st.lists(st.tuples(st.floats(2, 45), st.floats(2, 61)), min_size=1, max_size=4))

@@ -22,8 +22,9 @@ from pose.drawing.people import draw_people
 from pose.drawing.sheets import grid
 from pose.images.types import Image
 from pose.images.write import write_image
-from pose.synthetic.dataset import picture_rng, render_picture
+from pose.synthetic.dataset import image_rng
 from pose.synthetic.levels import LEVELS
+from pose.synthetic.people.image import render_people
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SEED = 1  # the demo's own pictures are of seed 0
@@ -36,10 +37,10 @@ def people(run: str) -> None:
     model = pose.load(run, "cpu")
     tiles = []
     for index in range(6):
-        picture = render_picture(picture_rng(SEED, "val", index), LEVELS["easy"])
-        box = picture.people[0].box_xywh
-        found = model.predict(picture.image, [figure.box_xywh for figure in picture.people])
-        tile, move = _cut(picture.image, box)
+        made = render_people(image_rng(SEED, "val", index), LEVELS["easy"])
+        box = made.figures[0].box_xywh
+        found = model.predict(made.image, [figure.box_xywh for figure in made.figures])
+        tile, move = _cut(made.image, box)
         points = found.keypoints * move[0, 0] + move[:, 2]
         tiles.append(draw_people(tile, points, found.scores, skeleton=found.skeleton))
     _write("demo.jpg", grid(tiles, columns=6, gap=4))
@@ -51,7 +52,7 @@ def levels(run: str) -> None:
     tiles = []
     for level in LEVELS.values():
         for index in range(7):
-            image = render_picture(picture_rng(SEED, "val", index), level).image
+            image = render_people(image_rng(SEED, "val", index), level).image
             scale = side / min(image.shape[:2])
             size = (max(side, round(image.shape[1] * scale)), max(side, round(image.shape[0] * scale)))
             small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -58,18 +58,27 @@ def check_detections(path: Path, split: Split, found: Findings) -> dict[str, Any
     names: list[int | str] = [index for index, _ in chosen]
     bad = ~(boxes[:, 2:] > 0).all(axis=1)
     found.add_all(
-        *("detection-box", name, "detection", bad),
+        "detection-box",
+        name,
+        "detection",
+        bad,
         names=names,
         detail=lambda row: f"bbox {chosen[row][1]['bbox']!r:.50}",
     )
     found.add_all(
-        *("detection-malformed", name, "detection", np.isnan(scores)),
+        "detection-malformed",
+        name,
+        "detection",
+        np.isnan(scores),
         names=names,
         detail=lambda row: f"score {chosen[row][1]['score']!r:.40}",
     )
     corners = looks_xyxy(boxes, split.images.sizes[images])
     found.add_all(
-        *("detections-xyxy", name, "detection", corners),
+        "detections-xyxy",
+        name,
+        "detection",
+        corners,
         names=names,
         detail=lambda row: f"bbox {boxes[row].tolist()}",
     )

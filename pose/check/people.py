@@ -139,7 +139,7 @@ def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) 
     far = beside > np.where(elsewhere[:, None], 0.1, 0.5) * longer
     add("keypoint-far", far.any(axis=1) & ~(elsewhere & many), lambda row: _which(split, far, row, place=True))
     center, size = grow_box(np.where(good[:, None], box, 1.0), input_size)
-    away = np.abs(people.keypoints[..., :2] - center[:, None]) > size[:, None] / 2
+    away = np.abs(people.keypoints[..., :2] - center[:, None]) > size[:, None, ::-1] / 2
     hidden = away.any(axis=2) & labelled & good[:, None]
     add(
         "keypoint-outside-crop",

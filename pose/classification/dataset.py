@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pose.data.transforms import build_extra, import_albumentations, seed_compose
+from pose.data.photometric import build_extra, import_albumentations, seed_compose
 from pose.images.read import read_image
 from pose.images.types import Image
 from pose.runtime.errors import DataError

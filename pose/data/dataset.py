@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pose.data.people import Person
-from pose.data.transforms import Augment, build_compose, build_extra, sample_affine, seed_compose, warp
-from pose.images.read import read_image
+from pose.data.photometric import build_compose, build_extra, seed_compose
+from pose.data.transforms import Augment, Draw
+from pose.images.read import read_image, warp
 from pose.keypoints.geometry import Affine, apply_affine
 from pose.keypoints.skeletons import Skeleton
 
@@ -146,14 +147,8 @@ class PeopleDataset(Dataset[Sample]):
         person = self.people[index]
         rng = np.random.default_rng((self.seed, epoch, person.id))
         points = person.keypoints_img
-        affine, flipped = sample_affine(
-            person.box_xywh,
-            points,
-            skeleton=self.skeleton,
-            input_size=self.input_size,
-            augment=self.augment,
-            rng=rng,
-        )
+        draw = Draw() if self.augment is None else self.augment.draw(points, skeleton=self.skeleton, rng=rng)
+        affine = draw.affine(person.box_xywh, points, skeleton=self.skeleton, input_size=self.input_size)
         if points is None:
             points = np.zeros((self.skeleton.num_keypoints, 3), np.float32)
         if self._last is None or self._last[0] != person.path:
@@ -165,7 +160,7 @@ class PeopleDataset(Dataset[Sample]):
             crop, keypoints = warp(image, affine, self.input_size), apply_affine(points[:, :2], affine)
         weights = (points[:, 2] > 0).astype(np.float32)
         keypoints = np.where(weights[:, None] > 0, keypoints, 0).astype(np.float32)
-        if flipped:
+        if draw.flip:
             keypoints, weights = keypoints[self.skeleton.flip_indices], weights[self.skeleton.flip_indices]
         return Sample(crop, keypoints, weights, index, affine)
 

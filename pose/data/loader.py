@@ -100,33 +100,29 @@ class Loader(DataLoader[Any]):
         *,
         windows: _Windows,
         collate: Callable[[Sequence[Any]], Any],
-        drop_last: bool,
         workers: int,
         pin_memory: bool,
-        start_method: str | None,
     ) -> None:
         super().__init__(
             dataset,
             batch_sampler=windows,
             num_workers=workers,
-            collate_fn=partial(_split, size=windows.share, collate=collate, drop_last=drop_last),
+            collate_fn=partial(_split, size=windows.share, collate=collate),
             pin_memory=pin_memory,
             worker_init_fn=_init_worker,
             persistent_workers=workers > 0,
-            multiprocessing_context=start_method if workers else None,
             # Without its own, each iterator would draw a seed from torch's global generator, and dropout would depend
             # on how often a loader was started.
             generator=torch.Generator(),
         )
-        self._batch_size, self._drops_last = windows.batch_size, drop_last
+        self._batch_size = windows.batch_size
         self._samples: Any = windows.sampler
         _LOADERS.add(self)
         self._collate = collate
 
     def __len__(self) -> int:
         """Batches of the sampler's next iteration."""
-        count = len(self._samples)
-        return count // self._batch_size if self._drops_last else -(-count // self._batch_size)
+        return -(-len(self._samples) // self._batch_size)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         turns, count = len(self), 0
@@ -176,11 +172,8 @@ class _Windows(Sampler[list[Any]]):
             window = list(islice(items, self.size))
 
 
-def _split(
-    samples: Sequence[Any], *, size: int, collate: Callable[[Sequence[Any]], Any], drop_last: bool
-) -> list[Any]:
-    batches = [samples[begin : begin + size] for begin in range(0, len(samples), size)]
-    return share([collate(batch) for batch in batches if len(batch) == size or not drop_last])
+def _split(samples: Sequence[Any], *, size: int, collate: Callable[[Sequence[Any]], Any]) -> list[Any]:
+    return share([collate(samples[begin : begin + size]) for begin in range(0, len(samples), size)])
 
 
 def make_loader(
@@ -191,8 +184,6 @@ def make_loader(
     sampler: Sampler[Any],
     collate: Callable[[Sequence[Any]], Any] = collate,
     pin_memory: bool = False,
-    drop_last: bool = False,
-    start_method: str | None = None,
     shard: Shard = Shard(),
 ) -> Loader:
     """Batches of a dataset in the sampler's order.
@@ -203,7 +194,6 @@ def make_loader(
             a batch of none where a last batch is smaller than the number of processes.
         workers: processes; 0 loads in this one. They persist over epochs.
         sampler: `EpochSampler`, or any sampler of indexes.
-        start_method: of the workers: "fork", "spawn", "forkserver"; None for the platform's own.
         shard: what this process takes of each batch.
     Raises:
         ValueError: the sampler's window is no multiple of `batch_size`, or not all processes would get a sample.
@@ -213,8 +203,6 @@ def make_loader(
             f"a batch of {batch_size} cannot be shared by {shard.count} processes; raise train.batch_size, or start "
             "fewer"
         )
-    if drop_last and shard.count > 1:
-        raise ValueError("drop_last is for one process: of several, each has a share of the last batch")
     size = sampler.window if isinstance(sampler, EpochSampler) and sampler.groups is not None else batch_size
     if size % batch_size:
         raise ValueError(f"a window must be whole batches of {batch_size}, got {size} samples")
@@ -222,10 +210,8 @@ def make_loader(
         dataset,
         windows=_Windows(sampler, size=size, batch_size=batch_size, shard=shard),
         collate=collate,
-        drop_last=drop_last,
         workers=workers,
         pin_memory=pin_memory,
-        start_method=start_method,
     )
 
 

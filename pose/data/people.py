@@ -2,7 +2,6 @@
 
 Frames: `_img` is the original image's pixels. Points are (x, y), sizes (height, width), boxes (left, top,
 width, height). Imports neither torch nor albumentations.
-Source: HRNet, `lib/dataset/coco.py`, for the cleaning of boxes.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.coco import CocoFile, is_int, numbers, read_json
+from pose.keypoints.geometry import clean_box
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,17 +66,12 @@ def ground_truth_people(
     people = []
     for a in sorted(coco.annotations, key=lambda a: a.id):
         image = coco.images[a.image_id]
-        height, width = image.image_size
-        x, y, w, h = a.box_xywh
-        x1, y1 = max(0.0, x), max(0.0, y)
-        x2, y2 = min(width - 1.0, x1 + max(0.0, w - 1)), min(height - 1.0, y1 + max(0.0, h - 1))
-        if a.is_crowd or a.area <= 0 or a.area < min_area or x2 < x1 or y2 < y1:
+        box = clean_box(a.box_xywh, image.image_size)
+        if box is None or a.is_crowd or a.area <= 0 or a.area < min_area:
             continue
         if (a.keypoints_img[:, 2] > 0).sum() < min_keypoints:
             continue
-        if x2 == x1 and y2 == y1:  # a single pixel: HRNet keeps it, but it has no size to scale to the crop's
-            continue
-        path, box = Path(images_dir, image.file_name), (x1, y1, x2 - x1, y2 - y1)
+        path = Path(images_dir, image.file_name)
         people.append(Person(a.id, a.image_id, path, box, a.keypoints_img, image.image_size, a.area))
         if limit is not None and len(people) >= limit:
             break

@@ -1,36 +1,77 @@
 """From an image and a person to a crop: half body, scale, rotation and flip as one affine, one warp per sample.
 
-albumentations, which gives the photometric transforms and dropout, takes 3 s to import and asks the network for
-updates unless told not to: it is imported only where `extra` transforms are built.
+`Augment` says how much crops vary, `Augment.draw` makes the random choices of one crop, and `Draw.affine` applies
+them, or choices that somebody gives.
 Frames: `_img` original image, `_crop` network input. Points are (x, y), sizes (height, width).
 Source: HRNet, `lib/dataset/JointsDataset.py`; the ranges are those of the Dynamic ReLU paper.
 """
 
 from __future__ import annotations
 
-import inspect
-import os
-import random
-import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from pose.images.read import warp
-from pose.keypoints.geometry import HALF_BODY_PADDING, Affine, apply_affine, crop_affine, grow_box
+from pose.keypoints.geometry import HALF_BODY_PADDING, Affine, crop_affine, grow_box
 from pose.keypoints.skeletons import Skeleton
-from pose.runtime.text import did_you_mean
-
-if TYPE_CHECKING:
-    import albumentations as A
+from pose.runtime.arrays import Bools
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB, of pixels / 255
 IMAGE_STD = (0.229, 0.224, 0.225)
+
+Half = Literal["upper", "lower"]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The choices that make one person's crop; `Draw()` is the plain crop of evaluation.
+
+    Attributes:
+        half: half of the body to crop; None for the person's whole box.
+        scale: factor on the grown box.
+        rotation: degrees, positive turns the content counterclockwise on screen; a flipped image is turned after
+            it was mirrored.
+        flip: whether the crop is mirrored; then the caller swaps left and right keypoints.
+    """
+
+    half: Half | None = None
+    scale: float = 1.0
+    rotation: float = 0.0
+    flip: bool = False
+
+    def affine(
+        self,
+        box_xywh: ArrayLike,
+        keypoints_img: NDArray[np.float32] | None,
+        *,
+        skeleton: Skeleton,
+        input_size: tuple[int, int],
+    ) -> Affine:
+        """Make the affine from image to crop pixels, the flip folded in.
+
+        Args:
+            box_xywh: (4,) image pixels, cleaned, not grown.
+            keypoints_img: (K, 3) x, y, visibility, for the box of a half; None if there are none. Where they
+                give the half no box (see `half_body_box`), the whole box is taken.
+            input_size: (height, width) of the crop.
+        Returns:
+            (2, 3) float64.
+        """
+        half = None
+        if self.half is not None and keypoints_img is not None:
+            half = half_body_box(keypoints_img, skeleton, half=self.half)
+        if half is None:
+            center, size = grow_box(box_xywh, input_size)
+        else:
+            center, size = grow_box(half, input_size, padding=HALF_BODY_PADDING)
+        # HRNet mirrors the image first and then rotates it. `crop_affine` mirrors the rotated crop, which is the
+        # same map with the rotation reversed.
+        rotation = -self.rotation if self.flip else self.rotation
+        return crop_affine(center, float(size[1] * self.scale), input_size, rotation=rotation, flip=self.flip)
 
 
 @dataclass(frozen=True)
@@ -67,66 +108,64 @@ class Augment:
         if self.rotation_mode not in ("uniform", "hrnet"):
             raise ValueError(f"augment.rotation_mode is 'uniform' or 'hrnet', got {self.rotation_mode!r}")
 
+    def draw(
+        self, keypoints_img: NDArray[np.float32] | None, *, skeleton: Skeleton, rng: np.random.Generator
+    ) -> Draw:
+        """Draw the choices of one crop.
 
-def sample_affine(
-    box_xywh: ArrayLike,
-    keypoints_img: NDArray[np.float32] | None,
-    *,
-    skeleton: Skeleton,
-    input_size: tuple[int, int],
-    augment: Augment | None,
-    rng: np.random.Generator,
-) -> tuple[Affine, bool]:
-    """Draw one augmented crop; without `augment` it is the plain one and nothing is drawn.
+        The order of the draws is part of what a seed means: do not change it.
+
+        Args:
+            keypoints_img: (K, 3) x, y, visibility; None if there are none, and then no half bodies.
+        """
+        half: Half | None = None
+        if keypoints_img is not None and skeleton.upper_body:
+            labelled = keypoints_img[:, 2] > 0
+            if labelled.sum() > self.half_body_min_keypoints and rng.random() < self.half_body:
+                half = _draw_half(labelled, skeleton, rng)
+        factor = np.clip(1 + self.scale * rng.standard_normal(), 1 - self.scale, 1 + self.scale)
+        rotation = 0.0
+        if rng.random() < self.rotation_prob:
+            if self.rotation_mode == "uniform":
+                rotation = rng.uniform(-self.rotation, self.rotation)
+            else:
+                rotation = np.clip(self.rotation * rng.standard_normal(), -2 * self.rotation, 2 * self.rotation)
+        return Draw(half, float(factor), float(rotation), bool(rng.random() < self.flip))
+
+
+def _draw_half(labelled: Bools, skeleton: Skeleton, rng: np.random.Generator) -> Half:
+    """Choose a half with more than two labelled keypoints; the upper one if neither has them."""
+    is_upper = _is_upper(skeleton)
+    upper, lower = int((labelled & is_upper).sum()), int((labelled & ~is_upper).sum())
+    # A normal draw below 0.5: 69 % of the time, not half. Kept, since published numbers were trained so.
+    prefer_upper = rng.standard_normal() < 0.5 and upper > 2
+    return "lower" if not prefer_upper and lower > 2 else "upper"
+
+
+def half_body_box(
+    keypoints_img: NDArray[np.float32], skeleton: Skeleton, *, half: Half
+) -> NDArray[np.float64] | None:
+    """Make the box of half a person: the extent of the half's labelled keypoints, about their mean.
 
     Args:
-        box_xywh: (4,) image pixels, cleaned, not grown.
-        keypoints_img: (K, 3) x, y, visibility; None if there are none, and then no half bodies.
-        input_size: (height, width) of the crop.
+        keypoints_img: (K, 3) x, y, visibility.
     Returns:
-        affine: (2, 3) float64 from image to crop pixels, the flip folded in.
-        flipped: whether it is; then the caller swaps left and right keypoints.
+        (4,) left, top, width, height in image pixels; None if fewer than two keypoints of the half are labelled, or
+        all in one place, which gives nothing to scale to the crop.
     """
-    center, size = grow_box(box_xywh, input_size)
-    if augment is None:
-        return crop_affine(center, float(size[0]), input_size), False
-    if keypoints_img is not None and skeleton.upper_body:
-        labelled = keypoints_img[:, 2] > 0
-        if labelled.sum() > augment.half_body_min_keypoints and rng.random() < augment.half_body:
-            half = _half_body_box(keypoints_img, skeleton, rng)
-            if half is not None:
-                center, size = grow_box(half, input_size, padding=HALF_BODY_PADDING)
-    factor = np.clip(1 + augment.scale * rng.standard_normal(), 1 - augment.scale, 1 + augment.scale)
-    rotation = 0.0
-    if rng.random() < augment.rotation_prob:
-        if augment.rotation_mode == "uniform":
-            rotation = rng.uniform(-augment.rotation, augment.rotation)
-        else:
-            rotation = np.clip(augment.rotation * rng.standard_normal(), -2 * augment.rotation, 2 * augment.rotation)
-    flip = bool(rng.random() < augment.flip)
-    # HRNet mirrors the image first and then rotates it. `crop_affine` mirrors the rotated crop, which is the same
-    # map with the rotation reversed.
-    rotation = -rotation if flip else rotation
-    return crop_affine(center, float(size[0] * factor), input_size, rotation=rotation, flip=flip), flip
-
-
-def _half_body_box(
-    keypoints_img: NDArray[np.float32], skeleton: Skeleton, rng: np.random.Generator
-) -> NDArray[np.float64] | None:
-    """Box (4,) with the extent of the upper or lower half's labelled keypoints about their mean; None to give up."""
-    is_upper = np.isin(np.arange(len(keypoints_img)), skeleton.upper_body)
+    is_upper = _is_upper(skeleton)
     labelled = keypoints_img[:, 2] > 0
-    points = keypoints_img[:, :2].astype(np.float64)
-    upper, lower = points[labelled & is_upper], points[labelled & ~is_upper]
-    # A normal draw below 0.5: 69 % of the time, not half. Kept, since published numbers were trained so.
-    prefer_upper = rng.standard_normal() < 0.5 and len(upper) > 2
-    chosen = lower if not prefer_upper and len(lower) > 2 else upper
-    if len(chosen) < 2:
+    points = keypoints_img[:, :2].astype(np.float64)[labelled & (is_upper if half == "upper" else ~is_upper)]
+    if len(points) < 2:
         return None
-    extent = np.ptp(chosen, axis=0)
-    if not extent.any():  # all in one place: nothing to scale to the crop
+    extent = np.ptp(points, axis=0)
+    if not extent.any():
         return None
-    return np.concatenate([chosen.mean(axis=0) - extent / 2, extent])
+    return np.concatenate([points.mean(axis=0) - extent / 2, extent])
+
+
+def _is_upper(skeleton: Skeleton) -> Bools:
+    return np.isin(np.arange(skeleton.num_keypoints), skeleton.upper_body)
 
 
 def normalize(images: Tensor) -> Tensor:
@@ -140,107 +179,3 @@ def normalize(images: Tensor) -> Tensor:
         rows.div_(255).sub_(mean.repeat(width)).div_(std.repeat(width))
         return rows.view(batch, height, width, 3).permute(0, 3, 1, 2)
     return images.float().div_(255).sub_(mean[:, None, None]).div_(std[:, None, None])
-
-
-def build_extra(extra: Sequence[Mapping[str, Any]]) -> list[A.BasicTransform]:
-    """Make albumentations' transforms from a config's list, each tried once on a small image.
-
-    Args:
-        extra: e.g. [{"name": "ColorJitter", "p": 0.5, "brightness": 0.2}]; `name` is albumentations' class, the
-            rest its arguments. Allowed are transforms of the pixels' values, and dropout.
-    Raises:
-        ValueError: a name or argument is unknown or invalid, a transform would move pixels (the keypoints' frame
-            is made by `sample_affine` alone), needs more than the image, or returns no uint8 image of equal size.
-    """
-    if not extra:
-        return []
-    library = import_albumentations()
-    every: dict[str, Any] = {
-        n: c for n, c in vars(library).items() if inspect.isclass(c) and issubclass(c, library.BasicTransform)
-    }
-    bases = (library.ImageOnlyTransform, *library.CoarseDropout.__bases__, library.PixelDropout)
-    valid = {n: c for n, c in every.items() if issubclass(c, bases) and c not in bases[:2]}
-    transforms = []
-    for index, entry in enumerate(extra):
-        where = f"augment.extra[{index}]"
-        if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
-            raise ValueError(f"{where} needs a 'name', got {entry!r}; e.g. {{name: ColorJitter, p: 0.5}}")
-        name = entry["name"]
-        arguments = {key: value for key, value in entry.items() if key != "name"}
-        if name not in every:
-            raise ValueError(f"{where}: albumentations has no '{name}'; {did_you_mean(name, sorted(valid))}")
-        if name not in valid:
-            raise ValueError(
-                f"{where}: {name} may move pixels or needs masks; use augment's scale, rotation and flip for "
-                f"geometry, and here only transforms of pixel values and dropout"
-            )
-        accepted = [p for p in inspect.signature(valid[name].__init__).parameters if p not in ("self", "strict")]
-        for key in arguments:
-            if key not in accepted:  # albumentations itself only warns, and trains without it
-                raise ValueError(f"{where}: {name} has no argument '{key}'; {did_you_mean(key, accepted)}")
-        try:
-            transform = valid[name](**arguments, strict=True)
-            # Seeded, so that building draws from no shared state.
-            transform.set_random_seed(0)
-            probe = np.arange(64 * 48 * 3, dtype=np.uint32).reshape(64, 48, 3).astype(np.uint8)
-            result = transform(image=probe, force_apply=True)["image"]
-        except Exception as error:  # whatever a transform raises on bad values is the config's fault
-            reason = " ".join(re.sub(r"For further information visit \S+", "", str(error)).split())
-            raise ValueError(f"{where}: {name} does not work with {arguments}: {reason}") from error
-        if result.dtype != np.uint8 or result.shape != probe.shape:
-            raise ValueError(
-                f"{where}: {name} returns {result.dtype} {result.shape}, not uint8 RGB (normalising comes later)"
-            )
-        transforms.append(transform)
-    return transforms
-
-
-def build_compose(extra: Sequence[Mapping[str, Any]], *, input_size: tuple[int, int]) -> A.Compose:
-    """The crop and the `extra` transforms as one albumentations pipeline.
-
-    Call it with `image` (H, W, 3) uint8, `keypoints` (K, 2) image pixels and `affine` (2, 3); it returns the
-    crop and the keypoints in crop pixels, float32. Left and right are not swapped: that is the caller's, who knows
-    the skeleton and the flip.
-    """
-    library = import_albumentations()
-
-    base: Any = library.DualTransform
-
-    class CropPerson(base):
-        """`warp` and `apply_affine` with the affine that comes with the data."""
-
-        _targets = library.CoarseDropout._targets
-
-        @property
-        def targets_as_params(self) -> list[str]:
-            return ["affine"]
-
-        def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-            return {"affine": data["affine"]}
-
-        def apply(self, img: NDArray[np.uint8], affine: Affine, **params: Any) -> NDArray[np.uint8]:
-            return warp(img, affine, input_size)
-
-        def apply_to_keypoints(self, keypoints: NDArray[Any], affine: Affine, **params: Any) -> NDArray[Any]:
-            moved = keypoints.copy()
-            moved[:, :2] = apply_affine(keypoints[:, :2], affine)
-            return moved
-
-    return library.Compose(
-        [CropPerson(p=1.0), *build_extra(extra)],
-        # Keypoints outside the crop stay: the targets' weights deal with them.
-        keypoint_params=library.KeypointParams(format="xy", remove_invisible=False),
-    )
-
-
-def seed_compose(compose: Any, rng: np.random.Generator) -> None:
-    """Let a pipeline draw from `rng`: it has two generators, and this costs far less than building it anew."""
-    compose.set_random_state(rng, random.Random(int(rng.integers(2**63))))
-
-
-def import_albumentations() -> Any:
-    """The library, told not to ask the network for updates."""
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    import albumentations
-
-    return albumentations

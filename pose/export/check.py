@@ -20,7 +20,9 @@ from pose.codecs.heatmap import decode
 from pose.inference.base import crop_boxes
 from pose.inference.onnx_predictor import OnnxModel
 from pose.inference.torch_predictor import predict_heatmaps
-from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
+from pose.synthetic.dataset import image_rng
+from pose.synthetic.levels import LEVELS
+from pose.synthetic.people.image import render_people
 
 # What rounding may do to heatmaps: this part of their peak (trained networks need a hundredth of it), or so many
 # times what it does to PyTorch's own, as measured against double precision.
@@ -107,9 +109,9 @@ def generated_crops(count: int, input_size: tuple[int, int], *, seed: int = 0) -
     crops: list[NDArray[np.uint8]] = []
     index = 0
     while len(crops) < count:
-        picture = render_picture(picture_rng(seed, "val", index), LEVELS["normal"])
-        boxes = np.array([person.box_xywh for person in picture.people], dtype=np.float64).reshape(-1, 4)
-        crops.extend(crop_boxes(picture.image, boxes[boxes[:, 2:].min(axis=1, initial=np.inf) > 0], input_size))
+        made = render_people(image_rng(seed, "val", index), LEVELS["normal"])
+        boxes = np.array([figure.box_xywh for figure in made.figures], dtype=np.float64).reshape(-1, 4)
+        crops.extend(crop_boxes(made.image, boxes[boxes[:, 2:].min(axis=1, initial=np.inf) > 0], input_size))
         index += 1
     return np.stack(crops[:count])
 

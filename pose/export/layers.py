@@ -87,7 +87,9 @@ def _convolve(g: Graph, conv: nn.Conv2d, x: Map, *, weight: Array, bias: Array) 
     (top, left), (down, right) = conv.padding, conv.stride
     name = g.op(
         "Conv",
-        *(x.name, g.constant(weight, name="weight"), g.constant(bias, name="bias")),
+        x.name,
+        g.constant(weight, name="weight"),
+        g.constant(bias, name="bias"),
         **{"group": conv.groups, "kernel_shape": list(conv.kernel_size), "strides": [down, right]},
         pads=[top, left, top, left],
     )

@@ -222,5 +222,5 @@ def crop_boxes(image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, i
 def _affines(boxes: NDArray[np.float64], input_size: tuple[int, int]) -> NDArray[np.float64]:
     """(N, 2, 3) affines from image to crop pixels."""
     centers, sizes = grow_box(boxes, input_size)
-    affines = [crop_affine(c, float(s[0]), input_size) for c, s in zip(centers, sizes, strict=True)]
+    affines = [crop_affine(c, float(s[1]), input_size) for c, s in zip(centers, sizes, strict=True)]
     return np.array(affines).reshape(-1, 2, 3)

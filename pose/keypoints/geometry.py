@@ -12,29 +12,48 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-BOX_PADDING = 1.25  # of the box of a whole person
-HALF_BODY_PADDING = 1.5  # of the box of half a person, whose extent is that of its keypoints
+BOX_PADDING = 1.25  # factor on the box of a whole person
+HALF_BODY_PADDING = 1.5  # factor on the box of half a person, which reaches no further than its keypoints
 
 Affine = NDArray[np.float64]
+
+
+def clean_box(box_xywh: ArrayLike, image_size: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """Clip an annotated box to its image, and take one pixel off its width and height.
+
+    Args:
+        box_xywh: (4,) left, top, width, height in image pixels.
+        image_size: (height, width).
+    Returns:
+        The box between the centers of its first and its last pixels; None if nothing, or a single pixel, is left.
+    Source: HRNet, `lib/dataset/coco.py`, which keeps a single pixel; it has no size to scale to the crop's.
+    """
+    x, y, w, h = (float(v) for v in np.asarray(box_xywh, dtype=np.float64))
+    height, width = image_size
+    x1, y1 = max(0.0, x), max(0.0, y)
+    x2, y2 = min(width - 1.0, x1 + max(0.0, w - 1)), min(height - 1.0, y1 + max(0.0, h - 1))
+    if x2 < x1 or y2 < y1 or (x2 == x1 and y2 == y1):
+        return None
+    return x1, y1, x2 - x1, y2 - y1
 
 
 def grow_box(
     box_xywh: ArrayLike, input_size: tuple[int, int], *, padding: float = BOX_PADDING
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Grow boxes about their centre to the crop's aspect ratio, then by `padding`.
+    """Grow boxes about their center to the crop's aspect ratio, then by `padding`.
 
     Args:
         box_xywh: (..., 4) left, top, width, height in image pixels.
         input_size: (height, width) of the crop.
     Returns:
         center_img: (..., 2) x, y.
-        size_img: (..., 2) *width, height* of the grown box.
+        size_img: (..., 2) height, width of the grown box.
     """
     box = np.asarray(box_xywh, dtype=np.float64)
     center = box[..., :2] + box[..., 2:] / 2
     aspect = input_size[1] / input_size[0]
     width = np.maximum(box[..., 2], box[..., 3] * aspect) * padding
-    return center, np.stack([width, width / aspect], axis=-1)
+    return center, np.stack([width / aspect, width], axis=-1)
 
 
 def crop_affine(
@@ -45,13 +64,13 @@ def crop_affine(
     rotation: float = 0.0,
     flip: bool = False,
 ) -> Affine:
-    """The affine from image to crop pixels: centre to centre, the grown box's width to the crop's width.
+    """Make the affine from image to crop pixels: center to center, the grown box's width to the crop's width.
 
     Args:
         center_img: (2,) x, y of the grown box.
         width_img: width of the grown box; its height follows from the crop's aspect ratio.
         input_size: (height, width) of the crop; give the heatmap's size for the affine to the heatmap.
-        rotation: degrees; positive turns the content anticlockwise on screen.
+        rotation: degrees; positive turns the content counterclockwise on screen.
         flip: mirror the crop, x' -> width - x' (mirroring the image by x -> W - 1 - x, then cropping the
             mirrored box, is the same map with the rotation reversed).
     Returns:
@@ -71,14 +90,14 @@ def crop_affine(
 
 
 def invert_affine(matrix: ArrayLike) -> Affine:
-    """Inverse of (..., 2, 3) affine matrices."""
+    """Invert affine matrices (..., 2, 3)."""
     m = np.asarray(matrix, dtype=np.float64)
     linear = np.linalg.inv(m[..., :2])
     return np.concatenate([linear, -linear @ m[..., 2:]], axis=-1)
 
 
 def apply_affine(points: ArrayLike, matrix: ArrayLike) -> NDArray[np.float64]:
-    """Map (..., N, 2) points by (..., 2, 3) matrices."""
+    """Map points (..., N, 2) by affine matrices (..., 2, 3)."""
     m = np.asarray(matrix, dtype=np.float64)
     return np.asarray(points, dtype=np.float64) @ np.swapaxes(m[..., :2], -1, -2) + m[..., None, :, 2]
 

@@ -80,7 +80,7 @@ def plot_spread(layers: Sequence[LayerDynamics], path: Path) -> None:
             axis.plot(
                 order[places],
                 [over_images[i] for i in places],
-                *("o",),
+                "o",
                 color=BLUE,
                 markersize=3,
                 label="behind a depthwise convolution",
@@ -127,7 +127,9 @@ def plot_attention(layers: Sequence[LayerDynamics], images: NDArray[np.uint8], p
                 axis.imshow(grey)
                 shown = axis.imshow(pi, cmap="RdBu_r", norm=norm, alpha=0.65)
                 axis.text(
-                    *(0.03, 0.03, f"{layer.attention[row].min():.2f} to {layer.attention[row].max():.2f}"),
+                    0.03,
+                    0.03,
+                    f"{layer.attention[row].min():.2f} to {layer.attention[row].max():.2f}",
                     transform=axis.transAxes,
                     color=INK,
                     fontsize=5.5,

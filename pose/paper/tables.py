@@ -109,8 +109,12 @@ def _cells(row: Row) -> list[str]:
     madds = counts.madds + counts.madds_dyrelu
     return [
         row.label,
-        *(row.params or "?", f"{counts.params / 1e6:.2f}M", _difference(row.params, counts.params)),
-        *(row.madds or "?", f"{madds / 1e6:.1f}M", _difference(row.madds, madds)),
+        row.params or "?",
+        f"{counts.params / 1e6:.2f}M",
+        _difference(row.params, counts.params),
+        row.madds or "?",
+        f"{madds / 1e6:.1f}M",
+        _difference(row.madds, madds),
         row.score or "?",
         row.command,
     ]

@@ -1,4 +1,4 @@
-"""The exact annotation of a rendered person: keypoints, what hides them, box and area."""
+"""The exact annotation of a rendered figure: keypoints, what hides them, box and area."""
 
 from __future__ import annotations
 
@@ -6,34 +6,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pose.images.types import Image
 from pose.runtime.arrays import Array
-from pose.synthetic.people.bones import Body, Bones
-from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.render.mesh import Mesh
 from pose.synthetic.render.shade import SUPERSAMPLING, Camera, Layer
 
-FACE = 5  # keypoints of the face, which come first
-MIN_VISIBLE = 40  # pixels of a person below which the keypoints are not labelled
-# How far a keypoint may lie behind the body's own surface and still be visible, metres of a 1.75 m body: its own
-# flesh and cloth, but not another limb. COCO's order: nose, eyes, ears, then pairs from shoulders to ankles.
-OWN_DEPTH = np.array(
-    [0.03, 0.03, 0.03, 0.035, 0.035, 0.14, 0.14, 0.085, 0.085, 0.07, 0.07, 0.19, 0.19, 0.10, 0.10, 0.085, 0.085]
-)
+MIN_VISIBLE = 40  # pixels of a figure below which its keypoints are not labelled
+NEAREST = 0.3  # meters; a figure that comes nearer to the camera is out of the image
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One person, or animal, of a picture.
+    """One annotated person, or animal, of an image.
 
     Attributes:
-        keypoints: (K, 3) float64 x, y in pixels (integers are pixel centres) and visibility: 2 visible, 1 hidden by
-            the own body, another person or a thing, 0 outside the picture or unlabelled (x = y = 0 then).
+        keypoints: (K, 3) float64 x, y in pixels (integers are pixel centers) and visibility: 2 visible, 1 hidden by
+            the own body, another figure or a thing, 0 outside the image or unlabelled (x = y = 0 then).
         box_xywh: (4,) of the whole silhouette, hidden parts included, or of what is visible; see
-            `Level.only_visible`. Clipped to the picture.
+            `Level.only_visible`. Clipped to the image.
         area: pixels of the visible silhouette.
-        view: "front", "side" or "back": which side of the chest the camera sees.
-        posture: a key of `Level.postures`.
-        truncated: whether any of the keypoints lies outside the picture.
+        view: "front", "side" or "back": which side the camera sees.
+        posture: of a person a key of `Level.postures`, of an animal one of `GAITS`.
+        truncated: whether any of the keypoints lies outside the image.
     """
 
     keypoints: Array
@@ -45,44 +39,19 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Person:
-    """Somebody placed in the scene."""
+class SyntheticImage:
+    """A generated image and who is in it.
 
-    body: Body
-    bones: Bones
-    clothes: Clothes
-    posture: str
-    position: Array  # (3,) on the ground
-    yaw: float
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        figures: those that are at least partly inside the frame.
+    """
+
+    image: Image
+    figures: tuple[Figure, ...]
 
 
 def annotate(
-    person: Person, mesh: Mesh, points: Array, *, camera: Camera, layer: Layer, instance: int, only_visible: bool
-) -> Figure | None:
-    """Keypoints with visibility from the depth order, box and area; None for a person out of the picture.
-
-    Args:
-        only_visible: see `locate`; nor is a face labelled that is turned away.
-    """
-    own_depth = OWN_DEPTH * person.body.scale
-    found = locate(
-        mesh,
-        points,
-        camera=camera,
-        layer=layer,
-        instance=instance,
-        own_depth=own_depth,
-        only_visible=only_visible,
-    )
-    if found is None:
-        return None
-    keypoints, box_xywh, area, truncated = found
-    if only_visible:
-        keypoints[:FACE][keypoints[:FACE, 2] == 1] = 0
-    return Figure(keypoints, box_xywh, area, _view(person, camera), person.posture, truncated)
-
-
-def locate(
     mesh: Mesh,
     points: Array,
     *,
@@ -91,25 +60,28 @@ def locate(
     instance: int,
     own_depth: Array,
     only_visible: bool,
-) -> tuple[Array, Array, float, bool] | None:
-    """`keypoints`, `box_xywh`, `area` and `truncated` of a `Figure`; None for one out of the picture.
+    view: str,
+    posture: str,
+) -> Figure | None:
+    """Annotate one figure of a rendered scene, with visibility from the depth order.
 
     Args:
-        points: (K, 3) keypoints in metres.
-        own_depth: (K,) metres that each may lie behind the body's own surface and still be visible.
+        mesh: of this figure alone, in the world.
+        points: (K, 3) its keypoints in meters.
+        layer: all meshes as the camera sees them.
+        instance: number of the figure in them.
+        own_depth: (K,) meters that each keypoint may lie behind the figure's own surface and still be visible.
         only_visible: whether the box holds the visible pixels alone, and keypoints are labelled only where they are
-            visible or the own body hides them. One without visible pixels is out of the picture then.
+            visible or the own body hides them.
+    Returns:
+        None for a figure that is out of the image; with `only_visible` that is one without visible pixels.
     """
+    box_xyxy = _silhouette_box(mesh, camera)
+    if box_xyxy is None:
+        return None
     height, width = camera.size
-    xy, depth = camera.project(mesh.vertices)
-    if depth.min() < 0.3:
-        return None
-    edges = np.array([width, height, width, height])
-    box_xyxy = np.clip(np.concatenate([xy.min(0), xy.max(0)]) + 0.5, 0, edges)
-    if (box_xyxy[2:] - box_xyxy[:2]).min() < 2:
-        return None
     xy, depth = camera.project(points)
-    inside = ((xy >= 0) & (xy <= edges[:2] - 1)).all(1)
+    inside = ((xy >= 0) & (xy <= (width - 1, height - 1))).all(1)
     shown = layer.instance == instance
     area = float(shown.sum()) / SUPERSAMPLING**2
     keypoints = np.zeros((len(points), 3))
@@ -124,16 +96,28 @@ def locate(
             return None
         box_xyxy = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / SUPERSAMPLING
     box_xywh = np.concatenate([box_xyxy[:2], box_xyxy[2:] - box_xyxy[:2]])
-    return keypoints, box_xywh, area, not bool(inside.all())
+    return Figure(keypoints, box_xywh, area, view, posture, truncated=not bool(inside.all()))
+
+
+def _silhouette_box(mesh: Mesh, camera: Camera) -> Array | None:
+    """Find the corners (4,) of a mesh's outline, clipped to the image; None if it is out of the image."""
+    height, width = camera.size
+    xy, depth = camera.project(mesh.vertices)
+    if depth.min() < NEAREST:
+        return None
+    box_xyxy = np.clip(np.concatenate([xy.min(0), xy.max(0)]) + 0.5, 0, (width, height, width, height))
+    return None if (box_xyxy[2:] - box_xyxy[:2]).min() < 2 else box_xyxy
 
 
 def is_visible(xy: Array, depth: Array, layer: Layer, *, instance: int, own_depth: Array) -> tuple[Array, Array]:
-    """Whether nothing but its own flesh lies before each keypoint.
+    """Say whether nothing but its own flesh lies before each keypoint.
 
     Args:
-        xy: (K, 2) pixels. depth, own_depth: (K,) metres.
+        xy: (K, 2) pixels.
+        depth, own_depth: (K,) meters.
     Returns:
-        (K,) bool, and whether what lies before it is the own body, (K,) bool; unspecified outside the picture.
+        visible: (K,) bool.
+        own: (K,) bool, whether what lies before it is the own body; unspecified outside the image.
     """
     height, width = layer.instance.shape
     x, y = (
@@ -145,8 +129,12 @@ def is_visible(xy: Array, depth: Array, layer: Layer, *, instance: int, own_dept
     return visible, own
 
 
-def _view(person: Person, camera: Camera) -> str:
-    front = person.bones.frames["chest"][:, 2]
-    eye = camera.position - person.position - person.bones.points["neck"]
-    cosine = float(front @ eye / np.linalg.norm(eye))
+def side_seen(front: Array, to_camera: Array) -> str:
+    """Name the side, "front", "side" or "back", that a camera sees.
+
+    Args:
+        front: (3,) unit vector to where the figure faces.
+        to_camera: (3,) from the figure to the camera, of any length.
+    """
+    cosine = float(front @ to_camera / np.linalg.norm(to_camera))
     return "front" if cosine > 0.5 else "back" if cosine < -0.5 else "side"

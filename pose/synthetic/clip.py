@@ -1,6 +1,7 @@
 """Clips of generated people who walk past each other, with exact boxes, keypoints and who is who.
 
-The same bodies, clothes and rendering as the pictures of `figure_picture`; only postures and places follow the time.
+The same bodies, clothes and rendering as in the images of `pose.synthetic.people.image`; postures and places follow
+the time, and each frame has noise of its own.
 """
 
 from __future__ import annotations
@@ -11,36 +12,40 @@ from typing import Any
 
 import numpy as np
 
+from pose.images.types import Image
 from pose.runtime.arrays import Array
-from pose.synthetic.annotate import Figure, Person, annotate
+from pose.runtime.errors import DataError
+from pose.runtime.text import did_you_mean
+from pose.synthetic.annotate import Figure
 from pose.synthetic.levels import LEVELS
 from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, place
 from pose.synthetic.people.clothes import Clothes
+from pose.synthetic.people.person import SyntheticPerson, annotate_person, feet_on_ground
 from pose.synthetic.people.pose import Arm, Leg, Posture
-from pose.synthetic.render.mesh import join, moved
+from pose.synthetic.render.mesh import Mesh, join, moved
 from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, looking_down, render
-from pose.synthetic.render.surface import Material
-from pose.synthetic.scene.backdrop import backdrop, feet_on_ground
-from pose.synthetic.scene.camera import develop
+from pose.synthetic.scene.backdrop import backdrop
+from pose.synthetic.scene.camera import Sensor
 from pose.synthetic.scene.objects import random_light
+from pose.synthetic.scene.stage import compose
 
 FPS = 15.0
 SIZE = (240, 320)  # (height, width)
-DISTANCE, FOCAL = 5.0, 330.0  # metres to the middle of the scene; pixels
-CYCLE = 1.42  # metres a cycle of two steps
-HALF_WIDTH = 2.9  # metres from the middle at which walkers turn round, just outside of the picture
+DISTANCE, FOCAL = 5.0, 330.0  # meters to the middle of the scene; pixels
+CYCLE = 1.42  # meters a cycle of two steps
+HALF_WIDTH = 2.9  # meters from the middle at which walkers turn round, just outside of the image
 
 
 @dataclass(frozen=True)
 class Walker:
-    """Somebody who walks to and fro across the picture.
+    """Somebody who walks to and fro across the image.
 
     Attributes:
-        start: metres to the right of the middle at time 0.
-        depth: metres towards the camera.
-        speed: metres a second, negative to the left.
+        start: meters to the right of the middle at time 0.
+        depth: meters towards the camera.
+        speed: meters a second, negative to the left.
         wave: whether an arm is waved.
     """
 
@@ -57,7 +62,7 @@ class Walker:
         return Walker(Body.random(rng), Clothes.random(rng), start, depth, speed, bool(rng.random() < 0.3))
 
     def at(self, time: float) -> tuple[Array, float, Posture]:
-        """Place (3,) in metres, yaw in degrees, and posture."""
+        """Find place (3,) in meters, yaw in degrees, and posture at a time in seconds."""
         way = self.start + self.speed * time
         turns = np.floor((way + HALF_WIDTH) / (2 * HALF_WIDTH))
         x = way - 2 * HALF_WIDTH * turns
@@ -74,17 +79,17 @@ class Frame:
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        people: those that are at least partly in the picture.
-        tracks: of `people`, who it is: 1, 2, ...
+        people: those that are at least partly in the image.
+        tracks: who each of `people` is: 1, 2, ...
     """
 
-    image: Array
+    image: Image
     people: tuple[Figure, ...]
     tracks: tuple[int, ...]
 
 
 def walking(phase: float, *, wave: bool = False) -> Posture:
-    """The posture at a phase (radians) of the walk: the left leg is ahead at pi / 2."""
+    """Make the posture at a phase (radians) of the walk: the left leg is ahead at pi / 2."""
 
     def leg(at: float) -> Leg:
         swing = max(0.0, float(np.cos(at)))  # while it moves to the front the knee is bent
@@ -110,7 +115,7 @@ def walking(phase: float, *, wave: bool = False) -> Posture:
 
 
 def walkers(rng: np.random.Generator, count: int) -> list[Walker]:
-    """People at different depths who go in turns to the right and to the left, so that they cross."""
+    """Draw people at different depths who go in turns to the right and to the left, so that they cross."""
     found = []
     for index in range(count):
         direction = 1.0 if index % 2 == 0 else -1.0
@@ -126,7 +131,7 @@ def render_clip(seed: int, *, frames: int, people: int = 2, fps: float = FPS, le
         people: 1 to 5.
         level: a key of `LEVELS`, for light, backdrop and the sensor.
     Raises:
-        ValueError: a number out of range.
+        DataError: a number out of range, or no such level.
     """
     for name, number, low, high in (
         ("people", people, 1, 5),
@@ -134,9 +139,9 @@ def render_clip(seed: int, *, frames: int, people: int = 2, fps: float = FPS, le
         ("seed", seed, 0, 2**63),
     ):
         if not low <= number <= high:
-            raise ValueError(f"{name} = {number}, but it must be from {low} to {high}")
+            raise DataError(f"{name} = {number}, but it must be from {low} to {high}")
     if level not in LEVELS:
-        raise ValueError(f"figures level '{level}' is unknown; the levels are {', '.join(LEVELS)}")
+        raise DataError(f"figures level '{level}' is unknown; {did_you_mean(level, LEVELS)}")
     return _render(seed, frames=frames, count=people, fps=fps, level=level)
 
 
@@ -144,30 +149,18 @@ def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> It
     settings = LEVELS[level]
     rng = np.random.default_rng((seed, 2))
     who = walkers(rng, count)
-    eye = float(rng.uniform(1.2, 1.6))
-    pitch = np.arctan2(eye - 0.95, DISTANCE)
-    upright = looking_down(float(pitch))
-    camera = Camera(np.array([0, eye, DISTANCE]), upright, FOCAL, np.array([SIZE[1] / 2, SIZE[0] / 2]), SIZE)
+    camera = _camera(eye=float(rng.uniform(1.2, 1.6)))
     outdoor, clutter = bool(rng.random() < 0.5), float(rng.uniform(*settings.clutter))
     light = random_light(rng, contrast=settings.contrast, outdoor=outdoor)
     scenery = int(rng.integers(2**31))
-    materials: list[Material] = [m for walker in who for m in walker.clothes.materials.values()]
+    sensor = Sensor.random(np.random.default_rng(scenery), settings)
+    materials = [m for walker in who for m in walker.clothes.materials.values()]
     for number in range(frames):
-        meshes, points, persons = [], [], []
-        first = 0
-        for index, walker in enumerate(who):
-            spot, yaw, posture = walker.at(number / fps)
-            bones = place(walker.body, posture, yaw=yaw)
-            builder = BodyBuilder(walker.body, bones, walker.clothes, first_material=first, instance=index)
-            first += len(walker.clothes.materials)
-            mesh, keypoints = builder.build()
-            meshes.append(moved(mesh, spot))
-            points.append(keypoints + spot)
-            persons.append(Person(walker.body, bones, walker.clothes, "walk", spot, yaw))
+        people, meshes, points = _walk(who, number / fps)
         mesh = join(meshes)
         shadows = ShadowMap(mesh, light.direction)
         layer = render(mesh, materials, camera=camera, light=light, shadows=shadows)
-        scene = backdrop(
+        behind = backdrop(
             np.random.default_rng(scenery),  # the same place in every frame
             camera=camera,
             light=light,
@@ -178,20 +171,42 @@ def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> It
             distance=3.0 + 0.75 * count,
             variety=settings.variety,
         )
-        image = develop(np.random.default_rng(scenery), settings, scene * (1 - layer.alpha) + layer.color)
-        seen = [
-            (
-                annotate(person, meshes[i], points[i], camera=camera, layer=layer, instance=i, only_visible=False),
-                i + 1,
+        # Noise of its own in every frame: noise that stood still would be part of the scenery.
+        image = sensor.develop(np.random.default_rng((seed, 3, number)), compose(layer, behind))
+        seen = {
+            i + 1: annotate_person(
+                person, meshes[i], points[i], camera=camera, layer=layer, instance=i, only_visible=False
             )
-            for i, person in enumerate(persons)
-        ]
-        kept = [(figure, track) for figure, track in seen if figure is not None]
-        yield Frame(image, tuple(f for f, _ in kept), tuple(t for _, t in kept))
+            for i, person in enumerate(people)
+        }
+        kept = {track: figure for track, figure in seen.items() if figure is not None}
+        yield Frame(image, tuple(kept.values()), tuple(kept))
+
+
+def _camera(*, eye: float) -> Camera:
+    """Look at the middle of the scene from `eye` meters above the ground."""
+    upright = looking_down(float(np.arctan2(eye - 0.95, DISTANCE)))
+    return Camera(np.array([0, eye, DISTANCE]), upright, FOCAL, np.array([SIZE[1] / 2, SIZE[0] / 2]), SIZE)
+
+
+def _walk(who: list[Walker], time: float) -> tuple[list[SyntheticPerson], list[Mesh], list[Array]]:
+    """Place everybody at a time, in seconds: people, their meshes, and their keypoints (17, 3) in the world."""
+    people, meshes, points = [], [], []
+    first_material = 0
+    for index, walker in enumerate(who):
+        spot, yaw, posture = walker.at(time)
+        bones = place(walker.body, posture, yaw=yaw)
+        builder = BodyBuilder(walker.body, bones, walker.clothes, first_material=first_material, instance=index)
+        first_material += len(walker.clothes.materials)
+        mesh, keypoints = builder.build()
+        people.append(SyntheticPerson(walker.body, bones, walker.clothes, "walk", spot, yaw))
+        meshes.append(moved(mesh, spot))
+        points.append(keypoints + spot)
+    return people, meshes, points
 
 
 def truth_records(number: int, frame: Frame) -> list[dict[str, Any]]:
-    """A frame's people as records for `pose predict --boxes`: frame (from 0), track, bbox, score and keypoints."""
+    """Make records of a frame's people for `pose predict --boxes`: frame (from 0), track, box, score, keypoints."""
     return [
         {
             "frame": number,

@@ -1,4 +1,4 @@
-"""Generated people, or animals: pictures of jointed mannequins with exact keypoints, as a COCO-format dataset.
+"""Generated people, or animals: images of jointed mannequins with exact keypoints, as a COCO-format dataset.
 
 The default dataset where nothing can be downloaded, and a task on which a network learns something: bodies with
 volume, clothes, light, shadows and perspective, that hide themselves and each other. Left and right look alike, so
@@ -20,45 +20,58 @@ import cv2
 import numpy as np
 
 from pose.keypoints.skeletons import COCO17, Skeleton
+from pose.runtime.errors import DataError
 from pose.runtime.files import write_atomic, write_json
 from pose.runtime.text import did_you_mean
-from pose.synthetic.animals.body import ANIMAL
 from pose.synthetic.animals.image import render_animals
-from pose.synthetic.annotate import Figure
+from pose.synthetic.animals.skeleton import ANIMAL
+from pose.synthetic.annotate import Figure, SyntheticImage
+from pose.synthetic.detections import detect
 from pose.synthetic.levels import LEVELS, Level
-from pose.synthetic.people.image import Picture, render_picture
-
-__all__ = ["GENERATOR_VERSION", "KINDS", "LEVELS", "Figure", "Level", "Picture", "generate", "render_picture"]
+from pose.synthetic.people.image import render_people
 
 GENERATOR_VERSION = 3
-SPLITS = {"train": 0, "val": 1}  # part of each picture's seed
+SPLITS = {"train": 0, "val": 1}  # part of each image's seed
 JPEG_QUALITY = 92
 DONE, UNDERWAY = "figures.json", "figures.partial.json"
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What is on the pictures.
+class Subject:
+    """What is on the images of a dataset.
 
     Attributes:
         category_id, category: of the annotations, which lie in `annotations/{category}_keypoints_{split}.json`.
-        render: makes one picture.
+        render: makes one image.
     """
 
     category_id: int
     category: str
     skeleton: Skeleton
-    render: Callable[[np.random.Generator, Level], Picture]
+    render: Callable[[np.random.Generator, Level], SyntheticImage]
 
 
-KINDS = {
-    "people": Kind(1, "person", COCO17, render_picture),
-    "animals": Kind(7, "animal", ANIMAL, render_animals),
+SUBJECTS = {
+    "people": Subject(1, "person", COCO17, render_people),
+    "animals": Subject(7, "animal", ANIMAL, render_animals),
 }
 
 
-def picture_rng(seed: int, split: str, index: int) -> np.random.Generator:
-    """The random stream of picture `index` (from 0) of a split: a pure function of its arguments."""
+@dataclass(frozen=True)
+class Truth:
+    """What is annotated on one image.
+
+    Attributes:
+        image_size: (height, width).
+        figures: who is in it.
+    """
+
+    image_size: tuple[int, int]
+    figures: tuple[Figure, ...]
+
+
+def image_rng(seed: int, split: str, index: int) -> np.random.Generator:
+    """Make the random stream of image `index` (from 0) of a split, a pure function of its arguments."""
     return np.random.default_rng((seed, SPLITS[split], index))
 
 
@@ -73,9 +86,9 @@ def generate(
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write a COCO-format dataset of generated pictures; a folder that already holds the same one is left as it is.
+    """Write a COCO-format dataset of generated images; a folder that already holds the same one is left as it is.
 
-    With `train=0` one with pictures to train on will do as well; they can be added later by asking for them.
+    With `train=0`, a dataset that has images to train on will do as well; they can be added later by asking for them.
 
     The layout is `annotations/{person,animal}_keypoints_{train,val}.json`, `images/{train,val}/000001.jpg`,
     `person_detection_results/val.json` (detections as a person detector would give) and `figures.json` (the
@@ -83,20 +96,20 @@ def generate(
 
     Args:
         root: the dataset's folder; new, empty, or one that `generate` began or finished with the same parameters.
-        kind: a key of `KINDS`.
+        kind: a key of `SUBJECTS`.
         level: a key of `LEVELS`.
-        train, val: numbers of pictures; a picture holds one to five people, or up to three animals.
-        seed: >= 0; another seed gives other pictures.
+        train, val: numbers of images; an image holds one to five people, or up to three animals.
+        seed: >= 0; another seed gives other images.
         workers: processes to spread the work over, 0 for this one; changes nothing in the result.
-        progress: called with (pictures done, pictures in all).
+        progress: called with (images done, images in all).
     Raises:
-        ValueError: unknown kind or level, a negative number, or a folder that holds something else.
+        DataError: unknown kind or level, a negative number, or a folder that holds something else.
     """
-    _check_key("kind", kind, list(KINDS))
+    _check_key("kind", kind, list(SUBJECTS))
     _check_key("level", level, list(LEVELS))
     for name, number in (("train", train), ("val", val), ("seed", seed), ("workers", workers)):
         if number < 0:
-            raise ValueError(f"{name} = {number}, but it must be 0 or more")
+            raise DataError(f"{name} = {number}, but it must be 0 or more")
     folder = Path(root)
     parameters = {"level": level, "seed": seed, "train": train, "val": val, "version": GENERATOR_VERSION}
     parameters |= {} if kind == "people" else {"kind": kind}  # folders of earlier versions hold people
@@ -104,41 +117,49 @@ def generate(
     if there is not None and train in (0, there):
         return
     counts = {"train": train} if there == 0 else {"train": train, "val": val}
-    total = sum(counts.values())
-    done = 0
+    total, done = sum(counts.values()), 0
     for split, count in counts.items():
-        (folder / "images" / split).mkdir(parents=True, exist_ok=True)
-        people = []
-        for size, figures in _pictures(folder, kind, level, split=split, count=count, seed=seed, workers=workers):
-            people.append((size, figures))
+        truths = []
+        for truth in _render_split(folder, kind, level, split=split, count=count, seed=seed, workers=workers):
+            truths.append(truth)
             done += 1
             if progress is not None:
                 progress(done, total)
         info = {"description": f"generated {kind}"} | parameters | {"split": split, "count": count}
-        name = f"{KINDS[kind].category}_keypoints_{split}.json"
-        write_json(folder / "annotations" / name, coco_dict(people, info, kind=kind), indent=None)
-        if split == "val":
-            detections = [
-                d for i, p in enumerate(people) for d in detect(picture_rng(seed, "val", i), i + 1, *p, kind=kind)
-            ]
-            write_json(folder / "person_detection_results" / "val.json", detections, indent=None)
+        _write_annotations(folder, truths, info, kind=kind, split=split, seed=seed)
     write_json(folder / DONE, parameters)
     (folder / UNDERWAY).unlink(missing_ok=True)
 
 
+def _write_annotations(
+    folder: Path, truths: list[Truth], info: dict[str, Any], *, kind: str, split: str, seed: int
+) -> None:
+    """Write the annotation file of a split, and the detections of a validation split."""
+    subject = SUBJECTS[kind]
+    document = coco_dict(truths, info, subject=subject)
+    write_json(folder / "annotations" / f"{subject.category}_keypoints_{split}.json", document, indent=None)
+    if split == "val":
+        detections = [
+            {"image_id": i + 1, "category_id": subject.category_id, "bbox": box, "score": score}
+            for i, truth in enumerate(truths)
+            for box, score in detect(image_rng(seed, "val", i), truth.image_size, truth.figures)
+        ]
+        write_json(folder / "person_detection_results" / "val.json", detections, indent=None)
+
+
 def _check_key(what: str, key: str, valid: list[str]) -> None:
     if key not in valid:
-        raise ValueError(f"figures {what} '{key}' is unknown; {did_you_mean(key, valid)}")
+        raise DataError(f"figures {what} '{key}' is unknown; {did_you_mean(key, valid)}")
 
 
 def _claim(folder: Path, parameters: dict[str, Any]) -> int | None:
-    """Number of pictures to train on of the dataset that is there; without one None, and the folder is marked.
+    """Find how many images to train on the dataset in a folder has; without one return None, and mark the folder.
 
     Raises:
-        ValueError: the folder holds something else.
+        DataError: the folder holds something else.
     """
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; give a folder for the generated pictures")
+        raise DataError(f"{folder} is a file; give a folder for the generated images")
     for name in (DONE, UNDERWAY):
         path = folder / name
         if not path.exists():
@@ -146,11 +167,11 @@ def _claim(folder: Path, parameters: dict[str, Any]) -> int | None:
         try:
             found = json.loads(path.read_text())
         except ValueError as error:
-            raise ValueError(f"{path} is not JSON ({error}); delete {folder} or give another folder") from error
+            raise DataError(f"{path} is not JSON ({error}); delete {folder} or give another folder") from error
         if not _same(found, parameters):
             state = "holds" if name == DONE else "holds an interrupted generation of"
-            raise ValueError(
-                f"{folder} {state} generated pictures with {_words(found)}, but asked for were {_words(parameters)}; "
+            raise DataError(
+                f"{folder} {state} generated images with {_words(found)}, but asked for were {_words(parameters)}; "
                 f"give another folder, or delete {folder}"
             )
         if name == DONE:
@@ -158,7 +179,7 @@ def _claim(folder: Path, parameters: dict[str, Any]) -> int | None:
         break
     else:
         if folder.exists() and any(folder.iterdir()):
-            raise ValueError(
+            raise DataError(
                 f"{folder} is not empty and holds no {DONE}, so it was not made by generate; "
                 "give another folder, or an empty one"
             )
@@ -167,7 +188,7 @@ def _claim(folder: Path, parameters: dict[str, Any]) -> int | None:
 
 
 def _same(found: Any, wanted: dict[str, Any]) -> bool:
-    """Whether two sets of parameters agree, but that one of them may have no pictures to train on."""
+    """Say whether two sets of parameters agree, apart from one of them having no images to train on."""
     if not isinstance(found, dict) or not isinstance(found.get("train"), int):
         return False
     one_without = 0 in (found["train"], wanted["train"])
@@ -178,14 +199,12 @@ def _words(parameters: Any) -> str:
     return ", ".join(f"{k} {v}" for k, v in parameters.items()) if isinstance(parameters, dict) else repr(parameters)
 
 
-People = tuple[tuple[int, int], tuple[Figure, ...]]  # (height, width) of the picture, who is in it
-
-
-def _pictures(
+def _render_split(
     folder: Path, kind: str, level: str, *, split: str, count: int, seed: int, workers: int
-) -> Iterator[People]:
+) -> Iterator[Truth]:
     """Write the images of a split; yields what is on them, in order."""
-    task = partial(_write_picture, str(folder), kind, level, split, seed)
+    (folder / "images" / split).mkdir(parents=True, exist_ok=True)
+    task = partial(_write_image, str(folder), kind, level, split, seed)
     if workers == 0 or count == 0:
         yield from map(task, range(count))
         return
@@ -197,34 +216,35 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _write_picture(folder: str, kind: str, level: str, split: str, seed: int, index: int) -> People:
-    picture = KINDS[kind].render(picture_rng(seed, split, index), LEVELS[level])
-    ok, data = cv2.imencode(".jpg", picture.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+def _write_image(folder: str, kind: str, level: str, split: str, seed: int, index: int) -> Truth:
+    made = SUBJECTS[kind].render(image_rng(seed, split, index), LEVELS[level])
+    ok, data = cv2.imencode(".jpg", made.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not ok:
-        raise OSError(f"OpenCV could not encode picture {index + 1} of {split} as JPEG")
+        raise OSError(f"OpenCV could not encode image {index + 1} of {split} as JPEG")
     write_atomic(Path(folder) / "images" / split / f"{index + 1:06d}.jpg", data.tobytes(), flush=False)
-    return picture.image.shape[:2], picture.people
+    height, width = made.image.shape[:2]
+    return Truth((height, width), made.figures)
 
 
-def coco_dict(people: list[People], info: dict[str, Any], *, kind: str = "people") -> dict[str, Any]:
-    """A COCO keypoint annotation file; image and annotation ids count from 1.
+def coco_dict(truths: list[Truth], info: dict[str, Any], *, subject: Subject) -> dict[str, Any]:
+    """Make a COCO keypoint annotation file; image and annotation ids count from 1.
 
     Beside COCO's keys an annotation has `view` ("front", "side", "back"), `posture` and `truncated`. `bbox` is that
-    of the whole silhouette inside the picture, hidden parts included, or of what is visible (`Level.only_visible`);
+    of the whole silhouette inside the image, hidden parts included, or of what is visible (`Level.only_visible`);
     `area` counts the visible pixels.
     """
-    category_id, name, skeleton = KINDS[kind].category_id, KINDS[kind].category, KINDS[kind].skeleton
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for i, ((height, width), figures) in enumerate(people, start=1):
+    for i, truth in enumerate(truths, start=1):
+        height, width = truth.image_size
         images.append({"id": i, "file_name": f"{i:06d}.jpg", "width": width, "height": height})
-        for figure in figures:
+        for figure in truth.figures:
             points = [float(v) for v in np.round(figure.keypoints, 2).ravel()]
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": i,
-                    "category_id": category_id,
+                    "category_id": subject.category_id,
                     "bbox": [float(v) for v in np.round(figure.box_xywh, 2)],
                     "area": round(figure.area, 2),
                     "iscrowd": 0,
@@ -236,53 +256,10 @@ def coco_dict(people: list[People], info: dict[str, Any], *, kind: str = "people
                 }
             )
     category = {
-        "id": category_id,
-        "name": name,
-        "supercategory": name,
-        "keypoints": list(skeleton.keypoint_names),
-        "skeleton": [[a + 1, b + 1] for a, b in skeleton.edges],
+        "id": subject.category_id,
+        "name": subject.category,
+        "supercategory": subject.category,
+        "keypoints": list(subject.skeleton.keypoint_names),
+        "skeleton": [[a + 1, b + 1] for a, b in subject.skeleton.edges],
     }
     return {"info": info, "licenses": [], "images": images, "annotations": annotations, "categories": [category]}
-
-
-def detect(
-    rng: np.random.Generator,
-    image_id: int,
-    size: tuple[int, int],
-    figures: tuple[Figure, ...],
-    *,
-    kind: str = "people",
-) -> list[dict[str, Any]]:
-    """Boxes as a good person detector gives them: shifted a little, some doubled, missed or false, with scores."""
-    height, width = size
-    found: list[tuple[np.ndarray, float]] = []
-
-    def add(box_xywh: np.ndarray, spread: float, score: float) -> None:
-        x, y, w, h = box_xywh
-        shift = rng.normal(0, spread, 4) * (w, h, w, h)
-        corners = np.clip(np.array([x, y, x + w, y + h]) + shift, 0, (width, height, width, height))
-        if (corners[2:] - corners[:2]).min() >= 4:
-            found.append((corners, float(np.clip(score - 2.0 * np.abs(shift / (w, h, w, h)).mean(), 0.01, 0.999))))
-
-    for figure in figures:
-        w, h = figure.box_xywh[2:]
-        shown = min(figure.area / (0.30 * w * h), 1.0)  # a body that nothing hides fills about 0.3 to 0.5 of its box
-        if figure.area < 20 or rng.random() < 0.03 + 0.12 * (1 - shown):
-            continue
-        score = 0.55 + 0.44 * shown - abs(rng.normal(0, 0.05))
-        add(figure.box_xywh, 0.02 if rng.random() < 0.8 else 0.06, score)
-        if rng.random() < 0.08:
-            add(figure.box_xywh, 0.10, score * rng.uniform(0.2, 0.6))
-    for _ in range(rng.poisson(0.35)):
-        h = rng.uniform(0.15, 0.8) * height
-        w = h * rng.uniform(0.25, 0.7)
-        add(np.array([rng.uniform(-0.2, 0.9) * width, rng.uniform(0, 0.8) * height, w, h]), 0.0, rng.beta(1.2, 5))
-    return [
-        {
-            "image_id": image_id,
-            "category_id": KINDS[kind].category_id,
-            "bbox": [round(float(v), 2) for v in (b[0], b[1], b[2] - b[0], b[3] - b[1])],
-            "score": round(score, 4),
-        }
-        for b, score in found
-    ]

@@ -1,25 +1,15 @@
-"""The augmented affine against HRNet's steps, the warp against painted dots, and albumentations' list."""
+"""The augmented affine against HRNet's steps, given choices, and the warp against painted dots."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from pose.data.transforms import (
-    IMAGE_MEAN,
-    IMAGE_STD,
-    Augment,
-    build_compose,
-    build_extra,
-    normalize,
-    sample_affine,
-    warp,
-)
+from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, Augment, Draw, half_body_box, normalize
+from pose.images.read import warp
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box
 from pose.keypoints.skeletons import COCO17, Skeleton
 
@@ -35,9 +25,13 @@ def make_keypoints(labelled: list[int] | None = None) -> np.ndarray:
     return np.column_stack([points, np.where(visible, np.arange(17) % 2 + 1, 0)]).astype(np.float32)
 
 
-def draw(keypoints: np.ndarray | None, seed: Any, augment: Augment | None) -> tuple[np.ndarray, bool]:
-    rng = np.random.default_rng(seed)
-    return sample_affine(BOX, keypoints, skeleton=COCO17, input_size=INPUT, augment=augment, rng=rng)
+def apply(choices: Draw, keypoints: np.ndarray | None = None) -> np.ndarray:
+    return choices.affine(BOX, keypoints, skeleton=COCO17, input_size=INPUT)
+
+
+def draw(keypoints: np.ndarray | None, seed: Any, augment: Augment) -> tuple[np.ndarray, bool]:
+    choices = augment.draw(keypoints, skeleton=COCO17, rng=np.random.default_rng(seed))
+    return apply(choices, keypoints), choices.flip
 
 
 def naive_affine(keypoints: np.ndarray, seed: int, augment: Augment) -> tuple[np.ndarray, bool]:
@@ -101,13 +95,37 @@ def test_equals_hrnets_steps(labelled: list[int] | None, mode: Any) -> None:
     assert 30 < flips < 70
 
 
-def test_without_augment_it_is_the_plain_crop_and_nothing_is_drawn() -> None:
-    rng = np.random.default_rng(0)
-    got, flipped = sample_affine(BOX, None, skeleton=COCO17, input_size=INPUT, augment=None, rng=rng)
+def test_no_choices_are_the_plain_crop() -> None:
     center, size = grow_box(BOX, INPUT)
-    np.testing.assert_array_equal(got, crop_affine(center, size[0], INPUT))
-    assert not flipped
-    assert rng.random() == np.random.default_rng(0).random()
+    np.testing.assert_array_equal(apply(Draw()), crop_affine(center, size[1], INPUT))
+    np.testing.assert_array_equal(apply(Draw(), make_keypoints()), apply(Draw()))
+
+
+def test_given_choices() -> None:
+    center, size = grow_box(BOX, INPUT)
+    got = apply(Draw(scale=0.8, rotation=30.0))
+    np.testing.assert_array_equal(got, crop_affine(center, 0.8 * size[1], INPUT, rotation=30.0))
+    flipped = apply(Draw(rotation=30.0, flip=True))
+    np.testing.assert_array_equal(flipped, crop_affine(center, size[1], INPUT, rotation=-30.0, flip=True))
+    keypoints = make_keypoints()
+    for half, part in (("upper", slice(0, 11)), ("lower", slice(11, 17))):
+        points = keypoints[part, :2].astype(np.float64)
+        box = half_body_box(keypoints, COCO17, half=half)
+        assert box is not None
+        np.testing.assert_allclose(box[:2] + box[2:] / 2, points.mean(axis=0))
+        np.testing.assert_allclose(box[2:], np.ptp(points, axis=0))
+        center, size = grow_box(box, INPUT, padding=1.5)
+        got = apply(Draw(half=half), keypoints)
+        np.testing.assert_array_equal(got, crop_affine(center, size[1], INPUT))
+
+
+def test_a_half_without_a_box_is_the_whole() -> None:
+    one = make_keypoints([3])
+    assert half_body_box(one, COCO17, half="upper") is None
+    assert half_body_box(one, COCO17, half="lower") is None
+    for half in ("upper", "lower"):
+        np.testing.assert_array_equal(apply(Draw(half=half), one), apply(Draw()))
+        np.testing.assert_array_equal(apply(Draw(half=half)), apply(Draw()))
 
 
 ONLY_HALF = Augment(half_body=1.0, scale=0, rotation_prob=0, flip=0)
@@ -155,14 +173,12 @@ def test_half_body_gives_up_on_one_point_and_without_an_upper_body() -> None:
     keypoints[:, :2] = 120
     assert kind_of_crop(draw(keypoints, 0, ONLY_HALF)[0], keypoints) == "whole"
     skeleton = Skeleton.from_names("line", keypoint_names=[str(i) for i in range(17)])
-    rng = np.random.default_rng(0)
-    plain, _ = draw(None, 0, None)
-    got, _ = sample_affine(BOX, make_keypoints(), skeleton=skeleton, input_size=INPUT, augment=ONLY_HALF, rng=rng)
-    np.testing.assert_allclose(got, plain)
+    choices = ONLY_HALF.draw(make_keypoints(), skeleton=skeleton, rng=np.random.default_rng(0))
+    assert choices == Draw()
 
 
 def test_distribution_of_scale_and_rotation() -> None:
-    plain_width = grow_box(BOX, INPUT)[1][0]
+    plain_width = grow_box(BOX, INPUT)[1][1]
 
     def drawn(augment: Augment) -> tuple[np.ndarray, np.ndarray]:
         m = np.stack([draw(None, seed, augment)[0] for seed in range(3000)])
@@ -222,69 +238,6 @@ def test_warp_interpolates_linearly_over_black() -> None:
     assert abs(half - want).max() <= 1  # rounding of uint8
 
 
-def test_compose_without_extra_equals_the_plain_path() -> None:
-    image = np.random.default_rng(1).integers(0, 256, (360, IMAGE_WIDTH, 3), dtype=np.uint8)
-    keypoints = make_keypoints()[:, :2]
-    compose = build_compose([], input_size=INPUT)
-    for seed in range(10):
-        affine, _ = draw(make_keypoints(), seed, Augment())
-        result = compose(image=image, keypoints=keypoints, affine=affine)
-        np.testing.assert_array_equal(result["image"], warp(image, affine, INPUT))
-        # albumentations carries keypoints as float32: 6e-5 at 1000 px.
-        np.testing.assert_allclose(result["keypoints"], apply_affine(keypoints, affine), atol=2e-4)
-
-
-def test_extra_changes_pixels_but_no_keypoints() -> None:
-    image = np.random.default_rng(1).integers(0, 256, (360, IMAGE_WIDTH, 3), dtype=np.uint8)
-    keypoints = make_keypoints()[:, :2]
-    affine, _ = draw(None, 3, Augment())
-    extra = [{"name": "ColorJitter", "p": 1}, {"name": "CoarseDropout", "p": 1, "num_holes_range": [8, 8]}]
-    result = build_compose(extra, input_size=INPUT)(image=image, keypoints=keypoints, affine=affine)
-    assert (result["image"] != warp(image, affine, INPUT)).mean() > 0.5
-    np.testing.assert_allclose(result["keypoints"], apply_affine(keypoints, affine), atol=2e-4)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "ColorJitter",
-        "GaussianBlur",
-        "RandomBrightnessContrast",
-        "ToGray",
-        "CoarseDropout",
-        "GridDropout",
-        "PixelDropout",
-    ],
-)
-def test_build_extra_takes_photometric_transforms_and_dropout(name: str) -> None:
-    (transform,) = build_extra([{"name": name, "p": 0.25}])
-    assert type(transform).__name__ == name
-    assert transform.p == 0.25
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        ({"name": "ColourJitter"}, "no 'ColourJitter'; did you mean 'ColorJitter'"),
-        ({"p": 0.5}, "needs a 'name'"),
-        ("ColorJitter", "needs a 'name'"),
-        ({"name": "HorizontalFlip"}, "HorizontalFlip may move pixels"),
-        ({"name": "Affine"}, "Affine may move pixels"),
-        ({"name": "MaskDropout"}, "needs masks"),
-        ({"name": "ImageOnlyTransform"}, "may move pixels"),
-        ({"name": "ColorJitter", "brightnes": 0.2}, "no argument 'brightnes'; did you mean 'brightness'"),
-        ({"name": "ColorJitter", "strict": False}, "no argument 'strict'"),
-        ({"name": "ColorJitter", "p": 2}, "does not work with .*less than or equal to 1"),
-        ({"name": "Normalize"}, "returns float32"),
-        ({"name": "FDA"}, "FDA does not work"),
-    ],
-)
-def test_build_extra_refuses(entry: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message) as caught:
-        build_extra([{"name": "ColorJitter"}, entry])
-    assert "extra[1]" in str(caught.value)
-
-
 @pytest.mark.parametrize(
     "wrong", [{"half_body": 1.5}, {"flip": -0.1}, {"scale": 1.0}, {"rotation": 200}, {"rotation_mode": "normal"}]
 )
@@ -300,12 +253,6 @@ def test_normalize() -> None:
     for c in range(3):
         want = (images[:, c].double() / 255 - IMAGE_MEAN[c]) / IMAGE_STD[c]
         torch.testing.assert_close(got[:, c].double(), want, rtol=0, atol=1e-6)  # float32 of values below 3
-
-
-def test_importing_and_building_nothing_does_not_load_albumentations() -> None:
-    code = "import sys, pose.data.loader, pose.data.dataset as d; d.build_extra([]); "
-    code += "print('albumentations' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
 
 
 def test_normalize_is_the_same_to_the_bit_for_both_layouts() -> None:

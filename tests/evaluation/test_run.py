@@ -79,7 +79,7 @@ def test_the_truth_comes_back(config: Config, tiny_dataset: Path, flip_test: boo
     model = Oracle(val.people, truth, flip_test=flip_test)
     predictions = predict(model, val.people, flip_test=flip_test, batch_size=4)
     assert model.seen == ([4, 4, 4, 4, 2, 2] if flip_test else [4, 4, 2])
-    pixel = grow_box(val.people[0].box_xywh, SIZE)[1][0] / 48  # 1.2 image pixels a heatmap pixel
+    pixel = grow_box(val.people[0].box_xywh, SIZE)[1][1] / 48  # 1.2 image pixels a heatmap pixel
     want = np.stack([truth[person.image_id] for person in val.people])
     # Half a pixel of rounding; flipping adds the quarter by which the mirrored map is off.
     error = np.abs(predictions.keypoints_img - want)
@@ -214,7 +214,7 @@ def test_a_model_that_diverged(config: Config) -> None:
 def test_crop_is_the_protocols() -> None:
     """The oracle's arithmetic and the package's agree."""
     centers, sizes = grow_box(np.array([[10.0, 20, 100, 300]]), SIZE)
-    affine = crop_affine(centers[0], float(sizes[0, 0]), SIZE)
+    affine = crop_affine(centers[0], float(sizes[0, 1]), SIZE)
     width = 1.25 * 300 * 0.75
     point = np.array([37.0, 91.0])
     np.testing.assert_allclose(

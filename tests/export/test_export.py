@@ -24,7 +24,9 @@ from pose.export.check import generated_crops, margin
 from pose.images.write import write_image
 from pose.inference.onnx_predictor import OnnxModel, OnnxPredictor
 from pose.inference.torch_predictor import Predictor
-from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
+from pose.synthetic.dataset import image_rng
+from pose.synthetic.levels import LEVELS
+from pose.synthetic.people.image import render_people
 from tests.helpers.command import Outcome
 from tests.helpers.randomize import assert_alive, randomise
 
@@ -75,8 +77,8 @@ def test_file_explains_itself(exported: Path, run: Path) -> None:
 
 def test_predictions_are_the_checkpoints(exported: Path, run: Path, tiny_dataset: Path) -> None:
     ours, theirs = OnnxPredictor(OnnxModel.open(exported), batch_size=2), Predictor.from_checkpoint(run, device="cpu")
-    picture = render_picture(picture_rng(3, "val", 0), LEVELS["normal"])  # such as the batch norms have seen
-    image, (x, y, *size) = picture.image, picture.people[0].box_xywh
+    picture = render_people(image_rng(3, "val", 0), LEVELS["normal"])  # such as the batch norms have seen
+    image, (x, y, *size) = picture.image, picture.figures[0].box_xywh
     boxes = [[x, y, *size], [x - 20, y + 10, *size], [x + 5, y - 5, size[0], 0.7 * size[1]]]
     found, expected = ours.predict(image, boxes), theirs.predict(image, boxes)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-3)
@@ -129,8 +131,8 @@ def test_eval_counts_by_the_backend_of_the_config(
 
 def test_load_needs_no_torch(exported: Path, run: Path, tmp_path: Path) -> None:
     """`pose.load` in a process that cannot import PyTorch: the interface of a checkpoint, and its numbers."""
-    rendered = render_picture(picture_rng(3, "val", 0), LEVELS["normal"])  # such as the batch norms have seen
-    x, y, *size = map(round, rendered.people[0].box_xywh)
+    rendered = render_people(image_rng(3, "val", 0), LEVELS["normal"])  # such as the batch norms have seen
+    x, y, *size = map(round, rendered.figures[0].box_xywh)
     picture = tmp_path / "street.png"
     write_image(picture, rendered.image)
     code = f"""

@@ -44,7 +44,7 @@ from tests.helpers.dots import BOX, INPUT, SHARES, THREE, TRUTH, DotFinder, dots
 )
 def test_keypoints_come_back_in_image_pixels(size: tuple[int, int], box: tuple[float, ...], flip_test: bool) -> None:
     truth = in_box(box, SHARES)
-    pixel = grow_box(box, INPUT)[1][0] / 48  # image pixels a heatmap pixel
+    pixel = grow_box(box, INPUT)[1][1] / 48  # image pixels a heatmap pixel
     people = predictor(flip_test=flip_test).predict(dots(size, truth, 1.6 * pixel), [box])
     inside = ((truth >= 0) & (truth < (size[1], size[0]))).all(axis=1)
     assert inside.sum() >= 2
@@ -60,7 +60,7 @@ def test_flip_swaps_left_and_right() -> None:
     image = dots((300, 400), in_box(box, SHARES), 6.0)
     merged = predictor(flip_test=True).predict(image, [box])
     plain = predictor(flip_test=False).predict(image, [box])
-    np.testing.assert_allclose(merged.keypoints, plain.keypoints, atol=0.6 * grow_box(box, INPUT)[1][0] / 48)
+    np.testing.assert_allclose(merged.keypoints, plain.keypoints, atol=0.6 * grow_box(box, INPUT)[1][1] / 48)
     # Without the swap each of the two would be found at half height, on either side.
     assert merged.scores.min() > 0.9
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
+from pose.keypoints.geometry import apply_affine, clean_box, crop_affine, grow_box, invert_affine
 
 INPUT = (256, 192)
 
@@ -36,15 +36,30 @@ def hrnet_affine(center: np.ndarray, width_img: float, rotation: float, size: tu
 FLOAT32 = 5e-4
 
 
+@pytest.mark.parametrize(
+    ("box", "cleaned"),
+    [
+        ((10, 20, 30, 40), (10, 20, 29, 39)),
+        ((-5, -5, 30, 40), (0, 0, 29, 39)),  # as HRNet: moved into the image, not cut
+        ((190, 90, 30, 40), (190, 90, 9, 9)),
+        ((10, 20, 1, 5), (10, 20, 0, 4)),
+        ((10, 20, 1, 1), None),  # a single pixel
+        ((200, 20, 30, 40), None),  # beside the image
+    ],
+)
+def test_clean_box(box: tuple[float, ...], cleaned: tuple[float, ...] | None) -> None:
+    assert clean_box(box, (100, 200)) == cleaned
+
+
 def test_grow_box_of_the_protocols_example() -> None:
     center, size = grow_box([10, 20, 100, 300], INPUT)
     assert center.tolist() == [60, 170]
-    assert size.tolist() == [281.25, 375]
+    assert size.tolist() == [375, 281.25]
 
 
 def test_grow_box_widens_the_short_side_only() -> None:
     _, size = grow_box([[0, 0, 300, 100], [0, 0, 75, 100]], INPUT, padding=1.0)
-    np.testing.assert_allclose(size, [[300, 400], [75, 100]])
+    np.testing.assert_allclose(size, [[400, 300], [100, 75]])
 
 
 @pytest.mark.parametrize(
@@ -57,7 +72,7 @@ def test_grow_box_widens_the_short_side_only() -> None:
 def test_crop_affine_of_the_protocols_examples(rotation: float, matrix: list[list[float]]) -> None:
     center, size = grow_box([10, 20, 100, 300], INPUT)
     # The protocol's digits come from HRNet's float32 points, which are worth about 1e-6 here.
-    np.testing.assert_allclose(crop_affine(center, size[0], INPUT, rotation=rotation), matrix, atol=3e-6)
+    np.testing.assert_allclose(crop_affine(center, size[1], INPUT, rotation=rotation), matrix, atol=3e-6)
 
 
 def test_crop_affine_equals_three_points() -> None:

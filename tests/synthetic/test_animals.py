@@ -11,9 +11,11 @@ import pytest
 from pose.data.coco import load_coco
 from pose.data.people import check_images_exist, detected_people, ground_truth_people
 from pose.keypoints.skeletons import guess_flip_pairs
-from pose.synthetic.animals.body import ANIMAL, Animal, build
+from pose.synthetic.animals.animal import Animal
+from pose.synthetic.animals.body import build
 from pose.synthetic.animals.image import render_animals
-from pose.synthetic.dataset import generate, picture_rng
+from pose.synthetic.animals.skeleton import ANIMAL
+from pose.synthetic.dataset import generate, image_rng
 from pose.synthetic.levels import LEVELS
 
 
@@ -51,18 +53,18 @@ def test_files(dataset: Path) -> None:
 
 def test_a_folder_of_people_is_no_folder_of_animals(dataset: Path) -> None:
     generate(dataset, kind="animals", level="normal", train=2, val=6, seed=3)  # there already
-    with pytest.raises(ValueError, match=r"holds generated pictures with .* kind animals, but asked for were"):
+    with pytest.raises(ValueError, match=r"holds generated images with .* kind animals, but asked for were"):
         generate(dataset, level="normal", train=2, val=6, seed=3)
     with pytest.raises(ValueError, match=r"figures kind 'animal' is unknown; did you mean 'animals'\?"):
         generate(dataset, kind="animal")
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_pictures_are_a_function_of_their_seed(level: str) -> None:
-    first, again = (render_animals(picture_rng(1, "train", 4), LEVELS[level]) for _ in range(2))
-    other = render_animals(picture_rng(1, "train", 5), LEVELS[level])
+def test_images_are_a_function_of_their_seed(level: str) -> None:
+    first, again = (render_animals(image_rng(1, "train", 4), LEVELS[level]) for _ in range(2))
+    other = render_animals(image_rng(1, "train", 5), LEVELS[level])
     np.testing.assert_array_equal(first.image, again.image)
-    for a, b in zip(first.people, again.people, strict=True):
+    for a, b in zip(first.figures, again.figures, strict=True):
         np.testing.assert_array_equal(a.keypoints, b.keypoints)
     assert other.image.shape != first.image.shape or (other.image != first.image).any()
 
@@ -70,9 +72,9 @@ def test_pictures_are_a_function_of_their_seed(level: str) -> None:
 def test_annotations_lie_where_the_animal_is() -> None:
     visible = labelled = 0
     for number in range(12):
-        picture = render_animals(picture_rng(0, "val", number), LEVELS["normal"])
-        height, width = picture.image.shape[:2]
-        for figure in picture.people:
+        made = render_animals(image_rng(0, "val", number), LEVELS["normal"])
+        height, width = made.image.shape[:2]
+        for figure in made.figures:
             x, y, w, h = figure.box_xywh
             assert x >= 0
             assert y >= 0

@@ -12,18 +12,21 @@ import numpy as np
 import pytest
 
 from pose.keypoints.skeletons import COCO17
-from pose.synthetic import dataset as figures
-from pose.synthetic.annotate import OWN_DEPTH, is_visible
-from pose.synthetic.dataset import LEVELS, Figure, Picture, generate, picture_rng, render_picture
+from pose.synthetic.annotate import Figure, SyntheticImage, is_visible
+from pose.synthetic.dataset import generate, image_rng
+from pose.synthetic.detections import detect
+from pose.synthetic.levels import LEVELS
 from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, place
 from pose.synthetic.people.clothes import Clothes
+from pose.synthetic.people.image import render_people
+from pose.synthetic.people.person import OWN_DEPTH
 from pose.synthetic.people.pose import Arm, Leg, Posture
 from pose.synthetic.render.mesh import join
-from pose.synthetic.render.rasterize import ShadowMap, rasterise
+from pose.synthetic.render.rasterize import ShadowMap, rasterize
 from pose.synthetic.render.shade import Camera, Light, render
+from pose.synthetic.render.solids import box
 from pose.synthetic.render.surface import Material
-from pose.synthetic.scene.objects import box
 
 NAMES = COCO17.keypoint_names
 
@@ -33,8 +36,8 @@ def index(*names: str) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def normal(tmp_path_factory: pytest.TempPathFactory) -> list[Picture]:
-    """The first 250 pictures of the default val set, read back from the files."""
+def normal(tmp_path_factory: pytest.TempPathFactory) -> list[SyntheticImage]:
+    """The first 250 images of the default val set, read back from the files."""
     root = tmp_path_factory.mktemp("normal")
     generate(root, train=0, val=250, workers=2)
     data = load(root / "annotations/person_keypoints_val.json")
@@ -44,7 +47,7 @@ def normal(tmp_path_factory: pytest.TempPathFactory) -> list[Picture]:
         figure = Figure(keypoints, np.array(a["bbox"]), a["area"], a["view"], a["posture"], a["truncated"])
         people[a["image_id"]].append(figure)
     images = [cv2.imread(str(root / "images/val" / image["file_name"])) for image in data["images"]]
-    return [Picture(np.asarray(image), tuple(p)) for image, p in zip(images, people.values(), strict=True)]
+    return [SyntheticImage(np.asarray(image), tuple(p)) for image, p in zip(images, people.values(), strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +64,8 @@ def load(path: Path) -> dict:
 # ---------------------------------------------------------------- statistics
 
 
-def test_normal_val_is_hard_enough(normal: list[Picture]) -> None:
-    people = [f for p in normal for f in p.people]
+def test_normal_val_is_hard_enough(normal: list[SyntheticImage]) -> None:
+    people = [f for p in normal for f in p.figures]
     visibility = np.stack([f.keypoints[:, 2] for f in people])
     views = [f.view for f in people]
     assert len(people) >= 500
@@ -75,12 +78,12 @@ def test_normal_val_is_hard_enough(normal: list[Picture]) -> None:
     assert len({f.posture for f in people}) == len(LEVELS["normal"].postures)
 
 
-def test_every_annotation_is_consistent(normal: list[Picture]) -> None:
-    for picture in normal:
-        height, width = picture.image.shape[:2]
-        assert picture.image.dtype == np.uint8
-        assert picture.image.std() > 4
-        for f in picture.people:
+def test_every_annotation_is_consistent(normal: list[SyntheticImage]) -> None:
+    for made in normal:
+        height, width = made.image.shape[:2]
+        assert made.image.dtype == np.uint8
+        assert made.image.std() > 4
+        for f in made.figures:
             x, y, w, h = f.box_xywh
             assert x >= 0
             assert y >= 0
@@ -95,16 +98,16 @@ def test_every_annotation_is_consistent(normal: list[Picture]) -> None:
             points = f.keypoints[labelled, :2]
             assert (points >= (0, 0)).all()
             assert (points <= (width - 1, height - 1)).all()
-            # Every keypoint lies inside the body, so inside the box (in edges, half a pixel off the centres).
+            # Every keypoint lies inside the body, so inside the box (in edges, half a pixel off the centers).
             assert (points + 0.5 >= (x - 0.02, y - 0.02)).all()
             assert (points + 0.5 <= (x + w + 0.02, y + h + 0.02)).all()
 
 
 def test_left_and_right_follow_the_view() -> None:
-    pictures = [render_picture(picture_rng(1, "train", i), LEVELS["easy"]) for i in range(80)]
+    made = [render_people(image_rng(1, "train", i), LEVELS["easy"]) for i in range(80)]
     left, right = index("left_shoulder", "left_hip"), index("right_shoulder", "right_hip")
     checked = {"front": 0, "back": 0}
-    for f in (f for p in pictures for f in p.people if f.view != "side"):
+    for f in (f for p in made for f in p.figures if f.view != "side"):
         k = f.keypoints
         if k[left + right, 2].all():
             shift = (k[left, 0] - k[right, 0]).mean()
@@ -158,12 +161,12 @@ def test_visibility_follows_the_depth_order() -> None:
     assert not side[index("left_shoulder", "left_ear", "left_hip")].any()
 
 
-def test_rasterise_matches_a_loop() -> None:
+def test_rasterize_matches_a_loop() -> None:
     rng = np.random.default_rng(3)
     xy = rng.uniform(-5, 30, (60, 2)).astype(np.float32)
     near = rng.uniform(0.1, 1, 60).astype(np.float32)
     triangles = rng.integers(0, 60, (40, 3)).astype(np.int32)
-    found, nearest = rasterise(xy, near, triangles, (20, 25))
+    found, nearest = rasterize(xy, near, triangles, (20, 25))
     for y in range(20):
         for x in range(25):
             best, which, edge = -np.inf, -1, False
@@ -218,7 +221,7 @@ def test_files_of_a_dataset(dataset: Path) -> None:
 
 def test_train_and_val_and_seeds_differ(dataset: Path) -> None:
     shots = [(5, "val", 0), (5, "train", 0), (5, "val", 1), (6, "val", 0)]
-    images = [render_picture(picture_rng(*s), LEVELS["easy"]).image.tobytes() for s in shots]
+    images = [render_people(image_rng(*s), LEVELS["easy"]).image.tobytes() for s in shots]
     assert len(set(images)) == len(images)
     train, val = (load(dataset / f"annotations/person_keypoints_{s}.json") for s in ("train", "val"))
     assert train["annotations"][0]["keypoints"] != val["annotations"][0]["keypoints"]
@@ -242,21 +245,22 @@ def test_truth_as_detections_is_perfect(dataset: Path, capsys: pytest.CaptureFix
     assert ev.stats[5] == pytest.approx(1.0)
 
 
-def test_detections_are_near_the_people(normal: list[Picture]) -> None:
+def test_detections_are_near_the_people(normal: list[SyntheticImage]) -> None:
     from pycocotools import mask
 
     near, far, missed, total = [], [], 0, 0
     for i, p in enumerate(normal):
-        found = figures.detect(picture_rng(9, "val", i), i + 1, p.image.shape[:2], p.people)
-        assert all(0 < d["score"] <= 1 and d["image_id"] == i + 1 for d in found)
+        height, width = p.image.shape[:2]
+        found = detect(image_rng(9, "val", i), (height, width), p.figures)
+        assert all(0 < score <= 1 for _, score in found)
         if not found:
             continue
-        boxes = np.array([d["bbox"] for d in found])
-        overlap = mask.iou(boxes, np.array([f.box_xywh for f in p.people]).reshape(-1, 4), [0] * len(p.people))
-        best = np.asarray(overlap).max(1) if len(p.people) else np.zeros(len(found))
-        near += [d["score"] for d, o in zip(found, best, strict=True) if o > 0.6]
-        far += [d["score"] for d, o in zip(found, best, strict=True) if o < 0.3]
-        clear = [j for j, f in enumerate(p.people) if f.area > 0.2 * f.box_xywh[2] * f.box_xywh[3]]
+        boxes = np.array([box for box, _ in found])
+        overlap = mask.iou(boxes, np.array([f.box_xywh for f in p.figures]).reshape(-1, 4), [0] * len(p.figures))
+        best = np.asarray(overlap).max(1) if len(p.figures) else np.zeros(len(found))
+        near += [score for (_, score), o in zip(found, best, strict=True) if o > 0.6]
+        far += [score for (_, score), o in zip(found, best, strict=True) if o < 0.3]
+        clear = [j for j, f in enumerate(p.figures) if f.area > 0.2 * f.box_xywh[2] * f.box_xywh[3]]
         missed += sum(np.asarray(overlap)[:, j].max() < 0.5 for j in clear)
         total += len(clear)
     assert 0.01 < missed / total < 0.12
@@ -287,7 +291,7 @@ def test_an_interrupted_generation_starts_over(tmp_path: Path) -> None:
     assert not (root / "figures.partial.json").exists()
 
 
-def test_pictures_to_train_on_can_be_added_later(dataset: Path, tmp_path: Path) -> None:
+def test_images_to_train_on_can_be_added_later(dataset: Path, tmp_path: Path) -> None:
     root = tmp_path / "set"
     generate(root, level="normal", train=0, val=12, seed=5)
     assert load(root / "annotations/person_keypoints_train.json")["images"] == []

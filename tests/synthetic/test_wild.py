@@ -8,32 +8,33 @@ import numpy as np
 import pytest
 
 from pose.synthetic.animals.image import render_animals
-from pose.synthetic.annotate import locate
-from pose.synthetic.dataset import LEVELS, Picture, picture_rng, render_picture
-from pose.synthetic.levels import chance
-from pose.synthetic.people.image import SIZES
+from pose.synthetic.annotate import SyntheticImage, annotate
+from pose.synthetic.dataset import image_rng
+from pose.synthetic.levels import LEVELS, chance
+from pose.synthetic.people.image import render_people
+from pose.synthetic.render.dead_leaves import leaves
 from pose.synthetic.render.mesh import join
 from pose.synthetic.render.shade import Camera, Light, render
+from pose.synthetic.render.solids import box
 from pose.synthetic.render.surface import Material, noise_tile, surface
-from pose.synthetic.scene.dead_leaves import leaves
-from pose.synthetic.scene.objects import box
+from pose.synthetic.scene.camera import SIZES
 
 WILD = LEVELS["wild"]
 
 
 @pytest.fixture(scope="module")
-def wild() -> list[Picture]:
-    return [render_picture(picture_rng(2, "train", i), WILD) for i in range(60)]
+def wild() -> list[SyntheticImage]:
+    return [render_people(image_rng(2, "train", i), WILD) for i in range(60)]
 
 
-def test_annotations_are_consistent(wild: list[Picture]) -> None:
-    people = [f for p in wild for f in p.people]
+def test_annotations_are_consistent(wild: list[SyntheticImage]) -> None:
+    people = [f for p in wild for f in p.figures]
     sizes = {(round(1.3 * h), round(1.3 * w)) for h, w in SIZES}
-    for picture in wild:
-        height, width = picture.image.shape[:2]
+    for made in wild:
+        height, width = made.image.shape[:2]
         assert (height, width) in sizes
-        assert picture.image.dtype == np.uint8
-        for f in picture.people:
+        assert made.image.dtype == np.uint8
+        for f in made.figures:
             x, y, w, h = f.box_xywh
             assert min(x, y) >= 0
             assert min(w, h) > 0
@@ -51,42 +52,42 @@ def test_annotations_are_consistent(wild: list[Picture]) -> None:
     assert np.mean(labelled < 12) > 0.2, "many are cut, as in photographs"
 
 
-def test_pictures_are_more_varied_than_normal_ones(wild: list[Picture]) -> None:
-    normal = [render_picture(picture_rng(2, "train", i), LEVELS["normal"]) for i in range(60)]
+def test_images_are_more_varied_than_normal_ones(wild: list[SyntheticImage]) -> None:
+    normal = [render_people(image_rng(2, "train", i), LEVELS["normal"]) for i in range(60)]
 
-    def spread(pictures: list[Picture]) -> tuple[float, float]:
-        """Mean contrast inside a picture, and strength of colours."""
-        contrast = np.mean([p.image.mean(2).std() for p in pictures])
-        color = np.mean([np.ptp(p.image.astype(int), axis=2).mean() for p in pictures])
+    def spread(images: list[SyntheticImage]) -> tuple[float, float]:
+        """Mean contrast inside an image, and strength of colors."""
+        contrast = np.mean([p.image.mean(2).std() for p in images])
+        color = np.mean([np.ptp(p.image.astype(int), axis=2).mean() for p in images])
         return float(contrast), float(color)
 
     for a, b in zip(spread(wild), spread(normal), strict=True):
         assert a > 1.2 * b
 
 
-def test_the_same_numbers_give_the_same_picture() -> None:
-    for render_one in (render_picture, render_animals):
-        a, b = (render_one(picture_rng(7, "train", 3), WILD) for _ in range(2))
+def test_the_same_numbers_give_the_same_image() -> None:
+    for render_one in (render_people, render_animals):
+        a, b = (render_one(image_rng(7, "train", 3), WILD) for _ in range(2))
         assert a.image.tobytes() == b.image.tobytes()
-        assert [f.keypoints.tolist() for f in a.people] == [f.keypoints.tolist() for f in b.people]
+        assert [f.keypoints.tolist() for f in a.figures] == [f.keypoints.tolist() for f in b.figures]
 
 
 def test_variety_zero_draws_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other levels' pictures must not depend on what the wild one adds."""
+    """Other levels' images must not depend on what the wild one adds."""
     rng, untouched = (np.random.default_rng(0) for _ in range(2))
     assert not chance(rng, 0.0)
     assert rng.random() == untouched.random()
-    before = [render_picture(picture_rng(1, "val", i), LEVELS["hard"]) for i in range(6)]
+    before = [render_people(image_rng(1, "val", i), LEVELS["hard"]) for i in range(6)]
 
     def fail(*arguments: object, **options: object) -> None:
         raise AssertionError("a piece of the wild level")
 
-    for name in ("figure_picture.in_hand", "figure_picture.mount", "figure_picture.table", "figure_backdrop.leaves"):
-        monkeypatch.setattr(f"pose.data.{name}", fail)
-    for name in ("figure_clothes.leaves", "figure_clothes.random_color", "figure_things.random_color"):
-        monkeypatch.setattr(f"pose.data.{name}", fail)
+    for name in ("people.image.in_hand", "people.image.mount", "people.image.table", "scene.backdrop.leaves"):
+        monkeypatch.setattr(f"pose.synthetic.{name}", fail)
+    for name in ("render.colors.leaves", "people.clothes.random_color", "scene.objects.random_color"):
+        monkeypatch.setattr(f"pose.synthetic.{name}", fail)
     for i, a in enumerate(before):
-        assert a.image.tobytes() == render_picture(picture_rng(1, "val", i), LEVELS["hard"]).image.tobytes()
+        assert a.image.tobytes() == render_people(image_rng(1, "val", i), LEVELS["hard"]).image.tobytes()
 
 
 # ---------------------------------------------------------------- boxes
@@ -106,7 +107,7 @@ def test_box_around_what_is_visible(hidden: bool) -> None:
     layer = render(join(scene), [Material("plain", (0.5, 0.5, 0.5))], camera=camera, light=light, shadows=None)
     boxes = []
     for only_visible in (False, True):
-        found = locate(
+        found = annotate(
             body,
             np.zeros((1, 3)),
             camera=camera,
@@ -114,9 +115,11 @@ def test_box_around_what_is_visible(hidden: bool) -> None:
             instance=0,
             own_depth=np.zeros(1),
             only_visible=only_visible,
+            view="front",
+            posture="stand",
         )
         assert found is not None
-        boxes.append(found[1])
+        boxes.append(found.box_xywh)
     whole = (80, 50, 40, 100)  # 100 pixels a metre, the principal point in the middle
     assert boxes[0] == pytest.approx(whole, abs=0.05)
     # Pixels of half the size: an edge may be half of one off.
@@ -130,18 +133,18 @@ def test_leaves() -> None:
     def draw(seed: int) -> np.ndarray:
         return leaves(np.random.default_rng(seed), (90, 140), count=200, smallest=2.0)
 
-    picture = draw(0)
-    assert picture.shape == (90, 140, 3)
-    assert picture.dtype == np.uint8
-    assert (picture == draw(0)).all()
-    assert (picture != draw(1)).any()
-    # Edges at all scales: halving the picture again and again keeps much of its contrast, which noise does not.
-    gray = picture.mean(2)
+    image = draw(0)
+    assert image.shape == (90, 140, 3)
+    assert image.dtype == np.uint8
+    assert (image == draw(0)).all()
+    assert (image != draw(1)).any()
+    # Edges at all scales: halving the image again and again keeps much of its contrast, which noise does not.
+    gray = image.mean(2)
     small = gray[:88, :136].reshape(11, 8, 17, 8).mean((1, 3))
     assert small.std() > 0.35 * gray.std()
 
 
-def test_leaves_of_one_size_larger_than_the_picture() -> None:
+def test_leaves_of_one_size_larger_than_the_image() -> None:
     assert leaves(np.random.default_rng(0), (8, 8), count=3, smallest=3.5).shape == (8, 8, 3)
 
 
@@ -181,7 +184,7 @@ def test_mottle_and_crumple() -> None:
     assert bend[:, :2].std(0) == pytest.approx((0.7, 0.7), rel=0.2)
 
 
-def test_nothing_in_the_picture() -> None:
+def test_nothing_in_the_image() -> None:
     """The camera looks past all things: no pixel is drawn."""
     thing = box(np.array([50.0, 0, 0]), (0.1, 0.1, 0.1), yaw=0, material=0)
     camera = Camera(np.array([0, 0, 4.0]), np.diag([1.0, -1, -1]), 100.0, np.array([10.0, 10.0]), (20, 20))
@@ -192,15 +195,15 @@ def test_nothing_in_the_picture() -> None:
     assert not layer.color.any()
 
 
-def test_only_what_is_visible_is_labelled(wild: list[Picture]) -> None:
-    """The same pictures annotated in full: labels that are left out were hidden ones, and none was moved."""
+def test_only_what_is_visible_is_labelled(wild: list[SyntheticImage]) -> None:
+    """The same images annotated in full: labels that are left out were hidden ones, and none was moved."""
     whole = replace(WILD, only_visible=False)
     left_out = kept = 0
-    for number, picture in enumerate(wild[:30]):
-        full = render_picture(picture_rng(2, "train", number), whole)
-        assert full.image.tobytes() == picture.image.tobytes()
-        by_area = {round(f.area, 3): f for f in full.people}
-        for f in picture.people:
+    for number, made in enumerate(wild[:30]):
+        full = render_people(image_rng(2, "train", number), whole)
+        assert full.image.tobytes() == made.image.tobytes()
+        by_area = {round(f.area, 3): f for f in full.figures}
+        for f in made.figures:
             k, everything = f.keypoints, by_area[round(f.area, 3)].keypoints
             labelled = k[:, 2] > 0
             np.testing.assert_array_equal(k[labelled], everything[labelled])

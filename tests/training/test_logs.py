@@ -117,7 +117,7 @@ def test_the_evaluations_image_shows_what_is_evaluated(
     wanted = predict_people(predict_crops, people, skeleton=COCO17, input_size=(64, 64))
     assert len(drawn["images"]) == 5
     for index, person in enumerate(people):
-        affine = crop_affine(centers[index], sizes[index, 0], (64, 64))
+        affine = crop_affine(centers[index], sizes[index, 1], (64, 64))
         assert person.keypoints_img is not None
         truth = apply_affine(person.keypoints_img[:, :2], affine)
         np.testing.assert_allclose(drawn["annotated"][index], truth, atol=1e-3)

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from pose.runtime.arrays import Array
-from pose.synthetic.people.bones import SIDES, Body, Bones, between
+from pose.synthetic.people.bones import Body, Bones
 from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.people.profiles import ARM, HAND, LEG, SHOE, TRUNK
+from pose.synthetic.render.frames import SIDES, between
 from pose.synthetic.render.mesh import Mesh, join, loft, tube_triangles, unit_sphere
 from pose.synthetic.render.surface import hair_mask
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from pose.runtime.arrays import Array
 from pose.synthetic.people.pose import Posture
-
-SIDES = (1.0, -1.0)  # left, right
+from pose.synthetic.render.frames import SIDES, rotation
 
 
 @dataclass(frozen=True)
@@ -60,27 +59,6 @@ class Body:
             belly=max(girth - 1.0, 0.0) * 0.25 + 0.008 * float(rng.random()),
             head=float(np.clip(rng.normal(1.0, 0.03), 0.92, 1.08)) * (1.18 / scale**0.55 if child else 1.0) ** 0.9,
         )
-
-
-def rotation(axis: str, degrees: float) -> Array:
-    """(3, 3) right-handed rotation about x, y or z."""
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    if axis == "x":
-        return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
-    if axis == "y":
-        return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-
-
-def between(a: Array, b: Array, t: Array) -> Array:
-    """(N, 3, 3) rotations from a to b at fractions t (N,)."""
-    r = a.T @ b
-    angle = np.arccos(np.clip((np.trace(r) - 1) / 2, -1, 1))
-    if angle < 1e-4:
-        return np.broadcast_to(a, (len(t), 3, 3))
-    k = (r - r.T) / (2 * np.sin(angle))
-    theta = (angle * t)[:, None, None]
-    return a @ (np.eye(3) + np.sin(theta) * k + (1 - np.cos(theta)) * (k @ k))
 
 
 def _bend(angles: tuple[float, float, float]) -> Array:
@@ -132,7 +110,9 @@ def place(body: Body, posture: Posture, *, yaw: float) -> Bones:
         arm, leg = posture.arms[i], posture.legs[i]
         raised = max(arm.lift - 60, 0) / 110  # the collar bone follows a raised arm
         p[f"shoulder{i}"] = p["waist"] + frames["chest"] @ (
-            *(side * (body.shoulders - 0.025 * s * raised), (0.287 + 0.06 * raised) * s, -0.005 * s),
+            side * (body.shoulders - 0.025 * s * raised),
+            (0.287 + 0.06 * raised) * s,
+            -0.005 * s,
         )
         frames[f"upper_arm{i}"] = (
             frames["chest"] @ _swing(arm.lift, arm.plane, side) @ rotation("y", -side * arm.turn)

@@ -1,4 +1,4 @@
-"""What generated people wear, and their colours; the same left and right."""
+"""What generated people wear; the same left and right."""
 
 from __future__ import annotations
 
@@ -6,44 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pose.runtime.arrays import Array
+from pose.synthetic.render.colors import CLOTH, HAIR, SKIN, linear, pick_color, random_color, random_print
 from pose.synthetic.render.surface import Material
-from pose.synthetic.scene.dead_leaves import leaves
-
-Color = tuple[float, float, float]
-
-SKIN = ((240, 200, 176), (226, 178, 148), (205, 150, 116), (172, 118, 86), (128, 84, 60), (86, 56, 42))
-HAIR = ((28, 22, 20), (52, 36, 26), (86, 58, 36), (128, 92, 54), (186, 150, 96), (120, 56, 30), (150, 148, 144))
-CLOTH = (
-    *((24, 24, 28), (40, 44, 52), (30, 38, 66), (52, 66, 98), (84, 104, 140), (120, 122, 126), (186, 186, 184)),
-    *((232, 231, 226), (246, 246, 246), (134, 30, 34), (186, 44, 44), (200, 106, 40), (222, 184, 66), (54, 92, 56)),
-    *((88, 98, 60), (40, 116, 128), (76, 136, 196), (96, 64, 110), (206, 136, 150), (142, 108, 78), (196, 172, 136)),
-)
-
-
-def linear(rgb: tuple[float, ...] | Array) -> Color:
-    """8-bit sRGB to linear 0..1."""
-    r, g, b = (float(v) for v in (np.asarray(rgb, dtype=np.float64) / 255) ** 2.2)
-    return (r, g, b)
-
-
-def _pick(rng: np.random.Generator, palette: tuple[tuple[int, ...], ...], jitter: float = 10) -> Color:
-    return linear(np.clip(np.array(palette[rng.integers(len(palette))]) + rng.normal(0, jitter, 3), 8, 250))
-
-
-def random_color(rng: np.random.Generator) -> Color:
-    """Linear RGB: black, white, gray, that of a cloth, or any."""
-    kind = rng.random()
-    if kind < 0.5:
-        gray = rng.uniform(4, 40) if kind < 0.22 else rng.uniform(200, 250) if kind < 0.36 else rng.uniform(40, 200)
-        return linear(np.clip(gray + rng.normal(0, 8, 3), 2, 252))
-    return _pick(rng, CLOTH, 18) if kind < 0.82 else linear(rng.uniform(5, 245, 3))
-
-
-def random_print(rng: np.random.Generator) -> Array:
-    """(64, 64, 3) linear RGB."""
-    tile = leaves(rng, (64, 64), count=int(rng.integers(2, 60)), smallest=float(rng.uniform(2, 8)))
-    return ((tile / np.float32(255)) ** np.float32(2.2)).astype(np.float32)
 
 
 def _varied_cloth(rng: np.random.Generator, cloth: Material) -> Material:
@@ -136,8 +100,8 @@ class Clothes:
         low = int(t)
         tone = np.array(SKIN[low]) * (1 - t + low) + np.array(SKIN[min(low + 1, len(SKIN) - 1)]) * (t - low)
         skin = linear(np.clip(tone + rng.normal(0, 4, 3), 20, 250))
-        hair_color = _pick(rng, HAIR[: 3 if t > 3 else None], 6)
-        top, bottom = _pick(rng, CLOTH), _pick(rng, CLOTH)
+        hair_color = pick_color(rng, HAIR[: 3 if t > 3 else None], 6)
+        top, bottom = pick_color(rng, CLOTH), pick_color(rng, CLOTH)
         pattern = str(rng.choice(["plain"] * 5 + ["stripes", "bars", "checks", "speckle", "badge", "badge"]))
         jeans = rng.random() < 0.35
         if jeans:
@@ -146,11 +110,11 @@ class Clothes:
         skirt = float(rng.choice([0.35, 0.6, 0.9, 1.2, 1.7])) if rng.random() < 0.15 else 0.0
         if skirt and rng.random() < 0.5:  # a dress
             bottom = top
-        shoes = _pick(rng, CLOTH) if rng.random() < 0.85 else skin
+        shoes = pick_color(rng, CLOTH) if rng.random() < 0.85 else skin
         sleeve = float(rng.choice([0.0, 0.35, 0.45, 0.55, 1.0, 1.6, 1.95, 1.95, 1.95]))
         hair = str(rng.choice(["short"] * 6 + ["long"] * 4 + ["tail", "bun", "bald"]))
         hat = str(rng.choice(["none"] * 8 + ["cap", "beanie"]))
-        hat_color = _pick(rng, CLOTH)
+        hat_color = pick_color(rng, CLOTH)
         dark = (0.6 * hair_color[0], 0.6 * hair_color[1], 0.6 * hair_color[2])
         hairline = 0.42 if hat != "none" else 3.0 if hair == "bald" else float(rng.uniform(0.45, 0.68))
         materials = {
@@ -158,11 +122,22 @@ class Clothes:
             "hand": Material("plain", skin, gloss=0.10),
             "head": Material("head", skin, hat_color if hat != "none" else hair_color, hairline, 0.08),
             "top": Material(
-                pattern, top, _pick(rng, CLOTH), float(rng.uniform(0.04, 0.14)), 0.02, rng.uniform(0.15, 0.5), phase
+                pattern,
+                top,
+                pick_color(rng, CLOTH),
+                scale=float(rng.uniform(0.04, 0.14)),
+                gloss=0.02,
+                folds=rng.uniform(0.15, 0.5),
+                phase=phase,
             ),
             "bottom": Material(
                 "denim" if jeans else ("checks" if rng.random() < 0.05 else "plain"),
-                *(bottom, _pick(rng, CLOTH), 0.08, 0.02, float(rng.uniform(0.15, 0.45)), phase + 7),
+                bottom,
+                pick_color(rng, CLOTH),
+                scale=0.08,
+                gloss=0.02,
+                folds=float(rng.uniform(0.15, 0.45)),
+                phase=phase + 7,
             ),
             "shoes": Material("plain", shoes, gloss=0.15),
             "hair": Material("wood", hair_color, dark, 0.02, 0.2, 0.3),

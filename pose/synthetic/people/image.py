@@ -1,45 +1,29 @@
-"""One picture of generated people: who stands where, the camera and the things around them."""
+"""One image of generated people: who stands where, the camera and the things around them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import cv2
 import numpy as np
 
 from pose.runtime.arrays import Array
-from pose.synthetic.annotate import Figure, Person, annotate
+from pose.synthetic.annotate import SyntheticImage
 from pose.synthetic.levels import Level, chance
 from pose.synthetic.people.body import BodyBuilder
-from pose.synthetic.people.bones import Body, arms_clear, place, rotation
+from pose.synthetic.people.bones import Body, arms_clear, place
 from pose.synthetic.people.clothes import Clothes
+from pose.synthetic.people.person import SyntheticPerson, annotate_person, feet_on_ground
 from pose.synthetic.people.pose import random_posture
 from pose.synthetic.people.props import in_hand, mount, table
+from pose.synthetic.render.frames import rotation
 from pose.synthetic.render.mesh import Mesh, join, moved
-from pose.synthetic.render.rasterize import ShadowMap
-from pose.synthetic.render.shade import Camera, looking_down, render
+from pose.synthetic.render.shade import Camera, looking_down
+from pose.synthetic.render.solids import blob, box
 from pose.synthetic.render.surface import Material
-from pose.synthetic.scene.backdrop import backdrop, feet_on_ground
-from pose.synthetic.scene.camera import develop
-from pose.synthetic.scene.objects import blob, box, random_light, random_material, random_thing
+from pose.synthetic.scene.camera import Sensor, random_size
+from pose.synthetic.scene.objects import random_material, random_thing
+from pose.synthetic.scene.stage import compose, light_scene
 
 VIEWS = ("front", "side", "back")
 TABLES = {"sit": 0.6, "stand": 0.25, "reach": 0.3, "bend": 0.3}  # chance of one before a person, by posture
-SIZES = ((240, 320), (240, 320), (256, 256), (320, 240), (216, 288), (288, 216), (224, 336), (320, 256))
-
-
-@dataclass(frozen=True)
-class Picture:
-    """image: (H, W, 3) uint8 RGB; people: those that are at least partly inside the frame."""
-
-    image: Array
-    people: tuple[Figure, ...]
-
-
-def random_size(rng: np.random.Generator, level: Level) -> tuple[int, int]:
-    """(height, width) of a picture."""
-    height, width = SIZES[int(rng.integers(len(SIZES)))]
-    return round(height * level.size), round(width * level.size)
 
 
 def _draw(rng: np.random.Generator, weights: dict[str, float]) -> str:
@@ -47,7 +31,7 @@ def _draw(rng: np.random.Generator, weights: dict[str, float]) -> str:
     return str(rng.choice(list(weights), p=p / p.sum()))
 
 
-def _random_person(rng: np.random.Generator, level: Level, *, position: Array, toward: float) -> Person:
+def _random_person(rng: np.random.Generator, level: Level, *, position: Array, toward: float) -> SyntheticPerson:
     """`toward`: yaw in degrees of the direction from the person to the camera."""
     body, kind = Body.random(rng), _draw(rng, level.postures)
     view = _draw(rng, dict(zip(VIEWS, level.views, strict=True)))
@@ -61,7 +45,7 @@ def _random_person(rng: np.random.Generator, level: Level, *, position: Array, t
         bones = place(body, posture, yaw=yaw - posture.spine[2])
         if arms_clear(body, bones):
             break
-    return Person(body, bones, Clothes.random(rng, variety=level.variety), kind, position, yaw)
+    return SyntheticPerson(body, bones, Clothes.random(rng, variety=level.variety), kind, position, yaw)
 
 
 def _camera(
@@ -117,7 +101,7 @@ def _positions(rng: np.random.Generator, level: Level, camera: Camera, count: in
 def _things(
     rng: np.random.Generator,
     level: Level,
-    people: list[Person],
+    people: list[SyntheticPerson],
     camera: Camera,
     materials: list[Material],
     wall: float,
@@ -166,8 +150,8 @@ def _things(
     return parts
 
 
-def render_picture(rng: np.random.Generator, level: Level) -> Picture:
-    """Make one picture; every random choice comes from `rng`."""
+def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
+    """Make one image; every random choice comes from `rng`."""
     size = random_size(rng, level)
     distance = float(rng.uniform(2.4, 7.5))
     cut = bool(rng.random() < level.cut)
@@ -191,28 +175,14 @@ def render_picture(rng: np.random.Generator, level: Level) -> Picture:
     outdoor = bool(rng.random() < 0.5)
     wall = -min(float(p.position[2]) for p in people) + float(rng.uniform(4, 14) if outdoor else rng.uniform(0.8, 4))
     mesh = join(meshes + _things(rng, level, people, camera, materials, wall))
-    light = random_light(rng, contrast=level.contrast, outdoor=outdoor)
-    shadows = ShadowMap(mesh, light.direction)
-    layer = render(mesh, materials, camera=camera, light=light, shadows=shadows)
-    scene = backdrop(
-        rng,
-        camera=camera,
-        light=light,
-        shadows=shadows,
-        feet=feet_on_ground(keypoints),
-        outdoor=outdoor,
-        clutter=float(rng.uniform(*level.clutter)),
-        distance=wall,
-        variety=level.variety,
-    )
+    feet = feet_on_ground(keypoints)
+    layer, behind = light_scene(rng, level, mesh, materials, camera=camera, feet=feet, outdoor=outdoor, wall=wall)
     soft = rng.uniform(0, 1.6) * (1 + 2 * level.variety) if rng.random() < 0.5 else 0.0
-    if soft > 0.3:
-        scene = cv2.GaussianBlur(scene, (0, 0), soft)
-    image = develop(rng, level, scene * (1 - layer.alpha) + layer.color)
+    image = Sensor.random(rng, level).develop(rng, compose(layer, behind, soft=soft))
     figures = [
-        annotate(
+        annotate_person(
             person, meshes[i], keypoints[i], camera=camera, layer=layer, instance=i, only_visible=level.only_visible
         )
         for i, person in enumerate(people)
     ]
-    return Picture(image, tuple(f for f in figures if f is not None))
+    return SyntheticImage(image, tuple(f for f in figures if f is not None))

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from pose.runtime.arrays import Array
-from pose.synthetic.annotate import Person
-from pose.synthetic.people.bones import rotation
+from pose.synthetic.people.person import SyntheticPerson
+from pose.synthetic.render.frames import rotation
 from pose.synthetic.render.mesh import Mesh
-from pose.synthetic.scene.objects import blob, box, tube
+from pose.synthetic.render.solids import blob, box, tube
 
 
-def in_hand(rng: np.random.Generator, person: Person, hand: int, *, material: int) -> Mesh:
+def in_hand(rng: np.random.Generator, person: SyntheticPerson, hand: int, *, material: int) -> Mesh:
     """A pole or bat, a phone or book, or a ball in the left (0) or right (1) hand."""
     frame = person.bones.frames[f"hand{hand}"]
     grip = person.position + person.bones.points[f"wrist{hand}"] - frame[:, 1] * 0.08
@@ -31,7 +31,7 @@ def in_hand(rng: np.random.Generator, person: Person, hand: int, *, material: in
     return blob(rng, grip, rng.uniform(0.03, 0.16, 3), material=material, rough=float(rng.choice([0, 0.04])))
 
 
-def mount(rng: np.random.Generator, person: Person, look: Callable[[], int]) -> list[Mesh]:
+def mount(rng: np.random.Generator, person: SyntheticPerson, look: Callable[[], int]) -> list[Mesh]:
     """What a riding person sits on: as thin as a bicycle or as wide as a horse, on wheels or legs."""
     turn, height = rotation("y", person.yaw), person.bones.seat
     wide, long = rng.uniform(0.04, 0.26), rng.uniform(0.4, 1.0)
@@ -59,7 +59,7 @@ def mount(rng: np.random.Generator, person: Person, look: Callable[[], int]) -> 
     return parts
 
 
-def table(rng: np.random.Generator, person: Person, look: Callable[[], int]) -> list[Mesh]:
+def table(rng: np.random.Generator, person: SyntheticPerson, look: Callable[[], int]) -> list[Mesh]:
     """A table or counter before a person, with things on it."""
     turn = rotation("y", person.yaw + float(rng.normal(0, 10)))
     seated = person.bones.seat > 0

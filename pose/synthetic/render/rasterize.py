@@ -11,7 +11,7 @@ from pose.runtime.arrays import Array
 from pose.synthetic.render.mesh import Mesh, transform
 
 
-def rasterise(xy: Array, nearness: Array, triangles: Array, size: tuple[int, int]) -> tuple[Array, Array]:
+def rasterize(xy: Array, nearness: Array, triangles: Array, size: tuple[int, int]) -> tuple[Array, Array]:
     """Find the nearest triangle at every pixel.
 
     Args:
@@ -85,7 +85,7 @@ class ShadowMap:
         self.texel = max(self.TEXEL, float((high - low).max()) / self.LIMIT)
         self.low = (low - 2 * self.texel).astype(np.float32)
         width, height = (int(v) + 5 for v in (high - low) / self.texel)
-        _, self.nearest = rasterise((p[:, :2] - self.low) / self.texel, p[:, 2], mesh.triangles, (height, width))
+        _, self.nearest = rasterize((p[:, :2] - self.low) / self.texel, p[:, 2], mesh.triangles, (height, width))
 
     def lit(self, points: Array, *, bias: float = 0.03) -> Array:
         """Share 0..1 of the light at world points (N, 3): float32 (N,), the mean of four taps."""

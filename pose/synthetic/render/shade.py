@@ -14,7 +14,7 @@ import numpy as np
 
 from pose.runtime.arrays import Array
 from pose.synthetic.render.mesh import Mesh, transform, vertex_normals
-from pose.synthetic.render.rasterize import ShadowMap, rasterise
+from pose.synthetic.render.rasterize import ShadowMap, rasterize
 from pose.synthetic.render.surface import Material, surface
 
 SUPERSAMPLING = 2  # hi-res samples a pixel along each axis
@@ -111,7 +111,7 @@ def render(
     nearness = 1 / np.maximum(depth, 1e-3)
     usable = np.flatnonzero(np.logical_and.reduce([depth[corner] > NEAR for corner in mesh.triangles.T]))
     corners = mesh.triangles[usable]
-    index, nearest = rasterise(xy, nearness, corners, (height, width))
+    index, nearest = rasterize(xy, nearness, corners, (height, width))
     pixel = np.flatnonzero(index.ravel() >= 0)
     t = index.ravel()[pixel]
     instance = np.full(height * width, -2, np.int32)
@@ -164,8 +164,15 @@ def _barycentric(at: Array, xy: Array, nearness: Array, corners: Array, t: Array
     # One row a triangle: origin, gradients of the two weights, nearness of the corners.
     rows = np.stack(
         [
-            *(a[:, 0], a[:, 1], (c[:, 1] - a[:, 1]) * scale, (a[:, 0] - c[:, 0]) * scale),
-            *((a[:, 1] - b[:, 1]) * scale, (b[:, 0] - a[:, 0]) * scale, n[:, 0], n[:, 1], n[:, 2]),
+            a[:, 0],
+            a[:, 1],
+            (c[:, 1] - a[:, 1]) * scale,
+            (a[:, 0] - c[:, 0]) * scale,
+            (a[:, 1] - b[:, 1]) * scale,
+            (b[:, 0] - a[:, 0]) * scale,
+            n[:, 0],
+            n[:, 1],
+            n[:, 2],
         ],
         1,
     ).astype(np.float32)[t]

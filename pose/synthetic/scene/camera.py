@@ -2,35 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
+from pose.images.types import Image
 from pose.runtime.arrays import Array
 from pose.synthetic.levels import Level
 
+SIZES = ((240, 320), (240, 320), (256, 256), (320, 240), (216, 288), (288, 216), (224, 336), (320, 256))
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
-def develop(rng: np.random.Generator, level: Level, scene: Array) -> Array:
-    """Exposure, colour cast, blur, tone curve and noise: (H, W, 3) linear to uint8."""
-    gray = np.array(cv2.mean(scene)[:3]) @ _LUMINANCE
-    gain = rng.uniform(*level.exposure) / max(gray, 1e-3) * (1 + rng.normal(0, 0.04, 3))
-    pale = rng.uniform(*level.pale)
-    picture: Array = cv2.transform(scene, gain[:, None] * ((1 - pale) * np.eye(3) + pale * _LUMINANCE))
-    sigma = rng.uniform(*level.blur)
-    if sigma > 0.25:
-        picture = cv2.GaussianBlur(picture, (0, 0), sigma)
-    steps = cv2.sqrt(np.maximum(picture, 0)) * np.float32(len(_TONES) / 1.5)
-    steps = np.minimum(steps, len(_TONES) - 1).astype(np.int32)
-    strength = np.float32(rng.uniform(*level.noise))
-    shift = int(rng.choice([0, 37]))  # of the noise between the channels; 0 is gray noise
-    grain = rng.standard_normal(picture.shape[:2], dtype=np.float32) * strength
-    colored = cv2.merge([np.roll(grain, k * shift, axis=0) if k * shift else grain for k in range(3)])
-    return cv2.add(_TONES[steps], colored, dtype=cv2.CV_8U)
+def random_size(rng: np.random.Generator, level: Level) -> tuple[int, int]:
+    """Draw the (height, width) of an image."""
+    height, width = SIZES[int(rng.integers(len(SIZES)))]
+    return round(height * level.size), round(width * level.size)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Lens and sensor with their settings, which stay the same over a clip; the noise does not.
+
+    Attributes:
+        exposure: mean brightness of the image, linear 0..1.
+        cast: (3,) factors on red, green and blue.
+        pale: how far colors are drawn to gray.
+        blur: of the lens, deviation in pixels.
+        noise: of the sensor, deviation in 8-bit steps.
+        shift: pixels between the noise of the channels; at 0 it is gray.
+    """
+
+    exposure: float
+    cast: Array
+    pale: float
+    blur: float
+    noise: float
+    shift: int
+
+    @staticmethod
+    def random(rng: np.random.Generator, level: Level) -> Sensor:
+        return Sensor(
+            exposure=rng.uniform(*level.exposure),
+            cast=1 + rng.normal(0, 0.04, 3),
+            pale=rng.uniform(*level.pale),
+            blur=rng.uniform(*level.blur),
+            noise=rng.uniform(*level.noise),
+            shift=int(rng.choice([0, 37])),
+        )
+
+    def develop(self, rng: np.random.Generator, scene: Array) -> Image:
+        """Apply exposure, color cast, blur and tone curve, and noise from `rng`.
+
+        Args:
+            scene: (H, W, 3) linear RGB.
+        """
+        gray = np.array(cv2.mean(scene)[:3]) @ _LUMINANCE
+        gain = self.exposure / max(gray, 1e-3) * self.cast
+        image: Array = cv2.transform(scene, gain[:, None] * ((1 - self.pale) * np.eye(3) + self.pale * _LUMINANCE))
+        if self.blur > 0.25:
+            image = cv2.GaussianBlur(image, (0, 0), self.blur)
+        steps = cv2.sqrt(np.maximum(image, 0)) * np.float32(len(_TONES) / 1.5)
+        steps = np.minimum(steps, len(_TONES) - 1).astype(np.int32)
+        grain = rng.standard_normal(image.shape[:2], dtype=np.float32) * np.float32(self.noise)
+        colored = cv2.merge([np.roll(grain, k * self.shift, axis=0) if k * self.shift else grain for k in range(3)])
+        return np.asarray(cv2.add(_TONES[steps], colored, dtype=cv2.CV_8U), dtype=np.uint8)
 
 
 def _tone_curve() -> Array:
-    """8-bit sRGB, not rounded, by the root of the linear value from 0 to 1.5, soft in the highlights."""
+    """Tabulate 8-bit sRGB, not rounded, by the root of the linear value from 0 to 1.5, soft in the highlights."""
     value = (np.arange(3072) / 3072 * 1.5) ** 2
     value = np.where(value > 0.7, 0.7 + 0.3 * np.tanh((value - 0.7) / 0.3), value)
     return (value ** (1 / 2.2) * 255).astype(np.float32)

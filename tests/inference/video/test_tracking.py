@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -131,24 +130,6 @@ def test_the_score_notices_a_tracker_that_numbers_by_order(clip: list[Frame]) ->
         truth.append((list(frame.tracks), all_boxes))
         found.append((list(range(1, len(order) + 1)), all_boxes[order]))
     assert score_tracks(truth, found).switches > 30
-
-
-def test_clip_is_a_function_of_its_arguments(clip: list[Frame]) -> None:
-    again = next(iter(render_clip(1, frames=1, people=3)))
-    np.testing.assert_array_equal(again.image, clip[0].image)
-    other = next(iter(render_clip(2, frames=1, people=3)))
-    assert (other.image != clip[0].image).any()
-    for left, right in pairwise(clip):
-        assert (left.image != right.image).mean() < 0.7  # the place stays, people move
-    for frame in clip:
-        for figure in frame.people:
-            x, y, w, h = figure.box_xywh
-            seen = figure.keypoints[figure.keypoints[:, 2] > 0]
-            assert ((seen[:, :2] >= (x - 2, y - 2)) & (seen[:, :2] <= (x + w + 2, y + h + 2))).all()
-    with pytest.raises(ValueError, match="people = 9, but it must be from 1 to 5"):
-        render_clip(0, frames=1, people=9)
-    with pytest.raises(ValueError, match="level 'odd' is unknown"):
-        render_clip(0, frames=1, level="odd")
 
 
 def test_filter_equals_the_formulas() -> None:
