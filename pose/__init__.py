@@ -1,10 +1,9 @@
 """Lightweight top-down human pose estimation with Dynamic ReLU.
 
-`load` a model and call it on pictures; `create_model`, `list_models` and `DyReLU` are for networks of one's own.
+`load` a model and call it on images; `create_model`, `list_models` and `DyReLU` are for networks of one's own.
 Each is imported when it is first used, so that `import pose` costs next to nothing.
 """
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,6 @@ if TYPE_CHECKING:
     from pose.config.zoo import create_model, list_models
     from pose.inference.load import load
     from pose.layers.dyrelu import DyReLU
-
-# Read by OpenCV when it is first imported: a picture of more pixels is refused by its header, before it fills the
-# memory. A file of 100 KB can claim a billion.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
 
 __version__ = "0.1.0"
 __all__ = ["DyReLU", "__version__", "create_model", "list_models", "load"]
