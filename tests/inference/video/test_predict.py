@@ -99,7 +99,7 @@ def test_without_pyav_it_is_mp4v_and_says_so(
     monkeypatch.setattr("pose.inference.video.writing.h264_by", lambda: None)
     outcome = pose_cli("predict", tiny_run, clip, "--out", tmp_path / "out.mp4", "--no-flip-test")
     assert outcome.code == 0, outcome.err
-    assert "writing mp4v, which browsers do not play; pip install 'pose[video]'" in outcome.err
+    assert "writing mp4v, which browsers do not play; pip install av for H.264" in outcome.err
     assert ", mp4v (boxes: whole frame)" in outcome.out
     assert read_frames(tmp_path / "out.mp4").shape == (45, 240, 320, 3)
     assert "each whole frame is taken as one person" in outcome.err
