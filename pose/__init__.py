@@ -1,10 +1,9 @@
 """Lightweight top-down human pose estimation with Dynamic ReLU.
 
-`load` a model and call it on pictures; `create_model`, `list_models` and `DyReLU` are for networks of one's own.
+`load` a model and call it on images; `create_model`, `list_models` and `DyReLU` are for networks of one's own.
 Each is imported when it is first used, so that `import pose` costs next to nothing.
 """
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,6 @@ if TYPE_CHECKING:
     from pose.inference.load import load
     from pose.layers.dyrelu import DyReLU
 
-# Read by OpenCV when it is first imported: a picture of more pixels is refused by its header, before it fills the
-# memory. A file of 100 KB can claim a billion.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
 # Read by onnxruntime when it is first imported: its builds send usage data to their maker unless told not to.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 

@@ -22,7 +22,7 @@ from PIL import Image
 from pose.check.columns import Split
 from pose.check.findings import Findings
 from pose.data.coco import leaves_folder
-from pose.images.read import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE
+from pose.images.read import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE, UnreadableImage, read_image
 
 ORIENTATION = 0x0112  # the EXIF tag
 THUMB = 16
@@ -114,10 +114,8 @@ def _second_opinion(path: Path, error: Exception) -> Picture:
     if "truncated" in reason or "broken data stream" in reason:
         return Picture("image-truncated", f"{path.stat().st_size} bytes")
     try:
-        read = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        read = None
-    if read is None:
+        read = read_image(path)
+    except (UnreadableImage, OSError):
         return Picture("image-unreadable", "empty file" if not path.stat().st_size else "no image, or broken")
     return Picture(size=(read.shape[0], read.shape[1]))
 

@@ -19,7 +19,7 @@ from pose.data.people import Person
 from pose.evaluation.coco import Predictions
 from pose.evaluation.run import crop_predictor, predict_people, score
 from pose.evaluation.splits import ValidationSet, make_figures, training_people, validation_set
-from pose.inference.predict_images import predict_files
+from pose.inference.predict_images import predict_images
 from pose.inference.torch_predictor import Predictor
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.console import Progress, duration
@@ -155,7 +155,7 @@ def _mean_pose_predictions(people: list[Person], val: ValidationSet, predictions
 def _draw(config: Config, run: Path, *, out: Path, device: torch.device) -> None:
     images = Path(config.data.root, config.data.val.images)
     predictor = Predictor.from_checkpoint(run, device=str(device))
-    predict_files(
+    predict_images(
         predictor,
         sorted(images.glob("*.jpg"))[:PICTURES],
         out=out / "pictures",

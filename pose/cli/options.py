@@ -33,6 +33,10 @@ DetectorWeights = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--weights", help="File of the detector's weights. Default: downloaded once, into torch's cache."),
 ]
+ReadingThreads = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(min=0, help="Threads that read images ahead; 0 reads them in turn. Default: by machine."),
+]
 
 
 def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = True, trusted: bool = True) -> None:

@@ -43,7 +43,7 @@ def predict_one_video(
     video = open_camera(source) if isinstance(source, int) else open_video(source)
     if h264_by() is None:
         console.print(
-            "writing mp4v, which browsers do not play; pip install 'pose[video]' for H.264",
+            "writing mp4v, which browsers do not play; pip install av for H.264",
             highlight=False,
         )
     if video.live:

@@ -48,7 +48,18 @@ def check_box(where: str, record: dict[str, Any]) -> tuple[list[float], float]:
 
 
 def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_score: float) -> dict[str, Boxes]:
-    """The boxes of each of the images `names`; `predict_files` says how records are matched."""
+    """The boxes of each of the images `names`, in pixels as stored, as COCO's are.
+
+    Args:
+        path: a JSON list of {bbox: [x, y, width, height], score (1 if left out), file_name or image_id}, or COCO
+            annotations. `file_name` is the path below the input folder, or the end of it where that is unambiguous;
+            an `image_id` that no `images` explain is the number in the file's name (785 for 000000000785.jpg).
+            Left out are other images, crowds, and all but one category: that with the skeleton's name, with
+            keypoints, COCO's 1 for people, or the only one.
+        min_score: boxes that score less are left out.
+    Raises:
+        FileNotFoundError, ValueError: no such file; or boxes are malformed, ambiguous or of other images.
+    """
     records, file_names = _load_records(path, skeleton)
     match = _Matcher(names)
     boxes: dict[str, list[list[float]]] = {name: [] for name in names}

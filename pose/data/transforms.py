@@ -170,8 +170,7 @@ def _is_upper(skeleton: Skeleton) -> Bools:
 
 def normalize(images: Tensor) -> Tensor:
     """Scale a batch of uint8 images (B, 3, H, W), RGB, to the mean and deviation of ImageNet, as float32."""
-    mean = torch.tensor(IMAGE_MEAN, device=images.device)
-    std = torch.tensor(IMAGE_STD, device=images.device)
+    mean, std = _mean_and_std(images.device)
     if images.device.type == "cpu" and images.is_contiguous(memory_format=torch.channels_last):
         # Rows of (red, green, blue, red, ...): the same arithmetic, over long rows instead of three values at a time.
         batch, _, height, width = images.shape
@@ -179,3 +178,17 @@ def normalize(images: Tensor) -> Tensor:
         rows.div_(255).sub_(mean.repeat(width)).div_(std.repeat(width))
         return rows.view(batch, height, width, 3).permute(0, 3, 1, 2)
     return images.float().div_(255).sub_(mean[:, None, None]).div_(std[:, None, None])
+
+
+_ON_DEVICE: dict[torch.device, tuple[Tensor, Tensor]] = {}
+
+
+def _mean_and_std(device: torch.device) -> tuple[Tensor, Tensor]:
+    """(3,) each, copied to a device once: a GPU waits for every copy."""
+    if device in _ON_DEVICE:
+        return _ON_DEVICE[device]
+    with torch.inference_mode(False):  # so that training may use them too
+        both = torch.tensor(IMAGE_MEAN, device=device), torch.tensor(IMAGE_STD, device=device)
+    if type(both[0]) is Tensor:  # and not what stands for one while a network is traced
+        _ON_DEVICE[device] = both
+    return both

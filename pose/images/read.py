@@ -1,62 +1,120 @@
-"""Reading image files, and cutting crops out of them."""
+"""Reading image files, and cutting crops out of them.
+
+A file is read once and decoded from memory: OpenCV opens no path with other than ASCII letters on Windows, and some
+damaged files end the whole process where it reads them by path.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from pose.images.header import image_size
+from pose.images.types import Image
+from pose.runtime.errors import DataError
 
 # OpenCV from 4.11 decodes to RGB itself, which saves a pass over the image.
 _RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)
 MAX_IMAGE_SIDE = 32_766  # cv2.warpAffine holds coordinates in 16 bits
-MAX_IMAGE_PIXELS = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])  # `pose` sets it before OpenCV is imported
+# From memory, OpenCV does not decode a JPEG that is cut off; from a file it does, since libjpeg puts end markers
+# behind the end of a file as long as it wants more. These outlast the longest segment (64 KB): pixels come out equal.
+_JPEG_ENDS = b"\xff\xd9" * 33_000
 
 
-class UnreadableImage(ValueError):
+def _max_pixels(text: str) -> int:
+    """A number such as OpenCV reads it, "200000000" or "200MB"; 2^27 (some 16,384 x 8,192) if there is none.
+
+    OpenCV ends the process when it is imported with any other text.
+    """
+    number = re.fullmatch(r"\s*(\d+)\s*(|kb|mb)\s*", text, flags=re.IGNORECASE)
+    return int(number[1]) * {"": 1, "kb": 2**10, "mb": 2**20}[number[2].lower()] if number else 2**27
+
+
+# OpenCV has a limit of its own, 2^30, which it reads from this variable when it is first imported. Ours is checked
+# here, so that no program gets another limit for its own images by importing this package.
+MAX_IMAGE_PIXELS = _max_pixels(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", ""))
+
+
+class UnreadableImage(DataError):
     """An image file that is there but cannot be used."""
 
 
-def read_image(path: Path | str) -> NDArray[np.uint8]:
+def read_image(path: Path | str) -> Image:
     """Read an image as (height, width, 3) uint8 RGB, its EXIF orientation ignored as COCO's annotations do.
+
+    A TIFF is turned all the same: its decoder does that.
 
     Raises:
         FileNotFoundError: no such file.
         UnreadableImage: the file is broken, no image, or too large to crop from.
     """
+    return _decode(_read_bytes(path), path, upright=False)
+
+
+def read_upright(path: Path | str) -> Image:
+    """Like `read_image`, but turned by its EXIF orientation, as viewers show it."""
+    return _decode(_read_bytes(path), path, upright=True)
+
+
+def read_and_check(path: Path | str, *, upright: bool) -> tuple[Image, bool]:
+    """The image, and whether its file is cut off (`is_cut_off`)."""
+    data = _read_bytes(path)
+    return _decode(data, path, upright=upright), is_cut_off(data)
+
+
+def _read_bytes(path: Path | str) -> bytes:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no image {path}; check the path")
     try:
-        color = cv2.IMREAD_COLOR if _RGB is None else _RGB
-        image = cv2.imread(str(path), color | cv2.IMREAD_IGNORE_ORIENTATION)
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UnreadableImage(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _decode(data: bytes, path: Path | str, *, upright: bool) -> Image:
+    _check_size(image_size(data), path)
+    try:
+        image = _imdecode(data, upright=upright)
+        if image is None and data.startswith(b"\xff\xd8"):
+            image = _imdecode(data + _JPEG_ENDS, upright=upright)
     except cv2.error as error:
         if "PIXELS" in str(error):
-            raise UnreadableImage(
-                f"{path} has or claims more than {MAX_IMAGE_PIXELS / 1e6:.0f} million pixels; shrink it, or if it "
-                f"is right set OPENCV_IO_MAX_IMAGE_PIXELS to as many"
-            ) from None
+            raise UnreadableImage(_too_many_pixels(path)) from None
         raise UnreadableImage(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if image is None:
         raise UnreadableImage(f"cannot read {path}: broken, or not an image; replace the file")
-    if max(image.shape[:2]) > MAX_IMAGE_SIDE:
-        raise UnreadableImage(
-            f"{path} is {image.shape[1]} x {image.shape[0]}; sides go up to {MAX_IMAGE_SIDE} pixels"
-        )
+    _check_size(image.shape[:2], path)  # of formats whose header `image_size` does not know
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if _RGB is None else image, dtype=np.uint8)
 
 
-def read_upright(path: Path | str) -> NDArray[np.uint8]:
-    """Like `read_image`, but turned by its EXIF orientation, as viewers show it."""
-    image = None
-    if Path(path).is_file():
-        with contextlib.suppress(cv2.error):
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    # `read_image` says what is wrong.
-    return read_image(path) if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+def _imdecode(data: bytes, *, upright: bool) -> Any:
+    flags = cv2.IMREAD_COLOR if _RGB is None else _RGB
+    flags = flags if upright else flags | cv2.IMREAD_IGNORE_ORIENTATION
+    return cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if data else None
+
+
+def _check_size(size: tuple[int, ...] | None, path: Path | str) -> None:
+    if size is None:
+        return
+    if size[0] * size[1] > MAX_IMAGE_PIXELS:
+        raise UnreadableImage(_too_many_pixels(path))
+    if max(size) > MAX_IMAGE_SIDE:
+        raise UnreadableImage(f"{path} is {size[1]} x {size[0]}; sides go up to {MAX_IMAGE_SIDE} pixels")
+
+
+def _too_many_pixels(path: Path | str) -> str:
+    return (
+        f"{path} has or claims more than {MAX_IMAGE_PIXELS / 1e6:.0f} million pixels; shrink it, or if it is right "
+        f"set OPENCV_IO_MAX_IMAGE_PIXELS to as many"
+    )
 
 
 def is_turned(path: Path | str) -> bool:
@@ -69,14 +127,11 @@ def is_turned(path: Path | str) -> bool:
     return False
 
 
-def warn_if_cut_off(path: Path | str) -> None:
-    """Warn of a JPEG that ends before its end: decoders fill the rest with grey, and tell only the terminal."""
-    if _is_cut_off(Path(path).read_bytes()):
-        warnings.warn(f"{path} is cut off; what is missing of the picture is grey", stacklevel=3)
+def is_cut_off(data: bytes) -> bool:
+    """Whether a JPEG ends before its end: decoders fill the rest with gray, and tell only the terminal.
 
-
-def _is_cut_off(data: bytes) -> bool:
-    """Whether no end marker follows a JPEG's first scan. Thumbnails in the headers before it have their own."""
+    Then no end marker follows the first scan. Thumbnails in the headers before it have their own.
+    """
     at = 2
     while data[:2] == b"\xff\xd8" and data[at : at + 1] == b"\xff":
         if data[at + 1 : at + 2] == b"\xda":
@@ -85,7 +140,12 @@ def _is_cut_off(data: bytes) -> bool:
     return False  # no JPEG, or so damaged that it is not decoded
 
 
-def warp(image: NDArray[np.uint8], affine: ArrayLike, input_size: tuple[int, int]) -> NDArray[np.uint8]:
+def warn_of_cut_off(path: Path | str, *, stacklevel: int = 3) -> None:
+    """Tell the user which file is incomplete."""
+    warnings.warn(f"{path} is cut off; what is missing of the image is gray", stacklevel=stacklevel)
+
+
+def warp(image: Image, affine: ArrayLike, input_size: tuple[int, int]) -> Image:
     """Cut a crop out of an image: bilinear, black outside of it.
 
     Args:

@@ -9,24 +9,40 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
 from pose.images.read import warp
-from pose.images.types import Image
-from pose.inference.detector import Detector, check_detector, load_detector
-from pose.inference.inputs import Color, Images, Task, check_boxes, check_image, read_tasks
+from pose.images.types import Image, check_image
+from pose.inference.detector import CheckedDetector, Detector, check_detector, load_detector
+from pose.inference.inputs import ChannelOrder, Images, PredictRequest, check_boxes, read_requests
 from pose.inference.results import People
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.arrays import Floats
+from pose.runtime.errors import DataError
 
 if TYPE_CHECKING:
     import torch
 
     from pose.inference.inputs import ImageLike
+
+
+# Keypoints (B, K, 2) in crop pixels, their scores (B, K), and the heatmaps (B, K, h, w) if they are wanted; float32.
+CropPredictions = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]
+CropHeatmaps = tuple[Image, NDArray[np.float32]]  # of a person: the network's input (H, W, 3) and heatmaps (K, h, w)
+_Result = tuple[People, list[CropHeatmaps]]  # of an image
+
+
+class _Place(NamedTuple):
+    """Where what is found in a crop belongs: to which image, which person of it, and their box (4,)."""
+
+    result: _Result
+    row: int
+    box: Floats
 
 
 class PredictorBase(ABC):
@@ -67,8 +83,12 @@ class PredictorBase(ABC):
         self._lock = threading.Lock()
 
     @abstractmethod
-    def _predict_crops(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Of crops (B, H, W, 3) uint8 RGB the keypoints (B, K, 2) in crop pixels and their scores (B, K)."""
+    def _predict_crops(self, crops: Image, *, heatmaps: bool) -> CropPredictions:
+        """Run the network on crops (B, H, W, 3) uint8 RGB.
+
+        Args:
+            heatmaps: whether they are wanted too.
+        """
 
     @abstractmethod
     def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, Any]:
@@ -98,11 +118,14 @@ class PredictorBase(ABC):
             return self._detector
 
     def _detect(self, images_rgb: Sequence[Image]) -> list[Boxes]:
-        return self.detector(images_rgb)
+        checked = CheckedDetector(self.detector)
+        found = checked(images_rgb)
+        checked.warn()
+        return found
 
     @overload
     def __call__(
-        self, images: ImageLike, *, boxes: ArrayLike | Literal["detect"] | None = None, color: Color = "rgb"
+        self, images: ImageLike, *, boxes: ArrayLike | Literal["detect"] | None = None, color: ChannelOrder = "rgb"
     ) -> People: ...
 
     @overload
@@ -111,7 +134,7 @@ class PredictorBase(ABC):
         images: Images,
         *,
         boxes: Sequence[ArrayLike] | Literal["detect"] | None = None,
-        color: Color = "rgb",
+        color: ChannelOrder = "rgb",
     ) -> list[People]: ...
 
     def __call__(
@@ -119,7 +142,7 @@ class PredictorBase(ABC):
         images: ImageLike | Images,
         *,
         boxes: ArrayLike | Sequence[ArrayLike] | Literal["detect"] | None = None,
-        color: Color = "rgb",
+        color: ChannelOrder = "rgb",
     ) -> People | list[People]:
         """Find the keypoints of the people in an image, or in each of a list.
 
@@ -137,12 +160,12 @@ class PredictorBase(ABC):
         """
         if not isinstance(images, list | tuple):
             each = boxes if boxes is None or isinstance(boxes, str) else [boxes]
-            return next(self.stream(read_tasks([images], each, color=color, detect=self._detect)))
+            return next(self.stream(read_requests([images], each, color=color, detect=self._detect)))
         if not (boxes is None or isinstance(boxes, list | tuple | str)):
             raise ValueError(
                 f"boxes of a list of images are a list of arrays (N, 4), one an image, got a {type(boxes).__name__}"
             )
-        return list(self.stream(read_tasks(images, boxes, color=color, detect=self._detect)))
+        return list(self.stream(read_requests(images, boxes, color=color, detect=self._detect)))
 
     def predict(self, image_rgb: Image, boxes_xywh: ArrayLike, *, box_scores: ArrayLike | None = None) -> People:
         """Find the keypoints in each box.
@@ -152,52 +175,73 @@ class PredictorBase(ABC):
             boxes_xywh: (N, 4) image pixels, not grown; they may reach beyond the image. N may be 0.
             box_scores: (N,) of the detector; 1 by default.
         """
-        (people,) = self.stream([Task(image_rgb, boxes_xywh, box_scores)])
+        (people,) = self.stream([PredictRequest(image_rgb, boxes_xywh, box_scores)])
         return people
 
-    def stream(self, tasks: Iterable[Task]) -> Iterator[People]:
+    def stream(self, requests: Iterable[PredictRequest]) -> Iterator[People]:
         """The people of each image, in order; boxes of several images share batches of `batch_size`."""
-        waiting: deque[People] = deque()  # their arrays are filled batch by batch
+        for people, _ in self._in_batches(requests, heatmaps=False):
+            yield people
+
+    def stream_with_heatmaps(self, requests: Iterable[PredictRequest]) -> Iterator[tuple[People, list[CropHeatmaps]]]:
+        """Like `stream`, with what the network saw of each person and its heatmaps.
+
+        Raises:
+            ValueError: there are no heatmaps.
+        """
+        self.check_heatmaps()
+        return self._in_batches(requests, heatmaps=True)
+
+    def _in_batches(
+        self, requests: Iterable[PredictRequest], *, heatmaps: bool
+    ) -> Iterator[tuple[People, list[CropHeatmaps]]]:
+        waiting: deque[_Result] = deque()  # their arrays are filled batch by batch
         crops: list[Image] = []
-        places: list[tuple[People, int, NDArray[np.float64]]] = []  # of each crop: whose it is, and its box
-        for task in tasks:
-            image = check_image(task.image)
-            boxes = check_boxes(task.boxes_xywh)
-            people = self._empty_result(task, boxes)
-            waiting.append(people)
+        places: list[_Place] = []
+        for request in requests:
+            image = check_image(request.image)
+            boxes = check_boxes(request.boxes_xywh)
+            result = self._empty_result(request, boxes), list[CropHeatmaps]()
+            waiting.append(result)
             for index, box in enumerate(boxes):
                 affine = _affines(box[None], self.input_size)[0]
                 crops.append(warp(image, affine, self.input_size))
-                places.append((people, index, box))
+                places.append(_Place(result, index, box))
                 if len(crops) == self.batch_size:
-                    self._store_batch(crops, places)
+                    self._store_batch(crops, places, heatmaps=heatmaps)
                     crops, places = [], []
-            while waiting and not (places and waiting[0] is places[0][0]):
+            while waiting and not (places and waiting[0] is places[0].result):
                 yield waiting.popleft()
         if places:
-            self._store_batch(crops, places)
+            self._store_batch(crops, places, heatmaps=heatmaps)
         yield from waiting
 
-    def _empty_result(self, task: Task, boxes: NDArray[np.float64]) -> People:
+    def _empty_result(self, request: PredictRequest, boxes: Floats) -> People:
         n, k = len(boxes), self.skeleton.num_keypoints
-        given = np.ones(n) if task.box_scores is None else np.asarray(task.box_scores, dtype=np.float64)
+        given = np.ones(n) if request.box_scores is None else np.asarray(request.box_scores, dtype=np.float64)
+        if not np.isfinite(given).all():
+            raise DataError(f"box_scores must be finite numbers, one per box, got {given.tolist()!s:.80}")
         return People(
-            image_path=task.path,
-            image_size=(task.image.shape[0], task.image.shape[1]),
+            image_path=request.path,
+            image_size=(request.image.shape[0], request.image.shape[1]),
             keypoints=np.zeros((n, k, 2), dtype=np.float32),
             scores=np.zeros((n, k), dtype=np.float32),
             boxes=boxes.astype(np.float32),
             box_scores=given.astype(np.float32),
             skeleton=self.skeleton,
-            image=task.image if task.path is None else None,
+            image=request.image if request.path is None else None,
         )
 
-    def _store_batch(self, crops: list[Image], places: list[tuple[People, int, NDArray[np.float64]]]) -> None:
+    def _store_batch(self, crops: list[Image], places: list[_Place], *, heatmaps: bool) -> None:
         """Put what is found in a batch of crops where it belongs."""
-        xy_crop, peaks = self._predict_crops(np.stack(crops))
-        from_crop = invert_affine(_affines(np.stack([box for _, _, box in places]), self.input_size))
-        for (people, index, _), xy, scores in zip(places, apply_affine(xy_crop, from_crop), peaks, strict=True):
-            people.keypoints[index], people.scores[index] = xy, scores
+        xy_crop, peaks, maps = self._predict_crops(np.stack(crops), heatmaps=heatmaps)
+        from_crop = invert_affine(_affines(np.stack([place.box for place in places]), self.input_size))
+        for place, xy, scores in zip(places, apply_affine(xy_crop, from_crop), peaks, strict=True):
+            people, _ = place.result
+            people.keypoints[place.row], people.scores[place.row] = xy, scores
+        if maps is not None:
+            for place, crop, each in zip(places, crops, maps, strict=True):
+                place.result[1].append((crop, each))
 
 
 def crop_boxes(image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, int]) -> Image:
@@ -219,7 +263,7 @@ def crop_boxes(image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, i
     return crops
 
 
-def _affines(boxes: NDArray[np.float64], input_size: tuple[int, int]) -> NDArray[np.float64]:
+def _affines(boxes: Floats, input_size: tuple[int, int]) -> Floats:
     """(N, 2, 3) affines from image to crop pixels."""
     centers, sizes = grow_box(boxes, input_size)
     affines = [crop_affine(c, float(s[1]), input_size) for c, s in zip(centers, sizes, strict=True)]

@@ -8,17 +8,22 @@ Shapes: N people. Images are (H, W, 3) uint8 RGB, boxes left, top, width, height
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pose.data.boxes import Boxes
 from pose.images.types import Image
+from pose.runtime.errors import CheckpointError
+from pose.runtime.text import plural
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +60,42 @@ def check_detector(detector: str | Detector) -> str | Detector:
     return detector
 
 
+class CheckedDetector:
+    """A detector without those of its boxes that cannot be used: the ones with a NaN, an infinity or no extent.
+
+    Args:
+        detector: any.
+        min_score: people that score less are left out too, and not counted.
+    Attributes:
+        left_out: how many boxes could not be used so far.
+    """
+
+    def __init__(self, detector: Detector, *, min_score: float = -math.inf) -> None:
+        self.detector, self.min_score = detector, min_score
+        self.name = detector.name
+        self.left_out = 0
+
+    def __call__(self, images_rgb: Sequence[Image]) -> list[Boxes]:
+        return [self._usable(*found) for found in self.detector(images_rgb)]
+
+    def _usable(self, boxes: ArrayLike, scores: ArrayLike) -> Boxes:
+        xywh = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+        confidence = np.asarray(scores, dtype=np.float64)
+        usable = np.isfinite(xywh).all(axis=1) & np.isfinite(confidence) & (xywh[:, 2:] > 0).all(axis=1)
+        self.left_out += int((~usable).sum())
+        keep = usable & (confidence >= self.min_score)
+        return xywh[keep], confidence[keep]
+
+    def warn(self) -> None:
+        """Say how many boxes were left out, if any."""
+        if self.left_out:
+            warnings.warn(
+                f"left out {plural(self.left_out, 'box', 'boxes')} of the detector {self.name}: numbers that are not "
+                f"finite, or no extent; is its network in order?",
+                stacklevel=3,
+            )
+
+
 class TorchvisionDetector:
     """A detection network of torchvision's.
 
@@ -88,7 +129,8 @@ class TorchvisionDetector:
             return [self._people(**result) for result in self.model(images)] if images else []
 
     def _people(self, boxes: torch.Tensor, labels: torch.Tensor, scores: torch.Tensor) -> Boxes:
-        corners, confidence = boxes.double().cpu().numpy(), scores.double().cpu().numpy()
+        # On the CPU first: Apple's MPS has no float64.
+        corners, confidence = boxes.cpu().double().numpy(), scores.cpu().double().numpy()
         xywh = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
         keep = (labels.cpu().numpy() == PERSON) & (confidence >= self.min_score) & (xywh[:, 2:] > 0).all(axis=1)
         order = np.flatnonzero(keep)[np.argsort(-confidence[keep], kind="stable")]
@@ -102,7 +144,7 @@ def load_detector(
     device: torch.device | str = "cpu",
     min_score: float = MIN_SCORE,
 ) -> TorchvisionDetector:
-    """A detector with its weights.
+    """Load a detector with its weights.
 
     Args:
         name: "ssdlite" (SSDLite320 on MobileNetV3-Large: 3.4M parameters, box AP 21.3 on COCO) or "fasterrcnn"
@@ -112,12 +154,12 @@ def load_detector(
     Raises:
         FileNotFoundError: no such file.
         OSError: the download fails; the message says where to put the file.
-        ValueError: no such detector, or other weights.
+        ValueError: no such detector, or (`CheckpointError`) other weights.
     """
     check_detector(name)
     network = build_network(name, min_score=min_score)
-    file = _downloaded(name) if weights is None else Path(weights)
-    _fill(network, file, name)
+    file = _cached_weights(name) if weights is None else Path(weights)
+    _load_weights(network, file, name)
     return TorchvisionDetector(network, name=name, device=device, min_score=min_score)
 
 
@@ -143,8 +185,12 @@ def build_network(name: str, *, min_score: float = MIN_SCORE) -> nn.Module:
     return _network(name).make(weights=None, weights_backbone=None, **threshold)
 
 
-def _downloaded(name: str) -> Path:
-    """The file in the cache, downloaded if it is not there yet."""
+def _cached_weights(name: str) -> Path:
+    """The file in torch's cache, downloaded if it is not there yet.
+
+    torchvision's own `get_state_dict(check_hash=True)` compares the hash of what it downloads only: it uses a file of
+    the cache in which a byte was damaged, or which holds other weights, without a word.
+    """
     import torch
 
     url = _network(name).url
@@ -166,11 +212,11 @@ def _downloaded(name: str) -> Path:
     with file.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if not found.startswith(digest):
-        raise ValueError(f"{file} is damaged: its SHA-256 starts with {found[:8]}, not {digest}; delete it")
+        raise CheckpointError(f"{file} is damaged: its SHA-256 starts with {found[:8]}, not {digest}; delete it")
     return file
 
 
-def _fill(network: nn.Module, file: Path, name: str) -> None:
+def _load_weights(network: nn.Module, file: Path, name: str) -> None:
     from pose.runtime.safe_torch import read_torch
 
     if not file.is_file():
@@ -179,7 +225,7 @@ def _fill(network: nn.Module, file: Path, name: str) -> None:
         network.load_state_dict(read_torch(file, what="file of weights", name=file))
     except (ValueError, RuntimeError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[min(1, str(error).count("\n"))].strip()
-        raise ValueError(
+        raise CheckpointError(
             f"{file} does not hold the weights of the detector '{name}' ({reason:.120}); expected torchvision's file "
             f"{_network(name).url.rsplit('/', 1)[1]}"
         ) from None

@@ -18,23 +18,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
-from pose.images.read import MAX_IMAGE_SIDE, read_upright, warn_if_cut_off
-from pose.images.types import Image
+from pose.images.read import MAX_IMAGE_SIDE, read_and_check, warn_of_cut_off
+from pose.images.types import Image, check_image
+from pose.runtime.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
     ImageLike = str | os.PathLike[str] | Image | PilImage
 Images = list[Any] | tuple[Any, ...]  # of what `read_input` takes
-Color = Literal["rgb", "bgr"]
+ChannelOrder = Literal["rgb", "bgr"]
 
 READ_AT_ONCE = 8  # images that are held to be searched for people together
-WIDE = 2.0  # nobody stands in a picture so wide for their height alone
+WIDE = 2.0  # nobody stands alone in an image so wide for its height
 _EXPECTED = "a path, an array (H, W, 3) of uint8, a PIL image, or a list of those"
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class PredictRequest:
     """An image and where to look in it.
 
     Attributes:
@@ -50,25 +51,25 @@ class Task:
     path: Path | None = None
 
 
-def read_tasks(
+def read_requests(
     images: Sequence[Any],
     boxes: Sequence[Any] | str | None,
     *,
-    color: Color,
+    color: ChannelOrder,
     detect: Callable[[Sequence[Image]], list[Boxes]],
-) -> Iterator[Task]:
+) -> Iterator[PredictRequest]:
     """Read images when their turn comes, each with its boxes.
 
     Args:
         boxes: one (N, 4) or None for each image, "detect", or None for the whole images.
         detect: finds the people of some images at a time.
     Raises:
-        FileNotFoundError, ValueError: see `read_input`; or boxes of another kind or number.
+        FileNotFoundError, DataError: see `read_input`; or boxes of another kind or number.
     """
     if isinstance(boxes, str) and boxes != "detect":
-        raise ValueError(f'boxes is "{boxes:.60}"; expected an array (N, 4), "detect", or None for the whole image')
+        raise DataError(f'boxes is "{boxes:.60}"; expected an array (N, 4), "detect", or None for the whole image')
     if boxes is not None and not isinstance(boxes, str) and len(boxes) != len(images):
-        raise ValueError(f"{len(images)} images need a list of {len(images)} box arrays (N, 4), got {len(boxes)}")
+        raise DataError(f"{len(images)} images need a list of {len(images)} box arrays (N, 4), got {len(boxes)}")
     for start in range(0, len(images), READ_AT_ONCE):
         chunk = range(start, min(start + READ_AT_ONCE, len(images)))
         names = [f"images[{i}]" if len(images) > 1 else "the image" for i in chunk]
@@ -76,20 +77,31 @@ def read_tasks(
         if isinstance(boxes, str):
             found = list(read)
             people = detect([image for image, _ in found])
-            yield from (Task(i, xywh, scores, path) for (i, path), (xywh, scores) in zip(found, people, strict=True))
+            for (image, path), (xywh, scores) in zip(found, people, strict=True):
+                yield PredictRequest(image, xywh, scores, path)
             continue
         for index, name, (image, path) in zip(chunk, names, read, strict=True):
             given = None if boxes is None else boxes[index]
-            if given is None and image.shape[1] >= WIDE * image.shape[0]:
-                warnings.warn(
-                    f"{path or name}, {image.shape[1]} x {image.shape[0]}, is taken as one person; it is so wide "
-                    f'that there may be several: give their boxes, or boxes="detect"',
-                    stacklevel=4,
-                )
-            yield Task(image, whole_box(image) if given is None else given, None, path)
+            if given is None:
+                _warn_of_whole_image(image, path or name)
+                given = whole_box(image)
+            yield PredictRequest(image, given, None, path)
 
 
-def read_input(image: ImageLike, *, color: Color, name: str = "the image") -> tuple[Image, Path | None]:
+def _warn_of_whole_image(image: Image, name: str | Path) -> None:
+    """Say what is assumed without boxes: once of usual images, and of each wide one by its name."""
+    height, width = image.shape[:2]
+    said = 'a whole image without boxes is taken as one person; for several give their boxes, or boxes="detect"'
+    if width >= WIDE * height:
+        said = (
+            f"{name}, {width} x {height}, is taken as one person; it is so wide that there may be several: give "
+            f'their boxes, or boxes="detect"'
+        )
+    # The line that called the predictor; there Python's usual filter shows equal warnings once.
+    warnings.warn(said, stacklevel=6)
+
+
+def read_input(image: ImageLike, *, color: ChannelOrder, name: str = "the image") -> tuple[Image, Path | None]:
     """An image as it is to be looked at, and its path if it is a file.
 
     Args:
@@ -98,81 +110,69 @@ def read_input(image: ImageLike, *, color: Color, name: str = "the image") -> tu
         color: the order of an array's channels; OpenCV's are "bgr". Files and PIL images know theirs.
         name: of the image in errors.
     Raises:
-        FileNotFoundError, ValueError: no such file, a URL, or none of the above.
+        FileNotFoundError, DataError: no such file, a URL, or none of the above.
     """
     if color not in ("rgb", "bgr"):
-        raise ValueError(f'color is {color!r}; give "rgb", or "bgr" for arrays as OpenCV reads them')
+        raise DataError(f'color is {color!r}; give "rgb", or "bgr" for arrays as OpenCV reads them')
     if isinstance(image, str | os.PathLike):
         path = _local_path(image)
-        read = read_upright(path)
-        warn_if_cut_off(path)
+        read, cut_off = read_and_check(path, upright=True)
+        if cut_off:
+            warn_of_cut_off(path)
         return read, path
     if isinstance(image, np.ndarray):
-        array = check_image(image, name)
+        array = _croppable(image, name)
         return (array if color == "rgb" else np.ascontiguousarray(array[..., ::-1])), None
     pillow = sys.modules.get("PIL.Image")  # whoever has such an image has imported it
     if pillow is not None and isinstance(image, pillow.Image):
         from PIL import ImageOps
 
-        return check_image(np.asarray(ImageOps.exif_transpose(image).convert("RGB")), name), None
+        return _croppable(np.asarray(ImageOps.exif_transpose(image).convert("RGB")), name), None
     hint = "; of a tensor make one by tensor.permute(1, 2, 0).cpu().numpy()" if hasattr(image, "permute") else ""
-    raise ValueError(f"{name} is of type {type(image).__name__}; expected {_EXPECTED}{hint}")
+    raise DataError(f"{name} is of type {type(image).__name__}; expected {_EXPECTED}{hint}")
 
 
 def _local_path(given: str | os.PathLike[str]) -> Path:
     text = os.fspath(given)
     if re.match(r"[a-z][a-z0-9+.-]+://|data:", text, flags=re.I):  # C:// is a drive
-        raise ValueError(f"{text:.80} is a URL, and nothing is downloaded here; save the image and give its path")
+        raise DataError(f"{text:.80} is a URL, and nothing is downloaded here; save the image and give its path")
     path = Path(text)
     if path.is_dir():
-        raise ValueError(f'{path} is a folder; give its images as a list: sorted(Path("{path}").glob("*.jpg"))')
+        raise DataError(f'{path} is a folder; give its images as a list: sorted(Path("{path}").glob("*.jpg"))')
     return path
 
 
-def check_image(image: NDArray[Any], name: str = "the image") -> Image:
+def _croppable(image: NDArray[Any], name: str) -> Image:
     """The image, in one piece of memory.
 
     Raises:
-        ValueError: no (H, W, 3) of uint8, empty, or too large; with what to do about it.
+        DataError: no (H, W, 3) of uint8, empty, or too large; with what to do about it.
     """
-    shape, fix = image.shape, ""
-    if not image.size:
-        fix = "; it is empty"
-    elif image.ndim == 4:
-        fix = "; for several images give a list of arrays"
-    elif image.ndim == 2 or (image.ndim == 3 and shape[2] == 1):
-        fix = "; make a grey image one by cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)"
-    elif image.ndim == 3 and shape[2] == 4:
-        fix = "; leave the fourth channel out: image[..., :3]"
-    elif image.ndim == 3 and shape[0] == 3 and shape[2] != 3:
-        fix = "; put the channels last: image.transpose(1, 2, 0)"
-    elif image.ndim == 3 and image.dtype != np.uint8:
-        fix = "; make numbers from 0 to 1 such by (image * 255).round().astype(np.uint8)"
-    if image.ndim != 3 or shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(f"{name} is an array {shape} of {image.dtype}; expected (H, W, 3) of uint8{fix}")
-    if max(shape) > MAX_IMAGE_SIDE:
-        raise ValueError(f"{name} is {shape[1]} x {shape[0]}; sides go up to {MAX_IMAGE_SIDE} pixels; shrink it")
-    return np.ascontiguousarray(image)
+    checked = check_image(image, name)
+    if max(checked.shape) > MAX_IMAGE_SIDE:
+        height, width = checked.shape[:2]
+        raise DataError(f"{name} is {width} x {height}; sides go up to {MAX_IMAGE_SIDE} pixels; shrink it")
+    return np.ascontiguousarray(checked)
 
 
 def check_boxes(boxes_xywh: ArrayLike) -> NDArray[np.float64]:
     """(N, 4) finite numbers with positive widths and heights.
 
     Raises:
-        ValueError: they are not; with the first wrong one.
+        DataError: they are not; with the first wrong one.
     """
     try:
         boxes = np.asarray(boxes_xywh, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"boxes must be numbers, (N, 4) x, y, width, height; got {boxes_xywh!r:.80}") from None
+        raise DataError(f"boxes must be numbers, (N, 4) x, y, width, height; got {boxes_xywh!r:.80}") from None
     if boxes.size == 0:
         return np.zeros((0, 4))
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"boxes must be (N, 4) x, y, width, height in pixels, got {boxes.shape}; one box is [[...]]")
+        raise DataError(f"boxes must be (N, 4) x, y, width, height in pixels, got {boxes.shape}; one box is [[...]]")
     wrong = ~np.isfinite(boxes).all(axis=1) | ~(boxes[:, 2:] > 0).all(axis=1)
     if wrong.any():
         index = int(wrong.argmax())
-        raise ValueError(
+        raise DataError(
             f"box {index} is {boxes[index].tolist()}; it needs finite x, y and a positive width and height "
             f"(not a second corner)"
         )

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.images.types import Image
-from pose.inference.base import PredictorBase, crop_boxes
+from pose.inference.base import CropPredictions, PredictorBase, crop_boxes
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.errors import MissingPackage
 from pose.runtime.headers import parse_header
 
 FORMAT = "pose-onnx-1"
 INPUT = "crops"
 OUTPUTS = ("keypoints", "scores", "heatmaps")
-INSTALL = "pip install onnxruntime"
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ class OnnxPredictor(PredictorBase):
         batch_size: int = 64,
         detector: str | Detector = DEFAULT_DETECTOR,
     ) -> OnnxPredictor:
-        """That of a file of `pose export`; `pose.load` says what the rest is.
+        """Load a predictor from a file of `pose export`. `pose.load` explains the arguments.
 
         Raises:
             FileNotFoundError, ValueError: see `OnnxModel.open` and `OnnxModel.check_options`.
@@ -165,9 +165,9 @@ class OnnxPredictor(PredictorBase):
         model.check_options(device=device, flip_test=flip_test)
         return cls(model, batch_size=batch_size, detector=detector)
 
-    def _predict_crops(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        keypoints, scores, *_ = self.model.run(crops)
-        return keypoints, scores
+    def _predict_crops(self, crops: Image, *, heatmaps: bool) -> CropPredictions:
+        keypoints, scores, *maps = self.model.run(crops)
+        return keypoints, scores, maps[0] if heatmaps else None
 
     def check_heatmaps(self) -> None:
         if not self.model.has_heatmaps:
@@ -183,7 +183,7 @@ def _start(source: str | bytes, *, name: str, threads: int) -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise ValueError(f"{name} needs onnxruntime, which is not installed: {INSTALL}") from None
+        raise MissingPackage(name, "onnxruntime") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only

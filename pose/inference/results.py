@@ -5,6 +5,8 @@ No torch. Shapes: N people, K keypoints. Points are (x, y), in image pixels.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +21,8 @@ from pose.images.read import read_upright
 from pose.images.types import Image
 from pose.images.write import write_image
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.errors import MissingPackage
+from pose.runtime.text import plural
 
 
 def person_scores(
@@ -41,7 +45,7 @@ def person_scores(
 
 @dataclass(frozen=True, eq=False)
 class FoundPerson:
-    """One of `People`.
+    """One person of `People`.
 
     Attributes:
         keypoints: (K, 2) float32 x, y in image pixels.
@@ -149,7 +153,7 @@ class People:
         return person_scores(self.box_scores, self.scores)
 
     def to_coco(self, image_id: int | None = None, *, category_id: int = 1) -> list[dict[str, Any]]:
-        """COCO's keypoint result records, one a person, with each keypoint's score in the place of its visibility.
+        """COCO's keypoint result records, one per person, with each keypoint's score in the place of its visibility.
 
         Without a `bbox`: with one, COCO's tools take the box's area for the person's.
 
@@ -175,14 +179,18 @@ class People:
         ]
 
     def to_records(self) -> list[dict[str, Any]]:
-        """A dict a person for JSON, rounded: bbox, box_score, score, and keypoints as K lists of x, y, score."""
+        """One dict per person for JSON, rounded: bbox, box_score, score, and keypoints as K lists of x, y, score.
+
+        None (null) stands for what is not finite, which JSON cannot hold: predictions are always finite, but not all
+        that one can make `People` of.
+        """
         points = np.concatenate([self.keypoints, self.scores[..., None]], axis=-1).astype(np.float64)
         return [
             {
-                "bbox": [round(v, 2) for v in box],
-                "box_score": round(box_score, 5),
-                "score": round(score, 5),
-                "keypoints": [[round(x, 2), round(y, 2), round(s, 5)] for x, y, s in person],
+                "bbox": [_rounded(v, 2) for v in box],
+                "box_score": _rounded(box_score, 5),
+                "score": _rounded(score, 5),
+                "keypoints": [[_rounded(x, 2), _rounded(y, 2), _rounded(s, 5)] for x, y, s in person],
             }
             for box, box_score, score, person in zip(
                 self.boxes.astype(np.float64).tolist(),
@@ -197,12 +205,12 @@ class People:
         """`supervision.KeyPoints` for its annotators, with keypoints that score `threshold` or less not visible.
 
         Raises:
-            ImportError: the library is not installed.
+            MissingPackage: the library is not installed.
         """
         try:
             import supervision
         except ImportError:
-            raise ImportError("to_supervision needs the library: pip install 'pose[supervision]'") from None
+            raise MissingPackage("People.to_supervision", "supervision") from None
         return supervision.KeyPoints(
             xy=self.keypoints,
             keypoint_confidence=self.scores,
@@ -240,7 +248,7 @@ class People:
         )
 
     def save(self, path: str | Path, *, threshold: float = 0.2, boxes: bool = True) -> None:
-        """`draw` into a file.
+        """`draw` into a file, with a warning if no keypoint of anybody passes the threshold.
 
         Args:
             path: ends in .jpg, .jpeg, .png or .webp.
@@ -250,4 +258,19 @@ class People:
         """
         if self.image_path is not None and Path(path).resolve() == self.image_path.resolve():
             raise ValueError(f"{path} is the image itself and would be overwritten; give another name")
+        if nothing_to_draw(self, threshold):
+            warnings.warn(
+                f"no keypoint of {plural(len(self), 'person', 'people')} scores more than {threshold:g}, so none is "
+                f"drawn in {path}; a lower threshold draws them",
+                stacklevel=2,
+            )
         write_image(path, self.draw(threshold=threshold, boxes=boxes))
+
+
+def nothing_to_draw(people: People, threshold: float) -> bool:
+    """Whether there are people, but no keypoint of anybody scores more than `threshold`."""
+    return len(people) > 0 and not (people.scores > threshold).any()
+
+
+def _rounded(value: float, digits: int) -> float | None:
+    return round(value, digits) if math.isfinite(value) else None

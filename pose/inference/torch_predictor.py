@@ -12,10 +12,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from pose.checkpoint import load_checkpoint
 from pose.codecs.heatmap import decode, merge_flip
 from pose.data.transforms import normalize
 from pose.images.types import Image
-from pose.inference.base import PredictorBase, crop_boxes
+from pose.inference.base import CropPredictions, PredictorBase, crop_boxes
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.keypoints.skeletons import Skeleton
 from pose.models.folding import fold_batch_norms
@@ -90,15 +91,13 @@ class Predictor(PredictorBase):
         batch_size: int = 64,
         detector: str | Detector = DEFAULT_DETECTOR,
     ) -> Predictor:
-        """That of a file of `pose train`, a run folder's best one, or "demo"; its batch norms are folded.
+        """Load a predictor from a checkpoint, a run folder (its best weights) or the bundled demo model.
 
-        `pose.load` says what the arguments are.
+        Its batch norms are folded. `pose.load` explains the arguments.
 
         Raises:
             FileNotFoundError, ValueError: no such file, not a checkpoint, or no such device.
         """
-        from pose.checkpoint import load_checkpoint  # the engine imports this module
-
         chosen = pick_device(device)
         checkpoint = load_checkpoint(source)
         return cls(
@@ -112,9 +111,10 @@ class Predictor(PredictorBase):
             detector=detector,
         )
 
-    def _predict_crops(self, crops: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        xy_hm, scores = decode(self._run(crops))
-        return STRIDE * xy_hm.cpu().numpy(), scores.cpu().numpy()
+    def _predict_crops(self, crops: Image, *, heatmaps: bool) -> CropPredictions:
+        maps = self._run(crops)
+        xy_hm, scores = decode(maps)
+        return STRIDE * xy_hm.cpu().numpy(), scores.cpu().numpy(), maps.cpu().numpy() if heatmaps else None
 
     def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, Tensor]:
         crops = crop_boxes(image_rgb, boxes_xywh, self.input_size)

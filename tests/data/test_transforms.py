@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, Augment, Draw, half_body_box, normalize
 from pose.images.read import warp
@@ -266,3 +267,20 @@ def test_normalize_is_the_same_to_the_bit_for_both_layouts() -> None:
         assert got.stride() == given.stride()
     assert normalize(images[:0]).shape == (0, 3, 9, 7)
     assert torch.equal(images, rows.permute(0, 3, 1, 2))
+
+
+def test_normalize_copies_mean_and_deviation_to_a_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pose.data.transforms._ON_DEVICE", {})
+    made: list[Any] = []
+    real = torch.tensor
+    monkeypatch.setattr("torch.tensor", lambda *args, **kwargs: (made.append(args), real(*args, **kwargs))[1])
+    images = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+    with FakeTensorMode() as mode:
+        normalize(mode.from_tensor(images))  # leaves nothing behind
+    made.clear()
+    with torch.inference_mode():
+        first = normalize(images)
+    weight = torch.ones(1, requires_grad=True)
+    (weight * normalize(images)).sum().backward()  # as training does, after a prediction made them
+    assert torch.equal(first, normalize(images))
+    assert len(made) == 2

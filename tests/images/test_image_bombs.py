@@ -1,7 +1,8 @@
-"""Picture files that claim more pixels than anybody has: refused by their header, without the memory for them."""
+"""Image files that claim more pixels than anybody has: refused by their header, without the memory for them."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zlib
@@ -12,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# In a process of its own: OpenCV reads its limit when it is first imported, and pytest's plug-ins may have done that.
+# In a process of its own, for its memory. OpenCV, which reads its own limit when it is imported, comes first.
 READ = """
-import pose, resource, sys
+import cv2, pose, resource, sys
 from pathlib import Path
 from pose.images.read import read_image
 from pose.check.pictures import _look
@@ -56,3 +57,27 @@ def test_bombs_are_refused_before_they_fill_the_memory(bombs: list[Path]) -> Non
         assert lines[2 * index + 1] == "image-unreadable"
     assert lines[6:8] == ["read (2, 2, 3)", ""]
     assert int(lines[8]) < 150  # MB; as RGB each would take 400
+
+
+def run(code: str, **environment: str) -> list[str]:
+    kept = {key: value for key, value in os.environ.items() if key != "OPENCV_IO_MAX_IMAGE_PIXELS"}
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, env=kept | environment, capture_output=True, text=True, check=True)
+    return result.stdout.split()
+
+
+def test_the_limit_is_ours_alone() -> None:
+    """The program that imports this package keeps its environment, and with it OpenCV's limit for its own images."""
+    code = "import os, pose.images.read as r; print(r.MAX_IMAGE_PIXELS, 'OPENCV_IO_MAX_IMAGE_PIXELS' in os.environ)"
+    assert run(code) == [str(2**27), "False"]
+
+
+@pytest.mark.parametrize(("text", "number"), [("300000000", 300_000_000), ("200MB", 200 * 2**20), ("9kb", 9 * 2**10)])
+def test_the_limit_is_written_as_opencv_reads_it(text: str, number: int) -> None:
+    code = "import pose.images.read as r; print(r.MAX_IMAGE_PIXELS)"
+    assert run(code, OPENCV_IO_MAX_IMAGE_PIXELS=text) == [str(number)]
+
+
+def test_a_program_that_set_another_text_later_gets_the_usual_limit() -> None:
+    code = "import cv2, os; os.environ['OPENCV_IO_MAX_IMAGE_PIXELS'] = 'many'; import pose.images.read as r; "
+    assert run(code + "print(r.MAX_IMAGE_PIXELS)") == [str(2**27)]

@@ -9,6 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ import pose
 from pose.checkpoint import DEMO_MODEL
 from pose.data.boxes import Boxes
 from pose.images.write import write_image
+from pose.inference.inputs import PredictRequest
 from pose.inference.results import FoundPerson, People
 from pose.inference.torch_predictor import Predictor
 from pose.models.pose_net import PoseNet
+from pose.runtime.errors import MissingPackage
 from tests.helpers.dots import BOX, SHARES, THREE, TRUTH, DotFinder, dots, in_box, picture, predictor
 
 IMAGE = picture()
@@ -128,8 +131,8 @@ def test_pil_images_are_turned_upright(tmp_path: Path) -> None:
         (b"a.jpg", "of type bytes"),
         (None, "of type NoneType"),
         (torch.zeros(3, 4, 4), r"of type Tensor; .* make one by tensor.permute"),
-        (np.zeros((4, 5), np.uint8), r"\(4, 5\) of uint8; expected \(H, W, 3\) of uint8; make a grey image"),
-        (np.zeros((4, 5, 1), np.uint8), "make a grey image"),
+        (np.zeros((4, 5), np.uint8), r"\(4, 5\) of uint8; expected \(H, W, 3\) of uint8; make a gray image"),
+        (np.zeros((4, 5, 1), np.uint8), "make a gray image"),
         (np.zeros((4, 5, 4), np.uint8), r"leave the fourth channel out: image\[..., :3\]"),
         (np.zeros((3, 40, 50), np.uint8), "channels last"),
         (np.zeros((2, 4, 5, 3), np.uint8), "give a list of arrays"),
@@ -162,16 +165,31 @@ def test_wrong_boxes_and_colours(tmp_path: Path) -> None:
         predictor()([IMAGE, tmp_path / "gone.jpg"])
 
 
-def test_wide_images_without_boxes_are_warned_of() -> None:
+def test_images_without_boxes_are_warned_of() -> None:
     wide = np.zeros((100, 200, 3), np.uint8)
-    with pytest.warns(UserWarning, match="the image, 200 x 100, is taken as one person; it is so wide") as caught:
-        predictor()(wide)
-    assert caught[0].filename == __file__
+    for images, message in (
+        (IMAGE, "a whole image without boxes is taken as one person; for several give their boxes"),
+        ([IMAGE, IMAGE], "a whole image without boxes"),
+        (wide, "the image, 200 x 100, is taken as one person; it is so wide"),
+        ([IMAGE, wide], r"images\[1\], 200 x 100, is taken as one person; it is so wide"),
+    ):
+        with pytest.warns(UserWarning, match=message) as caught:
+            predictor()(images)
+        assert {warning.filename for warning in caught} == {__file__}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        predictor()(IMAGE)
         predictor()(wide, boxes=[[0, 0, 50, 50]])
+        predictor().predict(IMAGE, [BOX])
         assert predictor()([]) == []
+
+
+def test_the_usual_filter_says_once_what_whole_images_are() -> None:
+    model = predictor()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            model([IMAGE, IMAGE])
+    assert len(caught) == 1
 
 
 # Batches
@@ -202,13 +220,44 @@ def test_images_share_batches() -> None:
 def test_files_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_image(tmp_path / "a.png", IMAGE)
     read: list[int] = []
-    real = pose.inference.inputs.read_upright  # type: ignore[attr-defined]
+    real = pose.inference.inputs.read_and_check  # type: ignore[attr-defined]
     monkeypatch.setattr(
-        "pose.inference.inputs.read_upright", lambda path: (read.append(len(model.model.batches)), real(path))[1]
+        "pose.inference.inputs.read_and_check",
+        lambda path, upright: (read.append(len(model.model.batches)), real(path, upright=upright))[1],
     )
     model = predictor(batch_size=2, flip_test=False)
     assert len(model([tmp_path / "a.png"] * 6)) == 6
     assert read == [0, 0, 1, 1, 2, 2]  # batches done before each file was read
+
+
+def test_boxes_of_a_detector_that_are_not_finite_are_left_out() -> None:
+    class Broken:
+        name = "broken"
+
+        def __call__(self, images_rgb: Sequence[Any]) -> list[Boxes]:
+            boxes = [BOX, (np.nan, 0, 5, 5), (0, 0, np.inf, 5), BOX, (0, 0, 0, 5)]
+            return [(np.array(boxes), np.array([0.5, 1, 1, np.nan, 1])) for _ in images_rgb]
+
+    with pytest.warns(UserWarning, match=r"left out 8 boxes of the detector broken: numbers that are not finite"):
+        found = predictor(detector=Broken())([IMAGE, IMAGE], boxes="detect")
+    assert [people.box_scores.tolist() for people in found] == [[0.5], [0.5]]
+    with pytest.raises(ValueError, match=r"box_scores must be finite numbers, one per box, got \[nan\]"):
+        predictor().predict(IMAGE, [BOX], box_scores=[np.nan])
+
+
+def test_heatmaps_of_a_stream_are_those_of_one_image() -> None:
+    boxes = [[BOX, (20.0, 10.0, 100.0, 150.0)], [], [BOX]]
+    model = predictor(batch_size=2)
+    requests = [PredictRequest(IMAGE, each) for each in boxes]
+    found = list(model.stream_with_heatmaps(requests))
+    assert model.model.batches == [2, 2, 1, 1]  # with the mirrored crops, and not once more for the heatmaps
+    assert [len(maps) for _, maps in found] == [2, 0, 1]
+    for (people, drawn), each, plain in zip(found, boxes, predictor().stream(requests), strict=True):
+        np.testing.assert_array_equal(people.keypoints, plain.keypoints)
+        if each:
+            crops, maps = predictor().heatmaps(IMAGE, each)
+            np.testing.assert_array_equal(np.stack([crop for crop, _ in drawn]), crops)
+            np.testing.assert_allclose(np.stack([found for _, found in drawn]), maps.numpy(), atol=1e-6)
 
 
 class Finder:
@@ -340,6 +389,27 @@ def test_draw_and_save(three_people: People, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.draw(IMAGE), cv2.imread(str(tmp_path / "b.png"))[..., ::-1])
 
 
+def test_save_says_when_nothing_is_drawn(three_people: People, tmp_path: Path) -> None:
+    message = r"no keypoint of 3 people scores more than 2, so none is drawn in .*a\.png; a lower threshold"
+    with pytest.warns(UserWarning, match=message) as caught:
+        three_people.save(tmp_path / "a.png", threshold=2)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        three_people.save(tmp_path / "b.png", threshold=0.3)
+        three_people[[]].save(tmp_path / "c.png", threshold=2)
+
+
+def test_records_hold_null_for_what_json_cannot(three_people: People) -> None:
+    keypoints, box_scores = three_people.keypoints.copy(), three_people.box_scores.copy()
+    keypoints[0, 1, 0], box_scores[2] = np.nan, np.inf
+    records = replace(three_people, keypoints=keypoints, box_scores=box_scores).to_records()
+    assert json.loads(json.dumps(records, allow_nan=False)) == records
+    assert records[0]["keypoints"][1][0] is None
+    assert records[0]["keypoints"][1][1] is not None
+    assert [record["box_score"] for record in records] == [1, 1, None]
+
+
 def test_to_coco_takes_the_number_that_is_the_name(tmp_path: Path) -> None:
     write_image(tmp_path / "000000000785.png", IMAGE)
     write_image(tmp_path / "street.png", IMAGE)
@@ -374,5 +444,5 @@ def test_without_supervision(three_people: People, monkeypatch: pytest.MonkeyPat
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(ImportError, match=r"pip install 'pose\[supervision\]'"):
+    with pytest.raises(MissingPackage, match=r"People.to_supervision needs supervision, .*: pip install supervision"):
         three_people.to_supervision()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pose.data.boxes import Boxes, read_boxes
 from pose.images.files import find_images
-from pose.inference.detect_images import detect_files, warn_if_turned
+from pose.inference.detect_images import detect_images, warn_if_turned
 from pose.inference.detector import Detector, TorchvisionDetector, build_network, check_detector, load_detector
 from pose.keypoints.skeletons import COCO17
 from tests.helpers.command import Outcome
@@ -92,6 +92,28 @@ def test_only_people_count() -> None:
     ((boxes, scores),) = TorchvisionDetector(Net(), name="net")([np.full((4, 6, 3), 255, np.uint8)])
     np.testing.assert_array_equal(boxes, [[0, 1, 2, 2], [1, 2, 3, 6]])
     np.testing.assert_allclose(scores, [0.8, 0.6])
+
+
+def test_boxes_become_double_on_the_cpu_only() -> None:
+    """Apple's MPS has no float64."""
+
+    class OnDevice:
+        def __init__(self, values: Any) -> None:
+            self.values = torch.tensor(values)
+
+        def cpu(self) -> torch.Tensor:
+            return self.values
+
+        def double(self) -> None:
+            raise TypeError("the MPS framework doesn't support float64")
+
+    class Net(torch.nn.Module):
+        def forward(self, images: list[torch.Tensor]) -> list[dict[str, Any]]:
+            return [{"boxes": OnDevice([[0, 1, 2, 3.0]]), "labels": OnDevice([1]), "scores": OnDevice([0.75])}]
+
+    ((boxes, scores),) = TorchvisionDetector(Net(), name="net")([np.zeros((4, 6, 3), np.uint8)])
+    assert (boxes.tolist(), scores.tolist()) == ([[0, 1, 2, 2]], [0.75])
+    assert boxes.dtype == scores.dtype == np.float64
 
 
 def test_wrong_detectors_and_weights(weights: dict[str, Path], tmp_path: Path) -> None:
@@ -194,7 +216,7 @@ def test_folder_to_boxes_and_back(tmp_path: Path) -> None:
     out, detector, steps = tmp_path / "boxes.json", OneBox(), []
     for _ in range(2):  # earlier boxes are replaced
         with pytest.warns(UserWarning, match="skipped: cannot read .*broken.jpg"):
-            summary = detect_files(
+            summary = detect_images(
                 detector,
                 find_images([photos], out=out),
                 out=out,
@@ -202,8 +224,8 @@ def test_folder_to_boxes_and_back(tmp_path: Path) -> None:
                 workers=2,
                 progress=lambda done, total: steps.append((done, total)),
             )
-    assert detector.batches == [2, 1] * 2
-    assert steps == [(3, 4), (4, 4)] * 2
+    assert detector.batches == [3] * 2
+    assert steps == [(0, 4), (4, 4)] * 2
     assert str(summary) == (
         f"2 people in 3 images (found by one box, 1 images without people, 1 unreadable files skipped): {out}"
     )
@@ -213,6 +235,25 @@ def test_folder_to_boxes_and_back(tmp_path: Path) -> None:
     assert {name: len(found) for name, (found, _) in boxes.items()} == {"a.jpg": 1, "sub/b.png": 1, "c.jpg": 0}
 
 
+def test_arrays_to_boxes(tmp_path: Path) -> None:
+    arrays = {"a": np.zeros((80, 64, 3), np.uint8), "sub/b": np.zeros((20, 64, 3), np.uint8)}
+    out = tmp_path / "boxes.json"
+    summary = detect_images(OneBox(), find_images(arrays, out=out), out=out)
+    assert (summary.images, summary.people, summary.images_without_people) == (2, 1, 1)
+    assert [record["file_name"] for record in json.loads(out.read_text())] == ["a"]
+
+
+def test_a_detector_that_gives_nan_is_told_of(tmp_path: Path) -> None:
+    class Broken(OneBox):
+        def __call__(self, images_rgb: Sequence[Any]) -> list[Boxes]:
+            return [(np.array([[0, 0, 9, np.nan], [0, 0, 9, 9]]), np.array([0.9, 0.8])) for _ in images_rgb]
+
+    out = tmp_path / "boxes.json"
+    with pytest.warns(UserWarning, match="left out 1 box of the detector one box"):
+        detect_images(Broken(), find_images({"a": np.zeros((80, 64, 3), np.uint8)}, out=out), out=out)
+    assert [record["bbox"] for record in json.loads(out.read_text())] == [[0, 0, 9, 9]]
+
+
 def test_images_that_are_stored_turned_are_warned_of(tmp_path: Path) -> None:
     exif = PIL.Image.Exif()
     PIL.Image.new("RGB", (40, 30)).save(tmp_path / "plain.jpg")
@@ -220,7 +261,7 @@ def test_images_that_are_stored_turned_are_warned_of(tmp_path: Path) -> None:
         exif[0x0112] = orientation
         PIL.Image.new("RGB", (40, 30)).save(tmp_path / name, exif=exif)
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8")
-    with pytest.warns(UserWarning, match=r"2 images are stored turned \(mirrored.png, turned.jpg\)"):
+    with pytest.warns(UserWarning, match=r"2 images are stored turned \(mirrored.png, turned.jpg\) and searched so"):
         warn_if_turned(find_images([tmp_path], out=tmp_path / "boxes.json"))
 
 
@@ -232,7 +273,7 @@ def test_what_is_no_boxes_is_not_overwritten(tmp_path: Path, tiny_dataset: Path)
         (tmp_path, "name it with .json"),
     ):
         with pytest.raises(ValueError, match=message):
-            detect_files(OneBox(), find_images([tiny_dataset / "images"], out=out), out=out)
+            detect_images(OneBox(), find_images([tiny_dataset / "images"], out=out), out=out)
 
 
 def test_config_to_boxes_to_evaluation(

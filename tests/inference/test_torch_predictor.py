@@ -21,7 +21,7 @@ from pose.data.people import ground_truth_people
 from pose.data.transforms import normalize
 from pose.images.read import read_image
 from pose.images.write import write_image
-from pose.inference.predict_images import predict_files
+from pose.inference.predict_images import predict_images
 from pose.inference.results import People, person_scores
 from pose.inference.torch_predictor import Predictor, predict_heatmaps
 from pose.keypoints.geometry import grow_box
@@ -233,8 +233,8 @@ def write_boxes(path: Path, data: Any) -> Path:
     return path
 
 
-def run(inputs: list[Path], out: Path, boxes: Any = "whole", **changes: Any) -> Any:
-    return predict_files(predictor(), inputs, out=out, boxes=boxes, heatmaps=False, threshold=0.2, **changes)
+def run(inputs: Any, out: Path, boxes: Any = "whole", **changes: Any) -> Any:
+    return predict_images(predictor(), inputs, out=out, boxes=boxes, heatmaps=False, threshold=0.2, **changes)
 
 
 def files(folder: Path) -> set[str]:
@@ -437,13 +437,64 @@ def test_missing_and_empty_inputs(folder: Path, tmp_path: Path) -> None:
 
 def test_heatmaps_are_written_for_each_person(folder: Path, tmp_path: Path) -> None:
     boxes = write_boxes(tmp_path / "boxes.json", [{"image_id": 7, "bbox": BOX}, {"image_id": 7, "bbox": BOX}])
-    predict_files(predictor(), [folder / "7.jpg"], out=tmp_path / "out", boxes=boxes, heatmaps=True, threshold=0.2)
+    predict_images(predictor(), [folder / "7.jpg"], out=tmp_path / "out", boxes=boxes, heatmaps=True, threshold=0.2)
     assert files(tmp_path / "out") == {
         "7.jpg",
         "7.jpg.heatmaps-0.jpg",
         "7.jpg.heatmaps-1.jpg",
         "predictions.json",
     }
+
+
+@pytest.mark.parametrize("heatmaps", [False, True])
+def test_crops_of_several_images_share_batches(folder: Path, tmp_path: Path, heatmaps: bool) -> None:
+    """And the heatmaps come from the same runs of the network."""
+    boxes = write_boxes(
+        tmp_path / "boxes.json",
+        [{"image_id": 7, "bbox": BOX}, {"image_id": 12, "bbox": BOX}, {"image_id": 12, "bbox": BOX}],
+    )
+    model = predictor(batch_size=64, flip_test=False)
+    predict_images(model, [folder], out=tmp_path / "out", boxes=boxes, heatmaps=heatmaps)
+    assert model.model.batches == [3]
+    assert len(list((tmp_path / "out").rglob("*heatmaps-*"))) == 3 * heatmaps
+    small = predictor(batch_size=2, flip_test=False)
+    predict_images(small, [folder], out=tmp_path / "small", boxes=boxes, heatmaps=heatmaps)
+    assert small.model.batches == [1, 2]
+    for name in files(tmp_path / "out"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "small" / name).read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore:each whole image")
+def test_few_large_images_wait_together(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pose.inference.predict_images.MAX_PIXELS_HELD", 2 * 300 * 400)
+    model = predictor(flip_test=False)
+    predict_images(model, [folder], out=tmp_path / "out")
+    assert model.model.batches == [2, 1]
+
+
+@pytest.mark.filterwarnings("ignore:each whole image")
+def test_arrays_by_their_names(folder: Path, tmp_path: Path) -> None:
+    run([folder], tmp_path / "files")
+    summary = run({"7.jpg": read_image(folder / "7.jpg"), "x/y": picture()}, tmp_path / "arrays")
+    assert summary.images == 2
+    assert files(tmp_path / "arrays") == {"7.jpg", "x/y.png", "predictions.json"}
+    assert contents(tmp_path / "arrays")["7.jpg"] == contents(tmp_path / "files")["7.jpg"]
+    for images, message in (
+        ({"../7.jpg": picture()}, "called '../7.jpg'; results need a name below their folder"),
+        ({"a.jpg": picture()[..., 0]}, "a.jpg is an array .* make a gray image one"),
+        ({}, "no image in the list given"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run(images, tmp_path / "wrong")
+
+
+@pytest.mark.filterwarnings("ignore:each whole image")
+def test_images_on_which_nothing_is_drawn_are_counted(folder: Path, tmp_path: Path) -> None:
+    write_image(folder / "black.png", np.zeros((30, 40, 3), np.uint8))
+    message = r"no keypoint of anybody scores more than 0.2 on 1 of 4 images, so none is drawn there"
+    with pytest.warns(UserWarning, match=message) as caught:
+        run([folder], tmp_path / "out")
+    assert len(caught) == 2  # and that of whole images
 
 
 def test_call_reads_files_upright(tmp_path: Path) -> None:

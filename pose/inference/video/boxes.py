@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from pose.data.boxes import Boxes, check_box, load_box_file
+from pose.data.boxes import Boxes, check_box, confident, load_box_file
+from pose.inference.video.reading import VideoSource
+from pose.runtime.errors import DataError
 
 _EXAMPLE = '{"frame": 0, "bbox": [x, y, width, height], "score": 0.9}'
+
+
+def boxes_of_frames(path: Path, source: VideoSource, *, min_score: float) -> Callable[[int], Boxes]:
+    """What gives the boxes of a file by the number of the frame, from 0.
+
+    Args:
+        source: the video that they are for.
+        min_score: boxes that score less are left out.
+    Raises:
+        FileNotFoundError, DataError: see `read_frame_boxes`; or a box is beyond the last frame.
+    """
+    boxes_of = read_frame_boxes(path)
+    beyond = max(boxes_of)
+    if source.frames is not None and beyond >= source.frames:
+        raise DataError(
+            f"{path} has a box on frame {beyond}, but {source.name} has {source.frames} frames, from 0 to "
+            f"{source.frames - 1}"
+        )
+    nobody = (np.zeros((0, 4)), np.zeros(0))
+    return lambda number: confident(boxes_of.get(number, nobody), min_score)
 
 
 def read_frame_boxes(path: Path) -> dict[int, Boxes]:
@@ -16,16 +39,16 @@ def read_frame_boxes(path: Path) -> dict[int, Boxes]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a record is malformed.
+        DataError: a record is malformed.
     """
     records = load_box_file(path, example=_EXAMPLE)
     if not isinstance(records, list) or not records:
-        raise ValueError(f"{path} holds no list of boxes; for a video expected are records such as {_EXAMPLE}")
+        raise DataError(f"{path} holds no list of boxes; for a video expected are records such as {_EXAMPLE}")
     rows: dict[int, list[list[float]]] = {}
     for index, record in enumerate(records):
         frame = record.get("frame") if isinstance(record, dict) else None
         if not isinstance(frame, int) or isinstance(frame, bool) or frame < 0:
-            raise ValueError(f"{path}: record {index} needs a frame, 0 or more, got {record!r:.80}; e.g. {_EXAMPLE}")
+            raise DataError(f"{path}: record {index} needs a frame, 0 or more, got {record!r:.80}; e.g. {_EXAMPLE}")
         box, score = check_box(f"{path}: record {index}", record)
         rows.setdefault(frame, []).append([*box, score])
     arrays = {frame: np.array(found, dtype=np.float64) for frame, found in rows.items()}

@@ -1,4 +1,4 @@
-"""A frame with people on it, each in the colour of its track and with its number."""
+"""A frame with people on it, each in the color of its track and with its number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pose.drawing.people import OUTLINE, PEOPLE, draw_people
 from pose.images.types import Image
 from pose.inference.results import People
 
-ORDER = (0, 1, 3, 5, 4, 2)  # of the colours of `PEOPLE`: neighbours, who meet most often, unlike each other
+ORDER = (0, 1, 3, 5, 4, 2)  # of the colors of `PEOPLE`: neighbours, who meet most often, unlike each other
 
 
 def draw_tracks(image_rgb: Image, people: People, tracks: Sequence[int], *, threshold: float, boxes: bool) -> Image:
@@ -21,10 +21,10 @@ def draw_tracks(image_rgb: Image, people: People, tracks: Sequence[int], *, thre
         tracks: (N,) numbers from 1.
         boxes: mark corners and write the numbers; without, the box is the whole frame.
     """
-    # `draw_people` colours by place in the list: everybody gets a place of the own colour, the others stay empty.
+    # `draw_people` colors by place in the list: everybody gets a place of the own color, the others stay empty.
     places: list[int] = []
     for track in tracks:
-        place = _colour(track)
+        place = _color(track)
         while place in places:
             place += len(PEOPLE)
         places.append(place)
@@ -49,10 +49,10 @@ def draw_tracks(image_rgb: Image, people: People, tracks: Sequence[int], *, thre
         for track, (x, y, _, _) in zip(tracks, people.boxes.tolist(), strict=True):
             at = (max(int(x), 0) + 3, max(int(y) - 4, int(24 * size)))
             thick = max(1, round(2 * size))
-            for colour, width in ((OUTLINE, thick + 2), (PEOPLE[_colour(track)], thick)):
-                cv2.putText(drawn, str(track), at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, width, cv2.LINE_AA)
+            for color, width in ((OUTLINE, thick + 2), (PEOPLE[_color(track)], thick)):
+                cv2.putText(drawn, str(track), at, cv2.FONT_HERSHEY_SIMPLEX, size, color, width, cv2.LINE_AA)
     return drawn
 
 
-def _colour(track: int) -> int:
+def _color(track: int) -> int:
     return ORDER[(track - 1) % len(ORDER)]

@@ -36,9 +36,9 @@ class OneEuro:
 
         Args:
             points: (K, 2) pixels.
-            time: seconds; frames that do not come later than the last one are returned as they are.
+            time: seconds; the points of a frame that is not later than the last one are returned unfiltered.
             size: of the person, pixels.
-            valid: (K,) points that are sure enough; others pass as they are and start anew afterwards.
+            valid: (K,) points that are sure enough; other points are returned unfiltered and reset the filter.
         Returns:
             (K, 2)
         """

@@ -7,22 +7,27 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 
-from pose.data.boxes import confident
+from pose.data.boxes import Boxes
+from pose.images.types import Image
 from pose.inference.base import PredictorBase
-from pose.inference.inputs import whole_box
-from pose.inference.results import People
-from pose.inference.video.boxes import read_frame_boxes
+from pose.inference.box_source import box_source
+from pose.inference.results import People, nothing_to_draw
+from pose.inference.video.boxes import boxes_of_frames
 from pose.inference.video.drawing import draw_tracks
 from pose.inference.video.one_euro import OneEuro
 from pose.inference.video.reading import VideoSource
 from pose.inference.video.tracking import Tracker
 from pose.inference.video.writing import VideoWriter
+from pose.runtime.errors import DataError
+from pose.runtime.text import plural
 
 FORMAT = "pose-video-1"
 
@@ -32,8 +37,9 @@ class VideoSummary:
     """What `predict_video` did.
 
     Attributes:
-        frames: written.
-        tracks: people told apart.
+        frames: how many were written.
+        missing: how many more the file promises, that could not be read.
+        tracks: how many people were told apart.
         codec: "H.264" or "mp4v".
         out, lines: the video, and the JSON lines beside it.
         boxes: "whole frame", the detector, or the file of the boxes.
@@ -41,6 +47,7 @@ class VideoSummary:
     """
 
     frames: int
+    missing: int
     tracks: int
     frames_per_s: float
     codec: str
@@ -50,7 +57,8 @@ class VideoSummary:
     stopped: bool
 
     def __str__(self) -> str:
-        state = ", stopped" if self.stopped else ""
+        state = f", {plural(self.missing, 'frame')} unreadable" if self.missing else ""
+        state += ", stopped" if self.stopped else ""
         return (
             f"{self.frames} frames, {self.tracks} tracks, {self.frames_per_s:.1f} frames/s, {self.codec} "
             f"(boxes: {self.boxes}{state}): {self.out}, {self.lines}"
@@ -74,7 +82,7 @@ def predict_video(
     Args:
         source: is closed at the end.
         out: an .mp4; beside it goes out.jsonl, a header and then a line a frame. Only files of an earlier prediction
-            are overwritten.
+            are overwritten, and not before the first frame is done.
         boxes: "whole" takes each frame as one person, "detect" searches it by the predictor's detector; or a JSON
             file, see `read_frame_boxes`.
         threshold: keypoints that score less are not drawn, compared or smoothed; the JSON has them all.
@@ -85,95 +93,134 @@ def predict_video(
     Raises:
         FileNotFoundError, ValueError, OSError: boxes, targets or the source; frames written by then are kept.
     """
-    whole, detect = str(boxes) == "whole", str(boxes) == "detect"
-    from_file = not whole and not detect
-    lines = out.with_suffix(".jsonl")
     with contextlib.closing(source):
-        boxes_of = read_frame_boxes(Path(boxes)) if from_file else {}
-        _check_targets(out, lines, inputs=[Path(source.name), *([Path(boxes)] if from_file else [])])
-        beyond = max(boxes_of, default=-1)
-        if source.frames is not None and beyond >= source.frames:
-            raise ValueError(
-                f"{boxes} has a box on frame {beyond}, but {source.name} has {source.frames} frames, from 0 to "
-                f"{source.frames - 1}"
-            )
-        if whole:
-            warnings.warn(
-                "each whole frame is taken as one person; for several give --boxes detect or FILE", stacklevel=2
-            )
-        detector = predictor.detector if detect else None
-        tracker = Tracker(predictor.skeleton.oks_sigmas, min_score=threshold)
-        filters: dict[int, OneEuro] = {}
-        number, numbers, stopped, pace = 0, set(), False, 0.0
-        started = time.monotonic()
-        nobody = (np.zeros((0, 4)), np.zeros(0))
-        header = {
-            "format": FORMAT,
-            "source": source.name,
-            "checkpoint": predictor.source,
-            "boxes": "whole frame" if whole else f"found by {detector.name}" if detector else str(boxes),
-            "fps": source.fps,
-            "size": list(source.size),
-            "flip_test": predictor.flip_test,
-            "smoothed": smooth,
-            "keypoint_names": list(predictor.skeleton.keypoint_names),
-        }
-        with VideoWriter(out, size=source.size, fps=source.fps) as writer, lines.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(header) + "\n")
+        read = partial(boxes_of_frames, source=source, min_score=min_box_score)
+        finder = box_source(predictor, boxes, what="frame", read=read, min_score=min_box_score)
+        lines = _Lines(out.with_suffix(".jsonl"), _header(predictor, source, boxes=finder.label, smooth=smooth))
+        _check_targets(out, lines.path, inputs=[Path(source.name), *([finder.file] if finder.file else [])])
+        follow = _Followed(predictor, threshold=threshold, smooth=smooth)
+        done, pace, stopped, started = 0, 0.0, False, time.monotonic()
+        with VideoWriter(out, size=source.size, fps=source.fps) as writer, contextlib.closing(lines):
             for at, image in source:
-                if whole:
-                    xywh, scores = whole_box(image), np.ones(1)
-                else:
-                    boxes_here = detector([image])[0] if detector else boxes_of.get(number, nobody)
-                    xywh, scores = confident(boxes_here, min_box_score)
-                people = predictor.predict(image, xywh, box_scores=scores)
-                tracks = tracker.update(xywh, people.keypoints.astype(np.float64), people.scores, at)
-                if smooth:
-                    people = _smoothed(people, tracks, filters, at, threshold)
-                writer.write(draw_tracks(image, people, tracks, threshold=threshold, boxes=not whole), at)
-                found = [{"track": t, **r} for t, r in zip(tracks, people.to_records(), strict=True)]
-                line = {"frame": number, "time": round(at, 4), "people": found}
-                file.write(json.dumps(line) + "\n")
-                file.flush()  # what a crash leaves behind can be read
-                number += 1
-                numbers.update(tracks)
-                pace = number / max(time.monotonic() - started, 1e-9)
+                people, tracks = follow(image, finder.find(done, image), at)
+                writer.write(draw_tracks(image, people, tracks, threshold=threshold, boxes=boxes != "whole"), at)
+                lines.write(done, at, people, tracks)
+                done += 1
+                pace = done / max(time.monotonic() - started, 1e-9)
                 if progress is not None:
-                    progress(number, source.frames, pace)
-                if stop():
-                    stopped = True
+                    progress(done, source.frames, pace)
+                if stopped := stop():
                     break
-    if not stopped and source.frames is not None and number < 0.9 * source.frames:
+    finder.warn()
+    follow.warn()
+    return VideoSummary(
+        frames=done,
+        missing=0 if stopped else _count_missing(source, done),
+        tracks=follow.tracker.count,
+        frames_per_s=pace,
+        codec="H.264" if writer.codec else "mp4v",
+        out=out,
+        lines=lines.path,
+        boxes=finder.label,
+        stopped=stopped,
+    )
+
+
+def _count_missing(source: VideoSource, done: int) -> int:
+    """How many frames fewer there were than the file promises; a warning says so."""
+    missing = max((source.frames or 0) - done, 0)
+    if missing:
         warnings.warn(
-            f"{source.name} ended after {number} of its {source.frames} frames; the file may be damaged", stacklevel=2
+            f"{source.name} ended after {done} of its {source.frames} frames; the file may be damaged", stacklevel=3
         )
-    codec = "H.264" if writer.codec else "mp4v"
-    return VideoSummary(number, len(numbers), pace, codec, out, lines, str(header["boxes"]), stopped)
+    return missing
 
 
-def _smoothed(people: People, tracks: list[int], filters: dict[int, OneEuro], at: float, threshold: float) -> People:
-    keypoints = people.keypoints.copy()
-    for index, track in enumerate(tracks):
-        one = filters.setdefault(track, OneEuro())
-        size = float(people.boxes[index, 2:].max())
-        valid = people.scores[index] > threshold
-        keypoints[index] = one(people.keypoints[index].astype(np.float64), at, size=size, valid=valid)
-    return replace(people, keypoints=keypoints)
+def _header(predictor: PredictorBase, source: VideoSource, *, boxes: str, smooth: bool) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "source": source.name,
+        "checkpoint": predictor.source,
+        "boxes": boxes,
+        "fps": source.fps,
+        "size": list(source.size),
+        "flip_test": predictor.flip_test,
+        "smoothed": smooth,
+        "keypoint_names": list(predictor.skeleton.keypoint_names),
+    }
+
+
+class _Lines:
+    """The JSON lines: a header, then a line for each frame. An earlier file stays until the first frame is there."""
+
+    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+        self.path, self.header = path, header
+        self._file: TextIO | None = None
+
+    def write(self, number: int, at: float, people: People, tracks: Sequence[int]) -> None:
+        found = [{"track": track, **record} for track, record in zip(tracks, people.to_records(), strict=True)]
+        line = json.dumps({"frame": number, "time": round(at, 4), "people": found}, allow_nan=False)
+        if self._file is None:
+            self._file = self.path.open("w", encoding="utf-8")
+            self._file.write(json.dumps(self.header, allow_nan=False) + "\n")
+        self._file.write(line + "\n")
+        self._file.flush()  # what a crash leaves behind can be read
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class _Followed:
+    """The people of frame after frame: their keypoints, smoothed if wanted, and the numbers of their tracks."""
+
+    def __init__(self, predictor: PredictorBase, *, threshold: float, smooth: bool) -> None:
+        self.predictor, self.threshold, self.smooth = predictor, threshold, smooth
+        self.tracker = Tracker(predictor.skeleton.oks_sigmas, min_score=threshold)
+        self.filters: dict[int, OneEuro] = {}  # by track
+        self.found = self.bare = 0  # frames with people, and those of them on which nothing is drawn
+
+    def __call__(self, image: Image, boxes: Boxes, at: float) -> tuple[People, list[int]]:
+        xywh, scores = boxes
+        people = self.predictor.predict(image, xywh, box_scores=scores)
+        tracks = self.tracker.update(xywh, people.keypoints.astype(np.float64), people.scores, at)
+        self.found += len(people) > 0
+        self.bare += nothing_to_draw(people, self.threshold)
+        if not self.smooth:
+            return people, tracks
+        alive = self.tracker.alive
+        self.filters = {track: kept for track, kept in self.filters.items() if track in alive}
+        keypoints = people.keypoints.copy()
+        for index, track in enumerate(tracks):
+            smoothed = self.filters.setdefault(track, OneEuro())
+            size = float(people.boxes[index, 2:].max())
+            valid = people.scores[index] > self.threshold
+            keypoints[index] = smoothed(people.keypoints[index].astype(np.float64), at, size=size, valid=valid)
+        return replace(people, keypoints=keypoints), tracks
+
+    def warn(self) -> None:
+        """Say so if no keypoint is drawn on any frame."""
+        if self.found and self.bare == self.found:
+            warnings.warn(
+                f"no keypoint of anybody scores more than {self.threshold:g} on any of "
+                f"{plural(self.found, 'frame')} with people, so none is drawn; a lower threshold draws them",
+                stacklevel=3,
+            )
 
 
 def _check_targets(out: Path, lines: Path, *, inputs: list[Path]) -> None:
     """Make sure that nothing is written over an input, or over files that are not ours."""
     if out.suffix.lower() != ".mp4":
-        raise ValueError(f"--out {out} is no video; name it with .mp4")
+        raise DataError(f"--out {out} is no video; name it with .mp4")
     if out.is_dir():
-        raise ValueError(f"--out {out} is a folder; name a file in it, e.g. {out / 'out.mp4'}")
+        raise DataError(f"--out {out} is a folder; name a file in it, e.g. {out / 'out.mp4'}")
     for target in (out, lines):
         if any(target.resolve() == path.resolve() for path in inputs):
-            raise ValueError(f"{target} is an input and would be overwritten; give another --out")
+            raise DataError(f"{target} is an input and would be overwritten; give another --out")
         if target.exists() and not _is_ours(lines):
-            raise ValueError(f"{target} exists and is not of an earlier prediction; give another --out")
+            raise DataError(f"{target} exists and is not of an earlier prediction; give another --out")
     if not os.access(next(p for p in out.parents if p.exists()), os.W_OK):
-        raise ValueError(f"cannot write {out}: no permission; choose another --out")
+        raise DataError(f"cannot write {out}: no permission; choose another --out")
 
 
 def _is_ours(lines: Path) -> bool:

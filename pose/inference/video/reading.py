@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from pose.images.types import Image
+from pose.runtime.errors import DataError
 
 FPS_LIMITS = (1.0, 480.0)  # what lies outside is not a rate but a broken header
 USUAL_FPS = 30.0
@@ -46,7 +47,7 @@ class VideoSource:
             yield (time.monotonic() - started if self.live else number / self.fps), frame
             frame, number = _read(self._capture), number + 1
             if frame is not None and frame.shape != self._first.shape:
-                raise ValueError(f"{self.name}: frame {number} has another size than the first; convert the video")
+                raise DataError(f"{self.name}: frame {number} has another size than the first; convert the video")
 
     def close(self) -> None:
         self._capture.release()
@@ -57,7 +58,7 @@ def open_video(path: Path) -> VideoSource:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a video that can be decoded here.
+        DataError: not a video that can be decoded here.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no video {path}; check the path")
@@ -65,7 +66,7 @@ def open_video(path: Path) -> VideoSource:
     frame = _read(capture) if capture.isOpened() else None
     if frame is None:
         capture.release()
-        raise ValueError(f"cannot read {path}: broken, empty, or no video; expected e.g. H.264 in .mp4")
+        raise DataError(f"cannot read {path}: broken, empty, or no video; expected e.g. H.264 in .mp4")
     count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     frames = int(count) if math.isfinite(count) and 0 < count < 1e9 else None
     return _source(str(path), capture, frame, frames=frames, live=False)
@@ -75,15 +76,13 @@ def open_camera(number: int) -> VideoSource:
     """Open a camera.
 
     Raises:
-        ValueError: there is none, or it gives no picture.
+        DataError: there is none, or it gives no image.
     """
     capture = cv2.VideoCapture(number)
     frame = _read(capture) if capture.isOpened() else None
     if frame is None:
         capture.release()
-        raise ValueError(
-            f"camera {number} is not there or gives no picture; try another number, or close what uses it"
-        )
+        raise DataError(f"camera {number} is not there or gives no image; try another number, or close what uses it")
     return _source(f"camera {number}", capture, frame, frames=None, live=True)
 
 

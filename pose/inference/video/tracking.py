@@ -45,6 +45,16 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._last = 0
 
+    @property
+    def count(self) -> int:
+        """How many people were told apart so far: the highest number."""
+        return self._last
+
+    @property
+    def alive(self) -> set[int]:
+        """The numbers that may be given again; the others are forgotten."""
+        return {track.number for track in self._tracks}
+
     def update(self, boxes: Array, points: Array, scores: Array, time: float) -> list[int]:
         """The numbers, from 1, of the people of the next frame.
 

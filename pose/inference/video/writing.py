@@ -55,33 +55,38 @@ class VideoWriter:
             four = cv2.VideoWriter.fourcc(*"mp4v")
             self._writer = cv2.VideoWriter(str(self.part), four, self.fps, (width, height))
             if not self._writer.isOpened():
-                raise OSError(f"cannot write {self.part}; choose another folder or install PyAV (pose[video])")
+                raise OSError(f"cannot write {self.part}; choose another folder, or install PyAV: pip install av")
             return self
         import av
 
         self._container = av.open(str(self.part), "w", format="mp4", options={"movflags": "+faststart"})
-        self._stream = self._container.add_stream(self.codec, rate=Fraction(self.fps).limit_denominator(60_000))
-        self._stream.height, self._stream.width = height, width
-        self._stream.pix_fmt = "yuv420p"  # what every player takes
-        self._stream.codec_context.time_base = TIME_BASE
-        if self.codec == "libx264":
-            self._stream.options = {"crf": QUALITY, "preset": "veryfast"}
+        try:
+            self._stream = self._container.add_stream(self.codec, rate=Fraction(self.fps).limit_denominator(60_000))
+            self._stream.height, self._stream.width = height, width
+            self._stream.pix_fmt = "yuv420p"  # what every player takes
+            self._stream.codec_context.time_base = TIME_BASE
+            if self.codec == "libx264":
+                self._stream.options = {"crf": QUALITY, "preset": "veryfast"}
+        except BaseException:  # then there is no __exit__
+            self._container.close()
+            self.part.unlink(missing_ok=True)
+            raise
         return self
 
     def write(self, image_rgb: Image, time: float) -> None:
         """Add a frame, shown from `time` seconds on."""
-        self.frames += 1
         height, width = self.size
         even = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if self._writer is not None:
             self._writer.write(np.ascontiguousarray(even[..., ::-1]))
-            return
-        import av
+        else:
+            import av
 
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-        self._last = max(round(time / TIME_BASE), self._last + 1)
-        frame.pts, frame.time_base = self._last, TIME_BASE
-        self._container.mux(self._stream.encode(frame))
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+            self._last = max(round(time / TIME_BASE), self._last + 1)
+            frame.pts, frame.time_base = self._last, TIME_BASE
+            self._container.mux(self._stream.encode(frame))
+        self.frames += 1  # at the end: a file without any frame does not take the place of an earlier one
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

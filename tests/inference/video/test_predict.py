@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ import cv2
 import numpy as np
 import pytest
 
+from pose.inference.video.predict import _Followed, predict_video
 from pose.inference.video.writing import VideoWriter
 from pose.synthetic.clip import FPS
 from tests.helpers.browser import open_page
 from tests.helpers.command import Outcome
+from tests.helpers.dots import predictor
 from tests.helpers.track_scores import score_tracks
 
 Cli = Callable[..., Outcome]
@@ -99,7 +101,7 @@ def test_without_pyav_it_is_mp4v_and_says_so(
     monkeypatch.setattr("pose.inference.video.writing.h264_by", lambda: None)
     outcome = pose_cli("predict", tiny_run, clip, "--out", tmp_path / "out.mp4", "--no-flip-test")
     assert outcome.code == 0, outcome.err
-    assert "writing mp4v, which browsers do not play; pip install 'pose[video]'" in outcome.err
+    assert "writing mp4v, which browsers do not play; pip install av for H.264" in outcome.err
     assert ", mp4v (boxes: whole frame)" in outcome.out
     assert read_frames(tmp_path / "out.mp4").shape == (45, 240, 320, 3)
     assert "each whole frame is taken as one person" in outcome.err
@@ -194,7 +196,7 @@ def test_a_file_that_is_cut_off_gives_what_there_is(
             self.inner = real(source)
 
         def get(self, key: int) -> float:
-            return 100.0 if key == cv2.CAP_PROP_FRAME_COUNT else float(self.inner.get(key))
+            return 11.0 if key == cv2.CAP_PROP_FRAME_COUNT else float(self.inner.get(key))
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self.inner, name)
@@ -202,7 +204,8 @@ def test_a_file_that_is_cut_off_gives_what_there_is(
     monkeypatch.setattr("pose.inference.video.reading.cv2.VideoCapture", Promising)
     outcome = pose_cli("predict", tiny_run, tmp_path / "a.mp4", "--out", tmp_path / "out.mp4")
     assert outcome.code == 0
-    assert "ended after 10 of its 100 frames; the file may be damaged" in outcome.err
+    assert "ended after 10 of its 11 frames; the file may be damaged" in outcome.err
+    assert ", 1 frame unreadable): " in outcome.out
 
 
 def test_camera(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,6 +273,94 @@ def test_writer_takes_odd_sizes_and_irregular_times(
     assert frames.shape[0] == 4
     assert frames.shape[1] - 61 in (0, 1)
     np.testing.assert_allclose(frames.mean(axis=(1, 2, 3)), [40, 120, 130, 200], atol=6)
+
+
+class BlackFrames:
+    """A source of black frames."""
+
+    name, size, fps, live = "frames", (64, 48), 10.0, False
+
+    def __init__(self, count: int) -> None:
+        self.frames = count
+
+    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
+        return ((number / 10, np.zeros((*self.size, 3), np.uint8)) for number in range(self.frames))
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:each whole frame", "ignore:no keypoint")
+def test_earlier_results_stay_until_the_first_frame_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out.mp4"
+    predict_video(predictor(), BlackFrames(2), out=out)  # type: ignore[arg-type]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert set(before) == {"out.mp4", "out.jsonl"}
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise ValueError("no memory")
+
+    for name in ("pose.inference.base.PredictorBase.predict", "pose.inference.video.writing.VideoWriter.write"):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, fail)
+            with pytest.raises(ValueError, match="no memory"):
+                predict_video(predictor(), BlackFrames(2), out=out)  # type: ignore[arg-type]
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_encoder_that_fails_on_the_first_frame_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    av = pytest.importorskip("av")
+    (tmp_path / "a.mp4").write_bytes(b"earlier")
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(av.VideoFrame, "from_ndarray", fail)
+    with pytest.raises(OSError, match="no space"), VideoWriter(tmp_path / "a.mp4", size=(64, 64), fps=10) as writer:
+        writer.write(np.zeros((64, 64, 3), np.uint8), 0.0)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.mp4", b"earlier")]
+
+
+def test_a_stream_that_cannot_be_added_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    av = pytest.importorskip("av")
+    opened: list[Any] = []
+
+    class Container:
+        def __init__(self, file: str) -> None:
+            self.closed = False
+            Path(file).touch()
+
+        def add_stream(self, *args: Any, **kwargs: Any) -> None:
+            raise ValueError("no such rate")
+
+        def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr(av, "open", lambda file, *args, **kwargs: (opened.append(Container(file)), opened[-1])[1])
+    with pytest.raises(ValueError, match="no such rate"), VideoWriter(tmp_path / "a.mp4", size=(64, 64), fps=10):
+        pass
+    assert opened[0].closed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_filters_of_those_who_left_are_dropped() -> None:
+    """A camera never ends, and there is always somebody new."""
+    follow = _Followed(predictor(), threshold=-1.0, smooth=True)
+    image = np.zeros((300, 400, 3), np.uint8)
+    for second in range(20):
+        box = np.array([[10.0 + 30 * (second % 10), 10, 20, 40]])
+        follow(image, (box, np.ones(1)), 2.0 * second)
+    assert follow.tracker.count == 20
+    assert set(follow.filters) == {20}
+
+
+@pytest.mark.filterwarnings("ignore:each whole frame")
+def test_it_is_said_if_nothing_is_drawn(tmp_path: Path) -> None:
+    message = r"no keypoint of anybody scores more than 0.2 on any of 3 frames with people"
+    with pytest.warns(UserWarning, match=message):
+        predict_video(predictor(), BlackFrames(3), out=tmp_path / "out.mp4")  # type: ignore[arg-type]
 
 
 def test_writer_leaves_nothing_of_no_frames(tmp_path: Path) -> None:

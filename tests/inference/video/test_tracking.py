@@ -179,7 +179,7 @@ def test_filter_calms_what_rests_and_follows_what_moves(clip: list[Frame]) -> No
     assert np.concatenate(errors).std() < 1.05 * np.concatenate(unfiltered).std()
 
 
-def test_unsure_points_pass_and_start_anew() -> None:
+def test_unsure_points_are_unfiltered_and_reset_the_filter() -> None:
     f = OneEuro()
     sure, unsure = np.array([True]), np.array([False])
     f(np.array([[0.0, 0]]), 0.0, size=100, valid=sure)

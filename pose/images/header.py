@@ -1,0 +1,100 @@
+"""The size that an image file claims, from its first bytes: before anything is decoded, and without a library.
+
+A file of a few KB can claim a billion pixels. Sizes are (height, width), as stored.
+"""
+
+from __future__ import annotations
+
+import struct
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """The size in the header of a JPEG, PNG, WebP, BMP, TIFF, GIF or JPEG 2000; None for others and broken ones."""
+    try:
+        if data.startswith(b"\xff\xd8"):
+            return _jpeg(data)
+        if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
+            return _pair(">II", data, 16)
+        if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+            return _webp(data)
+        if data.startswith(b"BM"):
+            return _bmp(data)
+        if data[:2] in (b"II", b"MM"):
+            return _tiff(data)
+        if data.startswith((b"GIF87a", b"GIF89a")):
+            return _pair("<HH", data, 6)
+        if data.startswith((b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")):
+            return _jpeg_2000(data)
+    except (struct.error, IndexError, OverflowError):  # the header itself is cut off
+        pass
+    return None
+
+
+def _pair(code: str, data: bytes, at: int) -> tuple[int, int]:
+    """(height, width) of two numbers, the width first."""
+    width, height = struct.unpack_from(code, data, at)
+    return height, width
+
+
+def _jpeg(data: bytes) -> tuple[int, int] | None:
+    """The first frame header (SOF). As libjpeg does, what stands between two segments is passed over."""
+    at = 2
+    while (at := data.find(b"\xff", at)) >= 0:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return height, width
+        elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD9:  # they stand alone
+            at += 2
+        else:
+            at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
+    return None
+
+
+def _webp(data: bytes) -> tuple[int, int] | None:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(data[i : i + 3], "little") + 1 for i in (24, 27))
+        return height, width
+    if kind == b"VP8L":
+        bits = int(struct.unpack_from("<I", data, 21)[0])
+        return (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        height, width = _pair("<HH", data, 26)
+        return height & 0x3FFF, width & 0x3FFF  # above them is a scale
+    return None
+
+
+def _bmp(data: bytes) -> tuple[int, int]:
+    if struct.unpack_from("<I", data, 14)[0] == 12:  # of OS/2
+        return _pair("<HH", data, 18)
+    height, width = _pair("<ii", data, 18)
+    return abs(height), abs(width)  # a negative height: the rows go down
+
+
+def _tiff(data: bytes) -> tuple[int, int] | None:
+    """Tags 256 (width) and 257 (height) of the first page; also of a BigTIFF, whose numbers have 64 bits."""
+    order = "<" if data[:2] == b"II" else ">"
+    big = struct.unpack_from(order + "H", data, 2)[0] == 43
+    (at,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+    (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
+    at += 8 if big else 2
+    sides: dict[int, int] = {}
+    for entry in range(at, at + min(count, 4096) * (20 if big else 12), 20 if big else 12):
+        tag, kind = struct.unpack_from(order + "HH", data, entry)
+        if tag in (256, 257) and kind in (3, 4, 16):
+            code = {3: "H", 4: "I", 16: "Q"}[kind]
+            sides.setdefault(tag, struct.unpack_from(order + code, data, entry + (12 if big else 8))[0])
+    return (sides[257], sides[256]) if len(sides) == 2 else None
+
+
+def _jpeg_2000(data: bytes) -> tuple[int, int] | None:
+    """The largest size that a code stream in the file claims."""
+    sizes = []
+    at = -1
+    while (at := data.find(b"\xff\x4f\xff\x51", at + 1)) >= 0:
+        right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
+        sizes.append((bottom - top, right - left))
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
