@@ -14,6 +14,7 @@ import yaml
 
 from pose.evaluation.analysis.analyse import FORMAT
 from pose.keypoints import oks
+from pose.runtime.errors import DataError
 
 METRICS = (*oks.METRICS, "top1", "top5")
 PARTS = (  # of analysis.json
@@ -62,7 +63,7 @@ def read_run(folder: Path) -> Run:
 
     Raises:
         FileNotFoundError: no such folder, or nothing of ours in it.
-        ValueError: a file is damaged.
+        DataError: a file is damaged.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is {'a file' if folder.exists() else 'not there'}; {WHERE}")
@@ -97,19 +98,19 @@ def _read_evaluation(folder: Path) -> Evaluated:
     metrics = _object(folder / "metrics.json")
     for key in METRICS:
         if not isinstance(metrics.get(key, 0.0), int | float):
-            raise ValueError(
+            raise DataError(
                 f"{folder / 'metrics.json'}: {key} is {metrics[key]!r}, expected a number; evaluate again"
             )
     analysis = None
     if (folder / "analysis.json").is_file():
         analysis = _object(folder / "analysis.json")
         if analysis.get("format") != FORMAT:
-            raise ValueError(
+            raise DataError(
                 f"{folder / 'analysis.json'} has format {analysis.get('format')!r}, expected {FORMAT!r}; "
                 f"evaluate again with this version"
             )
         if lacking := [part for part in PARTS if part not in analysis]:
-            raise ValueError(f"{folder / 'analysis.json'} lacks {', '.join(lacking)}; evaluate again")
+            raise DataError(f"{folder / 'analysis.json'} lacks {', '.join(lacking)}; evaluate again")
     config = _read_yaml(folder / "config.yaml") if (folder / "config.yaml").is_file() else {}
     return Evaluated(folder, metrics, analysis, config)
 
@@ -132,7 +133,7 @@ def _read_history(path: Path) -> list[dict[str, float]]:
                 numbers = {key: float(value) for key, value in row.items() if key and key != "time" and value}
                 rows.append({key: value for key, value in numbers.items() if math.isfinite(value)})
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error}); expected the numbers that `pose train` writes") from None
+        raise DataError(f"{path} is damaged ({error}); expected the numbers that `pose train` writes") from None
     return [row for row in rows if "epoch" in row]
 
 
@@ -140,9 +141,9 @@ def _object(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON ({error}); evaluate again") from None
+        raise DataError(f"{path} is not JSON ({error}); evaluate again") from None
     if not isinstance(data, dict):
-        raise ValueError(f"{path} holds a {type(data).__name__}, expected an object; evaluate again")
+        raise DataError(f"{path} holds a {type(data).__name__}, expected an object; evaluate again")
     return data
 
 
@@ -150,9 +151,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not YAML ({error})".replace("\n", " ")) from None
+        raise DataError(f"{path} is not YAML ({error})".replace("\n", " ")) from None
     if not isinstance(data, dict):
-        raise ValueError(f"{path} holds a {type(data).__name__}, expected the config of a run")
+        raise DataError(f"{path} holds a {type(data).__name__}, expected the config of a run")
     return data
 
 

@@ -14,6 +14,7 @@ from pose.keypoints.skeletons import Skeleton
 from pose.report.charts import Series, bars, histogram, line_chart, number
 from pose.report.load import METRICS, Evaluated, Run
 from pose.report.pictures import make_pictures
+from pose.runtime.errors import MissingPackage
 
 CURVES = ("AP", "AP50", "AP75", "AR", "top1", "top5")
 GROUPS = (
@@ -203,7 +204,7 @@ def _render(template: str, **values: Any) -> str:
     try:
         import jinja2
     except ImportError:
-        raise ValueError("reports are written with jinja2; get it by: pip install 'pose[report]'") from None
+        raise MissingPackage("a report", "jinja2") from None
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pose.report"),
         autoescape=True,  # names come from files and folders of anybody

@@ -33,7 +33,7 @@ def predictions(boxes: list[list[float]], k: int) -> Predictions:
         box_scores=np.linspace(0.5, 1, n),
         keypoints_img=np.arange(n * k * 2, dtype=np.float64).reshape(n, k, 2),
         keypoint_scores=np.linspace(0.1, 0.9, n * k).reshape(n, k),
-        areas=np.full(n, 50.0),
+        input_size=(192, 96),
     )
 
 

@@ -148,7 +148,7 @@ def test_missing_keys(tmp_path: Path) -> None:
         ("1=2", "1: no such key; valid: task, data, model"),
         (
             "model.backbone=mobilenet_v4",
-            "model: unknown backbone 'mobilenet_v4'; did you mean 'mobilenet_v2'? Valid: ",
+            "model: unknown backbone 'mobilenet_v4'; did you mean 'mobilenet_v2'?",
         ),
         ("model={backbone: resnet18, width: 0.5}", "model: resnet18 comes at width 1 only, got 0.5"),
         ("model.head.kernel=4", "model.head: kernel must be odd, such as 3 or 5, got 4"),
