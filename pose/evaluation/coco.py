@@ -1,7 +1,7 @@
 """Results in, numbers out: rescoring, OKS-NMS, COCO result records and the ten numbers of COCOeval.
 
 No model and no torch. Shapes: N people, K keypoints. Points are (x, y), in image pixels.
-Source: HRNet, `lib/dataset/coco.py` and `lib/nms/nms.py`.
+Source: HRNet, `lib/dataset/coco.py`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pose.data.coco import CocoFile
 from pose.evaluation.coco_backends import coco_numbers
+from pose.evaluation.oks_nms import oks_nms
 from pose.inference.results import person_scores
 from pose.keypoints.geometry import grow_box
-from pose.keypoints.oks import MAX_DETECTIONS, METRICS, keypoint_similarity
+from pose.keypoints.oks import MAX_DETECTIONS, METRICS
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.errors import DataError
-
-_NMS_ELEMENTS = 2**20  # similarities of keypoints held at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,40 +65,6 @@ class Predictions:
         """(N,) width times height of the grown boxes, in square pixels: OKS-NMS scales distances by it."""
         _, grown = grow_box(self.boxes_xywh, self.input_size)
         return grown.prod(axis=1)
-
-
-def oks_nms(
-    keypoints: ArrayLike, scores: ArrayLike, areas: ArrayLike, sigmas: ArrayLike, *, threshold: float = 0.9
-) -> NDArray[np.int64]:
-    """Drop the people of one image who are too similar to one that scores higher.
-
-    Args:
-        keypoints: (N, K, 2) image pixels; all K count, whatever their scores.
-        scores: (N,); equal ones keep their order.
-        areas: (N,) square pixels, averaged over a pair.
-        sigmas: (K,) OKS sigmas.
-        threshold: two people with more similarity (OKS) than this are one.
-    Returns:
-        (M,) indexes of the kept, best first.
-    Source: HRNet, `lib/nms/nms.py`, oks_nms.
-    """
-    points, area = np.asarray(keypoints, dtype=np.float64), np.asarray(areas, dtype=np.float64)
-    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
-    points, area = points[order], area[order]
-    x, y = points.transpose(2, 1, 0).copy()  # (K, N): the sum over keypoints is one over whole rows
-    # All pairs at once; rows of several people if there are so many that all would not fit in memory.
-    step = max(1, _NMS_ELEMENTS // max(x.size, 1))
-    dropped = np.zeros(len(order), dtype=bool)
-    for start in range(0, len(order), step):
-        rows = slice(start, start + step)
-        squared = (x[:, rows, None] - x[:, None]) ** 2 + (y[:, rows, None] - y[:, None]) ** 2
-        similarity = keypoint_similarity(squared.transpose(1, 2, 0), (area[rows, None] + area) / 2, sigmas)
-        oks = similarity.mean(axis=-1)
-        # Row by row, so whether a person stays is known before those behind are compared to it.
-        for person, other in np.argwhere(np.triu(oks > threshold, k=1 + start)).tolist():
-            if not dropped[start + person]:
-                dropped[other] = True
-    return order[~dropped]
 
 
 def to_coco_results(

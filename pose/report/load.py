@@ -18,7 +18,15 @@ from pose.runtime.errors import DataError
 
 METRICS = (*oks.METRICS, "top1", "top5")
 PARTS = (  # of analysis.json
-    *("skeleton", "people", "ap", "pck", "keypoints", "errors", "groups", "precision_recall", "oks_histogram"),
+    "skeleton",
+    "people",
+    "ap",
+    "pck",
+    "keypoints",
+    "errors",
+    "groups",
+    "precision_recall",
+    "oks_histogram",
     "examples",
 )
 WHERE = "give a run folder of `pose train`, or an evaluation's folder of `pose eval`"

@@ -16,8 +16,9 @@ from pycocotools.cocoeval import COCOeval
 
 from pose.data.coco import CocoFile, load_coco
 from pose.data.people import detected_people, ground_truth_people
-from pose.evaluation import coco as evaluation_module
-from pose.evaluation.coco import METRICS, Predictions, evaluate_coco, oks_nms, to_coco_results
+from pose.evaluation import oks_nms as nms_module
+from pose.evaluation.coco import METRICS, Predictions, evaluate_coco, to_coco_results
+from pose.evaluation.oks_nms import oks_nms
 from pose.inference.results import person_scores
 from pose.keypoints.geometry import grow_box
 from pose.keypoints.skeletons import COCO17, Skeleton
@@ -95,7 +96,7 @@ def test_nms_of_many_people_goes_by_rows(monkeypatch: pytest.MonkeyPatch) -> Non
     p = make_predictions()
     want = naive_nms(p.keypoints_img, p.box_scores, p.areas, SIGMAS, 0.9)
     for elements in (1, 60 * 17 * 7):  # one person at a time, seven
-        monkeypatch.setattr(evaluation_module, "_NMS_ELEMENTS", elements)
+        monkeypatch.setattr(nms_module, "_NMS_ELEMENTS", elements)
         assert oks_nms(p.keypoints_img, p.box_scores, p.areas, SIGMAS).tolist() == want
 
 

@@ -63,9 +63,8 @@ def test_eval_writes_the_analysis_and_prints_it(evaluated: Path, pose_cli: Cli) 
     table = outcome.out.splitlines()
     assert re.fullmatch(r"\d+ of 10 people found .*", table[3])
     assert table[5].split() == ["keypoint", "AP", "PCK.1", "good", "jitter", "inversion", "swap", "miss"]
-    assert [line.split()[0] for line in table[6:15]] == [
-        *("nose", "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    ]
+    names = "nose eye ear shoulder elbow wrist hip knee ankle"
+    assert [line.split()[0] for line in table[6:15]] == names.split()
 
 
 def test_page_is_whole_and_loads_nothing(page: Path) -> None:
