@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,16 +16,8 @@ from pose.config.keypoints import Config
 from pose.config.yaml_text import parse_yaml
 from pose.runtime.errors import ConfigError
 
-if TYPE_CHECKING:
-    pass
-
-
 MAX_ENTRIES, MAX_DEPTH = 100_000, 50
-
-
 AnyConfig = Config | ClassificationConfig
-
-
 SCHEMAS: dict[str, type[Config] | type[ClassificationConfig]] = {
     "keypoints": Config,
     "classification": ClassificationConfig,
@@ -55,15 +47,28 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     if not isinstance(data, dict):
         got = "an empty file" if data is None else f"a {type(data).__name__}"
         raise ConfigError(f"config {file} holds {got}; expected keys such as data:, model:, train:")
-    return make_config(data, overrides, source=str(file))
+    return make_config(data, overrides, source=str(file), expand=True)
 
 
-def make_config(data: dict[str, Any], overrides: Sequence[str] = (), *, source: str = "config") -> AnyConfig:
-    """`load_config` of data already read; `source` names it in errors."""
+def make_config(
+    data: dict[str, Any], overrides: Sequence[str] = (), *, source: str = "config", expand: bool = False
+) -> AnyConfig:
+    """`load_config` of data already read.
+
+    Args:
+        data: a config's content. Its values are taken as they stand: what a checkpoint of anybody says may not read
+            the user's environment.
+        overrides: the user's own; `${VAR}` in them is expanded.
+        source: names the config in errors.
+        expand: whether `data` is the user's own too.
+    Raises:
+        ConfigError: wrong keys or values, all of them in one message, or an unset variable.
+    """
     for override in overrides:
-        data = _override(data, override)
+        data = _override(data, override, expand=not expand)
     _check_size(data, source)
-    data = _expand(data, source)
+    if expand:  # after the overrides, which may replace what is not set
+        data = _expand(data, source)
     task = data.get("task", "keypoints")
     schema = SCHEMAS.get(task, Config) if isinstance(task, str) else Config
     try:
@@ -75,8 +80,8 @@ def make_config(data: dict[str, Any], overrides: Sequence[str] = (), *, source: 
         ) from None
 
 
-def _override(data: dict[str, Any], override: str) -> dict[str, Any]:
-    """A copy of `data` with one `a.b=c` applied; the value is YAML."""
+def _override(data: dict[str, Any], override: str, *, expand: bool) -> dict[str, Any]:
+    """A copy of `data` with one `a.b=c` applied; the value is YAML, its variables expanded here if `expand`."""
     key, equals, text = override.partition("=")
     if not equals or not re.fullmatch(r"[\w]+(\.[\w]+)*", key):
         raise ConfigError(f"an override looks like train.lr=0.001, got '{override}'")
@@ -84,6 +89,9 @@ def _override(data: dict[str, Any], override: str) -> dict[str, Any]:
         value = parse_yaml(text)
     except ValueError as error:
         raise ConfigError(f"the value of override '{override}' is not valid YAML: {error}") from None
+    if expand:
+        _check_size({key: value}, f"override '{override:.80}'")
+        value = _expand(value, f"override '{override}'")
     result = dict(data)
     section = result
     *parents, last = key.split(".")

@@ -43,7 +43,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunReport:
     """What there is to show.
 
     Attributes:
@@ -66,7 +66,7 @@ class Run:
     missing: list[str] = field(default_factory=list)
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path) -> RunReport:
     """Read a run's or an evaluation's folder.
 
     Raises:
@@ -99,7 +99,7 @@ def read_run(folder: Path) -> Run:
         missing.append(f"no {first.folder / 'analysis.json'}: evaluated by an older version, or without people")
     if not history:
         missing.append("no metrics.csv beside the evaluation, so no learning curves")
-    return Run(folder, name, config, evaluations, history, versions, _params(first, run), missing)
+    return RunReport(folder, name, config, evaluations, history, versions, _params(first, run), missing)
 
 
 def _read_evaluation(folder: Path) -> Evaluated:

@@ -139,6 +139,21 @@ def test_names_are_escaped_and_stay_inside(evaluated: Path, tmp_path: Path, pose
     assert "<script>alert" not in (tmp_path / "c.html").read_text()
 
 
+def test_images_may_be_links(evaluated: Path, pose_cli: Cli, tmp_path: Path) -> None:
+    """Datasets are often folders of links to where the images lie."""
+    folder, root = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(evaluated, folder)
+    (root / "images").mkdir(parents=True)
+    for image in (_root(evaluated) / "images").iterdir():
+        (root / "images" / image.name).symlink_to(image)
+    for path in folder.glob("eval-*/config.yaml"):
+        path.write_text(re.sub("root: .*", f"root: {root}", path.read_text(), count=1))
+    assert pose_cli("report", folder, "--out", tmp_path / "linked.html").code == 0
+    assert pose_cli("report", evaluated, "--out", tmp_path / "plain.html").code == 0
+    linked, plain = ((tmp_path / f"{name}.html").read_text().count("data:image/jpeg") for name in ("linked", "plain"))
+    assert linked == plain > 1
+
+
 @pytest.mark.parametrize("config", ["{}", "{model: 3, data: [], train: }", "{model: {width: x}, data: {val: 1}}"])
 def test_odd_configs_and_few_numbers(evaluated: Path, tmp_path: Path, pose_cli: Cli, config: str) -> None:
     folder = tmp_path / "ev"
