@@ -4,6 +4,7 @@
 Each is imported when it is first used, so that `import pose` costs next to nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -21,6 +21,7 @@ from pose.keypoints.skeletons import Skeleton
 from pose.models.classifier import Classifier
 from pose.models.pose_net import PoseNet
 from pose.models.weights import check_weights, convert_torchvision, load_weights
+from pose.runtime.errors import CheckpointError
 from pose.runtime.files import write_atomic
 from pose.runtime.headers import parse_header
 from pose.runtime.safe_torch import read_torch
@@ -61,10 +62,12 @@ class Checkpoint:
         """The config of a pose network.
 
         Raises:
-            ValueError: the file holds a classifier.
+            CheckpointError: the file holds a classifier.
         """
         if not isinstance(self.config, Config):
-            raise ValueError(f"{self.path} holds a classifier, not a pose network; `pose eval` and `inspect` take it")
+            raise CheckpointError(
+                f"{self.path} holds a classifier, not a pose network; `pose eval` and `inspect` take it"
+            )
         return self.config
 
     @property
@@ -120,7 +123,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         path: the file; a run folder for its best.safetensors; the word "demo" for the model in the package.
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a checkpoint of this project, or damaged.
+        CheckpointError: not a checkpoint of this project, or damaged.
     """
     file = Path(path)
     if str(path) == "demo":
@@ -140,23 +143,23 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"'demo' is the small model of the package"
         )
     if file.suffix.lower() in OTHER_FILES:
-        raise ValueError(f"{file} is {OTHER_FILES[file.suffix.lower()]}")
+        raise CheckpointError(f"{file} is {OTHER_FILES[file.suffix.lower()]}")
     try:
         with safe_open(file, framework="pt", device="cpu") as tensors:
             metadata = (tensors.metadata() or {}).get("pose")
             weights = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError, RuntimeError, TypeError, MemoryError) as error:  # shapes that lie, too
-        raise ValueError(f"{file} is no safetensors checkpoint, or a damaged one: {error}") from None
+        raise CheckpointError(f"{file} is no safetensors checkpoint, or a damaged one: {error}") from None
     header = parse_header(metadata, format=FORMAT, kinds={"config": dict, "epoch": int, "metrics": dict})
     if header is None:
-        raise ValueError(
+        raise CheckpointError(
             f"{file} holds tensors but no header of this project; expected a file written by `pose train` "
             "(for foreign weights see model.init)"
         )
     config, classes = make_config(header["config"], source=f"the config inside {file}"), header.get("classes")
     named = isinstance(classes, list) and bool(classes) and all(isinstance(name, str) for name in classes)
     if not named and (classes is not None or not isinstance(config, Config)):
-        raise ValueError(f"{file} has classes {classes!r:.60} in its header; expected their names")
+        raise CheckpointError(f"{file} has classes {classes!r:.60} in its header; expected their names")
     return Checkpoint(
         path=file,
         config=config,
@@ -177,8 +180,8 @@ def load_initial_weights(model: nn.Module, path: str | Path, *, skeleton: Skelet
     Returns:
         A line that counts the matched tensors, and lists what stays as initialised and what is not used.
     Raises:
-        FileNotFoundError, ValueError: no such file, or less than half of the convolutions that both backbones have
-            match.
+        FileNotFoundError, CheckpointError: no such file, or less than half of the convolutions that both backbones
+            have match.
     """
     own, note = model.state_dict(), ""
     if Path(path).suffix in (".pth", ".pt"):
@@ -199,7 +202,7 @@ def load_initial_weights(model: nn.Module, path: str | Path, *, skeleton: Skelet
     shared = [k for k, v in own.items() if k.startswith("backbone.") and v.ndim == 4 and k in weights]
     fitting = sum(key in matched for key in shared)
     if 2 * fitting <= len(shared):
-        raise ValueError(
+        raise CheckpointError(
             f"{source} holds another network: {fitting} of {len(shared)} convolutions of the backbone match "
             "this config; give weights of the same backbone and width as model.init"
         )
@@ -219,7 +222,7 @@ def _torchvision_weights(path: Path, model: nn.Module) -> dict[str, Tensor]:
         raise FileNotFoundError(f"no weights {path}; download the .pth file of torchvision's model first")
     weights = read_torch(path, what="file of weights", name=path)
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise ValueError(f"{path} holds no weights; expected a state dict of torchvision's")
+        raise CheckpointError(f"{path} holds no weights; expected a state dict of torchvision's")
     try:
         return convert_torchvision(weights, model)
     except ValueError:

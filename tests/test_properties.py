@@ -27,7 +27,7 @@ from pose.data.coco import leaves_folder, load_coco
 from pose.data.people import detected_people, ground_truth_people
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.keypoints.skeletons import COCO17
-from pose.report.load import Run
+from pose.report.load import RunReport
 from pose.report.page import render_report
 from pose.runtime.headers import parse_header
 from pose.training.resume import load_resume
@@ -248,7 +248,7 @@ def test_a_name_adds_no_element_to_a_page(name: str) -> None:
     def page(word: str) -> Elements:
         config = {"data": {"root": word}, word: "x"}
         history = [{"epoch": 1.0, "loss": 0.5}, {"epoch": 2.0, "loss": 0.25}]
-        return Elements(render_report(Run(Path(word), word, config, [], history, {word: word}, 1, [word])))
+        return Elements(render_report(RunReport(Path(word), word, config, [], history, {word: word}, 1, [word])))
 
     found = page(name)
     assert found.elements == page("plain").elements

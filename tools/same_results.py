@@ -31,8 +31,23 @@ SHAPES = "configs/shapes/mobilenet_v2_x0.35_dyrelu.yaml"
 SMALL = ("data.figures.train=48", "data.figures.val=12", "train.epochs=3", "train.batch_size=16", "eval.every=2")
 NOT_A_RESULT = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")  # columns of metrics.csv
 COMMANDS = (
-    *("train", "eval", "predict", "export", "check", "detect", "runs", "report", "compare", "summary", "tables"),
-    *("inspect", "demo", "figures", "clip", "download", "env"),
+    "train",
+    "eval",
+    "predict",
+    "export",
+    "check",
+    "detect",
+    "runs",
+    "report",
+    "compare",
+    "summary",
+    "tables",
+    "inspect",
+    "demo",
+    "figures",
+    "clip",
+    "download",
+    "env",
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -12,6 +14,8 @@ import typer
 from pose.cli.options import Overrides, check_writable, prepare_figures
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pose.check.checker import Checked
     from pose.check.findings import Findings
     from pose.config.keypoints import Config
@@ -27,7 +31,7 @@ def check(
     overrides: Overrides = None,
     images: Annotated[
         Optional[Path],  # noqa: UP045 (typer reads it at run time)
-        typer.Option(metavar="DIR", help="Folder of the pictures of a JSON. Without it only the JSON is checked."),
+        typer.Option(metavar="DIR", help="Folder of the images of a JSON. Without it only the JSON is checked."),
     ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
@@ -38,7 +42,7 @@ def check(
         typer.Option(metavar="OUT.json", help="Write a repaired copy of a JSON; safe repairs only."),
     ] = None,
     fast: Annotated[
-        bool, typer.Option("--fast", help="Read only the headers of pictures: no cut-off files, no overlap.")
+        bool, typer.Option("--fast", help="Read only the headers of images: no cut-off files, no overlap.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON instead.")] = False,
 ) -> None:
@@ -46,60 +50,25 @@ def check(
 
     Exit code 1 if there are errors, 0 if not. With --fix the code is that of the repaired file.
     """
-    from rich.console import Console
-
-    from pose.check.checker import check_pair, check_split, report
-    from pose.check.columns import read_split
+    from pose.check.checker import report
     from pose.check.findings import Findings
-    from pose.check.fix import repair, without_nan
-    from pose.check.text import print_findings, print_repair, print_split
-    from pose.data.coco import read_json
     from pose.runtime.files import write_json
 
-    is_folder = dataset.is_dir()
-    is_config = not is_folder and dataset.suffix.lower() in (".yaml", ".yml")
-    if (is_config or is_folder) and (images is not None or fix is not None):
-        raise ValueError(
-            "--images and --fix are for one annotation JSON: pose check FILE.json --images DIR --fix OUT.json"
-        )
-    if not is_config and overrides:
-        raise ValueError(f"{' '.join(overrides)}: entries are overridden in a config, and {dataset} is none")
-    if images is not None and not images.is_dir():
-        raise FileNotFoundError(f"no folder {images}; give the one that the file names of {dataset} are in")
-    if fix is not None:
-        _check_fix(fix, dataset)
-    if out is not None:
-        check_writable(out)
-    found = Findings()
-    config = _load(dataset, list(overrides or [])) if is_config else None
-    if config is not None:
-        checked = _check_config(config, found, decode=not fast)
-        check_pair(checked[0], checked[1], found)
-    elif is_folder:
-        checked = _check_folder(dataset, found, decode=not fast)
+    changes = list(overrides or [])
+    _check_options(dataset, changes, images=images, fix=fix, out=out)
+    found, decode, config = Findings(), not fast, None
+    if _is_config(dataset):
+        config = _load(dataset, changes)
+        checked = _check_config(config, found, decode=decode)
+    elif dataset.is_dir():
+        checked = _check_folder(dataset, found, decode=decode)
     else:
-        split = read_split(dataset.stem, dataset, read_json(dataset), images_dir=images)
-        with _PictureProgress(split.images.names if images else []) as progress:
-            checked = [check_split(split, found, decode=not fast, progress=progress.step)]
-    document = report(found, checked)
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110, markup=False, emoji=False)
-    errors = found.count("error")
+        checked = [_check_file(dataset, found, images=images, decode=decode)]
+    document, left = report(found, checked), found
     if not as_json:
-        for one in checked:
-            print_split(console, one)
-        print_findings(console, found, several=len(checked) > 1)
+        _print(checked, found)
     if fix is not None:
-        mended = repair(checked[0].split, found, checked[0].pictures)
-        again = read_split(dataset.stem, fix, mended.document, images_dir=images)
-        left = Findings()
-        # Where an image was dropped, the rows no longer fit what is known of the pictures: look again.
-        same = len(again.images.records) == len(checked[0].split.images.records)
-        check_split(again, left, decode=not fast, pictures=checked[0].pictures if same else None)
-        write_json(fix, without_nan(mended.document), indent=None)
-        document["fix"] = {"file": str(fix), "changes": mended.changes, "left": [f.to_dict() for f in left.all()]}
-        errors = left.count("error")
-        if not as_json:
-            print_repair(console, mended, left, str(fix))
+        document["fix"], left = _repair(fix, checked[0], found, decode=decode, as_json=as_json)
     if out is not None:
         sheets = _write_sheets(out, checked, config)
         write_json(out / "report.json", document)
@@ -107,27 +76,83 @@ def check(
             print(f"written: {', '.join(str(path) for path in (out / 'report.json', *sheets))}")
     if as_json:
         print(json.dumps(document, indent=2))
-    if errors:
+    if left.count("error"):
         raise typer.Exit(1)
 
 
-class _PictureProgress:
-    """The live line on stderr."""
+def _is_config(dataset: Path) -> bool:
+    return dataset.suffix.lower() in (".yaml", ".yml") and not dataset.is_dir()
 
-    def __init__(self, names: list[int | str]) -> None:
-        from pose.runtime.console import Progress, make_console
 
-        self.bar = Progress(make_console(), max(1, len(names)))
+def _check_options(
+    dataset: Path, overrides: list[str], *, images: Path | None, fix: Path | None, out: Path | None
+) -> None:
+    """Fail before the work."""
+    if (_is_config(dataset) or dataset.is_dir()) and (images is not None or fix is not None):
+        raise ValueError(
+            "--images and --fix are for one annotation JSON: pose check FILE.json --images DIR --fix OUT.json"
+        )
+    if not _is_config(dataset) and overrides:
+        raise ValueError(f"{' '.join(overrides)}: entries are overridden in a config, and {dataset} is none")
+    if images is not None and not images.is_dir():
+        raise FileNotFoundError(f"no folder {images}; give the one that the file names of {dataset} are in")
+    if fix is not None:
+        _check_fix(fix, dataset)
+    if out is not None:
+        check_writable(out)
 
-    def __enter__(self) -> _PictureProgress:
-        self.bar.__enter__()
-        return self
 
-    def __exit__(self, *details: Any) -> None:
-        self.bar.__exit__(*details)
+def _console() -> Console:
+    """For stdout; a file gets lines of 110 characters."""
+    from rich.console import Console
 
-    def step(self, done: int, total: int) -> None:
-        self.bar.reach("pictures", done)
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110, markup=False, emoji=False)
+
+
+def _print(checked: list[Checked], found: Findings) -> None:
+    from pose.check.text import print_findings, print_split
+
+    console = _console()
+    for one in checked:
+        print_split(console, one)
+    print_findings(console, found, several=len(checked) > 1)
+
+
+def _repair(
+    fix: Path, checked: Checked, found: Findings, *, decode: bool, as_json: bool
+) -> tuple[dict[str, Any], Findings]:
+    """Write the repaired copy and check it.
+
+    Returns:
+        fix: what report.json says of it.
+        left: the findings of the copy.
+    """
+    from pose.check.checker import check_split
+    from pose.check.columns import read_split
+    from pose.check.findings import Findings
+    from pose.check.fix import repair, without_nan
+    from pose.check.text import print_repair
+    from pose.runtime.files import write_json
+
+    split, left = checked.split, Findings()
+    mended = repair(split, found, checked.pictures)
+    again = read_split(split.name, fix, mended.document, images_dir=split.images_dir)
+    # Where an image was dropped, the rows no longer fit what is known of the image files: look again.
+    same = len(again.images.records) == len(split.images.records)
+    check_split(again, left, decode=decode, pictures=checked.pictures if same else None)
+    write_json(fix, without_nan(mended.document), indent=None)
+    if not as_json:
+        print_repair(_console(), mended, left, str(fix))
+    return {"file": str(fix), "changes": mended.changes, "left": [f.to_dict() for f in left.all()]}, left
+
+
+@contextlib.contextmanager
+def _image_progress(names: list[int | str]) -> Iterator[Callable[[int, int], None]]:
+    """The live line on stderr; what it gives is called with (images done, images in all)."""
+    from pose.runtime.console import Progress, make_console
+
+    with Progress(make_console(), max(1, len(names))) as bar:
+        yield lambda done, total: bar.reach("images", done)
 
 
 def _check_fix(fix: Path, dataset: Path) -> None:
@@ -152,9 +177,20 @@ def _load(path: Path, overrides: list[str]) -> Config:
     return with_skeleton(config)
 
 
-def _check_config(config: Config, found: Findings, *, decode: bool) -> list[Checked]:
-    """Training and validation split, with the detections of the latter."""
+def _check_file(path: Path, found: Findings, *, images: Path | None, decode: bool) -> Checked:
+    """One annotation JSON; the image files too if their folder is given."""
     from pose.check.checker import check_split
+    from pose.check.columns import read_split
+    from pose.data.coco import read_json
+
+    split = read_split(path.stem, path, read_json(path), images_dir=images)
+    with _image_progress(split.images.names if images else []) as progress:
+        return check_split(split, found, decode=decode, progress=progress)
+
+
+def _check_config(config: Config, found: Findings, *, decode: bool) -> list[Checked]:
+    """Training and validation split, with the detections of the latter, and what the two share."""
+    from pose.check.checker import check_pair, check_split
     from pose.check.columns import read_split
     from pose.data.coco import read_json
 
@@ -167,7 +203,7 @@ def _check_config(config: Config, found: Findings, *, decode: bool) -> list[Chec
             name, path, read_json(path), images_dir=folder, skeleton=skeleton, category_name=data.category
         )
         boxes = Path(data.root, data.val.boxes) if name == "val" and data.val.boxes != "gt" else None
-        with _PictureProgress(split.images.names) as progress:
+        with _image_progress(split.images.names) as progress:
             checked.append(
                 check_split(
                     split,
@@ -175,9 +211,10 @@ def _check_config(config: Config, found: Findings, *, decode: bool) -> list[Chec
                     decode=decode,
                     detections=boxes,
                     input_size=config.model.input_size,
-                    progress=progress.step,
+                    progress=progress,
                 )
             )
+    check_pair(checked[0], checked[1], found)
     return checked
 
 
@@ -190,10 +227,8 @@ def _check_folder(folder: Path, found: Findings, *, decode: bool) -> list[Checke
     checked = []
     for part in find_splits(folder):
         split = read_split(part.name, part.path, part.document, images_dir=part.images_dir)
-        with _PictureProgress(split.images.names) as progress:
-            checked.append(
-                check_split(split, found, decode=decode, detections=part.detections, progress=progress.step)
-            )
+        with _image_progress(split.images.names) as progress:
+            checked.append(check_split(split, found, decode=decode, detections=part.detections, progress=progress))
     training = [one for one in checked if is_training(one.split.name)]
     for train in training:
         for other in checked:

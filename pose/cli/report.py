@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from pose.report.load import Run
+    from pose.report.load import RunReport
 
 
 def report(
@@ -63,7 +63,7 @@ def compare(
         print(f"page: {out}")
 
 
-def _table(names: list[str], runs: list[Run]) -> str:
+def _table(names: list[str], runs: list[RunReport]) -> str:
     from pose.report.load import METRICS
 
     firsts = [run.evaluations[0].metrics if run.evaluations else {} for run in runs]

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,17 +14,10 @@ from pose.config.classification import ClassificationConfig
 from pose.config.errors import explain_all
 from pose.config.keypoints import Config
 from pose.config.yaml_text import parse_yaml
-
-if TYPE_CHECKING:
-    pass
-
+from pose.runtime.errors import ConfigError
 
 MAX_ENTRIES, MAX_DEPTH = 100_000, 50
-
-
 AnyConfig = Config | ClassificationConfig
-
-
 SCHEMAS: dict[str, type[Config] | type[ClassificationConfig]] = {
     "keypoints": Config,
     "classification": ClassificationConfig,
@@ -36,7 +29,7 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not YAML, empty, an unset variable, or wrong keys or values: all of them in one message.
+        ConfigError: not YAML, empty, an unset variable, or wrong keys or values: all of them in one message.
     """
     file = Path(path)
     try:
@@ -46,43 +39,59 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
             f"no config file {file}; the ones that come with the project are in configs/"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read config {file}: {error}; expected a YAML text file") from None
+        raise ConfigError(f"cannot read config {file}: {error}; expected a YAML text file") from None
     try:
         data = parse_yaml(text)
     except ValueError as error:
-        raise ValueError(f"config {file} is not valid YAML: {error}") from None
+        raise ConfigError(f"config {file} is not valid YAML: {error}") from None
     if not isinstance(data, dict):
         got = "an empty file" if data is None else f"a {type(data).__name__}"
-        raise ValueError(f"config {file} holds {got}; expected keys such as data:, model:, train:")
-    return make_config(data, overrides, source=str(file))
+        raise ConfigError(f"config {file} holds {got}; expected keys such as data:, model:, train:")
+    return make_config(data, overrides, source=str(file), expand=True)
 
 
-def make_config(data: dict[str, Any], overrides: Sequence[str] = (), *, source: str = "config") -> AnyConfig:
-    """`load_config` of data already read; `source` names it in errors."""
+def make_config(
+    data: dict[str, Any], overrides: Sequence[str] = (), *, source: str = "config", expand: bool = False
+) -> AnyConfig:
+    """`load_config` of data already read.
+
+    Args:
+        data: a config's content. Its values are taken as they stand: what a checkpoint of anybody says may not read
+            the user's environment.
+        overrides: the user's own; `${VAR}` in them is expanded.
+        source: names the config in errors.
+        expand: whether `data` is the user's own too.
+    Raises:
+        ConfigError: wrong keys or values, all of them in one message, or an unset variable.
+    """
     for override in overrides:
-        data = _override(data, override)
+        data = _override(data, override, expand=not expand)
     _check_size(data, source)
-    data = _expand(data, source)
+    if expand:  # after the overrides, which may replace what is not set
+        data = _expand(data, source)
     task = data.get("task", "keypoints")
     schema = SCHEMAS.get(task, Config) if isinstance(task, str) else Config
     try:
         return schema.model_validate(data)
     except ValidationError as error:
         lines = explain_all(error, schema, tasks=SCHEMAS)
-        raise ValueError(
+        raise ConfigError(
             f"{source} has {len(lines)} wrong entr{'y' if len(lines) == 1 else 'ies'}:\n  " + "\n  ".join(lines)
         ) from None
 
 
-def _override(data: dict[str, Any], override: str) -> dict[str, Any]:
-    """A copy of `data` with one `a.b=c` applied; the value is YAML."""
+def _override(data: dict[str, Any], override: str, *, expand: bool) -> dict[str, Any]:
+    """A copy of `data` with one `a.b=c` applied; the value is YAML, its variables expanded here if `expand`."""
     key, equals, text = override.partition("=")
     if not equals or not re.fullmatch(r"[\w]+(\.[\w]+)*", key):
-        raise ValueError(f"an override looks like train.lr=0.001, got '{override}'")
+        raise ConfigError(f"an override looks like train.lr=0.001, got '{override}'")
     try:
         value = parse_yaml(text)
     except ValueError as error:
-        raise ValueError(f"the value of override '{override}' is not valid YAML: {error}") from None
+        raise ConfigError(f"the value of override '{override}' is not valid YAML: {error}") from None
+    if expand:
+        _check_size({key: value}, f"override '{override:.80}'")
+        value = _expand(value, f"override '{override}'")
     result = dict(data)
     section = result
     *parents, last = key.split(".")
@@ -91,7 +100,7 @@ def _override(data: dict[str, Any], override: str) -> dict[str, Any]:
         if isinstance(child, str) and parent == "activation":
             child = {"name": child}
         if child is not None and not isinstance(child, dict):
-            raise ValueError(f"override '{override}': {parent} is a value, not a section")
+            raise ConfigError(f"override '{override}': {parent} is a value, not a section")
         section[parent] = dict(child or {})
         section = section[parent]
     section[last] = value
@@ -106,12 +115,12 @@ def _check_size(data: dict[str, Any], source: str) -> None:
             return
         item, depth = stack.pop()
         if depth > MAX_DEPTH:
-            raise ValueError(
+            raise ConfigError(
                 f"{source} is nested deeper than {MAX_DEPTH} levels; write it without nested aliases (*name)"
             )
         inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
         stack.extend((each, depth + 1) for each in inner)
-    raise ValueError(f"{source} has more than {MAX_ENTRIES} entries; write it without nested aliases (*name)")
+    raise ConfigError(f"{source} has more than {MAX_ENTRIES} entries; write it without nested aliases (*name)")
 
 
 def _expand(value: Any, source: str) -> Any:
@@ -126,7 +135,7 @@ def _expand(value: Any, source: str) -> Any:
     def variable(match: re.Match[str]) -> str:
         found = os.environ.get(match[1])
         if not found:
-            raise ValueError(f"{source} uses ${{{match[1]}}}, which is not set; run: export {match[1]}=/the/folder")
+            raise ConfigError(f"{source} uses ${{{match[1]}}}, which is not set; run: export {match[1]}=/the/folder")
         return found
 
     return re.sub(r"\$\{(\w+)\}", variable, value)

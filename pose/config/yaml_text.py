@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from pose.runtime.errors import ConfigError
+
 
 class _Loader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> Any:
@@ -24,7 +26,7 @@ class _Loader(yaml.SafeLoader):
             if (key.tag, key.value) in first:
                 earlier = first[key.tag, key.value]
                 where = f"line {line}" if line == earlier else f"lines {earlier} and {line}"
-                raise ValueError(f"key {key.value!r:.80} stands twice, in {where}; keep one of them")
+                raise ConfigError(f"key {key.value!r:.80} stands twice, in {where}; keep one of them")
             first[key.tag, key.value] = line
         return node
 
@@ -44,16 +46,16 @@ def parse_yaml(text: str) -> Any:
     """The data in a text; nothing in it can run code.
 
     Raises:
-        ValueError: no YAML, nested too deeply, or a key stands twice.
+        ConfigError: no YAML, nested too deeply, or a key stands twice.
     """
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
+        raise ConfigError(str(error)) from None
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ConfigError("it is nested too deeply") from None
     except (TypeError, AttributeError, LookupError, OverflowError) as error:  # of PyYAML, on tags and odd dates
-        raise ValueError(f"{type(error).__name__}: {error}") from None
+        raise ConfigError(f"{type(error).__name__}: {error}") from None
 
 
 def format_yaml(data: Any) -> str:

@@ -1,25 +1,27 @@
 """Results in, numbers out: rescoring, OKS-NMS, COCO result records and the ten numbers of COCOeval.
 
 No model and no torch. Shapes: N people, K keypoints. Points are (x, y), in image pixels.
-Source: HRNet, `lib/dataset/coco.py` and `lib/nms/nms.py`.
+Source: HRNet, `lib/dataset/coco.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pose.data.coco import CocoFile
 from pose.evaluation.coco_backends import coco_numbers
+from pose.evaluation.oks_nms import oks_nms
 from pose.inference.results import person_scores
-from pose.keypoints.oks import MAX_DETECTIONS, METRICS, keypoint_similarity
+from pose.keypoints.geometry import grow_box
+from pose.keypoints.oks import MAX_DETECTIONS, METRICS
 from pose.keypoints.skeletons import Skeleton
-
-_NMS_ELEMENTS = 2**20  # similarities of keypoints held at once
+from pose.runtime.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,7 @@ class Predictions:
         box_scores: (N,) of the detector; 1 for annotated boxes.
         keypoints_img: (N, K, 2) image pixels.
         keypoint_scores: (N, K) peak values of the heatmaps.
-        areas: (N,) width * height of the *grown* box, in square pixels: OKS-NMS scales distances by it.
+        input_size: (height, width) of the crops, to whose shape the boxes were grown.
     """
 
     image_ids: NDArray[np.int64]
@@ -40,7 +42,7 @@ class Predictions:
     box_scores: NDArray[np.float64]
     keypoints_img: NDArray[np.float64]
     keypoint_scores: NDArray[np.float64]
-    areas: NDArray[np.float64]
+    input_size: tuple[int, int]
 
     def __post_init__(self) -> None:
         n, k = self.keypoints_img.shape[:2]
@@ -50,48 +52,19 @@ class Predictions:
             "box_scores": (n,),
             "keypoints_img": (n, k, 2),
             "keypoint_scores": (n, k),
-            "areas": (n,),
         }
         for name, shape in shapes.items():
             array = getattr(self, name)
             if array.shape != shape:
-                raise ValueError(f"predictions of {n} people: {name} must have shape {shape}, got {array.shape}")
+                raise DataError(f"predictions of {n} people: {name} must have shape {shape}, got {array.shape}")
             if not np.isfinite(array).all():
-                raise ValueError(f"predictions hold values in {name} that are not finite; did training diverge?")
+                raise DataError(f"predictions hold values in {name} that are not finite; did training diverge?")
 
-
-def oks_nms(
-    keypoints: ArrayLike, scores: ArrayLike, areas: ArrayLike, sigmas: ArrayLike, *, threshold: float = 0.9
-) -> NDArray[np.int64]:
-    """Drop the people of one image who are too similar to one that scores higher.
-
-    Args:
-        keypoints: (N, K, 2) image pixels; all K count, whatever their scores.
-        scores: (N,); equal ones keep their order.
-        areas: (N,) square pixels, averaged over a pair.
-        sigmas: (K,) OKS sigmas.
-        threshold: two people with more similarity (OKS) than this are one.
-    Returns:
-        (M,) indexes of the kept, best first.
-    Source: HRNet, `lib/nms/nms.py`, oks_nms.
-    """
-    points, area = np.asarray(keypoints, dtype=np.float64), np.asarray(areas, dtype=np.float64)
-    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
-    points, area = points[order], area[order]
-    x, y = points.transpose(2, 1, 0).copy()  # (K, N): the sum over keypoints is one over whole rows
-    # All pairs at once; rows of several people if there are so many that all would not fit in memory.
-    step = max(1, _NMS_ELEMENTS // max(x.size, 1))
-    dropped = np.zeros(len(order), dtype=bool)
-    for start in range(0, len(order), step):
-        rows = slice(start, start + step)
-        squared = (x[:, rows, None] - x[:, None]) ** 2 + (y[:, rows, None] - y[:, None]) ** 2
-        similarity = keypoint_similarity(squared.transpose(1, 2, 0), (area[rows, None] + area) / 2, sigmas)
-        oks = similarity.mean(axis=-1)
-        # Row by row, so whether a person stays is known before those behind are compared to it.
-        for person, other in np.argwhere(np.triu(oks > threshold, k=1 + start)).tolist():
-            if not dropped[start + person]:
-                dropped[other] = True
-    return order[~dropped]
+    @cached_property
+    def areas(self) -> NDArray[np.float64]:
+        """(N,) width times height of the grown boxes, in square pixels: OKS-NMS scales distances by it."""
+        _, grown = grow_box(self.boxes_xywh, self.input_size)
+        return grown.prod(axis=1)
 
 
 def to_coco_results(
@@ -101,7 +74,7 @@ def to_coco_results(
     category_id: int = 1,
     keypoint_threshold: float = 0.2,
     nms_threshold: float = 0.9,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], NDArray[np.int64]]:
     """Rescore, apply OKS-NMS to each image, and write what is left as COCO's result records.
 
     The records hold no `bbox`: with one, COCO's tools take the box's area for the person's.
@@ -111,14 +84,15 @@ def to_coco_results(
         keypoint_threshold: of `person_scores`.
         nms_threshold: of `oks_nms`.
     Returns:
-        Records of image_id, category_id, keypoints (3 K numbers: x, y, score) and score; images in the order of
-        their first person, people of an image best first.
+        records: M of image_id, category_id, keypoints (3 K numbers: x, y, score) and score; images in the order of
+            their first person, people of an image best first.
+        sources: (M,) index of the prediction that each record is of.
     Raises:
-        ValueError: the predictions have another number of keypoints than the skeleton.
+        DataError: the predictions have another number of keypoints than the skeleton.
     """
     k = predictions.keypoints_img.shape[1]
     if k != skeleton.num_keypoints:
-        raise ValueError(
+        raise DataError(
             f"predictions have {k} keypoints, skeleton '{skeleton.name}' has {skeleton.num_keypoints}; "
             f"use the skeleton that the model was trained with"
         )
@@ -128,7 +102,8 @@ def to_coco_results(
     people_of: dict[int, list[int]] = {}
     for index, image_id in enumerate(predictions.image_ids.tolist()):
         people_of.setdefault(image_id, []).append(index)
-    results = []
+    records: list[dict[str, Any]] = []
+    sources = [np.zeros(0, dtype=np.int64)]
     for image_id, people in people_of.items():
         kept = oks_nms(
             predictions.keypoints_img[people],
@@ -139,8 +114,9 @@ def to_coco_results(
         )
         chosen = np.array(people)[kept]
         for keypoints, score in zip(flat[chosen].tolist(), scores[chosen].tolist(), strict=True):
-            results.append({"image_id": image_id, "category_id": category_id, "keypoints": keypoints, "score": score})
-    return results
+            records.append({"image_id": image_id, "category_id": category_id, "keypoints": keypoints, "score": score})
+        sources.append(chosen)
+    return records, np.concatenate(sources)
 
 
 def evaluate_coco(
@@ -164,11 +140,11 @@ def evaluate_coco(
         AP, AP50, AP75, APM, APL, AR, AR50, AR75, ARM, ARL, in [0, 1]; -1 where no person of that size is
         annotated. All 0 for empty results.
     Raises:
-        ValueError: no annotations, a record is malformed, of an unknown image or of another category, or the
+        DataError: no annotations, a record is malformed, of an unknown image or of another category, or the
             backend is unknown or not installed.
     """
     if coco.annotations is None:
-        raise ValueError(f"{coco.path} has no annotations to evaluate against; the results can still be written")
+        raise DataError(f"{coco.path} has no annotations to evaluate against; the results can still be written")
     _check_results(results, coco, skeleton)
     images = list(coco.images) if image_ids is None else list(set(image_ids))
     wanted = set(images)
@@ -235,19 +211,19 @@ def _check_results(results: Sequence[dict[str, Any]], coco: CocoFile, skeleton: 
     for index, record in enumerate(results):
         missing = [f for f in ("image_id", "category_id", "keypoints", "score") if f not in record]
         if missing:
-            raise ValueError(f"result {index} lacks {', '.join(missing)}; it needs COCO's keypoint result format")
+            raise DataError(f"result {index} lacks {', '.join(missing)}; it needs COCO's keypoint result format")
         if record["category_id"] != coco.category_id:
-            raise ValueError(
+            raise DataError(
                 f"result {index} is of category {record['category_id']}, the keypoints of {coco.path} are of "
                 f"{coco.category_id}; write the results with that category_id"
             )
         if len(record["keypoints"]) != 3 * skeleton.num_keypoints:
-            raise ValueError(
+            raise DataError(
                 f"result {index} has {len(record['keypoints'])} numbers, skeleton '{skeleton.name}' with "
                 f"{skeleton.num_keypoints} keypoints needs {3 * skeleton.num_keypoints}"
             )
         if record["image_id"] not in coco.images:
-            raise ValueError(
+            raise DataError(
                 f"result {index} is on image {record['image_id']}, which is not in {coco.path}; "
                 f"evaluate against the annotations of the same images"
             )

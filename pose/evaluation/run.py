@@ -21,7 +21,7 @@ from pose.evaluation.coco import Predictions, evaluate_coco, to_coco_results
 from pose.evaluation.coco_backends import check_backend
 from pose.evaluation.splits import ValidationSet
 from pose.inference.torch_predictor import predict_heatmaps
-from pose.keypoints.geometry import apply_affine, grow_box, invert_affine
+from pose.keypoints.geometry import apply_affine, invert_affine
 from pose.keypoints.skeletons import Skeleton
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
@@ -117,14 +117,13 @@ def predict_people(
     nothing = np.zeros((0, skeleton.num_keypoints, 2)), np.zeros((0, skeleton.num_keypoints))
     keypoints, scores = zip(nothing, *world.gather_outputs(found), strict=True)
     boxes = np.array([person.box_xywh for person in people], dtype=np.float64).reshape(-1, 4)
-    _, grown = grow_box(boxes, input_size)
     return Predictions(
         image_ids=np.array([person.image_id for person in people], dtype=np.int64),
         boxes_xywh=boxes,
         box_scores=np.array([person.score for person in people], dtype=np.float64),
         keypoints_img=np.concatenate(keypoints),
         keypoint_scores=np.concatenate(scores),
-        areas=grown.prod(axis=1),
+        input_size=input_size,
     )
 
 
@@ -132,7 +131,7 @@ def score(
     predictions: Predictions, val: ValidationSet, skeleton: Skeleton, *, backend: str = "pycocotools"
 ) -> Evaluation:
     """Rescoring, OKS-NMS and COCOeval (by `backend`) of predictions already made."""
-    results = to_coco_results(predictions, skeleton, category_id=val.coco.category_id)
+    results, _ = to_coco_results(predictions, skeleton, category_id=val.coco.category_id)
     metrics = None
     if val.coco.annotations is not None:
         metrics = evaluate_coco(

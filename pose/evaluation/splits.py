@@ -9,6 +9,7 @@ from pathlib import Path
 from pose.config.keypoints import DataConfig, SplitConfig
 from pose.data.coco import CocoFile, load_coco
 from pose.data.people import Person, check_images_exist, detected_people, ground_truth_people
+from pose.runtime.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ def training_people(data: DataConfig) -> list[Person]:
     """People of the training split.
 
     Raises:
-        FileNotFoundError, ValueError: a file is missing or wrong, or nobody is left.
+        FileNotFoundError, DataError: a file is missing or wrong, or nobody is left.
     """
     split = data.train
     coco = load_coco(Path(data.root, split.annotations), data.resolve_skeleton(), category=data.category)
@@ -75,7 +76,7 @@ def validation_set(
         boxes: "gt" or a detections file, instead of the config's.
         only_images_with_boxes: leave out images in which there is no box.
     Raises:
-        FileNotFoundError, ValueError: a file is missing or wrong, or nobody is left.
+        FileNotFoundError, DataError: a file is missing or wrong, or nobody is left.
     """
     split = data.val
     path = Path(data.root, split.annotations)
@@ -83,7 +84,7 @@ def validation_set(
     _check_filters(split, source)
     coco = load_coco(path, data.resolve_skeleton(), category=data.category, need_annotations=False)
     if source == "gt" and coco.annotations is None:
-        raise ValueError(f"{path} has no annotations and so no boxes; give detected ones with --boxes FILE")
+        raise DataError(f"{path} has no annotations and so no boxes; give detected ones with --boxes FILE")
     person_ids: list[int] | None = None
     if source == "gt":
         people = _annotated(data, split, coco)
@@ -105,7 +106,7 @@ def _check_filters(split: SplitConfig, source: str) -> None:
     active = {"limit": split.limit, "min_keypoints": split.min_keypoints > 1, "min_area": split.min_area}
     unset = [f"data.val.{key}={off[key]}" for key, value in active.items() if value]
     if source != "gt" and unset:
-        raise ValueError(
+        raise DataError(
             f"the config chooses among the annotated people, which needs boxes: gt; for the boxes of {source} add "
             f"{' '.join(unset)}"
         )
@@ -120,7 +121,7 @@ def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> list[Per
         min_area=split.min_area,
     )
     if not people:
-        raise ValueError(
+        raise DataError(
             f"{coco.path} has no person with at least {split.min_keypoints} labelled keypoints and an area of at "
             f"least {split.min_area:g} pixels; check it with `pose check`, or lower min_keypoints and min_area"
         )

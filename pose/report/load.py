@@ -14,10 +14,19 @@ import yaml
 
 from pose.evaluation.analysis.analyse import FORMAT
 from pose.keypoints import oks
+from pose.runtime.errors import DataError
 
 METRICS = (*oks.METRICS, "top1", "top5")
 PARTS = (  # of analysis.json
-    *("skeleton", "people", "ap", "pck", "keypoints", "errors", "groups", "precision_recall", "oks_histogram"),
+    "skeleton",
+    "people",
+    "ap",
+    "pck",
+    "keypoints",
+    "errors",
+    "groups",
+    "precision_recall",
+    "oks_histogram",
     "examples",
 )
 WHERE = "give a run folder of `pose train`, or an evaluation's folder of `pose eval`"
@@ -34,7 +43,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunReport:
     """What there is to show.
 
     Attributes:
@@ -57,12 +66,12 @@ class Run:
     missing: list[str] = field(default_factory=list)
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path) -> RunReport:
     """Read a run's or an evaluation's folder.
 
     Raises:
         FileNotFoundError: no such folder, or nothing of ours in it.
-        ValueError: a file is damaged.
+        DataError: a file is damaged.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is {'a file' if folder.exists() else 'not there'}; {WHERE}")
@@ -90,26 +99,26 @@ def read_run(folder: Path) -> Run:
         missing.append(f"no {first.folder / 'analysis.json'}: evaluated by an older version, or without people")
     if not history:
         missing.append("no metrics.csv beside the evaluation, so no learning curves")
-    return Run(folder, name, config, evaluations, history, versions, _params(first, run), missing)
+    return RunReport(folder, name, config, evaluations, history, versions, _params(first, run), missing)
 
 
 def _read_evaluation(folder: Path) -> Evaluated:
     metrics = _object(folder / "metrics.json")
     for key in METRICS:
         if not isinstance(metrics.get(key, 0.0), int | float):
-            raise ValueError(
+            raise DataError(
                 f"{folder / 'metrics.json'}: {key} is {metrics[key]!r}, expected a number; evaluate again"
             )
     analysis = None
     if (folder / "analysis.json").is_file():
         analysis = _object(folder / "analysis.json")
         if analysis.get("format") != FORMAT:
-            raise ValueError(
+            raise DataError(
                 f"{folder / 'analysis.json'} has format {analysis.get('format')!r}, expected {FORMAT!r}; "
                 f"evaluate again with this version"
             )
         if lacking := [part for part in PARTS if part not in analysis]:
-            raise ValueError(f"{folder / 'analysis.json'} lacks {', '.join(lacking)}; evaluate again")
+            raise DataError(f"{folder / 'analysis.json'} lacks {', '.join(lacking)}; evaluate again")
     config = _read_yaml(folder / "config.yaml") if (folder / "config.yaml").is_file() else {}
     return Evaluated(folder, metrics, analysis, config)
 
@@ -132,7 +141,7 @@ def _read_history(path: Path) -> list[dict[str, float]]:
                 numbers = {key: float(value) for key, value in row.items() if key and key != "time" and value}
                 rows.append({key: value for key, value in numbers.items() if math.isfinite(value)})
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error}); expected the numbers that `pose train` writes") from None
+        raise DataError(f"{path} is damaged ({error}); expected the numbers that `pose train` writes") from None
     return [row for row in rows if "epoch" in row]
 
 
@@ -140,9 +149,9 @@ def _object(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON ({error}); evaluate again") from None
+        raise DataError(f"{path} is not JSON ({error}); evaluate again") from None
     if not isinstance(data, dict):
-        raise ValueError(f"{path} holds a {type(data).__name__}, expected an object; evaluate again")
+        raise DataError(f"{path} holds a {type(data).__name__}, expected an object; evaluate again")
     return data
 
 
@@ -150,9 +159,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not YAML ({error})".replace("\n", " ")) from None
+        raise DataError(f"{path} is not YAML ({error})".replace("\n", " ")) from None
     if not isinstance(data, dict):
-        raise ValueError(f"{path} holds a {type(data).__name__}, expected the config of a run")
+        raise DataError(f"{path} holds a {type(data).__name__}, expected the config of a run")
     return data
 
 

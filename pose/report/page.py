@@ -12,8 +12,9 @@ import pose
 from pose.evaluation.analysis.errors import KINDS
 from pose.keypoints.skeletons import Skeleton
 from pose.report.charts import Series, bars, histogram, line_chart, number
-from pose.report.load import METRICS, Evaluated, Run
-from pose.report.pictures import make_pictures
+from pose.report.examples import draw_examples
+from pose.report.load import METRICS, Evaluated, RunReport
+from pose.runtime.errors import MissingPackage
 
 CURVES = ("AP", "AP50", "AP75", "AR", "top1", "top5")
 GROUPS = (
@@ -23,7 +24,7 @@ GROUPS = (
 )
 
 
-def render_report(run: Run) -> str:
+def render_report(run: RunReport) -> str:
     """The page of one run."""
     first = run.evaluations[0] if run.evaluations else None
     analysis = first.analysis if first is not None else None
@@ -37,12 +38,12 @@ def render_report(run: Run) -> str:
         analysis=analysis,
         charts={} if analysis is None else _charts(analysis),
         keypoints=[] if analysis is None else _keypoint_rows(analysis),
-        pictures={} if first is None else _pictures(first),
+        examples={} if first is None else _examples(first),
         config=yaml.safe_dump(run.config, sort_keys=False) if run.config else "",
     )
 
 
-def render_comparison(runs: Sequence[Run]) -> str:
+def render_comparison(runs: Sequence[RunReport]) -> str:
     """The page of several runs side by side."""
     names = run_names(runs)
     named = list(zip(names, runs, strict=True))
@@ -72,13 +73,13 @@ def render_comparison(runs: Sequence[Run]) -> str:
     )
 
 
-def run_names(runs: Sequence[Run]) -> list[str]:
+def run_names(runs: Sequence[RunReport]) -> list[str]:
     """Names that tell the runs apart: the folder's, and a number where two have the same."""
     names = [run.name for run in runs]
     return [f"{n} ({names[: i + 1].count(n)})" if names.count(n) > 1 else n for i, n in enumerate(names)]
 
 
-def comparability(runs: Sequence[Run]) -> str:
+def comparability(runs: Sequence[RunReport]) -> str:
     """Why the numbers may not be compared, or nothing."""
     seen: dict[str, set[str]] = {"boxes": set(), "images": set(), "people": set(), "flip_test": set()}
     for run in runs:
@@ -89,7 +90,7 @@ def comparability(runs: Sequence[Run]) -> str:
     return f"not evaluated alike, so the numbers are not comparable: {'; '.join(differ)} differ" if differ else ""
 
 
-def config_differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+def config_differences(runs: Sequence[RunReport]) -> list[tuple[str, list[str]]]:
     """Entries of the configs that are not the same in all: dotted key, and the value of each run."""
     flat = [_flatten(run.config) for run in runs]
     keys = dict.fromkeys(key for entries in flat for key in entries)
@@ -108,7 +109,7 @@ def _numbers(evaluations: Sequence[Evaluated]) -> list[dict[str, Any]]:
     return [{"folder": e.folder.resolve().name, **e.metrics} for e in evaluations]
 
 
-def _learning(runs: Sequence[tuple[str, Run]]) -> list[str]:
+def _learning(runs: Sequence[tuple[str, RunReport]]) -> list[str]:
     """Loss, learning rate and the evaluations over the epochs."""
     several = len(runs) > 1
 
@@ -184,13 +185,13 @@ def _keypoint_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _pictures(evaluated: Evaluated) -> dict[str, Any]:
+def _examples(evaluated: Evaluated) -> dict[str, Any]:
     if evaluated.analysis is None:
         return {}
     config = _flatten(evaluated.config)
     images = Path(config.get("data.root", "")) / config.get("data.val.images", "")
     skeleton = Skeleton.from_dict(evaluated.analysis["skeleton"])
-    return {kind: make_pictures(evaluated.analysis["examples"][kind], images, skeleton) for kind in ("worst", "best")}
+    return {kind: draw_examples(evaluated.analysis["examples"][kind], images, skeleton) for kind in ("worst", "best")}
 
 
 def _compare_keypoints(analysed: Sequence[tuple[str, dict[str, Any]]]) -> list[tuple[str, list[float | None]]]:
@@ -203,7 +204,7 @@ def _render(template: str, **values: Any) -> str:
     try:
         import jinja2
     except ImportError:
-        raise ValueError("reports are written with jinja2; get it by: pip install 'pose[report]'") from None
+        raise MissingPackage("a report", "jinja2") from None
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pose.report"),
         autoescape=True,  # names come from files and folders of anybody

@@ -60,6 +60,20 @@ def rewrite(path: Path, to: Path, change: Callable[[dict[str, Any]], object] | N
     return to
 
 
+def test_a_checkpoint_does_not_read_the_environment(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pose_cli: Callable[..., Outcome]
+) -> None:
+    monkeypatch.setenv("SECRET", "told")
+    path = rewrite(
+        saved, tmp_path / "foreign.safetensors", lambda header: header["config"]["data"].update(root="x/${SECRET}")
+    )
+    assert load_checkpoint(path).config.data.root == "x/${SECRET}"
+    outcome = pose_cli("eval", path)
+    assert outcome.code == 2
+    assert "told" not in outcome.err
+    assert "x/${SECRET}" in outcome.err
+
+
 def test_what_is_saved_is_loaded(config: Config, saved: Path) -> None:
     loaded = load_checkpoint(saved)
     assert (loaded.path, loaded.config, loaded.epoch, loaded.metrics) == (saved, config, 7, METRICS)

@@ -14,6 +14,7 @@ from pose.config.classification import ClassificationConfig
 from pose.config.keypoints import ActivationConfig, Config, ModelConfig
 from pose.config.load import load_config, make_config
 from pose.keypoints.skeletons import COCO17
+from pose.runtime.errors import ConfigError
 
 BASE = """
 data:
@@ -149,7 +150,7 @@ def test_missing_keys(tmp_path: Path) -> None:
         ("1=2", "1: no such key; valid: task, data, model"),
         (
             "model.backbone=mobilenet_v4",
-            "model: unknown backbone 'mobilenet_v4'; did you mean 'mobilenet_v2'? Valid: ",
+            "model: unknown backbone 'mobilenet_v4'; did you mean 'mobilenet_v2'?",
         ),
         ("model={backbone: resnet18, width: 0.5}", "model: resnet18 comes at width 1 only, got 0.5"),
         ("model.head.kernel=4", "model.head: kernel must be odd, such as 3 or 5, got 4"),
@@ -293,6 +294,22 @@ def test_unset_and_empty_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_values_of_variables_are_not_expanded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSE_A", "${POSE_B}")
     assert load(tmp_path, BASE, "data.root=${POSE_A}").data.root == "${POSE_B}"
+
+
+def test_only_the_users_own_values_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config out of a file of weights is anybody's: what it says may not read the environment."""
+    monkeypatch.setenv("POSE_A", "secret")
+    split = {"images": "${POSE_A}", "annotations": "a.json"}
+    data = {"data": {"root": "${POSE_A}", "train": split, "val": split}}
+    config = make_config(data, ["data.val.images=${POSE_A}/val"])
+    assert (config.data.root, config.data.train.images, config.data.val.images) == (
+        "${POSE_A}",
+        "${POSE_A}",
+        "secret/val",
+    )
+    monkeypatch.delenv("POSE_A")
+    with pytest.raises(ConfigError, match=r"override 'data.root=.*' uses .*, which is not set"):
+        make_config(data, ["data.root=${POSE_A}"])
 
 
 # --- files that are no config ---

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from pycocotools.cocoeval import COCOeval
 
 from pose.data.coco import CocoFile, load_coco
 from pose.data.people import detected_people, ground_truth_people
-from pose.evaluation import coco as evaluation_module
-from pose.evaluation.coco import METRICS, Predictions, evaluate_coco, oks_nms, to_coco_results
+from pose.evaluation import oks_nms as nms_module
+from pose.evaluation.coco import METRICS, Predictions, evaluate_coco, to_coco_results
+from pose.evaluation.oks_nms import oks_nms
 from pose.inference.results import person_scores
 from pose.keypoints.geometry import grow_box
 from pose.keypoints.skeletons import COCO17, Skeleton
+from pose.runtime.errors import DataError
 
 SIGMAS = np.array(COCO17.oks_sigmas)
 TWO = Skeleton.from_names("two", keypoint_names=["head", "tail"])
@@ -36,7 +39,7 @@ def make_predictions(n: int = 60, images: int = 4, k: int = 17, seed: int = 0) -
         box_scores=rng.random(n),
         keypoints_img=centers[rng.integers(0, len(centers), n)] + rng.normal(0, 3, (n, k, 2)),
         keypoint_scores=rng.uniform(-0.2, 1, (n, k)),
-        areas=grow_box(boxes, (256, 192))[1].prod(axis=-1),
+        input_size=(256, 192),
     )
 
 
@@ -93,7 +96,7 @@ def test_nms_of_many_people_goes_by_rows(monkeypatch: pytest.MonkeyPatch) -> Non
     p = make_predictions()
     want = naive_nms(p.keypoints_img, p.box_scores, p.areas, SIGMAS, 0.9)
     for elements in (1, 60 * 17 * 7):  # one person at a time, seven
-        monkeypatch.setattr(evaluation_module, "_NMS_ELEMENTS", elements)
+        monkeypatch.setattr(nms_module, "_NMS_ELEMENTS", elements)
         assert oks_nms(p.keypoints_img, p.box_scores, p.areas, SIGMAS).tolist() == want
 
 
@@ -120,7 +123,7 @@ def test_nms_of_none_one_and_equals() -> None:
 
 def test_results_are_per_image_best_first_and_without_bbox() -> None:
     p = make_predictions()
-    results = to_coco_results(p, COCO17, category_id=3)
+    results, sources = to_coco_results(p, COCO17, category_id=3)
     scores = person_scores(p.box_scores, p.keypoint_scores)
     want = []
     for image_id in dict.fromkeys(p.image_ids.tolist()):
@@ -129,6 +132,7 @@ def test_results_are_per_image_best_first_and_without_bbox() -> None:
         want += [(image_id, int(people[i])) for i in kept]
     assert len(want) < 60
     assert len(results) == len(want)
+    assert sources.tolist() == [index for _, index in want]
     for record, (image_id, index) in zip(results, want, strict=True):
         assert list(record) == ["image_id", "category_id", "keypoints", "score"]
         assert (record["image_id"], record["category_id"], record["score"]) == (image_id, 3, scores[index])
@@ -140,13 +144,21 @@ def test_results_are_per_image_best_first_and_without_bbox() -> None:
 
 def test_wrong_predictions_are_refused() -> None:
     p = make_predictions(k=2)
-    with pytest.raises(ValueError, match="2 keypoints, skeleton 'coco17' has 17"):
+    with pytest.raises(DataError, match="2 keypoints, skeleton 'coco17' has 17"):
         to_coco_results(p, COCO17)
     fields = {f: getattr(p, f) for f in p.__dataclass_fields__}
-    with pytest.raises(ValueError, match=r"areas must have shape \(60,\)"):
-        Predictions(**{**fields, "areas": p.areas[:5]})
+    with pytest.raises(DataError, match=r"box_scores must have shape \(60,\)"):
+        Predictions(**{**fields, "box_scores": p.box_scores[:5]})
     with pytest.raises(ValueError, match="keypoint_scores that are not finite"):
         Predictions(**{**fields, "keypoint_scores": p.keypoint_scores * np.nan})
+
+
+def test_areas_are_those_of_the_grown_boxes() -> None:
+    """Not of the boxes, which would let OKS-NMS drop fewer people."""
+    p = make_predictions()
+    np.testing.assert_array_equal(p.areas, grow_box(p.boxes_xywh, (256, 192))[1].prod(axis=-1))
+    assert (p.areas > 1.25**2 * p.boxes_xywh[:, 2:].prod(axis=-1)).all()
+    assert (replace(p, input_size=(192, 256)).areas != p.areas).any()
 
 
 def flat(points: np.ndarray, value: float) -> list[float]:
@@ -238,9 +250,9 @@ def test_real_detections_with_keypoints_of_the_nearest_person(
         box_scores=np.array([b.score for b in boxes]),
         keypoints_img=np.array(keypoints),
         keypoint_scores=rng.uniform(0.3, 1, (118, 17)),
-        areas=grow_box(xywh, (256, 192))[1].prod(axis=-1),
+        input_size=(256, 192),
     )
-    results = to_coco_results(p, COCO17)
+    results, _ = to_coco_results(p, COCO17)
     assert 4 < len(results) < 118
     everything = evaluate_coco(val, results, COCO17)
     assert list(everything.values()) == plain_pycocotools(val.path, results, tmp_path)

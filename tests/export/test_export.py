@@ -126,7 +126,7 @@ def test_eval_counts_by_the_backend_of_the_config(
     monkeypatch.setitem(sys.modules, "hotcoco", None)
     outcome = pose_cli("eval", exported, "eval.backend=hotcoco")
     assert outcome.code == 2
-    assert "eval.backend is hotcoco, which is not installed" in outcome.err
+    assert "eval.backend=hotcoco needs hotcoco, not installed here" in outcome.err
 
 
 def test_load_needs_no_torch(exported: Path, run: Path, tmp_path: Path) -> None:

@@ -63,9 +63,8 @@ def test_eval_writes_the_analysis_and_prints_it(evaluated: Path, pose_cli: Cli) 
     table = outcome.out.splitlines()
     assert re.fullmatch(r"\d+ of 10 people found .*", table[3])
     assert table[5].split() == ["keypoint", "AP", "PCK.1", "good", "jitter", "inversion", "swap", "miss"]
-    assert [line.split()[0] for line in table[6:15]] == [
-        *("nose", "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    ]
+    names = "nose eye ear shoulder elbow wrist hip knee ankle"
+    assert [line.split()[0] for line in table[6:15]] == names.split()
 
 
 def test_page_is_whole_and_loads_nothing(page: Path) -> None:
@@ -138,6 +137,21 @@ def test_names_are_escaped_and_stay_inside(evaluated: Path, tmp_path: Path, pose
     assert "leaves the images folder" in text
     assert pose_cli("compare", folder, evaluated, "--out", tmp_path / "c.html").code == 0
     assert "<script>alert" not in (tmp_path / "c.html").read_text()
+
+
+def test_images_may_be_links(evaluated: Path, pose_cli: Cli, tmp_path: Path) -> None:
+    """Datasets are often folders of links to where the images lie."""
+    folder, root = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(evaluated, folder)
+    (root / "images").mkdir(parents=True)
+    for image in (_root(evaluated) / "images").iterdir():
+        (root / "images" / image.name).symlink_to(image)
+    for path in folder.glob("eval-*/config.yaml"):
+        path.write_text(re.sub("root: .*", f"root: {root}", path.read_text(), count=1))
+    assert pose_cli("report", folder, "--out", tmp_path / "linked.html").code == 0
+    assert pose_cli("report", evaluated, "--out", tmp_path / "plain.html").code == 0
+    linked, plain = ((tmp_path / f"{name}.html").read_text().count("data:image/jpeg") for name in ("linked", "plain"))
+    assert linked == plain > 1
 
 
 @pytest.mark.parametrize("config", ["{}", "{model: 3, data: [], train: }", "{model: {width: x}, data: {val: 1}}"])

@@ -36,7 +36,7 @@ def test_evaluation(bench: Any, tmp_path: Path) -> None:
         np.testing.assert_allclose(functions[name](), want, rtol=0, atol=1e-9)
     rows = evaluation.rows(quick=True)
     assert [set(row) for row in rows] == [KEYS] * 2
-    assert [row["target"] for row in rows] == [">= 4", ">= 10"]
+    assert [row["target"] for row in rows] == [">= 1.5", ">= 10"]
 
 
 def test_codec(bench: Any) -> None:

@@ -54,16 +54,14 @@ def analyse(
     Returns:
         What analysis.json holds; numbers that do not exist (the AP of a keypoint nobody has) are None.
     Raises:
-        ValueError: there are no annotations.
+        DataError: there are no annotations.
     """
     sigmas = np.array(skeleton.oks_sigmas)
     scenes = make_scenes(coco, results, skeleton.oks_sigmas, image_ids=image_ids, person_ids=person_ids)
     found = [_find(scene, sigmas=sigmas, flip=skeleton.flip_indices) for scene in scenes]
     everyone, by_keypoint, by_group, corrected = _all_curves(scenes, found, sigmas)
-    groups = make_groups(len(sigmas))
-    ap = everyone.ap
     kinds = np.concatenate([np.zeros((0, len(sigmas)), dtype=np.int64), *(f.kinds for f in found)])
-    pck, similar, labelled = _by_keypoint(scenes, found, len(sigmas))
+    sums = _sums_by_keypoint(scenes, found, len(sigmas))
     oks = np.concatenate([np.zeros(0), *(_oks_of_people(s, f) for s, f in zip(scenes, found, strict=True))])
     return {
         "format": FORMAT,
@@ -74,40 +72,20 @@ def analyse(
             "detections": sum(len(s.scores) for s in scenes),
             "detections_of_nobody": sum(int((f.people < 0).sum()) for f in found),
         },
-        "ap": ap,
+        "ap": everyone.ap,
         "pck": {
             "reference": "longer side of the annotated box; people who are not found count as wrong",
             "thresholds": list(PCK_THRESHOLDS),
-            "all": _share(pck.sum(axis=1), labelled.sum()),
+            "all": _share(sums.right.sum(axis=1), sums.labelled.sum()),
         },
-        "keypoints": [
-            {
-                "name": name,
-                "labelled": int(labelled[k]),
-                "ap": by_keypoint[k].ap,
-                "ar": by_keypoint[k].ar,
-                "similarity": _ratio(similar[k], (kinds[:, k] != UNLABELLED).sum()),
-                "pck": _share(pck[:, k], labelled[k]),
-                "errors": _count_kinds(kinds[:, k]),
-            }
-            for k, name in enumerate(skeleton.keypoint_names)
-        ],
-        "errors": {
-            "counts": _count_kinds(kinds),
-            "ap_gained_if_corrected": {
-                KINDS[kind]: None if c.ap is None or ap is None else c.ap - ap for kind, c in corrected.items()
-            },
-        },
+        "keypoints": _keypoints(skeleton, by_keypoint, sums, kinds),
+        "errors": _errors(kinds, everyone.ap, corrected),
         "groups": [
             {"kind": g.kind, "label": g.label, "people": c.people, "ap": c.ap, "ar": c.ar}
-            for g, c in zip(groups, by_group, strict=True)
+            for g, c in zip(make_groups(len(sigmas)), by_group, strict=True)
         ],
         "precision_recall": _precision_recall(everyone),
-        "oks_histogram": {
-            "edges": np.linspace(0, 1, BINS + 1).round(4).tolist(),
-            "people": np.histogram(oks[oks >= 0], bins=BINS, range=(0, 1))[0].tolist(),
-            "not_found": int((oks < 0).sum()),
-        },
+        "oks_histogram": _histogram(oks),
         "examples": make_examples(coco, scenes, [f.detections for f in found]),
     }
 
@@ -161,8 +139,22 @@ def _all_curves(
     return every[0], every[1 : 1 + k], every[1 + k : last], dict(zip(kinds, every[last:], strict=True))
 
 
-def _by_keypoint(scenes: Sequence[Scene], found: Sequence[Found], k: int) -> tuple[Floats, Floats, Floats]:
-    """Points right at each PCK threshold (T, K), sums of similarity of found points (K,), labelled points (K,)."""
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Over everyone who counts, per keypoint.
+
+    Attributes:
+        right: (T, K) points found within each PCK threshold.
+        similar: (K,) similarity of the points of people who are found.
+        labelled: (K,) points annotated.
+    """
+
+    right: Floats
+    similar: Floats
+    labelled: Floats
+
+
+def _sums_by_keypoint(scenes: Sequence[Scene], found: Sequence[Found], k: int) -> _Sums:
     right, similar, labelled = np.zeros((len(PCK_THRESHOLDS), k)), np.zeros(k), np.zeros(k)
     for scene, f in zip(scenes, found, strict=True):
         counts = scene.labelled & ~scene.ignored[:, None]
@@ -173,7 +165,7 @@ def _by_keypoint(scenes: Sequence[Scene], found: Sequence[Found], k: int) -> tup
         near = distance / np.maximum(scene.boxes[people, 2:].max(axis=1, initial=0), np.spacing(1))[:, None]
         right += [((near <= t) & counts[people]).sum(axis=0) for t in PCK_THRESHOLDS]
         similar += (scene.similarity[detections, people] * counts[people]).sum(axis=0)
-    return right, similar, labelled
+    return _Sums(right, similar, labelled)
 
 
 def _oks_of_people(scene: Scene, found: Found) -> Floats:
@@ -183,6 +175,36 @@ def _oks_of_people(scene: Scene, found: Found) -> Floats:
     result = np.full(len(people), -1.0)
     result[detections >= 0] = scene.oks[detections[detections >= 0], people[detections >= 0]]
     return result
+
+
+def _keypoints(
+    skeleton: Skeleton, by_keypoint: Sequence[Curve], sums: _Sums, kinds: NDArray[np.int64]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "labelled": int(sums.labelled[k]),
+            "ap": by_keypoint[k].ap,
+            "ar": by_keypoint[k].ar,
+            "similarity": _ratio(sums.similar[k], (kinds[:, k] != UNLABELLED).sum()),
+            "pck": _share(sums.right[:, k], sums.labelled[k]),
+            "errors": _count_kinds(kinds[:, k]),
+        }
+        for k, name in enumerate(skeleton.keypoint_names)
+    ]
+
+
+def _errors(kinds: NDArray[np.int64], ap: float | None, corrected: dict[int, Curve]) -> dict[str, Any]:
+    gained = {KINDS[kind]: None if c.ap is None or ap is None else c.ap - ap for kind, c in corrected.items()}
+    return {"counts": _count_kinds(kinds), "ap_gained_if_corrected": gained}
+
+
+def _histogram(oks: Floats) -> dict[str, Any]:
+    return {
+        "edges": np.linspace(0, 1, BINS + 1).round(4).tolist(),
+        "people": np.histogram(oks[oks >= 0], bins=BINS, range=(0, 1))[0].tolist(),
+        "not_found": int((oks < 0).sum()),
+    }
 
 
 def _precision_recall(everyone: Curve) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pose.data.coco import CocoFile
 from pose.keypoints.oks import MAX_DETECTIONS, keypoint_similarity
 from pose.runtime.arrays import Bools, Floats
+from pose.runtime.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +95,10 @@ def make_scenes(
     Returns:
         A scene for each image, by image id.
     Raises:
-        ValueError: there are no annotations.
+        DataError: there are no annotations.
     """
     if coco.annotations is None:
-        raise ValueError(f"{coco.path} has no annotations to compare the results with")
+        raise DataError(f"{coco.path} has no annotations to compare the results with")
     images = sorted(set(coco.images) if image_ids is None else set(image_ids))
     people = None if person_ids is None else set(person_ids)
     annotations: dict[int, list[Any]] = {i: [] for i in images}

@@ -1,4 +1,4 @@
-"""Examples as pictures: what is annotated beside what was found, as data URIs."""
+"""The examples of an analysis as images: what is annotated beside what was found, as data URIs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pose.data.coco import leaves_folder
 from pose.drawing.people import draw_people
 from pose.drawing.sheets import FAINTEST
 from pose.images.read import read_image
@@ -24,14 +25,14 @@ OUTSIDE = (38, 42, 50)  # beyond the image's edge
 
 
 @dataclass(frozen=True)
-class Picture:
+class ExampleImage:
     """One example.
 
     Attributes:
         uri: "data:image/jpeg;base64,..."; empty if the image could not be read.
         size: (height, width), pixels.
         caption: file, OKS and score; plain text.
-        problem: why there is no picture; empty if there is one.
+        problem: why there is none; empty if there is one.
     """
 
     uri: str
@@ -40,23 +41,24 @@ class Picture:
     problem: str = ""
 
 
-def make_pictures(examples: Sequence[dict[str, Any]], images: Path, skeleton: Skeleton) -> list[Picture]:
+def draw_examples(examples: Sequence[dict[str, Any]], images: Path, skeleton: Skeleton) -> list[ExampleImage]:
     """Draw examples of analysis.json from the images below a folder."""
-    return [_make(example, images, skeleton) for example in examples]
+    return [_draw_example(example, images, skeleton) for example in examples]
 
 
-def _make(example: dict[str, Any], images: Path, skeleton: Skeleton) -> Picture:
+def _draw_example(example: dict[str, Any], images: Path, skeleton: Skeleton) -> ExampleImage:
     score = example["score"]
     caption = f"{example['file_name']} · OKS {example['oks']:.2f}" + (
         f" · score {score:.2f}" if score is not None else " · not found"
     )
     path = images / example["file_name"]
-    if images.resolve() not in path.resolve().parents:
-        return Picture("", CELL, caption, "the file name leaves the images folder")
+    # By its name: an image may well be a link to where the data really lies.
+    if leaves_folder(example["file_name"]):
+        return ExampleImage("", CELL, caption, "the file name leaves the images folder")
     try:
         image = read_image(path)
     except (ValueError, OSError) as error:
-        return Picture("", CELL, caption, str(error))
+        return ExampleImage("", CELL, caption, str(error))
     truth = np.array(example["truth"], dtype=np.float64).reshape(-1, 3)
     found = None if example["found"] is None else np.array(example["found"], dtype=np.float64).reshape(-1, 3)
     affine = _frame(np.array(example["box_xywh"], dtype=np.float64), truth, found)
@@ -72,7 +74,7 @@ def _make(example: dict[str, Any], images: Path, skeleton: Skeleton) -> Picture:
     done, data = cv2.imencode(".jpg", pair[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     assert done
     uri = "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
-    return Picture(uri, (pair.shape[0], pair.shape[1]), caption)
+    return ExampleImage(uri, (pair.shape[0], pair.shape[1]), caption)
 
 
 def _frame(box: Any, truth: Any, found: Any) -> Any:

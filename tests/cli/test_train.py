@@ -1,0 +1,248 @@
+"""`pose train`: streams, run folders, signals, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from pose.checkpoint import load_checkpoint
+from pose.training.resume import load_resume
+from tests.helpers.cli import Cli, refusal
+
+
+def test_training_leaves_a_run(tiny_run: Path) -> None:
+    names = {path.name for path in tiny_run.iterdir()}
+    assert names >= {"config.yaml", "versions.json", "metrics.csv", "batch0.jpg", "best.safetensors", "resume.pt"}
+    assert load_checkpoint(tiny_run / "last.safetensors").epoch == 2
+
+
+def test_streams_of_train(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) -> None:
+    outcome = pose_cli(
+        "train", tiny_yaml, "train.seed=5", "--out", tmp_path / "run", "--batch-size", 5, "--workers", 0
+    )
+    assert outcome.code == 0
+    assert outcome.out == f"best AP 0.000, boxes gt: {tmp_path / 'run' / 'best.safetensors'}\n"
+    lines = outcome.err.splitlines()
+    assert lines[0] == f"run folder {tmp_path / 'run'}"
+    assert lines[1].startswith("10 people to train on, 10 boxes (gt) in 10 images to evaluate, ")
+    assert re.fullmatch(
+        r"epoch 1/1  loss 0\.0\d+  lr 1e-03  AP 0\.000 \(boxes gt, 10 images, 10 people\)  0:\d\d", lines[2]
+    )
+    assert lines[3] == f"done: 1 epochs in {lines[2].split()[-1]}, in {tmp_path / 'run'}"
+    assert lines[4:6] == [
+        "  best   AP 0.000, epoch 1: best.safetensors",
+        "  last   epoch 1: last.safetensors; every epoch: metrics.csv, tb/",
+    ]
+    assert re.fullmatch(r"  speed  \d+ images/s; \d+% of the time waiting for data", lines[6])
+    assert lines[7:8] == [f"  next   pose eval {tmp_path / 'run'}; pose report {tmp_path / 'run'}"]
+    assert lines[8:] in ([], [f"         tensorboard --logdir {tmp_path / 'run' / 'tb'}"])  # where it is installed
+    config = load_checkpoint(tmp_path / "run").config
+    assert (config.train.seed, config.train.batch_size) == (5, 5)
+    assert load_resume(tmp_path / "run" / "resume.pt")["position"]["epoch"] == 1
+
+
+def test_default_run_folder(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert pose_cli("train", "tiny.yaml", "--workers", 0).code == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    assert re.fullmatch(r"tiny-\d{8}-\d{6}", run.name)
+
+
+@pytest.fixture
+def start_method(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method(request.param, force=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.mark.parametrize(("start_method", "workers"), [("fork", 2), ("spawn", 1)], indirect=["start_method"])
+@pytest.mark.usefixtures("start_method")
+@pytest.mark.timeout(180)
+def test_loader_processes_change_nothing(pose_cli: Cli, tiny_run: Path, tmp_path: Path, workers: int) -> None:
+    """Training and evaluation with workers, forked as on Linux or spawned as elsewhere."""
+    config = tiny_run.parent / "tiny.yaml"
+    outcome = pose_cli("train", config, "eval.every=2", "--out", tmp_path / "run", "--workers", workers)
+    assert outcome.code == 0, outcome.err
+    ours, theirs = (load_checkpoint(run / "last.safetensors") for run in (tmp_path / "run", tiny_run))
+    assert (ours.epoch, ours.metrics) == (theirs.epoch, theirs.metrics)
+    assert all(torch.equal(ours.weights[key], theirs.weights[key]) for key in theirs.weights)
+
+
+def test_resuming_a_complete_run(pose_cli: Cli, tiny_run: Path) -> None:
+    before = (tiny_run / "last.safetensors").read_bytes()
+    outcome = pose_cli("train", "--resume", tiny_run)
+    assert outcome.code == 0
+    assert f"is complete: 2 epochs. To go on, raise train.epochs in {tiny_run / 'config.yaml'}." in outcome.err
+    assert outcome.out.startswith("best AP ")
+    assert (tiny_run / "last.safetensors").read_bytes() == before
+
+
+def start(*arguments: object, code: str = "from pose.cli.main import main; main()") -> tuple[Any, list[str]]:
+    """A command as a process of its own group, and the lines of its stderr as they come."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # In the background of a shell tests run with SIGINT ignored, which a new process would inherit.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # as in conftest.py
+    )
+    lines: list[str] = []
+    threading.Thread(target=lambda: lines.extend(iter(process.stderr.readline, "")), daemon=True).start()
+    return process, lines
+
+
+def wait_for(lines: list[str], text: str, process: Any, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not any(text in line for line in lines):
+        assert time.monotonic() < end, lines
+        assert process.poll() is None, lines
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def ended(process: Any) -> Iterator[None]:
+    """Leave nothing running, whatever fails."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.timeout(180)
+def test_ctrl_c_keeps_the_state(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) -> None:
+    """In a terminal Ctrl-C reaches the loader processes too."""
+    run = tmp_path / "run"
+    settings = ("train.epochs=100000", "eval.every=100000", "--workers", 1)
+    process, lines = start("train", tiny_yaml, *settings, "--out", run)
+    with ended(process):
+        wait_for(lines, "epoch 1/100000", process)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stdout.read() == ""
+    time.sleep(0.05)  # for the thread that reads
+    assert not any("Traceback" in line for line in lines)
+    assert lines[-1] == f"stopped by SIGINT; everything is saved. Go on with: pose train --resume {run}\n"
+    position = load_resume(run / "resume.pt")["position"]
+    assert position["epoch"] >= 1
+    assert load_checkpoint(run / "last.safetensors").epoch == position["epoch"]
+
+    # Bring the end near, which is also how a complete run is lengthened.
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["train"]["epochs"] = position["epoch"] + 1
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    outcome = pose_cli("train", "--resume", run, "--workers", 0)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == f"best AP 0.000, boxes gt: {run / 'best.safetensors'}\n"
+    assert load_checkpoint(run).epoch == position["epoch"] + 1
+    epochs = [int(line.split(",")[0]) for line in (run / "metrics.csv").read_text().splitlines()[1:]]
+    assert epochs == list(range(1, position["epoch"] + 2))
+
+
+SLOW_STEP = """
+import sys, time
+from pose.training.trainer import Trainer
+def step(*arguments):
+    print("in a step", file=sys.stderr, flush=True)
+    time.sleep(300)
+Trainer.train_step = step
+from pose.cli.main import main
+main()
+"""
+
+
+@pytest.mark.timeout(180)
+def test_a_second_ctrl_c_ends_at_once(tiny_yaml: Path, tmp_path: Path) -> None:
+    process, lines = start("train", tiny_yaml, "--out", tmp_path / "run", "--workers", 0, code=SLOW_STEP)
+    with ended(process):
+        wait_for(lines, "in a step", process)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)  # the first waits for the step
+        wait_for(lines, "Ctrl-C again stops at once", process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) in (130, 1, -signal.SIGINT)
+        assert process.stdout.read() == ""
+    assert not any("Traceback" in line for line in lines)
+
+
+def test_missing_config(pose_cli: Cli, tmp_path: Path, tiny_run: Path) -> None:
+    refusal(pose_cli("train", "gone.yaml"), "error: no config file gone.yaml; the ones that come with the project")
+    refusal(pose_cli("train"), "give a config file, e.g. `pose train configs/")
+    refusal(pose_cli("train", tiny_run), f"is a folder; give a YAML file, or continue a run with --resume {tiny_run}")
+    refusal(pose_cli("summary", "gone.yaml"), "no config file gone.yaml")
+    refusal(pose_cli("summary", "mobilenet_v2_x1.0_dyrelo"), "did you mean 'mobilenet_v2_x1.0_dyrelu'?")
+
+
+def test_wrong_keys_are_listed_at_once(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) -> None:
+    wrong = ("data.val.annotaions=x", "trian.epochs=3", "model.widht=2", "train.lr=-1", "model.activation=dyrelo")
+    outcome = pose_cli("train", tiny_yaml, *wrong, "--out", tmp_path / "run")
+    message = refusal(outcome, f"error: {tiny_yaml} has 5 wrong entries:")
+    for line in (
+        "data.val.annotaions: no such key; did you mean 'annotations'?",
+        "trian: no such key; did you mean 'train'?",
+        "model.widht: no such key; did you mean 'width'?",
+        "train.lr: expected more than 0, got -1",
+        "model.activation: unknown activation 'dyrelo'; did you mean 'dyrelu_",
+    ):
+        assert line in message
+    assert len(message.splitlines()) == 6
+    assert not (tmp_path / "run").exists()
+
+
+def test_initial_weights(pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, tmp_path: Path) -> None:
+    arguments = ("train", tiny_yaml, "--out", tmp_path / "run")
+    refusal(pose_cli(*arguments, "model.init=gone.safetensors"), "error: no checkpoint gone.safetensors")
+    refusal(pose_cli(*arguments, f"model.init={tiny_run}", "model.width=0.5"), "holds another network")
+    outcome = pose_cli(*arguments, f"model.init={tiny_run}", "--workers", 0)
+    assert outcome.code == 0
+    assert re.search(
+        rf"^(\d+) of \1 tensors taken from {tiny_run}/best\.safetensors; 0 start fresh$", outcome.err, re.M
+    )
+
+
+def test_runs_that_cannot_be_continued(
+    pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, a_file: Path, tmp_path: Path
+) -> None:
+    for folder in (tmp_path / "gone", tmp_path, a_file):
+        refusal(pose_cli("train", "--resume", folder), f"no run to continue in {folder}; give the folder that `pose")
+    refusal(pose_cli("train", tiny_yaml, "--resume", tiny_run), "--resume continues a run as it was")
+    (tmp_path / "config.yaml").write_bytes((tiny_run / "config.yaml").read_bytes())
+    (tmp_path / "last.safetensors").write_bytes((tiny_run / "last.safetensors").read_bytes())
+    refusal(pose_cli("train", "--resume", tmp_path), "resume.pt, but the run has trained weights; start another with")
+    (tmp_path / "resume.pt").write_bytes((tiny_run / "resume.pt").read_bytes()[:5000])
+    refusal(pose_cli("train", "--resume", tmp_path), "resume.pt is damaged: its length is not", "remove both")
+
+
+def test_what_is_there_is_not_overwritten(
+    pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    message = f"{tiny_run} exists already; choose another --out, or continue it with --resume {tiny_run}"
+    refusal(pose_cli("train", tiny_yaml, "--out", tiny_run), message)
+    images = tiny_dataset / "images"
+    refusal(pose_cli("predict", tiny_run, images, "--out", images), "is the folder of the images, which would be")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".lock").touch()  # of a training that was killed at once
+    outcome = pose_cli("train", tiny_yaml, "data.train.annotations=gone.json", "--out", tmp_path / "empty")
+    refusal(outcome, "no file ")
+    assert (tmp_path / "empty").is_dir()
