@@ -32,13 +32,14 @@ from pose.data.dataset import PeopleDataset
 from pose.data.people import ground_truth_people
 from pose.data.transforms import Augment
 from pose.evaluation import splits
+from pose.images.read import read_image
 from pose.inference.base import crop_boxes
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.layers import activations
 from pose.layers.activations import STATIC, Activation
 from pose.layers.conv import ConvNormAct
 from pose.models import factory
-from pose.synthetic.dataset import LEVELS, picture_rng, render_picture
+from pose.synthetic.dataset import generate
 from tests.helpers.command import Outcome
 
 Cli = Callable[..., Outcome]
@@ -176,7 +177,8 @@ def test_a_codec(tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch)
             monkeypatch.setattr(module, "decode", toy_decode)
             edited.append(name)
     assert len(edited) > 3
-    image = render_picture(picture_rng(0, "val", 0), LEVELS["easy"]).image
+    generate(tmp_path / "people", level="easy", train=1, val=1)
+    image = read_image(next((tmp_path / "people/images/val").glob("*.jpg")))
     predictor = pose.load("demo", "cpu")
     whole = [[0, 0, image.shape[1], image.shape[0]]]
     in_crop = predictor._predict_crops(crop_boxes(image, whole, predictor.input_size))[0]
