@@ -216,15 +216,16 @@ def test_use_a_model(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
         assert (place / folder / "street.jpg").is_file()
     names: dict[str, Any] = {}
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/use_a_model.md").read_text(), flags=re.S)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     for block in blocks:
         exec(block, names)
     assert (place / "drawn.png").is_file()
     assert (place / "drawn.jpg").is_file()
+    assert (place / "named/street.jpg").is_file()
     assert names["sure"].keypoints.shape[1:] == (17, 2)
     assert len(names["records"]) == 2
-    assert names["picture"].shape == cv2.imread("street.jpg").shape
-    assert names["people"].boxes[0, 0] == pytest.approx(names["picture"].shape[1] / 3)
+    assert names["image"].shape == cv2.imread("street.jpg").shape
+    assert names["people"].boxes[0, 0] == pytest.approx(names["image"].shape[1] / 3)
 
 
 def test_export(place: Path, pose_cli: Cli) -> None:

@@ -27,7 +27,7 @@ from pose.config.classification import ClassificationConfig, ImagesConfig
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import normalize
-from pose.drawing.people import Colour
+from pose.drawing.people import Color
 from pose.drawing.sheets import grid, titled
 from pose.images.types import Image
 from pose.images.write import write_image
@@ -39,8 +39,8 @@ from pose.training.optim import cosine_learning_rate, learning_rate
 from pose.training.tasks import Task, evenly_spaced
 
 SHOWN = 32  # images of draw_evaluation
-RIGHT: Colour = (120, 220, 120)
-WRONG: Colour = (255, 110, 100)
+RIGHT: Color = (120, 220, 120)
+WRONG: Color = (255, 110, 100)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
-"""Draw people, and write images. numpy and OpenCV only.
+"""Draw people on images. numpy only.
 
-Left is blue, right is orange, whatever lies between the sides takes the person's own colour. Widths follow the
-size of the person and of the picture, shapes are anti-aliased at fractions of a pixel, and a dark outline
+Left is blue, right is orange, whatever lies between the sides takes the person's own color. Widths follow the
+size of the person and of the image, shapes are anti-aliased at fractions of a pixel, and a dark outline
 keeps them legible on any background.
 Shapes: N people, K keypoints. Images are (H, W, 3) uint8 RGB; points are (x, y), sizes (height, width), in pixels.
 """
@@ -16,14 +16,19 @@ from numpy.typing import ArrayLike, NDArray
 from pose.images.types import Image, check_image
 from pose.keypoints.skeletons import Skeleton
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-LEFT: Colour = (45, 156, 255)
-RIGHT: Colour = (255, 128, 22)
-OUTLINE: Colour = (18, 20, 28)
+LEFT: Color = (45, 156, 255)
+RIGHT: Color = (255, 128, 22)
+OUTLINE: Color = (18, 20, 28)
 # Bright, and neither blue nor orange.
-PEOPLE: tuple[Colour, ...] = (
-    *((186, 235, 52), (255, 92, 173), (255, 226, 66), (181, 126, 255), (48, 214, 152), (245, 245, 245)),
+PEOPLE: tuple[Color, ...] = (
+    (186, 235, 52),
+    (255, 92, 173),
+    (255, 226, 66),
+    (181, 126, 255),
+    (48, 214, 152),
+    (245, 245, 245),
 )
 OPAQUE_FROM = 0.6  # scores fade below this: trained networks seldom give more than 0.9 to what they are sure of
 
@@ -42,11 +47,11 @@ def draw_people(
 
     Args:
         image_rgb: (H, W, 3) uint8.
-        keypoints: (N, K, 2) image pixels, integers are pixel centres. They may lie outside of the image.
+        keypoints: (N, K, 2) image pixels, integers are pixel centers. They may lie outside of the image.
         scores: (N, K); opacity grows with the score up to 0.6. What scores `threshold` or less, or is not
             finite, is not drawn.
         skeleton: of the K keypoints: which are left and right, and what is joined.
-        boxes_xywh: (N, 4) image pixels; their corners are drawn in each person's colour.
+        boxes_xywh: (N, 4) image pixels; their corners are drawn in each person's color.
         scale: factor on all widths.
     Raises:
         ValueError: shapes do not fit.
@@ -61,10 +66,10 @@ def draw_people(
         )
     boxes = None if boxes_xywh is None else np.asarray(boxes_xywh, dtype=np.float64)
     if boxes is not None and boxes.shape != (len(points), 4):
-        raise ValueError(f"boxes must be ({len(points)}, 4), one a person, got {boxes.shape}")
+        raise ValueError(f"boxes must be ({len(points)}, 4), one per person, got {boxes.shape}")
     screen = max(1.0, max(canvas.shape[:2]) / 1000)  # image pixels a pixel of a screen that shows the whole image
     for person in reversed(range(len(points))):
-        colour = PEOPLE[person % len(PEOPLE)]
+        color = PEOPLE[person % len(PEOPLE)]
         finite = (np.abs(points[person]) < 1e6).all(axis=-1) & np.isfinite(confidence[person])
         alpha = np.where(
             finite & (confidence[person] > threshold), np.clip(confidence[person] / OPAQUE_FROM, 0, 1), 0
@@ -75,8 +80,8 @@ def draw_people(
         extents += [] if box is None else [box[2:].max()]
         width = scale * line_width(max(extents, default=40.0 * screen), screen)
         if box is not None:
-            _draw_corners(canvas, box, colour, width=min(0.6 * width, 1.3 * scale * screen))
-        _draw_skeleton(canvas, points[person], alpha, skeleton, colour, width)
+            _draw_corners(canvas, box, color, width=min(0.6 * width, 1.3 * scale * screen))
+        _draw_skeleton(canvas, points[person], alpha, skeleton, color, width)
     return canvas
 
 
@@ -91,7 +96,7 @@ def line_width(person: float, screen: float) -> float:
     return float(np.clip(0.012 * person, min(1.7 * screen, max(0.9, 0.025 * person)), 4.5 * screen))
 
 
-def side_colour(side: str, middle: Colour) -> Colour:
+def side_color(side: str, middle: Color) -> Color:
     return {"left": LEFT, "right": RIGHT}.get(side, middle)
 
 
@@ -100,25 +105,25 @@ def _draw_skeleton(
     points: NDArray[np.float64],
     alpha: NDArray[np.float64],
     skeleton: Skeleton,
-    colour: Colour,
+    color: Color,
     width: float,
 ) -> None:
     """One person: limbs, then keypoints. `points` (K, 2), `alpha` (K,) opacity."""
     outline = min(max(0.6, 0.28 * width), 0.6 * width)
     drawn = points[alpha > 0]
-    shapes: list[tuple[float, int, int, float, Colour]] = []  # opacity, two ends, radius, colour
+    shapes: list[tuple[float, int, int, float, Color]] = []  # opacity, two ends, radius, color
     for a, b in skeleton.edges:
         # An edge from the middle to a side belongs to that side, one between the sides to neither.
         sides = {skeleton.sides[a], skeleton.sides[b]} - {"middle"}
         side = sides.pop() if len(sides) == 1 else "middle"
         # Thinner where keypoints lie close together, so that a face keeps its parts.
         half = np.clip(0.12 * math.dist(points[a], points[b]), 0.28 * width, 0.5 * width)
-        shapes.append((min(alpha[a], alpha[b]), a, b, half, side_colour(side, colour)))
+        shapes.append((min(alpha[a], alpha[b]), a, b, half, side_color(side, color)))
     shapes.sort(key=lambda shape: shape[0])
     for k in np.argsort(alpha, kind="stable"):
         apart = np.sort(np.hypot(*(drawn - points[k]).T))[1:2]  # to the nearest other
         radius = np.clip(0.4 * apart.min(initial=np.inf), 0.5 * width, 0.95 * width)
-        shapes.append((alpha[k], k, k, radius, side_colour(skeleton.sides[k], colour)))
+        shapes.append((alpha[k], k, k, radius, side_color(skeleton.sides[k], color)))
     shapes = [shape for shape in shapes if shape[0] > 0]
     if not shapes:
         return
@@ -131,14 +136,14 @@ def _draw_skeleton(
         stamp(region, behind, points[a] - (x0, y0), points[b] - (x0, y0), radius, outline, paint, opacity)
 
 
-def _draw_corners(canvas: Image, box_xywh: NDArray[np.float64], colour: Colour, *, width: float) -> None:
+def _draw_corners(canvas: Image, box_xywh: NDArray[np.float64], color: Color, *, width: float) -> None:
     x, y, w, h = box_xywh
     length = 0.18 * min(w, h)
     for cx, dx in ((x, length), (x + w, -length)):
         for cy, dy in ((y, length), (y + h, -length)):
             corner = np.array([cx, cy])
             for arm in ((dx, 0), (0, dy)):
-                stamp(canvas, canvas, corner, corner + arm, width / 2, 0.6 * width, colour, 0.9)
+                stamp(canvas, canvas, corner, corner + arm, width / 2, 0.6 * width, color, 0.9)
 
 
 def stamp(
@@ -148,7 +153,7 @@ def stamp(
     end: NDArray[np.float64],
     radius: float,
     outline: float,
-    colour: Colour,
+    color: Color,
     alpha: float,
 ) -> None:
     """Put a line with round ends (a disc, if both ends are one point) into the canvas, in place.
@@ -171,7 +176,7 @@ def stamp(
     near = distance[rows, cols][:, None]
     inner = np.clip(radius + 0.5 - near, 0, 1)  # share of the pixel inside the shape, then inside its outline
     outer = np.clip(radius + outline + 0.5 - near, 0, 1)
-    dark, bright = np.array(OUTLINE, dtype=np.float32), np.array(colour, dtype=np.float32)
+    dark, bright = np.array(OUTLINE, dtype=np.float32), np.array(color, dtype=np.float32)
     paint = (dark + (bright - dark) * inner) * alpha + behind[y0:y1, x0:x1][rows, cols] * (1 - alpha)
     region = canvas[y0:y1, x0:x1]
     under = region[rows, cols]

@@ -1,4 +1,4 @@
-"""Many small pictures in one: heatmaps over a crop, and contact sheets of training crops. numpy and OpenCV only.
+"""Many small images in one: heatmaps over a crop, and contact sheets of training crops. numpy and OpenCV only.
 
 Shapes: B images, K keypoints. Images are (H, W, 3) uint8 RGB; points are (x, y), in pixels.
 """
@@ -11,19 +11,19 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pose.drawing.people import LEFT, PEOPLE, RIGHT, Colour, draw_people, side_colour, stamp
+from pose.drawing.people import LEFT, PEOPLE, RIGHT, Color, draw_people, side_color, stamp
 from pose.images.types import Image, check_image
 from pose.keypoints.skeletons import Skeleton
 
 FAINTEST = 0.25  # score that a found keypoint is drawn with at least: COCO counts it, however unsure
-_BACKGROUND: Colour = (24, 26, 32)
-_TEXT: Colour = (228, 230, 235)
+_BACKGROUND: Color = (24, 26, 32)
+_TEXT: Color = (228, 230, 235)
 
 
 def draw_heatmaps(crop_rgb: Image, heatmaps: ArrayLike, skeleton: Skeleton, *, columns: int = 6) -> Image:
     """Lay each keypoint's heatmap over the crop, in a grid with names and peaks; their sum comes first.
 
-    Colours are absolute (0 to 1), so a faint spot is an unsure one.
+    Colors are absolute (0 to 1), so a faint spot is an unsure one.
 
     Args:
         crop_rgb: (H, W, 3) uint8, the network's input.
@@ -39,8 +39,8 @@ def draw_heatmaps(crop_rgb: Image, heatmaps: ArrayLike, skeleton: Skeleton, *, c
         )
     zoom = max(1.0, 200 / crop.shape[1])
     size = (round(crop.shape[1] * zoom), round(crop.shape[0] * zoom))  # width, height, as OpenCV takes it
-    grey = cv2.cvtColor(cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_RGB2GRAY)
-    base = np.repeat(grey[..., None] * np.float32(0.55), 3, axis=-1)
+    gray = cv2.cvtColor(cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_RGB2GRAY)
+    base = np.repeat(gray[..., None] * np.float32(0.55), 3, axis=-1)
     enlarge = np.array([[size[0] / maps.shape[2], 0, 0], [0, size[1] / maps.shape[1], 0]])
     cells = []
     for name, values in [("sum", maps.clip(0).sum(axis=0)), *zip(skeleton.keypoint_names, maps, strict=True)]:
@@ -52,7 +52,7 @@ def draw_heatmaps(crop_rgb: Image, heatmaps: ArrayLike, skeleton: Skeleton, *, c
         side = skeleton.sides[skeleton.keypoint_names.index(name)] if name != "sum" else "middle"
         title = name.replace("_", " ") if name == "sum" else f"{name.replace('_', ' ')}  {values.max():.2f}"
         panel = (base * (1 - alpha) + heat * alpha).astype(np.uint8)
-        cells.append(titled(panel, title, side_colour(side, _TEXT)))
+        cells.append(titled(panel, title, side_color(side, _TEXT)))
     return grid(cells, columns=columns, gap=6)
 
 
@@ -127,30 +127,30 @@ def grid(cells: Sequence[Image], *, columns: int, gap: int) -> Image:
     return sheet
 
 
-def titled(panel: Image, title: str, colour: Colour) -> Image:
+def titled(panel: Image, title: str, color: Color) -> Image:
     """A panel with its title on a bar above it."""
     bar = np.full((24, panel.shape[1], 3), _BACKGROUND, dtype=np.uint8)
-    _text(bar, title, (4, 17), colour)
+    _text(bar, title, (4, 17), color)
     return np.concatenate([bar, panel])
 
 
-def _text(image: Image, text: str, origin: tuple[int, int], colour: Colour) -> int:
+def _text(image: Image, text: str, origin: tuple[int, int], color: Color) -> int:
     """Write in place, baseline at `origin`, shrunk to fit; returns the x where it ends."""
     size = 0.5
     width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
     size *= min(1.0, (image.shape[1] - origin[0] - 2) / max(1, width))
-    cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
     return origin[0] + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
 
 
 def _with_legend(sheet: Image, title: str) -> Image:
-    """What the colours mean, and a title at the right end if there is room for it, on a bar above the sheet."""
+    """What the colors mean, and a title at the right end if there is room for it, on a bar above the sheet."""
     width = sheet.shape[1]
     bar = np.full((30, width, 3), _BACKGROUND, dtype=np.uint8)
     x = 10
-    for name, colour in (("left", LEFT), ("right", RIGHT), ("middle", PEOPLE[0])):
+    for name, color in (("left", LEFT), ("right", RIGHT), ("middle", PEOPLE[0])):
         center = np.array([x + 5.0, 15.0])
-        stamp(bar, bar, center, center, 5.0, 0.0, colour, 1.0)
+        stamp(bar, bar, center, center, 5.0, 0.0, color, 1.0)
         x = _text(bar, name, (x + 16, 20), _TEXT) + 18
     start = width - 10 - cv2.getTextSize(title, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)[0][0]
     if start > x:

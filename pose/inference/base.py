@@ -46,12 +46,12 @@ class _Place(NamedTuple):
 
 
 class PredictorBase(ABC):
-    """All boxes of all images in batches. Safe to share between threads.
+    """Predicts the keypoints of all boxes of all images in batches. Safe to share between threads.
 
     Args:
         input_size: (height, width) of the crops.
-        device: that a detector runs on.
-        flip_test: whether the network's answer is averaged with that to the mirrored crop.
+        device: the one that a detector runs on.
+        flip_test: whether heatmaps are averaged with those of the mirrored crop.
         batch_size: boxes at a time.
         source: where the weights come from, for the header of predictions.json.
         detector: what finds people for `boxes="detect"`: a name of `pose.inference.detector.DETECTORS`, loaded when
@@ -92,12 +92,12 @@ class PredictorBase(ABC):
 
     @abstractmethod
     def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, Any]:
-        """The crops and heatmaps of N boxes, in one batch whatever `batch_size` says.
+        """Make the crops and heatmaps of N boxes, in one batch whatever `batch_size` says.
 
         Returns:
-            crops: (N, H, W, 3) uint8 RGB, the network's input before it is normalised.
-            heatmaps: (N, K, h, w) float32, the mirrored crop's merged in if `flip_test`; a tensor on the device, or
-                of an .onnx an array.
+            crops: (N, H, W, 3) uint8 RGB, the network's input before it is normalized.
+            heatmaps: (N, K, h, w) float32, averaged with those of the mirrored crop if `flip_test`; a tensor on the
+                device, but an array where an .onnx runs.
         Raises:
             ValueError: a box is malformed, or there are no heatmaps.
         """
@@ -149,9 +149,9 @@ class PredictorBase(ABC):
         Args:
             images: a path, an array (H, W, 3) of uint8, a PIL image, or a list of those. Files and PIL images are
                 turned upright by their EXIF orientation, as viewers show them.
-            boxes: (N, 4) left, top, width, height in pixels of the upright image, one a person; for a list of
-                images a list of such. "detect" finds the people first. Without boxes the whole image is taken as
-                one person; a very wide one is warned of, but whether others hold several is not looked at.
+            boxes: (N, 4) left, top, width, height in pixels of the upright image, one per person; for a list of
+                images a list of such arrays. "detect" finds the people first. Without boxes the whole image is taken
+                as one person, with a warning.
             color: the order of the channels of arrays: "rgb", or "bgr" as OpenCV has it.
         Returns:
             The people of the image, in the order of the boxes; of a list, a list.
@@ -163,7 +163,7 @@ class PredictorBase(ABC):
             return next(self.stream(read_requests([images], each, color=color, detect=self._detect)))
         if not (boxes is None or isinstance(boxes, list | tuple | str)):
             raise ValueError(
-                f"boxes of a list of images are a list of arrays (N, 4), one an image, got a {type(boxes).__name__}"
+                f"boxes of a list of images are a list of arrays (N, 4), one per image, got a {type(boxes).__name__}"
             )
         return list(self.stream(read_requests(images, boxes, color=color, detect=self._detect)))
 
@@ -245,7 +245,7 @@ class PredictorBase(ABC):
 
 
 def crop_boxes(image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, int]) -> Image:
-    """What a network sees of each box.
+    """Cut out what a network sees of each box.
 
     Args:
         image_rgb: (H, W, 3) uint8.

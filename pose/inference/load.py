@@ -1,4 +1,4 @@
-"""`pose.load`. Imports PyTorch only for what needs it: files of `pose export` run without."""
+"""`pose.load`. PyTorch is imported only for what needs it: files of `pose export` run without it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ def load(
     batch_size: int = 64,
     detector: str | Detector = DEFAULT_DETECTOR,
 ) -> PredictorBase:
-    """A model ready for use, its batch norms folded; its config and skeleton come with its weights.
+    """Load a predictor from a checkpoint, a run folder (its best weights), the demo model or an exported file.
+
+    Its config and skeleton come with its weights, and batch norms are folded.
 
     Args:
-        source: a .safetensors file of `pose train`, a run folder for its best one, "demo" for the small model that
-            comes with the package, or an .onnx of `pose export`, which runs without PyTorch.
+        source: a .safetensors file of `pose train`, a run folder, "demo" for the small model that comes with the
+            package, or an .onnx of `pose export`, which runs without PyTorch.
         device: "auto" (CUDA, else Apple's MPS, else the CPU), "cpu", "cuda", "cuda:N" or "mps"; an .onnx runs on the
             CPU.
-        flip_test: average with the mirrored picture; False takes half the time and is a little less exact. An .onnx
-            has it inside or not, as it was exported; False is refused where it is inside.
-        batch_size: boxes at a time; less if the memory does not suffice.
+        flip_test: average with the mirrored image; False takes half the time and is a little less exact. An .onnx has
+            it inside or not, as it was exported; False is refused where it is inside.
+        batch_size: boxes at a time; fewer need less memory.
         detector: what finds the people for `boxes="detect"`: "ssdlite", "fasterrcnn" or a `Detector` of one's own.
             Loaded when it is first needed.
     Raises:

@@ -34,7 +34,7 @@ class OnnxModel:
         skeleton: of the K keypoints.
         input_size: (height, width) of the crops.
         flip_test: whether the mirrored crops' heatmaps are merged in.
-        int8: whether convolutions are quantised.
+        int8: whether convolutions are quantized.
         header: all of the file's metadata, the config of training among them.
     """
 
@@ -93,10 +93,10 @@ class OnnxModel:
         )
 
     def check_options(self, *, device: str, flip_test: bool) -> None:
-        """Refuse what was decided when the file was made.
+        """Refuse options that contradict what was decided when the file was exported.
 
         Raises:
-            ValueError: a device that there is not, or no flip test with a file that has it inside.
+            ValueError: a device other than the CPU, or no flip test with a file that has it inside.
         """
         if device not in ("auto", "cpu"):
             raise ValueError(f"{self.path} runs on the CPU, got device {device}; a checkpoint runs on others")
@@ -108,7 +108,7 @@ class OnnxModel:
         return len(self.session.get_outputs()) == len(OUTPUTS)
 
     def run(self, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """The network on a batch.
+        """Run the network on a batch.
 
         Args:
             crops: (B, H, W, 3) uint8 RGB.
@@ -126,9 +126,9 @@ class OnnxModel:
 
 
 class OnnxPredictor(PredictorBase):
-    """What `pose.inference.torch_predictor.Predictor` is for a checkpoint, for an exported file.
+    """Predicts keypoints by an exported file. Safe to share between threads.
 
-    Only `boxes="detect"` with one of our detectors needs PyTorch.
+    Only `boxes="detect"` with one of the package's detectors needs PyTorch.
     """
 
     def __init__(

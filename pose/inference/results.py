@@ -1,4 +1,4 @@
-"""The people found in one image, and the score of a person.
+"""The people found in one image, and the score of each.
 
 No torch. Shapes: N people, K keypoints. Points are (x, y), in image pixels.
 """
@@ -51,8 +51,8 @@ class FoundPerson:
         keypoints: (K, 2) float32 x, y in image pixels.
         scores: (K,) float32.
         box: (4,) float32 x, y, width, height, image pixels.
-        box_score: of the detector, 1 without one.
-        score: to rank people by.
+        box_score: the detector's score, 1 without a detector.
+        score: what people are ranked by.
     """
 
     keypoints: NDArray[np.float32]
@@ -82,10 +82,10 @@ class People:
     Attributes:
         image_path: None for an image that came as an array.
         image_size: (height, width).
-        keypoints: (N, K, 2) float32, image pixels; integers are pixel centres.
+        keypoints: (N, K, 2) float32, image pixels; integers are pixel centers.
         scores: (N, K) float32, peak values of the heatmaps: about 0 to 1, though not clipped.
         boxes: (N, 4) float32 x, y, width, height as given, image pixels.
-        box_scores: (N,) float32 of the detector, 1 without one.
+        box_scores: (N,) float32 scores of the detector, 1 without a detector.
         image: (H, W, 3) uint8 RGB that came as an array, not copied; None for a file.
     """
 

@@ -45,12 +45,12 @@ def predict_heatmaps(
 
 
 class Predictor(PredictorBase):
-    """A network and how to use it: all boxes of all images in batches. Safe to share between threads.
+    """Predicts keypoints by a PyTorch network. Safe to share between threads.
 
     Args:
-        model: (B, 3, H, W) normalised crops -> (B, K, h, w) heatmaps. Moved to `device`, set to evaluation mode.
+        model: (B, 3, H, W) normalized crops -> (B, K, h, w) heatmaps. Moved to `device`, set to evaluation mode.
         input_size: (height, width) of the crops.
-        flip_test: average with the mirrored crop; twice the time, and the protocol of published numbers.
+        flip_test: average with the mirrored crop, as published numbers do; it takes twice the time.
         batch_size: boxes at a time.
         source: where the weights come from, for the header of predictions.json.
         detector: what finds people for `boxes="detect"`: a name of `pose.inference.detector.DETECTORS`, loaded when

@@ -1,4 +1,4 @@
-"""Drawings: where colour lands, how wide and how strong, and what is refused."""
+"""Drawings: where color lands, how wide and how strong, and what is refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def changed(image: np.ndarray, value: int = 128) -> np.ndarray:
     return (image != value).any(axis=-1)
 
 
-def test_sides_have_their_colours_and_the_middle_the_persons() -> None:
+def test_sides_have_their_colors_and_the_middle_the_persons() -> None:
     image = blank()
     drawn = draw_people(image, POINTS, np.ones((1, 3)), skeleton=THREE)
     assert (image == 128).all(), "the given image must stay as it is"
@@ -58,15 +58,15 @@ def test_opacity_follows_the_score(score: float, opacity: float) -> None:
     np.testing.assert_allclose(drawn[100, 75], expected, atol=1)
 
 
-def test_outline_shows_on_its_own_colour() -> None:
-    for colour in (LEFT, RIGHT, PEOPLE[0], (255, 255, 255)):
-        image = np.broadcast_to(np.array(colour, dtype=np.uint8), (200, 200, 3)).copy()
+def test_outline_shows_on_its_own_color() -> None:
+    for color in (LEFT, RIGHT, PEOPLE[0], (255, 255, 255)):
+        image = np.broadcast_to(np.array(color, dtype=np.uint8), (200, 200, 3)).copy()
         drawn = draw_people(image, POINTS, np.ones((1, 3)), skeleton=THREE)
         across = drawn[100].astype(int).sum(axis=-1)
-        assert across.min() < 0.6 * sum(colour)
+        assert across.min() < 0.6 * sum(color)
 
 
-def test_widths_follow_the_person_and_the_picture() -> None:
+def test_widths_follow_the_person_and_the_image() -> None:
     person = 60.0
     assert line_width(person, screen=4.0) <= 0.025 * person + 0.9
     assert line_width(1800.0, screen=3.0) >= 3 * 1.7
@@ -74,7 +74,7 @@ def test_widths_follow_the_person_and_the_picture() -> None:
     sizes = np.geomspace(10, 5000, 60)
     widths = [line_width(s, screen=2.0) for s in sizes]
     assert (np.diff(widths) >= 0).all()
-    # What is drawn has that width: the coloured run across a horizontal limb.
+    # What is drawn has that width: the colored run across a horizontal limb.
     bar = Skeleton.from_names("bar", keypoint_names=["a", "b"], edges=[("a", "b")])
     ends = np.array([[[50.0, 100.0], [450.0, 100.0]]])
     drawn = draw_people(blank(200, 500, 0), ends, np.ones((1, 2)), skeleton=bar)
@@ -82,7 +82,7 @@ def test_widths_follow_the_person_and_the_picture() -> None:
     assert coverage == pytest.approx(line_width(400.0, 1.0), rel=0.15)
 
 
-def test_small_person_in_a_large_picture_is_no_blob() -> None:
+def test_small_person_in_a_large_image_is_no_blob() -> None:
     person = np.array([[[1000.0, 1000.0], [1020.0, 1005.0], [1010.0, 1060.0]]])
     drawn = draw_people(blank(2000, 3000), person, np.ones((1, 3)), skeleton=THREE)
     patch = changed(drawn)[990:1070, 990:1030]
@@ -138,7 +138,7 @@ def test_wrong_shapes_are_refused() -> None:
 
 
 def test_heatmaps_lie_where_decoding_puts_them() -> None:
-    """Heatmap pixel (x, y) is crop pixel (4 x, 4 y), not the centre of a 4 x 4 block."""
+    """Heatmap pixel (x, y) is crop pixel (4 x, 4 y), not the center of a 4 x 4 block."""
     maps = np.zeros((3, 64, 48), dtype=np.float32)
     maps[0, 20, 30] = 1.0
     crop = np.zeros((256, 192, 3), dtype=np.uint8)
@@ -166,8 +166,8 @@ def test_batch_sheet_shows_every_crop_and_a_legend() -> None:
         cell = sheet[y : y + 64, x : x + 48]
         assert tuple(cell[0, 0]) == (60 + 10 * index,) * 3
         assert (tuple(cell[16, 36]) == LEFT) == (index != 4)
-    colours = {tuple(p) for p in sheet[:legend].reshape(-1, 3)}
-    assert {LEFT, RIGHT} <= colours
+    colors = {tuple(p) for p in sheet[:legend].reshape(-1, 3)}
+    assert {LEFT, RIGHT} <= colors
 
 
 def test_pairs_show_what_is_annotated_and_what_was_found() -> None:

@@ -67,5 +67,5 @@ BOX = (100.0, 50.0, 150.0, 200.0)
 TRUTH = in_box(BOX, SHARES)
 
 
-def picture() -> NDArray[np.uint8]:
+def example_image() -> NDArray[np.uint8]:
     return dots((300, 400), TRUTH, 6.0)

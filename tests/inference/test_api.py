@@ -28,9 +28,9 @@ from pose.inference.results import FoundPerson, People
 from pose.inference.torch_predictor import Predictor
 from pose.models.pose_net import PoseNet
 from pose.runtime.errors import MissingPackage
-from tests.helpers.dots import BOX, SHARES, THREE, TRUTH, DotFinder, dots, in_box, picture, predictor
+from tests.helpers.dots import BOX, SHARES, THREE, TRUTH, DotFinder, dots, example_image, in_box, predictor
 
-IMAGE = picture()
+IMAGE = example_image()
 
 
 def test_importing_pose_is_cheap() -> None:
@@ -148,13 +148,13 @@ def test_wrong_images(image: Any, message: str) -> None:
         predictor()([IMAGE, image])
 
 
-def test_wrong_boxes_and_colours(tmp_path: Path) -> None:
+def test_wrong_boxes_and_colors(tmp_path: Path) -> None:
     for images, boxes, message in (
         (IMAGE, "whole", 'boxes is "whole"; expected an array'),
         (IMAGE, [1, 2, 3, 4], r"one box is \[\[...\]\]"),
         (IMAGE, [[[1, 2, 3, 4]]], r"must be \(N, 4\)"),
         ([IMAGE, IMAGE], [[BOX]], r"2 images need a list of 2 box arrays \(N, 4\), got 1"),
-        ([IMAGE, IMAGE], np.array([BOX, BOX]), "one an image, got a ndarray"),
+        ([IMAGE, IMAGE], np.array([BOX, BOX]), "one per image, got a ndarray"),
         ([IMAGE, IMAGE], [BOX, BOX], r"one box is \[\[...\]\]"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -373,7 +373,7 @@ def test_repr(three_people: People, tmp_path: Path) -> None:
 def test_draw_and_save(three_people: People, tmp_path: Path) -> None:
     drawn = three_people.draw(threshold=0.3)
     assert (drawn != IMAGE).any(axis=-1).mean() > 0.005
-    np.testing.assert_array_equal(IMAGE, picture())
+    np.testing.assert_array_equal(IMAGE, example_image())
     three_people.save(tmp_path / "new/out.png", threshold=0.3)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "new/out.png"))[..., ::-1], drawn)
     with pytest.raises(ValueError, match=r"cannot write .*out.gif as '.gif'"):

@@ -27,7 +27,7 @@ from pose.inference.torch_predictor import Predictor, predict_heatmaps
 from pose.keypoints.geometry import grow_box
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.device import pick_device
-from tests.helpers.dots import BOX, INPUT, SHARES, THREE, TRUTH, DotFinder, dots, in_box, picture, predictor
+from tests.helpers.dots import BOX, INPUT, SHARES, THREE, TRUTH, DotFinder, dots, example_image, in_box, predictor
 
 
 @pytest.mark.parametrize("flip_test", [False, True])
@@ -221,8 +221,8 @@ def folder(tmp_path: Path) -> Path:
     """photos/7.jpg, photos/sub/0012.png, photos/sub/old.bmp, and what is no image."""
     photos = tmp_path / "photos"
     for name in ("7.jpg", "sub/0012.png"):
-        write_image(photos / name, picture())
-    cv2.imwrite(str(photos / "sub/old.bmp"), picture()[..., ::-1])
+        write_image(photos / name, example_image())
+    cv2.imwrite(str(photos / "sub/old.bmp"), example_image()[..., ::-1])
     (photos / "notes.txt").write_text("no image")
     (photos / "._7.jpg").write_bytes(b"a resource fork of macOS")
     return photos
@@ -279,8 +279,8 @@ def test_folder_with_boxes(folder: Path, tmp_path: Path) -> None:
     assert person["score"] == pytest.approx(0.5 * np.mean([s for *_, s in person["keypoints"]]), abs=1e-4)
     np.testing.assert_allclose(np.array(person["keypoints"])[:, :2], TRUTH, atol=2.2)
     drawn = read_image(tmp_path / "out/sub/0012.png")
-    assert (drawn != picture()).any(axis=-1).mean() > 0.005
-    np.testing.assert_array_equal(read_image(tmp_path / "out/sub/old.bmp.png"), picture())
+    assert (drawn != example_image()).any(axis=-1).mean() > 0.005
+    np.testing.assert_array_equal(read_image(tmp_path / "out/sub/old.bmp.png"), example_image())
 
 
 @pytest.mark.parametrize("name", ["sub/0012.png", "0012.png", "C:\\data\\sub\\0012.png", "/data/photos/sub/0012.png"])
@@ -338,11 +338,11 @@ def test_malformed_boxes(folder: Path, tmp_path: Path, data: Any, message: str) 
 
 
 def test_ambiguous_and_missing_boxes(folder: Path, tmp_path: Path) -> None:
-    write_image(folder / "b/0012.jpg", picture())
+    write_image(folder / "b/0012.jpg", example_image())
     by_id = write_boxes(tmp_path / "id.json", [{"image_id": 12, "bbox": BOX}])
     with pytest.raises(ValueError, match=r"image_id 12 fits b/0012.jpg and sub/0012.png"):
         run([folder], tmp_path / "out", by_id)
-    write_image(folder / "c/0012.jpg", picture())
+    write_image(folder / "c/0012.jpg", example_image())
     by_name = write_boxes(tmp_path / "name.json", [{"file_name": "0012.jpg", "bbox": BOX}])
     with pytest.raises(ValueError, match=r"file_name 0012\.jpg fits b/0012\.jpg and c/0012\.jpg"):
         run([folder], tmp_path / "out", by_name)
@@ -378,7 +378,7 @@ def test_inputs_and_strangers_are_not_overwritten(folder: Path, tmp_path: Path) 
     (tmp_path / "link").symlink_to(folder)
     with pytest.raises(ValueError, match="would be overwritten"):
         run([folder / "7.jpg"], tmp_path / "link")
-    write_image(tmp_path / "mine/7.jpg", picture())
+    write_image(tmp_path / "mine/7.jpg", example_image())
     with pytest.raises(ValueError, match="not of an earlier prediction"):
         run([folder / "7.jpg"], tmp_path / "mine")
     earlier = write_boxes(tmp_path / "predictions.json", [{"image_id": 7, "bbox": BOX}])
@@ -392,7 +392,7 @@ def test_inputs_and_strangers_are_not_overwritten(folder: Path, tmp_path: Path) 
 
 @pytest.mark.filterwarnings("ignore:each whole image")
 def test_names_that_collide(folder: Path, tmp_path: Path) -> None:
-    write_image(tmp_path / "other/7.jpg", picture())
+    write_image(tmp_path / "other/7.jpg", example_image())
     with pytest.raises(ValueError, match=r"both be written to .*7\.jpg"):
         run([folder, tmp_path / "other"], tmp_path / "out")
     # The same file twice is one image, and a file named itself goes to the top.
@@ -475,13 +475,13 @@ def test_few_large_images_wait_together(folder: Path, tmp_path: Path, monkeypatc
 @pytest.mark.filterwarnings("ignore:each whole image")
 def test_arrays_by_their_names(folder: Path, tmp_path: Path) -> None:
     run([folder], tmp_path / "files")
-    summary = run({"7.jpg": read_image(folder / "7.jpg"), "x/y": picture()}, tmp_path / "arrays")
+    summary = run({"7.jpg": read_image(folder / "7.jpg"), "x/y": example_image()}, tmp_path / "arrays")
     assert summary.images == 2
     assert files(tmp_path / "arrays") == {"7.jpg", "x/y.png", "predictions.json"}
     assert contents(tmp_path / "arrays")["7.jpg"] == contents(tmp_path / "files")["7.jpg"]
     for images, message in (
-        ({"../7.jpg": picture()}, "called '../7.jpg'; results need a name below their folder"),
-        ({"a.jpg": picture()[..., 0]}, "a.jpg is an array .* make a gray image one"),
+        ({"../7.jpg": example_image()}, "called '../7.jpg'; results need a name below their folder"),
+        ({"a.jpg": example_image()[..., 0]}, "a.jpg is an array .* make a gray image one"),
         ({}, "no image in the list given"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -498,7 +498,7 @@ def test_images_on_which_nothing_is_drawn_are_counted(folder: Path, tmp_path: Pa
 
 
 def test_call_reads_files_upright(tmp_path: Path) -> None:
-    write_image(tmp_path / "a.jpg", picture())
+    write_image(tmp_path / "a.jpg", example_image())
     data = (tmp_path / "a.jpg").read_bytes()
     # Orientation 6: stored lying, to be turned clockwise by a quarter.
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
@@ -511,7 +511,7 @@ def test_call_reads_files_upright(tmp_path: Path) -> None:
     assert turned.image_path == tmp_path / "turned.jpg"
     np.testing.assert_array_equal(turned.boxes, [[0, 0, 300, 400]])
     np.testing.assert_array_equal(
-        predictor()(picture(), boxes=[BOX]).keypoints, predictor().predict(picture(), [BOX]).keypoints
+        predictor()(example_image(), boxes=[BOX]).keypoints, predictor().predict(example_image(), [BOX]).keypoints
     )
     with pytest.raises(FileNotFoundError, match="gone"):
         predictor()(tmp_path / "gone.jpg")

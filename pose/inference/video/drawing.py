@@ -11,7 +11,7 @@ from pose.drawing.people import OUTLINE, PEOPLE, draw_people
 from pose.images.types import Image
 from pose.inference.results import People
 
-ORDER = (0, 1, 3, 5, 4, 2)  # of the colors of `PEOPLE`: neighbours, who meet most often, unlike each other
+ORDER = (0, 1, 3, 5, 4, 2)  # of the colors of `PEOPLE`: neighbors, who meet most often, unlike each other
 
 
 def draw_tracks(image_rgb: Image, people: People, tracks: Sequence[int], *, threshold: float, boxes: bool) -> Image:

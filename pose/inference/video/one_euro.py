@@ -1,7 +1,7 @@
 """Smooth keypoints over time: still ones hardly move, fast ones hardly lag.
 
 Source: Casiez, Roussel and Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive
-Systems", CHI 2012. Deviation: speeds are in sizes of the person a second instead of pixels, so that the settings do
+Systems", CHI 2012. Deviation: speeds are in sizes of the person per second instead of pixels, so that the settings do
 not depend on the distance to the camera, and one speed serves x and y.
 """
 
@@ -16,12 +16,12 @@ from pose.runtime.arrays import Array
 
 
 class OneEuro:
-    """The filter of K points of one person.
+    """The filter for the K points of one person.
 
     Args:
-        min_cutoff: Hz, of a point that rests; lower is smoother.
-        beta: Hz by which the cutoff rises for each person's size a second; higher lags less.
-        speed_cutoff: Hz, of the speed itself.
+        min_cutoff: cutoff frequency of a resting point in Hz; lower is smoother.
+        beta: Hz by which the cutoff rises with a speed of one person's size per second; higher lags less.
+        speed_cutoff: cutoff frequency of the speed itself, in Hz.
     """
 
     def __init__(self, *, min_cutoff: float = 1.0, beta: float = 20.0, speed_cutoff: float = 1.0) -> None:
@@ -37,7 +37,7 @@ class OneEuro:
         Args:
             points: (K, 2) pixels.
             time: seconds; the points of a frame that is not later than the last one are returned unfiltered.
-            size: of the person, pixels.
+            size: the person's longer side in pixels.
             valid: (K,) points that are sure enough; other points are returned unfiltered and reset the filter.
         Returns:
             (K, 2)

@@ -81,8 +81,8 @@ def predict_video(
 
     Args:
         source: is closed at the end.
-        out: an .mp4; beside it goes out.jsonl, a header and then a line a frame. Only files of an earlier prediction
-            are overwritten, and not before the first frame is done.
+        out: an .mp4; beside it goes out.jsonl, a header and then one line per frame. Only files of an earlier
+            prediction are overwritten, and not before the first frame is done.
         boxes: "whole" takes each frame as one person, "detect" searches it by the predictor's detector; or a JSON
             file, see `read_frame_boxes`.
         threshold: keypoints that score less are not drawn, compared or smoothed; the JSON has them all.

@@ -26,9 +26,9 @@ class VideoSource:
     Attributes:
         name: file or "camera 0", for messages and headers.
         size: (height, width) of the frames, turned upright.
-        fps: frames a second; 30 where the source does not say.
-        frames: how many the file says that it holds; None if it does not say, and for cameras.
-        live: a camera: frames are taken as they come, by the clock.
+        fps: frames per second; 30 where the source does not say.
+        frames: how many frames the file claims to hold; None if it does not say, and for cameras.
+        live: whether it is a camera, whose frames are taken as they come, by the clock.
     """
 
     name: str
@@ -40,7 +40,7 @@ class VideoSource:
     _first: Image
 
     def __iter__(self) -> Iterator[tuple[float, Image]]:
-        """Seconds from the first frame, and the frame (H, W, 3) uint8 RGB, until the file ends."""
+        """Give seconds from the first frame, and the frame (H, W, 3) uint8 RGB, until the file ends."""
         started, number = time.monotonic(), 0
         frame: Image | None = self._first
         while frame is not None:

@@ -32,9 +32,9 @@ class Tracker:
 
     Args:
         sigmas: K OKS sigmas.
-        min_similarity: less is somebody else.
-        max_gap: seconds after which somebody who is not seen is forgotten, and gets a new number.
-        min_score: of keypoints that are compared.
+        min_similarity: people who are less similar than this are different people.
+        max_gap: seconds after which somebody who was not seen is forgotten; later they get a new number.
+        min_score: keypoints that score less are not compared.
     """
 
     def __init__(

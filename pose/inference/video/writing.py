@@ -28,7 +28,7 @@ def h264_by() -> str | None:
 
 
 class VideoWriter:
-    """Inside `with`, frames go into a file beside `path`, which takes its place at the end and on an exception.
+    """Inside `with`, frames go into a file beside `path`, which takes its place at the end, also after an exception.
 
     Args:
         path: ends in .mp4.
