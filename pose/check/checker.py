@@ -12,8 +12,8 @@ from pose.check.counts import count_split
 from pose.check.detections import check_detections
 from pose.check.document import check_document
 from pose.check.findings import Findings
+from pose.check.image_files import FileProbe, Progress, check_files, check_overlap, probe_files
 from pose.check.people import check_people
-from pose.check.pictures import Picture, Progress, check_overlap, check_pictures, look_at_pictures
 
 INPUT_SIZE = (256, 192)
 
@@ -23,12 +23,12 @@ class Checked:
     """A split and what was seen of it.
 
     Attributes:
-        pictures: by row of its images; None if they were not looked at.
-        counts: see `count_split`; with `detections` where there are some.
+        probes: what its image files hold, by row of its images; None if they were not looked at.
+        counts: see `count_split`; with `detections` where there is a file of them.
     """
 
     split: Split
-    pictures: list[Picture | None] | None
+    probes: list[FileProbe | None] | None
     counts: dict[str, Any]
 
 
@@ -39,37 +39,37 @@ def check_split(
     decode: bool = True,
     detections: Path | None = None,
     input_size: tuple[int, int] = INPUT_SIZE,
-    pictures: list[Picture | None] | None = None,
+    probes: list[FileProbe | None] | None = None,
     progress: Progress | None = None,
 ) -> Checked:
-    """Check one split and add to `found`.
+    """Check one split and add what is wrong to `found`.
 
     Args:
-        decode: False looks at the headers of the pictures only.
+        decode: False looks at the headers of the images only.
         detections: a file of boxes for it.
-        pictures: what is known of them already, not to look again.
-        progress: called with (pictures done, pictures in all).
+        probes: what is known of the files already, not to look again.
+        progress: called with (images done, images in all).
     """
     check_document(split, found, has_detections=detections is not None)
     check_people(split, found, input_size=input_size)
-    if pictures is None and split.images_dir is not None:
-        pictures = look_at_pictures(split, decode=decode, progress=progress)
-    if pictures is not None:
-        check_pictures(split, pictures, found)
+    if probes is None and split.images_dir is not None:
+        probes = probe_files(split, decode=decode, progress=progress)
+    if probes is not None:
+        check_files(split, probes, found)
     counts = count_split(split)
     if detections is not None:
         counts["detections"] = check_detections(detections, split, found)
-    return Checked(split, pictures, counts)
+    return Checked(split, probes, counts)
 
 
 def check_pair(train: Checked, val: Checked, found: Findings) -> None:
-    """What the two splits share."""
-    if train.pictures is not None and val.pictures is not None:
-        check_overlap((train.split, train.pictures), (val.split, val.pictures), found)
+    """Check what the two splits share."""
+    if train.probes is not None and val.probes is not None:
+        check_overlap((train.split, train.probes), (val.split, val.probes), found)
 
 
 def report(found: Findings, checked: Sequence[Checked]) -> dict[str, Any]:
-    """The machine-readable report."""
+    """Make the machine-readable report."""
     return {
         **{f"{level}s": found.count(level) for level in ("error", "warning", "note")},
         "splits": {

@@ -19,13 +19,13 @@ from pose.runtime.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
-    """Entries of `images`.
+class ImageTable:
+    """The entries of `images`, as columns.
 
     Attributes:
-        records: those that are objects, as they are.
+        records: the entries that are objects, as they are.
         names: their file_name, "" where there is none.
-        rows: from id, as `as_id` reads it, to the first row that has it.
+        rows: by id, as `as_id` reads it, the first row that has it.
         sizes: (N, 2) height, width; NaN where the file gives none.
     """
 
@@ -36,8 +36,8 @@ class Images:
 
 
 @dataclass(frozen=True, eq=False)
-class People:
-    """Annotations of the category with keypoints.
+class AnnotationTable:
+    """The annotations of the category with keypoints, as columns.
 
     Attributes:
         names: their ids, or "annotations[5]" where there is none.
@@ -66,13 +66,13 @@ class People:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One annotation file and where its pictures are.
+    """One annotation file and where its images are.
 
     Attributes:
         name: "train", "val", or the file's stem.
-        images_dir: None if the pictures are not to be looked at.
+        images_dir: None if the images are not to be looked at.
         skeleton_given: whether it came from a config rather than from the file's category.
-        category_id: of the people.
+        category_id: the category of the people.
         categories: (id, object) of the listed ones that have keypoints.
     """
 
@@ -84,8 +84,8 @@ class Split:
     skeleton_given: bool
     category_id: Any
     categories: list[tuple[Any, dict[str, Any]]]
-    images: Images
-    people: People
+    images: ImageTable
+    people: AnnotationTable
 
 
 def read_split(
@@ -97,12 +97,12 @@ def read_split(
     skeleton: Skeleton | None = None,
     category_name: str | None = None,
 ) -> Split:
-    """Columns of a document.
+    """Read a document into columns.
 
     Args:
         document: what `path` holds.
         skeleton: None to take the category's.
-        category_name: of the category to read, where several have keypoints (`data.category`).
+        category_name: the category to read, where several have keypoints (`data.category`).
     Raises:
         ValueError: it is no COCO file at all.
     """
@@ -136,7 +136,7 @@ def read_split(
 
 
 def category_skeleton(category: dict[str, Any]) -> Skeleton | None:
-    """The skeleton of a category's names; COCO17 if they are COCO's; None if they are no names."""
+    """Make the skeleton of a category's names: COCO17 if they are COCO's, None if they are no names."""
     names = category.get("keypoints")
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or len(set(names)) < len(names):
         return None
@@ -152,7 +152,7 @@ def category_skeleton(category: dict[str, Any]) -> Skeleton | None:
 
 
 def as_id(value: Any) -> int | str | None:
-    """An id that may be written as text or 7.0; None if it is none."""
+    """Read an id that may be written as text or 7.0; None if it is none."""
     if is_int(value):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -167,7 +167,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def numbers_or_nan(value: Any, length: int) -> list[Any]:
-    """A list of `length` numbers as it is, anything else as NaN; bool, text and what is absurd are no numbers."""
+    """Return a list of `length` numbers as it is, anything else as NaN, such as bools, texts and the absurd."""
     if (
         isinstance(value, list)
         and len(value) == length
@@ -178,13 +178,13 @@ def numbers_or_nan(value: Any, length: int) -> list[Any]:
 
 
 def finite_rows(rows: list[list[Any]], length: int) -> Array:
-    """(N, length) float64; a row with an infinity or NaN is NaN throughout."""
+    """Convert rows to (N, length) float64; a row with an infinity or NaN is NaN throughout."""
     array = np.array(rows, dtype=np.float64).reshape(-1, length)
     array[~np.isfinite(array).all(axis=1)] = np.nan
     return array
 
 
-def _read_images(entries: Sequence[Any]) -> Images:
+def _read_images(entries: Sequence[Any]) -> ImageTable:
     records = [entry for entry in entries if isinstance(entry, dict)]
     names: list[int | str] = []
     rows: dict[int | str, int] = {}
@@ -198,10 +198,10 @@ def _read_images(entries: Sequence[Any]) -> Images:
         height, width = record.get("height"), record.get("width")
         known = is_int(height) and is_int(width) and 0 < height <= LARGEST and 0 < width <= LARGEST
         sizes.append((height, width) if known else (np.nan, np.nan))
-    return Images(records, names, rows, np.array(sizes, dtype=np.float64).reshape(-1, 2))
+    return ImageTable(records, names, rows, np.array(sizes, dtype=np.float64).reshape(-1, 2))
 
 
-def _read_people(chosen: list[tuple[int, dict[str, Any]]], images: Images, k: int) -> People:
+def _read_people(chosen: list[tuple[int, dict[str, Any]]], images: ImageTable, k: int) -> AnnotationTable:
     names: list[int | str] = []
     image, boxes, scalars, keypoints = [], [], [], []
     blank = [np.nan] * (3 * k)
@@ -229,7 +229,7 @@ def _read_people(chosen: list[tuple[int, dict[str, Any]]], images: Images, k: in
     sizes[rows_of >= 0] = images.sizes[rows_of[rows_of >= 0]]
     scalar = np.array(scalars, dtype=np.float64).reshape(-1, 2)
     scalar[~np.isfinite(scalar)] = np.nan
-    return People(
+    return AnnotationTable(
         records=[a for _, a in chosen],
         names=names,
         index=np.array([i for i, _ in chosen], dtype=np.int64),

@@ -13,7 +13,7 @@ CROWDS = (0, 1, 2, 3, 4, 5, 10, 20)
 
 
 def count_split(split: Split) -> dict[str, Any]:
-    """Plain data for the report.
+    """Count what a split holds, as plain data for the report.
 
     Returns:
         images, annotations, people (with labelled keypoints, no crowds), images_with_people;

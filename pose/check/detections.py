@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,81 +17,83 @@ from pose.keypoints.geometry import iou
 from pose.runtime.arrays import Array
 
 LOW_RECALL = 0.5
+KEYS = ("image_id", "category_id", "bbox", "score")
 
 
 def check_detections(path: Path, split: Split, found: Findings) -> dict[str, Any]:
-    """Findings on the boxes; returns their number, that of their images, and the recall of people (None: unknown)."""
-    name = split.name
+    """Check the boxes of a file.
+
+    Returns:
+        file, boxes and images: their numbers; recall: share of the people that have a box, None if unknown.
+    """
     try:
         records = read_json(path)
         problem = "" if isinstance(records, list) else f"it holds a {type(records).__name__}"
     except (OSError, ValueError) as error:
         records, problem = [], " ".join(str(error).split())
     if problem:
-        found.add("detections-missing", name, "file", path.name, problem)
+        found.add("detections-missing", split.name, "file", path.name, problem)
         return {"file": str(path), "boxes": 0, "images": 0, "recall": None}
-    chosen: list[tuple[int, dict[str, Any]]] = []
-    unknown = []
-    for index, record in enumerate(records):
-        missing = [
-            key
-            for key in ("image_id", "category_id", "bbox", "score")
-            if not isinstance(record, dict) or record.get(key) is None
-        ]
-        if missing:
-            found.add("detection-malformed", name, "detection", index, f"lacks {', '.join(missing)}")
-        elif record["category_id"] != split.category_id:
-            found.add(
-                "detection-category-other", name, "detection", index, f"category_id {record['category_id']!r:.40}"
-            )
-        elif not is_int(record["image_id"]) or record["image_id"] not in split.images.rows:
-            unknown.append(index)
-            found.add("detection-unknown-image", name, "detection", index, f"image_id {record['image_id']!r:.40}")
-        else:
-            chosen.append((index, record))
-    if records and not chosen and not unknown:
-        found.add(
-            "detections-category", name, "file", path.name, f"the people have category_id {split.category_id!r}"
-        )
+    chosen = _choose(path, records, split, found)
     boxes = finite_rows([numbers_or_nan(r["bbox"], 4) for _, r in chosen], 4)
-    scores = np.array([numbers_or_nan([r["score"]], 1)[0] for _, r in chosen], dtype=np.float64)
     images = np.array([split.images.rows[r["image_id"]] for _, r in chosen], dtype=np.int64)
-    names: list[int | str] = [index for index, _ in chosen]
-    bad = ~(boxes[:, 2:] > 0).all(axis=1)
-    found.add_all(
-        "detection-box",
-        name,
-        "detection",
-        bad,
-        names=names,
-        detail=lambda row: f"bbox {chosen[row][1]['bbox']!r:.50}",
-    )
-    found.add_all(
-        "detection-malformed",
-        name,
-        "detection",
-        np.isnan(scores),
-        names=names,
-        detail=lambda row: f"score {chosen[row][1]['score']!r:.40}",
-    )
-    corners = looks_xyxy(boxes, split.images.sizes[images])
-    found.add_all(
-        "detections-xyxy",
-        name,
-        "detection",
-        corners,
-        names=names,
-        detail=lambda row: f"bbox {boxes[row].tolist()}",
-    )
-    if len(scores) > 1 and (scores == scores[0]).all():
-        found.add("detections-scores", name, "file", path.name, f"{len(scores)} times {scores[0]:g}")
+    corners = _check_numbers(path, chosen, boxes, images, split, found)
     recall = None
     if len(chosen) and not corners.any():
         recall = _check_recall(split, found, boxes, images)
     return {"file": str(path), "boxes": len(records), "images": len(set(images.tolist())), "recall": recall}
 
 
+def _choose(path: Path, records: list[Any], split: Split, found: Findings) -> list[tuple[int, dict[str, Any]]]:
+    """Choose the records, with their indexes, that are of the people's category and on an image of the split."""
+    name = split.name
+    chosen: list[tuple[int, dict[str, Any]]] = []
+    unknown = 0
+    for index, record in enumerate(records):
+        missing = [key for key in KEYS if not isinstance(record, dict) or record.get(key) is None]
+        if missing:
+            found.add("detection-malformed", name, "detection", index, f"lacks {', '.join(missing)}")
+        elif record["category_id"] != split.category_id:
+            detail = f"category_id {record['category_id']!r:.40}"
+            found.add("detection-category-other", name, "detection", index, detail)
+        elif not is_int(record["image_id"]) or record["image_id"] not in split.images.rows:
+            unknown += 1
+            found.add("detection-unknown-image", name, "detection", index, f"image_id {record['image_id']!r:.40}")
+        else:
+            chosen.append((index, record))
+    if records and not chosen and not unknown:
+        detail = f"the people have category_id {split.category_id!r}"
+        found.add("detections-category", name, "file", path.name, detail)
+    return chosen
+
+
+def _check_numbers(
+    path: Path,
+    chosen: list[tuple[int, dict[str, Any]]],
+    boxes: Array,
+    images: Array,
+    split: Split,
+    found: Findings,
+) -> Array:
+    """Check boxes (N, 4) and scores of the chosen records; returns which boxes (N,) look like corners."""
+    names: list[int | str] = [index for index, _ in chosen]
+
+    def add(kind: str, where: Array, detail: Callable[[int], str]) -> None:
+        found.add_all(kind, split.name, "detection", where, names=names, detail=detail)
+
+    scores = np.array([numbers_or_nan([r["score"]], 1)[0] for _, r in chosen], dtype=np.float64)
+    bad = np.asarray(~(boxes[:, 2:] > 0).all(axis=1))
+    add("detection-box", bad, lambda row: f"bbox {chosen[row][1]['bbox']!r:.50}")
+    add("detection-malformed", np.isnan(scores), lambda row: f"score {chosen[row][1]['score']!r:.40}")
+    corners = looks_xyxy(boxes, split.images.sizes[images])
+    add("detections-xyxy", corners, lambda row: f"bbox {boxes[row].tolist()}")
+    if len(scores) > 1 and (scores == scores[0]).all():
+        found.add("detections-scores", split.name, "file", path.name, f"{len(scores)} times {scores[0]:g}")
+    return corners
+
+
 def _check_recall(split: Split, found: Findings, boxes: Array, images: Array) -> float | None:
+    """Compute the share of the people that have a box; None if there are no people."""
     people = split.people
     by_image: dict[int, list[int]] = defaultdict(list)
     for row, image in enumerate(images.tolist()):
@@ -108,5 +111,5 @@ def _check_recall(split: Split, found: Findings, boxes: Array, images: Array) ->
 
 
 def best_iou(box: Array, others: Array) -> float:
-    """The largest intersection over union of a box (4) xywh with others (M, 4), some NaN; 0 if there are none."""
+    """Find the largest intersection over union of a box (4) xywh with others (M, 4), some NaN; 0 without others."""
     return float(np.max(np.nan_to_num(iou(box[None], others)), initial=0.0))

@@ -13,10 +13,10 @@ from pose.keypoints.skeletons import COCO17, Skeleton, split_side
 
 
 def check_document(split: Split, found: Findings, *, has_detections: bool) -> None:
-    """Everything that can be said without looking at boxes, keypoints or pictures.
+    """Check everything that can be said without looking at boxes, keypoints or image files.
 
     Args:
-        has_detections: then a file without annotations is meant to be (test-dev).
+        has_detections: whether there is a file of boxes; then annotations may be missing on purpose (test-dev).
     """
     _check_images(split, found)
     _check_annotations(split, found, has_detections=has_detections)
@@ -151,7 +151,7 @@ def _check_skeleton(split: Split, found: Findings) -> None:
 
 
 def missing_pairs(skeleton: Skeleton) -> list[int]:
-    """Keypoints that have left or right in their name and stand in no flip pair."""
+    """List the keypoints that have left or right in their name and stand in no flip pair."""
     return [
         i
         for i, keypoint in enumerate(skeleton.keypoint_names)

@@ -19,7 +19,7 @@ class Finding:
     """What was found of one kind in one split.
 
     Attributes:
-        split: its name.
+        split: name of the split.
         examples: the first `KEPT`: what it is about (an id, a file, a keypoint) and what is seen there.
         about: what the examples name: "annotation", "image", ...
     """
@@ -57,7 +57,7 @@ class Findings:
         self._found: dict[tuple[str, str], Finding] = {}
 
     def add(self, kind: str, split: str, about: str, name: int | str, detail: str = "") -> None:
-        """Add one.
+        """Add one finding.
 
         Args:
             name: which one it is: an id, or a file's name.
@@ -76,7 +76,7 @@ class Findings:
         names: list[int | str],
         detail: Callable[[int], str] = lambda row: "",
     ) -> None:
-        """Add the rows for which `where` (N,) holds; `detail` is asked for those that are kept only."""
+        """Add the rows for which `where` (N,) holds; `detail` is called for those that are kept only."""
         rows = np.flatnonzero(np.asarray(where))
         if len(rows):
             self._at(kind, split, about).count += len(rows)
@@ -93,7 +93,7 @@ class Findings:
         )  # stable: splits stay in their order
 
     def count(self, level: str) -> int:
-        """How many kinds of a level were found, each split for itself."""
+        """Count the kinds of a level that were found, each split for itself."""
         return sum(f.what.level == level for f in self._found.values())
 
     def _at(self, kind: str, split: str, about: str) -> Finding:

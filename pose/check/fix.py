@@ -1,4 +1,4 @@
-"""Safe repairs of an annotation file: what the file, or the pictures, say without doubt.
+"""Safe repairs of an annotation file: what the file, or its images, say without doubt.
 
 Nothing is guessed: where two readings are possible, the entry stays as it is and the check of the result says so.
 """
@@ -15,8 +15,8 @@ import numpy as np
 
 from pose.check.columns import Split, as_id, as_list, read_split
 from pose.check.findings import Findings
+from pose.check.image_files import FileProbe
 from pose.check.people import far_areas, outline_areas, polygons, repeats
-from pose.check.pictures import Picture
 from pose.data.coco import is_int
 
 
@@ -25,7 +25,7 @@ class Repair:
     """The mended document.
 
     Attributes:
-        changes: from what was done to the names of what it was done to.
+        changes: by what was done, the names of what it was done to.
     """
 
     document: dict[str, Any]
@@ -35,16 +35,16 @@ class Repair:
         self.changes.setdefault(what, []).append(name)
 
 
-def repair(split: Split, found: Findings, pictures: Sequence[Picture | None] | None) -> Repair:
+def repair(split: Split, found: Findings, probes: Sequence[FileProbe | None] | None) -> Repair:
     """Mend what is safe to mend; the split and its document stay as they are.
 
     Args:
-        found: of this split, by which things are left alone that have a deeper cause.
-        pictures: as `look_at_pictures` gave them; None leaves the sizes.
+        found: the findings of this split; what has a deeper cause is left alone.
+        probes: what `probe_files` gave; None leaves the sizes.
     """
     # A copy; unlike deepcopy it follows as deep a nesting as reading did.
     result = Repair(json.loads(json.dumps(split.document)))
-    _repair_images(result, split, pictures)
+    _repair_images(result, split, probes)
     if not isinstance(result.document.get("annotations"), list):
         return result
     _repair_entries(result, split, found)
@@ -67,14 +67,14 @@ def _read_again(result: Repair, split: Split) -> Split:
     return read_split(split.name, split.path, result.document, images_dir=split.images_dir, skeleton=split.skeleton)
 
 
-def _repair_images(result: Repair, split: Split, pictures: Sequence[Picture | None] | None) -> None:
-    """Sizes from the files, ids that are integers, no image listed twice."""
+def _repair_images(result: Repair, split: Split, probes: Sequence[FileProbe | None] | None) -> None:
+    """Take sizes from the files, make ids integers, and list no image twice."""
     document = result.document
     records = [entry for entry in document["images"] if isinstance(entry, dict)]
-    if pictures is not None:
-        for row, (record, picture) in enumerate(zip(records, pictures, strict=True)):
-            if picture is not None and picture.size is not None and _size_is_safe(split, row, picture):
-                record["height"], record["width"] = picture.size
+    if probes is not None:
+        for row, (record, probe) in enumerate(zip(records, probes, strict=True)):
+            if probe is not None and probe.size is not None and _size_is_safe(split, row, probe):
+                record["height"], record["width"] = probe.size
                 result.did("image sizes taken from the files", split.images.names[row])
     fresh = max((key for record in records if is_int(key := as_id(record.get("id")))), default=0)
     numbers: dict[Any, int] = {}
@@ -112,13 +112,13 @@ def _repair_images(result: Repair, split: Split, pictures: Sequence[Picture | No
     document["images"] = kept
 
 
-def _size_is_safe(split: Split, row: int, picture: Picture) -> bool:
-    """Whether the file's size may replace the given one: not if the picture was turned or resized later."""
-    assert picture.size is not None
-    given, size = split.images.sizes[row], np.array(picture.size, dtype=np.float64)
+def _size_is_safe(split: Split, row: int, probe: FileProbe) -> bool:
+    """Say whether the file's size may replace the given one: not if the image was turned or resized later."""
+    assert probe.size is not None
+    given, size = split.images.sizes[row], np.array(probe.size, dtype=np.float64)
     if np.isnan(given).any():
-        return picture.orientation == 1
-    if (given == size).all() or picture.orientation != 1:
+        return probe.orientation == 1
+    if (given == size).all() or probe.orientation != 1:
         return False
     factors = size / given
     if abs(factors[0] / factors[1] - 1) < 0.02:  # the same shape: resized
@@ -183,7 +183,7 @@ def _repair_keypoints(result: Repair, a: dict[str, Any], name: int | str, split:
 
 
 def _repair_box(result: Repair, a: dict[str, Any], name: int | str, size: np.ndarray) -> None:
-    """A box from the segmentation where there is none, clipped to the image."""
+    """Take a box from the segmentation where there is none, and clip it to the image."""
     box: Any = a.get("bbox")
     good = isinstance(box, list) and len(box) == 4 and all(type(n) in (int, float) and math.isfinite(n) for n in box)
     if not good or min(box[2:]) <= 0:
@@ -237,7 +237,7 @@ def _drop_repeats(result: Repair, split: Split) -> None:
 
 
 def _renumber(result: Repair) -> None:
-    """New ids after the largest for those that are missing, 0, or used before; all others stay."""
+    """Give new ids after the largest where they are missing, 0, or used before; all others stay."""
     annotations = result.document["annotations"]
     fresh = max((a["id"] for a in annotations if is_int(a.get("id"))), default=0)
     fresh = max(fresh, 0)
@@ -254,7 +254,7 @@ def _renumber(result: Repair) -> None:
 
 
 def without_nan(value: Any) -> Any:
-    """The same data with null for NaN and infinities, which are no JSON."""
+    """Replace NaN and infinities, which are no JSON, by None."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The annotation files of a dataset's folder, and where the pictures of each are."""
+"""The annotation files of a dataset's folder, and where the images of each are."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class FoundSplit:
     """One annotation file of a folder.
 
     Attributes:
-        name: train2017 of annotations/person_keypoints_train2017.json.
+        name: such as train2017 of annotations/person_keypoints_train2017.json.
         document: what the file holds, an object with a list of images.
-        images_dir: where its pictures are.
-        detections: of person_detection_results, the one file whose name has that of the split in it.
+        images_dir: where its images are.
+        detections: the one file in person_detection_results whose name has that of the split in it.
     """
 
     name: str
@@ -33,12 +33,12 @@ class FoundSplit:
 
 
 def find_splits(folder: Path) -> list[FoundSplit]:
-    """Splits for training first.
+    """Find the splits of a folder, those for training first.
 
     Where names of files have `keypoints` in them, as COCO's, others (instances, captions) are not read.
 
     Raises:
-        FileNotFoundError: no annotation file, or no pictures for one; with what was looked for.
+        FileNotFoundError: no annotation file, or no images for one; with what was looked for.
         ValueError: an annotation file is not JSON.
     """
     below = sorted((folder / "annotations").glob("*.json"))
@@ -79,7 +79,7 @@ def _name(path: Path) -> str:
 
 
 def _images_dir(folder: Path, name: str, path: Path, document: dict[str, Any]) -> Path:
-    """The first place that has one of the listed files; else the first there is, where all will be missing."""
+    """Find the first place that has one of the listed files; else the first there is, where all will be missing."""
     places = [folder / "images" / name, folder / name, folder / "images", folder]
     listed = [image.get("file_name") for image in document["images"] if isinstance(image, dict)]
     files = [file for file in islice(listed, TRIED) if isinstance(file, str) and file]

@@ -453,7 +453,7 @@ KINDS: dict[str, Kind] = {
 
 
 def kinds_table() -> str:
-    """All kinds as a Markdown table, for docs/check.md."""
+    """Make a Markdown table of all kinds, for docs/check.md."""
     rows = ["| finding | | what it breaks | how to mend it |", "|---|---|---|---|"]
     for name, kind in KINDS.items():
         level = f"{kind.level}{', fix' if kind.fix else ''}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pose.check.columns import People, Split, as_list
+from pose.check.columns import AnnotationTable, Split, as_list
 from pose.check.findings import Findings
 from pose.check.sides import check_sides
 from pose.data.coco import is_int
@@ -16,7 +16,7 @@ from pose.runtime.arrays import Array
 
 
 def check_people(split: Split, found: Findings, *, input_size: tuple[int, int]) -> None:
-    """Everything about boxes, areas and keypoints.
+    """Check everything about boxes, areas and keypoints.
 
     Args:
         input_size: (height, width) of the network's crop.
@@ -73,7 +73,7 @@ def _check_keypoints(split: Split, found: Findings) -> None:
 
 
 def _check_units(split: Split, found: Findings) -> bool:
-    """Whether coordinates are shares of the image."""
+    """Say whether coordinates are shares of the image."""
     people = split.people
     box = people.boxes
     boxes_small = np.asarray((box > 0).any(axis=1) & (np.abs(box) <= 1.001).all(axis=1))
@@ -98,7 +98,7 @@ def _check_format(split: Split, found: Findings) -> bool:
 
 
 def looks_xyxy(boxes: Array, sizes: Array) -> Array:
-    """(N,) which boxes look like corners; none unless nearly all would fit as corners and many do not as they are."""
+    """Say which boxes (N,) look like corners; none unless nearly all fit as corners and many do not as they are."""
     x, y, w, h = boxes.T
     height, width = sizes.T
     known = np.isfinite(boxes).all(axis=1) & np.isfinite(sizes).all(axis=1)
@@ -167,8 +167,8 @@ def _check_areas(split: Split, found: Findings) -> None:
     add("segmentation-missing", counted & ~(outlines > 0))
 
 
-def far_areas(people: People, outlines: Array) -> Array:
-    """(N,) whether a positive area cannot be that of the outline, or of anything in the box."""
+def far_areas(people: AnnotationTable, outlines: Array) -> Array:
+    """Say for which people (N,) a positive area cannot be that of the outline, or of anything in the box."""
     areas, box_areas = people.areas, people.boxes[:, 2] * people.boxes[:, 3]
     drawn = outlines > 0
     by_outline = drawn & (np.abs(areas - outlines) > np.maximum(0.3 * outlines, 30))
@@ -178,8 +178,8 @@ def far_areas(people: People, outlines: Array) -> Array:
     return result
 
 
-def outline_areas(people: People) -> Array:
-    """(N,) square pixels of the segmentations; NaN where there is none that can be read."""
+def outline_areas(people: AnnotationTable) -> Array:
+    """Measure the segmentations in square pixels (N,); NaN where there is none that can be read."""
     return np.array([_outline_area(a.get("segmentation")) for a in people.records])
 
 
@@ -195,7 +195,7 @@ def _outline_area(segmentation: Any) -> float:
 
 
 def polygons(segmentation: Any) -> list[Array]:
-    """Rings (M, 2) of a list of polygons; those that are malformed are left out."""
+    """Read the rings (M, 2) of a list of polygons; those that are malformed are left out."""
     rings = []
     for ring in as_list(segmentation):
         if isinstance(ring, list) and len(ring) >= 6 and len(ring) % 2 == 0:
@@ -217,8 +217,8 @@ def _check_twice(split: Split, found: Findings) -> None:
     add("box-twice", same_box & ~same, where)
 
 
-def repeats(people: People, *, keypoints: bool) -> Array:
-    """(N,) which people have the image and box, and the keypoints, of an earlier one."""
+def repeats(people: AnnotationTable, *, keypoints: bool) -> Array:
+    """Say which people (N,) have the image and box of an earlier one, and with `keypoints` also its keypoints."""
     seen: set[Any] = set()
     result = np.zeros(len(people.names), dtype=bool)
     for row in np.flatnonzero((people.image >= 0) & np.isfinite(people.boxes).all(axis=1)):
@@ -233,7 +233,7 @@ def repeats(people: People, *, keypoints: bool) -> Array:
 
 
 def _which(split: Split, where: Array, row: int, *, place: bool = False) -> str:
-    """Names of the keypoints of a row for which (N, K) `where` holds."""
+    """Name the keypoints of a row for which `where` (N, K) holds."""
     chosen = np.flatnonzero(where[row])
     parts = [
         split.skeleton.keypoint_names[i]

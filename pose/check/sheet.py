@@ -24,7 +24,7 @@ def draw_crops(
     augment: Augment | None,
     extra: Sequence[Mapping[str, Any]] = (),
 ) -> Image | None:
-    """Crops of people spread over the split; None if there is nobody to show.
+    """Draw crops of people spread over the split; None if there is nobody to show.
 
     Args:
         input_size: (height, width) of a crop.
@@ -49,9 +49,9 @@ def draw_crops(
 
 
 def _people(checked: Checked) -> list[Person]:
-    """Those who can be cropped: in a picture that can be read, with a box and labelled keypoints."""
-    split, pictures = checked.split, checked.pictures
-    if pictures is None or split.images_dir is None:
+    """List those who can be cropped: in an image that can be read, with a box and labelled keypoints."""
+    split, probes = checked.split, checked.probes
+    if probes is None or split.images_dir is None:
         return []
     people = split.people
     with np.errstate(invalid="ignore"):
@@ -61,11 +61,11 @@ def _people(checked: Checked) -> list[Person]:
     found = []
     for row in np.flatnonzero(good):
         image = int(people.image[row])
-        picture = pictures[image]
-        if picture is None or picture.problem or picture.size is None:
+        probe = probes[image]
+        if probe is None or probe.problem or probe.size is None:
             continue
         points = np.where(people.labelled[row][:, None], people.keypoints[row], 0).astype(np.float32)
         x, y, w, h = people.boxes[row].tolist()
         path = Path(split.images_dir, str(split.images.names[image]))
-        found.append(Person(int(row), image, path, (x, y, w, h), points, picture.size, w * h))
+        found.append(Person(int(row), image, path, (x, y, w, h), points, probe.size, w * h))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pose.check.columns import People, Split
+from pose.check.columns import AnnotationTable, Split
 from pose.check.findings import Findings
 from pose.keypoints.skeletons import Skeleton
 
@@ -21,8 +21,8 @@ def check_sides(split: Split, found: Findings) -> None:
             found.add("sides-swapped", split.name, "pair", f"{left}, {right}", detail)
 
 
-def frontal_sides(skeleton: Skeleton, people: People) -> list[tuple[tuple[int, int], int, int]]:
-    """For each flip pair: in how many faces seen from the front left lies at the picture's right, and of how many.
+def frontal_sides(skeleton: Skeleton, people: AnnotationTable) -> list[tuple[tuple[int, int], int, int]]:
+    """Count for each flip pair in how many faces seen from the front left lies at the image's right, of how many.
 
     A face is from the front if its nose is between its eyes, and upright if it is below them; whoever shows only a
     profile or the back does not count.

@@ -18,7 +18,7 @@ BAR = 24
 
 
 def print_split(console: Console, checked: Checked) -> None:
-    """What a split holds: numbers, and three charts of text."""
+    """Print what a split holds: numbers, and three charts of text."""
     split, counts = checked.split, checked.counts
     where = f"{split.path}{f', pictures in {split.images_dir}' if split.images_dir else ''}"
     console.print(Text(split.name, style="bold"), Text(where), soft_wrap=True)
@@ -52,7 +52,7 @@ def print_split(console: Console, checked: Checked) -> None:
 
 
 def print_findings(console: Console, found: Findings, *, several: bool) -> None:
-    """The findings by level.
+    """Print the findings by level.
 
     Args:
         several: whether to say of which split each is.
@@ -66,7 +66,7 @@ def print_findings(console: Console, found: Findings, *, several: bool) -> None:
 
 
 def print_repair(console: Console, repair: Repair, left: Findings, out: str) -> None:
-    """What `--fix` changed, and what it left."""
+    """Print what `--fix` changed, and what it left."""
     console.print(Text("repaired", style="bold"), Text(out), soft_wrap=True)
     if not repair.changes:
         console.print("  nothing needed a repair that is safe; the file is a copy", highlight=False)

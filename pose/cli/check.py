@@ -135,11 +135,11 @@ def _repair(
     from pose.runtime.files import write_json
 
     split, left = checked.split, Findings()
-    mended = repair(split, found, checked.pictures)
+    mended = repair(split, found, checked.probes)
     again = read_split(split.name, fix, mended.document, images_dir=split.images_dir)
     # Where an image was dropped, the rows no longer fit what is known of the image files: look again.
     same = len(again.images.records) == len(split.images.records)
-    check_split(again, left, decode=decode, pictures=checked.pictures if same else None)
+    check_split(again, left, decode=decode, probes=checked.probes if same else None)
     write_json(fix, without_nan(mended.document), indent=None)
     if not as_json:
         print_repair(_console(), mended, left, str(fix))

@@ -1,6 +1,6 @@
-"""Keypoints <-> heatmaps: training targets, peaks, and the average with a mirrored crop's heatmaps.
+"""From keypoints to heatmaps and back: training targets, peaks, and the average with a mirrored crop's heatmaps.
 
-Shapes: B batch, K keypoints, H x W heatmap. Points are (x, y) in heatmap pixels, integers are pixel centres.
+Shapes: B batch, K keypoints, H x W heatmap. Points are (x, y) in heatmap pixels, integers are pixel centers.
 Source: HRNet / SimpleBaselines (`lib/dataset/JointsDataset.py`, `lib/core/inference.py`,
 `lib/utils/transforms.py`); their loops over keypoints are batched here, with equal values.
 
@@ -66,14 +66,14 @@ def encode(
 
 
 def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Locate each heatmap's peak, moved 1/4 px towards its higher neighbour.
+    """Locate each heatmap's peak, moved 1/4 px towards its higher neighbor.
 
     Shapes: B batch, K keypoints, H x W heatmap.
 
     Args:
-        heatmaps: (B, K, H, W), un-normalised, any float dtype.
+        heatmaps: (B, K, H, W), un-normalized, any float dtype.
     Returns:
-        xy: (B, K, 2) float32 heatmap pixels; integers are pixel centres. Peaks within 1 px of the border are
+        xy: (B, K, 2) float32 heatmap pixels; integers are pixel centers. Peaks within 1 px of the border are
             not moved.
         scores: (B, K) float32 peak value; at <= 0 there is no peak and xy is 0.
     Raises:

@@ -1,4 +1,4 @@
-"""heatmaps.c: the work of `pose.codecs.heatmap` on a CPU, in one pass over the heatmaps and equal to the bit.
+"""Run heatmaps.c: the work of `pose.codecs.heatmap` on a CPU, in one pass over the heatmaps and equal to the bit.
 
 Shapes: B batch, K keypoints, H x W heatmap.
 """
@@ -23,8 +23,10 @@ if CPU_KERNEL is not None:
 
 
 def is_supported(*tensors: Tensor) -> bool:
-    """Whether the kernel can work on them: on the CPU, float32, without gradients, not empty, and nobody records the
-    operators."""
+    """Say whether the kernel can work on tensors.
+
+    It can on the CPU, in float32, without gradients, where they are not empty, and nobody records the operators.
+    """
     if CPU_KERNEL is None or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
     return all(
@@ -38,7 +40,7 @@ def is_supported(*tensors: Tensor) -> bool:
 
 
 def encode(mu: Tensor, weights: Tensor, *, bell: Tensor, heatmap_size: tuple[int, int]) -> Tensor:
-    """Gaussians at mu (B, K, 2), whole pixels, where weights (B, K) are positive: (B, K, H, W).
+    """Draw Gaussians at mu (B, K, 2), whole pixels, where weights (B, K) are positive: (B, K, H, W).
 
     Args:
         bell: (2 * radius + 1,) a Gaussian along an axis.
@@ -53,7 +55,7 @@ def encode(mu: Tensor, weights: Tensor, *, bell: Tensor, heatmap_size: tuple[int
 
 
 def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Peaks (B, K, 2) of heatmaps (B, K, H, W), and their values (B, K)."""
+    """Locate the peaks (B, K, 2) of heatmaps (B, K, H, W), and their values (B, K)."""
     assert CPU_KERNEL is not None
     heatmaps = _dense(heatmaps)
     count = heatmaps.shape[:2]
@@ -68,7 +70,7 @@ def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def merge_flip(heatmaps: Tensor, flipped: Tensor, order: Tensor) -> Tensor:
-    """`pose.codecs.heatmap.merge_flip`, with `order` (K,) int64.
+    """Average heatmaps as `pose.codecs.heatmap.merge_flip` does, with `order` (K,) int64.
 
     Raises:
         ValueError: `order` is no permutation.
@@ -86,7 +88,7 @@ def merge_flip(heatmaps: Tensor, flipped: Tensor, order: Tensor) -> Tensor:
 
 
 def _dense(maps: Tensor) -> Tensor:
-    """The maps themselves where their layout is one of the kernel's two, else a copy."""
+    """Return the maps themselves where their layout is one of the kernel's two, else a copy."""
     return (
         maps if maps.is_contiguous() or maps.is_contiguous(memory_format=torch.channels_last) else maps.contiguous()
     )

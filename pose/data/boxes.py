@@ -18,7 +18,7 @@ _EXAMPLE = '{"file_name": "street.jpg", "bbox": [x, y, width, height], "score": 
 
 
 def load_box_file(path: Path, *, example: str) -> Any:
-    """What a JSON file of boxes holds; `example` is a record, for the message.
+    """Read a JSON file of boxes; `example` is a record, for the message.
 
     Raises:
         FileNotFoundError, ValueError: no such file, or no JSON.
@@ -32,7 +32,7 @@ def load_box_file(path: Path, *, example: str) -> Any:
 
 
 def check_box(where: str, record: dict[str, Any]) -> tuple[list[float], float]:
-    """The box (4) of a record and its score, 1 where there is none; `where` names the record in errors.
+    """Check a record, and return its box (4) and its score, 1 where there is none; `where` names it in errors.
 
     Raises:
         ValueError: either is malformed.
@@ -48,7 +48,7 @@ def check_box(where: str, record: dict[str, Any]) -> tuple[list[float], float]:
 
 
 def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_score: float) -> dict[str, Boxes]:
-    """The boxes of each of the images `names`, in pixels as stored, as COCO's are.
+    """Read the boxes of each of the images `names`, in pixels as stored, as COCO's are.
 
     Args:
         path: a JSON list of {bbox: [x, y, width, height], score (1 if left out), file_name or image_id}, or COCO
@@ -89,19 +89,19 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
 
 
 def confident(boxes: Boxes, min_score: float) -> Boxes:
-    """Those that score at least `min_score`."""
+    """Keep the boxes that score at least `min_score`."""
     xywh, scores = boxes
     return xywh[scores >= min_score], scores[scores >= min_score]
 
 
 def image_number(stem: str) -> int | None:
-    """The image id that is a file's name, as in COCO: 785 of 000000000785."""
+    """Find the image id that is a file's name, as in COCO: 785 of 000000000785."""
     number = re.fullmatch(r"(?:COCO_[a-z]+\d*_)?(\d+)", stem)  # COCO 2014 has the split in front
     return int(number[1]) if number else None
 
 
 class _Matcher:
-    """From a record's file_name or image_id to the images that it may mean."""
+    """Finds the images that a record's file_name or image_id may mean."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = set(names)
@@ -128,13 +128,13 @@ class _Matcher:
 
 
 def _ends(name: str) -> list[str]:
-    """a/b/c.jpg, b/c.jpg, c.jpg"""
+    """List the ends of a path: a/b/c.jpg, b/c.jpg, c.jpg."""
     parts = name.split("/")
     return ["/".join(parts[i:]) for i in range(len(parts))]
 
 
 def _load_records(path: Path, skeleton: Skeleton) -> tuple[list[tuple[int, Any]], dict[Any, str]]:
-    """The records of one category with their indexes, and the file names of image ids where the file gives them."""
+    """Read the records of one category with their indexes, and the file names by image id where the file has them."""
     data = load_box_file(path, example=_EXAMPLE)
     images: list[Any] = []
     categories: list[Any] = []
@@ -166,7 +166,7 @@ def _load_records(path: Path, skeleton: Skeleton) -> tuple[list[tuple[int, Any]]
 
 
 def _check_record(where: str, record: Any) -> tuple[list[float], float]:
-    """The box (4) and the score."""
+    """Check a record that names its image, and return its box (4) and its score."""
     if not isinstance(record, dict):
         raise ValueError(f"{where} is {record!r:.80}; expected an object such as {_EXAMPLE}")
     name = record.get("file_name")
@@ -180,5 +180,5 @@ def _is_id(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Also refuses NaN, and what no image has."""
+    """Say whether a value is a number that an image can have, which NaN and infinities are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9

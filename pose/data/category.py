@@ -32,13 +32,13 @@ class Category:
 def find_category(
     path: Path, categories: Any, annotations: Sequence[Any] | None, *, name: str | None = None
 ) -> Category | None:
-    """The category of the keypoints.
+    """Find the category that has keypoints.
 
     Args:
-        path: for messages.
-        categories: of the file; None or empty where it has none.
-        annotations: tell the category's id where `categories` does not.
-        name: of the category to take (`data.category`); by default the only one with keypoints.
+        path: named in messages.
+        categories: the file's list; None or empty where it has none.
+        annotations: they tell the category's id where `categories` does not.
+        name: the category to take (`data.category`); by default the only one with keypoints.
     Returns:
         None where nothing in the file has keypoints.
     Raises:
@@ -75,7 +75,7 @@ def find_category(
 
 
 def read_category(path: Path, data: Any, *, name: str | None = None) -> Category:
-    """The category that describes a skeleton, out of the content of a COCO file.
+    """Find the category that describes a skeleton in the content of a COCO file.
 
     Raises:
         ValueError: as `find_category`, or nothing names keypoints.
@@ -95,7 +95,7 @@ def read_category(path: Path, data: Any, *, name: str | None = None) -> Category
 
 
 def check_names(path: Path, category: Category, skeleton: Skeleton) -> None:
-    """Compare the names that a file gives its keypoints with the skeleton's; other spellings are warned of.
+    """Compare the names that a file gives its keypoints with the skeleton's, and warn of other spellings.
 
     Raises:
         ValueError: another number of keypoints, or the same names in another order.

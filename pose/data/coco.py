@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pose.data.category import check_names, find_category
 from pose.keypoints.skeletons import Skeleton
 
-LARGEST = 1e12  # of coordinates, areas and scores; what is larger is no measure of a picture, and overflows float32
+LARGEST = 1e12  # of coordinates, areas and scores; more is no measure of an image, and overflows float32
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Annotation:
     """One annotated object as the file has it, its box not yet cleaned.
 
     Attributes:
-        box_xywh: image pixels.
-        area: of the object's outline, in square pixels; COCOeval scales distances by it.
+        box_xywh: in image pixels.
+        area: inside the object's outline, in square pixels; COCOeval scales distances by it.
         keypoints_img: (K, 3) float32 x, y, visibility (0 no label, 1 hidden, 2 visible).
         num_keypoints: how many the file says are labelled; COCOeval ignores people with 0.
     """
@@ -116,7 +116,7 @@ def read_json(path: Path) -> Any:
 
 
 def leaves_folder(name: str) -> bool:
-    """Whether a file's name from someone else's file reaches outside the folder it is put below, on either system."""
+    """Say whether a name from someone else's file reaches outside of the folder it is put below, on any system."""
     windows = PureWindowsPath(name)
     return PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts or "\0" in name
 
@@ -202,7 +202,7 @@ def _read_annotations(
 
 
 def numbers(value: Any, where: str, key: str) -> NDArray[np.float64]:
-    """A flat list of finite numbers, none beyond `LARGEST`, as an array."""
+    """Convert a flat list of finite numbers, none beyond `LARGEST`, to an array."""
     if not isinstance(value, list):
         raise ValueError(f"{where} has no list '{key}', got {value!r:.60}")
     try:

@@ -64,7 +64,7 @@ class Batch:
         )
 
     def pin_memory(self) -> Batch:
-        """Called by the DataLoader."""
+        """Copy the tensors to pinned memory; called by the DataLoader."""
         return Batch(
             self.images.pin_memory(),
             self.keypoints_crop.pin_memory(),
@@ -75,7 +75,7 @@ class Batch:
 
 
 class PeopleDataset(Dataset[Sample]):
-    """Crops of people, augmented or plain.
+    """Crops of people, augmented or plain, as samples of a dataset.
 
     Args:
         people: what to crop; those without keypoints (detections) get weights of 0.
@@ -113,25 +113,25 @@ class PeopleDataset(Dataset[Sample]):
         self._compose: Any = None  # built on first use: its class does not pickle
 
     def set_epoch(self, epoch: int) -> None:
-        """The epoch of indexes that bring none with them."""
+        """Set the epoch of indexes that bring none with them."""
         self.epoch = epoch
 
     def __len__(self) -> int:
         return len(self.people)
 
     def describe(self, index: int) -> str:
-        """Where a person comes from, for messages."""
+        """Name where a person comes from, for messages."""
         return f"image id {self.people[index].image_id}, annotation id {self.people[index].id}"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_compose": None, "_last": None}
 
     def path(self, index: int) -> Path:
-        """The image of a person."""
+        """Return the image file of a person."""
         return self.people[index].path
 
     def __getitems__(self, items: Sequence[tuple[int, int] | int]) -> list[Sample]:
-        """Several at once, as the DataLoader asks for them."""
+        """Crop several people at once, as the DataLoader asks for them."""
         paths = [self.path(item[1] if isinstance(item, tuple) else item) for item in items]
         return image_by_image(paths, lambda place: self[items[place]])
 
@@ -175,7 +175,7 @@ class PeopleDataset(Dataset[Sample]):
 
 
 def image_by_image(paths: Sequence[Path], make: Callable[[int], Any]) -> list[Any]:
-    """`make(place)` for each place, called image after image, so that a dataset which keeps the last is quick."""
+    """Call `make(place)` for each place, image after image, so that a dataset which keeps the last one is quick."""
     made = {place: make(place) for place in sorted(range(len(paths)), key=paths.__getitem__)}
     return [made[place] for place in range(len(paths))]
 

@@ -119,7 +119,7 @@ def download_coco(
 
 
 def fetch(url: str, target: Path, *, size: int, sha1: str, progress: Progress) -> None:
-    """Fetch a file of known size and digest; a part that is there already is gone on with.
+    """Fetch a file of known size and digest, and continue a part that is there already.
 
     Raises:
         OSError: the server cannot be reached or ends the connection again and again.
@@ -190,7 +190,7 @@ def _sha1(path: Path, progress: Progress) -> str:
 
 
 def unpack(path: Path, root: Path, archive: Archive, *, progress: Progress) -> int:
-    """Unpack the members asked for; files that are there with the right size are left. Returns how many there are.
+    """Unpack the members asked for, and leave files that are there with the right size; returns how many there are.
 
     Raises:
         ValueError: not a zip file, or without such members, or a name leaves the folder.

@@ -30,7 +30,7 @@ GRACE_SECONDS = 20.0
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """(epoch, index) pairs in an order that depends on (seed, epoch) only.
+    """Gives (epoch, index) pairs in an order that depends on (seed, epoch) only.
 
     With `groups` the images are shuffled, and then the people within each `window`: a worker makes the batches of a
     window at once and decodes each of its images once, while the people of an image spread over its batches.
@@ -65,7 +65,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         self.set_epoch(epoch, start=start)
 
     def set_epoch(self, epoch: int, *, start: int = 0) -> None:
-        """What the next iteration gives."""
+        """Set what the next iteration gives."""
         if not 0 <= start <= self.length:
             raise ValueError(f"start must be in [0, {self.length}], the epoch's samples; got {start}")
         self.epoch, self.start = epoch, start
@@ -121,7 +121,7 @@ class Loader(DataLoader[Any]):
         self._collate = collate
 
     def __len__(self) -> int:
-        """Batches of the sampler's next iteration."""
+        """Count the batches of the sampler's next iteration."""
         return -(-len(self._samples) // self._batch_size)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
@@ -153,7 +153,7 @@ def _close_loaders() -> None:
 
 
 class _Windows(Sampler[list[Any]]):
-    """The sampler's items in lists of `size`, which begin where windows do also after a resume within one.
+    """Gives the sampler's items in lists of `size`, which begin where windows do also after a resume within one.
 
     Of each of a window's batches only the shard's share is in the list; that of a whole batch has `share` items.
     """
@@ -186,7 +186,7 @@ def make_loader(
     pin_memory: bool = False,
     shard: Shard = Shard(),
 ) -> Loader:
-    """Batches of a dataset in the sampler's order.
+    """Make the loader of a dataset's batches in the sampler's order.
 
     Args:
         batch_size: of all processes together.

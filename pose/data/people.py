@@ -50,9 +50,9 @@ def ground_truth_people(
     min_keypoints: int = 1,
     min_area: float = 0.0,
 ) -> list[Person]:
-    """Annotated people with their boxes cleaned as HRNet does, by annotation id.
+    """List annotated people with their boxes cleaned (see `clean_box`), by annotation id.
 
-    The cleaned box is one pixel smaller than the annotated one and lies inside the image. Left out are
+    Left out are
     crowds, people with fewer than `min_keypoints` labelled keypoints, with area 0 or less than `min_area`
     (square pixels), and those whose box lies outside the image.
 
@@ -81,7 +81,7 @@ def ground_truth_people(
 def detected_people(
     detections: Path | str | list[Any], coco: CocoFile, images_dir: Path | str, *, min_score: float = 0.0
 ) -> list[Person]:
-    """Detected boxes as they are (neither clipped nor shrunk), in the file's order.
+    """List detected boxes as they are, neither clipped nor shrunk, in the file's order.
 
     Args:
         detections: a JSON file, or its content: a list of {image_id, category_id, bbox: [x, y, w, h], score}.

@@ -14,7 +14,7 @@ from torch.utils.data import get_worker_info
 
 
 def share(batches: list[Any]) -> list[Any]:
-    """The same batches; in a loader process, their tensors now lie in shared memory.
+    """Return the same batches; in a loader process, move their tensors to shared memory.
 
     Args:
         batches: tensors, or dataclasses of them.

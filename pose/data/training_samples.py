@@ -37,7 +37,7 @@ class Loaded:
     taken: int
 
     def pin_memory(self) -> Loaded:
-        """Called by the DataLoader."""
+        """Copy the batch to pinned memory; called by the DataLoader."""
         return Loaded(None if self.batch is None else self.batch.pin_memory(), self.unreadable, self.taken)
 
 
@@ -45,7 +45,7 @@ class TrainingSamples(Dataset[Any]):
     """A dataset whose unreadable images are errors with the sample's ids, or lines in the place of samples.
 
     Args:
-        skip: give the line, which `LoadedCollate` takes out.
+        skip: give a line in the place of an unreadable sample, which `LoadedCollate` takes out; otherwise raise.
     """
 
     def __init__(self, dataset: Describable, *, skip: bool) -> None:
@@ -55,14 +55,14 @@ class TrainingSamples(Dataset[Any]):
         return len(self.dataset)
 
     def __getitems__(self, items: Sequence[tuple[int, int]]) -> list[Any]:
-        """Several at once, as the DataLoader asks for them."""
+        """Read several samples at once, as the DataLoader asks for them."""
         return image_by_image([self.dataset.path(index) for _, index in items], lambda place: self[items[place]])
 
     def __getitem__(self, item: tuple[int, int]) -> Any:
-        """A sample, or a line.
+        """Read a sample, or describe in a line why it cannot be read.
 
         Raises:
-            FileNotFoundError, UnreadableImage: and `skip` is False.
+            FileNotFoundError, UnreadableImage: the image cannot be read, and `skip` is False.
         """
         try:
             return self.dataset[item]

@@ -35,12 +35,12 @@ class Check:
     """How an exported graph compares with the network.
 
     Attributes:
-        crops: looked at.
+        crops: how many were compared.
         heatmap_difference: the largest one.
         heatmap_peak: the largest absolute value, for comparison.
-        rounding: what PyTorch's own heatmaps differ by from those in double precision, at most.
-        keypoint_difference: crop pixels, the largest one of `keypoints` keypoints.
-        undecided: keypoints left out, as two pixels are equal but for rounding.
+        rounding: the most by which PyTorch's own heatmaps differ from those in double precision.
+        keypoint_difference: the largest one of `keypoints` keypoints, in crop pixels.
+        undecided: keypoints left out, because two pixels are equal but for rounding.
     """
 
     crops: int
@@ -74,7 +74,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Quantised:
+class Quantized:
     """How an int8 graph compares with the float one.
 
     Attributes:
@@ -92,7 +92,7 @@ class Quantised:
         )
 
     def verify(self, stride: int) -> None:
-        """Refuse a graph that quantisation broke.
+        """Refuse a graph that quantization broke.
 
         Raises:
             ValueError: half of the keypoints have moved by more than a heatmap's pixel.
@@ -105,7 +105,7 @@ class Quantised:
 
 
 def generated_crops(count: int, input_size: tuple[int, int], *, seed: int = 0) -> NDArray[np.uint8]:
-    """(count, height, width, 3) uint8 RGB, crops of generated people."""
+    """Make crops of generated people: (count, height, width, 3) uint8 RGB."""
     crops: list[NDArray[np.uint8]] = []
     index = 0
     while len(crops) < count:
@@ -147,11 +147,11 @@ def compare(model: nn.Module, exported: OnnxModel, crops: NDArray[np.uint8], *, 
     )
 
 
-def compare_quantised(exported: OnnxModel, quantised: OnnxModel, crops: NDArray[np.uint8]) -> Quantised:
+def compare_quantized(exported: OnnxModel, quantized: OnnxModel, crops: NDArray[np.uint8]) -> Quantized:
     """Run both graphs on the same crops."""
-    expected, found = exported.run(crops)[0], quantised.run(crops)[0]
+    expected, found = exported.run(crops)[0], quantized.run(crops)[0]
     moved = np.linalg.norm(found - expected, axis=-1)
-    return Quantised(len(crops), float(np.median(moved)), float(np.percentile(moved, 95)))
+    return Quantized(len(crops), float(np.median(moved)), float(np.percentile(moved, 95)))
 
 
 class _Double(nn.Module):
@@ -166,8 +166,11 @@ class _Double(nn.Module):
 
 
 def margin(heatmaps: Tensor) -> Tensor:
-    """(N, K) how much a heatmap would have to change for its keypoint to move: peak against the second highest value,
-    neighbours against each other, and the peak against 0."""
+    """Compute how much a heatmap would have to change for its keypoint to move: (N, K).
+
+    That is the least of the differences between the peak and the second highest value, between the peak's neighbors
+    on either side, and between the peak and 0.
+    """
     flat = heatmaps.flatten(2)
     best, index = flat.topk(2, dim=-1)
     width = heatmaps.shape[-1]
@@ -182,10 +185,10 @@ def margin(heatmaps: Tensor) -> Tensor:
 def latencies_ms(
     model: nn.Module, exported: OnnxModel, crop: NDArray[np.uint8], *, repeats: int = 15
 ) -> tuple[float, float]:
-    """Median time of one crop in PyTorch and in onnxruntime, in turns, from pixels to keypoints, on one thread.
+    """Measure the median time of one crop in PyTorch and in onnxruntime, in turns, from pixels to keypoints.
 
     Args:
-        exported: opened with `threads=1`.
+        exported: opened with `threads=1`; PyTorch is set to one thread, too.
         crop: (1, H, W, 3) uint8.
     """
     flip_indices = exported.skeleton.flip_indices if exported.flip_test else None

@@ -37,7 +37,7 @@ class Pointwise:
 
 
 def emit_dyrelu(g: Graph, layer: DyReLU, x: Map) -> Map:
-    """DY-ReLU of maps that are there."""
+    """Add the DY-ReLU of maps that are there."""
     x = flatten(g, settle(g, x))
     gain, pi = _attention(g, layer, x)
     a, b = _coefficients(g, layer, x, gain=gain)
@@ -45,7 +45,7 @@ def emit_dyrelu(g: Graph, layer: DyReLU, x: Map) -> Map:
 
 
 def emit_pointwise_dyrelu(g: Graph, layer: DyReLU, of: Pointwise) -> Map:
-    """DY-ReLU of a 1x1 convolution."""
+    """Add a 1x1 convolution and its DY-ReLU."""
     widens = len(of.weight) > of.u.channels
     if widens:
         of = replace(of, u=settle(g, of.u))
@@ -57,13 +57,13 @@ def emit_pointwise_dyrelu(g: Graph, layer: DyReLU, of: Pointwise) -> Map:
 
 
 def emit_pointwise(g: Graph, of: Pointwise) -> Map:
-    """A 1x1 convolution of flat maps."""
+    """Add a 1x1 convolution of flat maps."""
     x = _product(g, of)
     return replace(x, name=g.op("Add", x.name, g.constant(of.bias[:, None], name="bias")))
 
 
 def _product(g: Graph, of: Pointwise) -> Map:
-    """weight u, u's scale multiplied in on the side that has fewer channels."""
+    """Add weight u, with u's scale multiplied in on the side that has fewer channels."""
     channels = len(of.weight)
     u = settle(g, of.u) if channels > of.u.channels else of.u
     if g.only_convolutions:
@@ -78,7 +78,7 @@ def _product(g: Graph, of: Pointwise) -> Map:
 
 
 def _pieces(g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], b: Sequence[str], pi: str | None) -> Map:
-    """max_k (a_k x + b_k), pi still to be multiplied in."""
+    """Add max_k (a_k x + b_k), with pi still to be multiplied in."""
     if b and layer.variant != "A" and x.channels * x.pixels >= MIN_NORM_ELEMENTS:
         y = _maximum(g, _as_norms(g, x, a, b))
         y = g.reshape(y, -1, x.channels, x.pixels)
@@ -91,7 +91,7 @@ def _pieces(g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], b: Sequence[st
 
 
 def _as_norms(g: Graph, x: Map, a: Sequence[str], b: Sequence[str]) -> list[str]:
-    """Each a x + b as a batch norm of one sample of N * C channels: one pass over the map instead of two."""
+    """Add each a x + b as a batch norm of one sample of N * C channels: one pass over the map instead of two."""
     one_sample = g.reshape(x.name, 1, -1, x.pixels)
     if ("mean", x.channels) not in g.shared:
         zeros = g.op("Mul", g.reshape(a[0], -1), g.constant(0.0))
@@ -106,7 +106,7 @@ def _maximum(g: Graph, pieces: Sequence[str]) -> str:
 
 
 def _attention(g: Graph, layer: DyReLU, x: Map, seen: Pointwise | None = None) -> tuple[float, str | None]:
-    """G and pi / G (N, 1, H * W) of variant C; 1 and None of the others."""
+    """Add pi / G (N, 1, H * W) of variant C; returns G and its name, or 1 and None for the other variants."""
     if layer.variant != "C":
         return 1.0, None
     projection = to_numpy(layer.attention.weight).reshape(1, -1) / layer.tau
@@ -127,10 +127,10 @@ def _coefficients(
     gain: float,
     offset: Array | None = None,
 ) -> tuple[list[str], list[str]]:
-    """K slopes and K intercepts, each (N, C, 1), or (N, 1, 1) for variant A; no intercepts where they are 0.
+    """Add K slopes and K intercepts, each (N, C, 1), or (N, 1, 1) for variant A; no intercepts where they are 0.
 
     Args:
-        seen: what x comes from, to compute its means by.
+        seen: what x comes from, to compute its means from it.
         gain: factor of all coefficients.
         offset: (C,) that `x` lacks: the intercepts make up for it.
     """

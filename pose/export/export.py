@@ -12,7 +12,7 @@ from onnx import ModelProto, checker
 import pose
 from pose.checkpoint import Checkpoint
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
-from pose.export.check import Check, Quantised, compare, compare_quantised, generated_crops, latencies_ms
+from pose.export.check import Check, Quantized, compare, compare_quantized, generated_crops, latencies_ms
 from pose.export.network import build_graph
 from pose.export.quantize import calibration_crops, quantize
 from pose.inference.onnx_predictor import FORMAT, OnnxModel
@@ -27,22 +27,22 @@ class Exported:
     """What `export_onnx` wrote.
 
     Attributes:
-        path: of the file.
+        path: the file.
         size: bytes.
-        check: of the float graph against PyTorch.
-        quantised: of the int8 graph against the float one; None without `int8`.
+        check: the float graph against PyTorch.
+        quantized: the int8 graph against the float one; None without `int8`.
         torch_ms, onnx_ms: median latency of one crop on one thread.
     """
 
     path: Path
     size: int
     check: Check
-    quantised: Quantised | None
+    quantized: Quantized | None
     torch_ms: float
     onnx_ms: float
 
     def __str__(self) -> str:
-        lines = [str(self.check), *([str(self.quantised)] if self.quantised else [])]
+        lines = [str(self.check), *([str(self.quantized)] if self.quantized else [])]
         lines.append(
             f"one crop on one thread, medians: onnxruntime {self.onnx_ms:.1f} ms, PyTorch {self.torch_ms:.1f} ms"
         )
@@ -62,9 +62,9 @@ def export_onnx(
 
     Args:
         flip_test: merge in the heatmaps of the mirrored crops: twice the time for a little more AP.
-        heatmaps: give them as a third output.
-        int8: quantise the convolutions, see `pose.export.quantize`.
-        calibrate: folder of pictures to calibrate them on, each taken as one person; None for generated people.
+        heatmaps: whether the file gives them as a third output.
+        int8: quantize the convolutions, see `pose.export.quantize`.
+        calibrate: folder of images to calibrate them on, each taken as one person; None for generated people.
     Raises:
         FileNotFoundError, ValueError, OSError: a classifier, nothing to calibrate on, a layer that cannot be
             exported, a path that cannot be written, or a graph that does not give what the network gives. Nothing is
@@ -82,7 +82,7 @@ def export_onnx(
     exported = OnnxModel.open(graph.SerializeToString(), threads=1)
     check = compare(model, exported, crops, stride=STRIDE)
     check.verify()
-    quantised = None
+    quantized = None
     if calibration is not None:
         small = build_graph(
             model,
@@ -95,18 +95,18 @@ def export_onnx(
         graph = quantize(small, calibration)
         describe(graph, checkpoint, flip_test=flip_test, int8=True)
         checker.check_model(graph, full_check=True)
-        quantised = compare_quantised(exported, OnnxModel.open(graph.SerializeToString(), threads=1), crops)
-        quantised.verify(STRIDE)
+        quantized = compare_quantized(exported, OnnxModel.open(graph.SerializeToString(), threads=1), crops)
+        quantized.verify(STRIDE)
     if not heatmaps:
         graph.graph.output.pop()
     data = graph.SerializeToString()
     torch_ms, onnx_ms = latencies_ms(model, OnnxModel.open(data, threads=1), crops[:1])
     write_atomic(path, data)
-    return Exported(path, len(data), check, quantised, torch_ms, onnx_ms)
+    return Exported(path, len(data), check, quantized, torch_ms, onnx_ms)
 
 
 def describe(graph: ModelProto, checkpoint: Checkpoint, *, flip_test: bool, int8: bool) -> None:
-    """Put what is needed to use the file into it."""
+    """Put into the file what is needed to use it."""
     config = checkpoint.pose_config
     header: dict[str, Any] = {
         "format": FORMAT,

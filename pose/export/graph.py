@@ -45,7 +45,7 @@ class Graph:
         return names
 
     def constant(self, value: Array | Sequence[float] | float, *, name: str = "constant") -> str:
-        """Floats as float32, whole numbers as int64, bytes as uint8."""
+        """Add a constant: floats as float32, whole numbers as int64, bytes as uint8."""
         array = np.asarray(value)
         if array.dtype.kind == "f":
             array = array.astype(np.float32)
@@ -61,13 +61,13 @@ class Graph:
             node.output[:] = [new if name == old else name for name in node.output]
 
     def reshape(self, x: str, *shape: int) -> str:
-        """0 keeps a dimension, -1 takes what is left."""
+        """Reshape a tensor; 0 keeps a dimension, -1 takes what is left."""
         if ("shape", *shape) not in self.shared:
             self.shared["shape", *shape] = self.constant(shape, name="shape")
         return self.op("Reshape", x, self.shared["shape", *shape])
 
     def model(self, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto]) -> ModelProto:
-        """The finished model; `outputs` are names of tensors of this graph with their types and shapes."""
+        """Finish the model; `outputs` are names of tensors of this graph with their types and shapes."""
         graph: GraphProto = helper.make_graph(self.nodes, "pose", list(inputs), list(outputs), self.constants)
         made: ModelProto = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="pose"
@@ -80,7 +80,7 @@ class Map:
     """Feature maps (N, C, H, W), perhaps still to be multiplied.
 
     Attributes:
-        name: of the tensor.
+        name: the tensor's.
         flat: whether it is (N, C, H * W).
         scale: (N, 1, H * W) that it is to be multiplied by: DY-ReLU-C's attention, which a 1x1 convolution to fewer
             channels lets through. Only a flat map has one; None if there is nothing to do.
@@ -99,21 +99,21 @@ class Map:
 
 
 def settle(g: Graph, x: Map) -> Map:
-    """The same with its scale multiplied in."""
+    """Multiply the scale of a map in, if it has one."""
     return x if x.scale is None else replace(x, name=g.op("Mul", x.name, x.scale), scale=None)
 
 
 def flatten(g: Graph, x: Map) -> Map:
-    """As (N, C, H * W), which costs nothing."""
+    """Turn a map to (N, C, H * W), which costs nothing."""
     return x if x.flat else replace(x, name=g.reshape(x.name, 0, x.channels, -1), flat=True)
 
 
 def unflatten(g: Graph, x: Map) -> Map:
-    """As (N, C, H, W), with its scale multiplied in."""
+    """Turn a map to (N, C, H, W), with its scale multiplied in."""
     x = settle(g, x)
     return replace(x, name=g.reshape(x.name, 0, x.channels, x.height, x.width), flat=False) if x.flat else x
 
 
 def to_numpy(weights: Tensor) -> Array:
-    """In double precision, as constants are folded in it."""
+    """Convert weights to double precision, in which constants are folded."""
     return weights.detach().cpu().double().numpy()

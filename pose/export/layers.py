@@ -1,7 +1,7 @@
 """The layers of this project's networks as ONNX nodes, batch norms folded into the convolutions before them.
 
 Written out instead of traced by `torch.onnx.export`: the fused forms of pose.export.dyrelu need to see what stands
-before a DY-ReLU, and a trace of the 64 of a MobileNetV2 takes minutes to optimise. A module that is not in `EMITTERS`
+before a DY-ReLU, and a trace of the 64 of a MobileNetV2 takes minutes to optimize. A module that is not in `EMITTERS`
 is an error, and every export is compared with PyTorch.
 """
 
@@ -61,7 +61,7 @@ def _conv_norm_act(g: Graph, module: ConvNormAct, x: Map) -> Map:
 
 
 def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Array, Array]:
-    """Weight and bias of the convolution that does what `conv` and then `norm` do in evaluation mode."""
+    """Compute weight and bias of the convolution that does what `conv` and then `norm` do in evaluation mode."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     factor = to_numpy(norm.weight) / np.sqrt(to_numpy(norm.running_var) + norm.eps)
@@ -90,7 +90,9 @@ def _convolve(g: Graph, conv: nn.Conv2d, x: Map, *, weight: Array, bias: Array) 
         x.name,
         g.constant(weight, name="weight"),
         g.constant(bias, name="bias"),
-        **{"group": conv.groups, "kernel_shape": list(conv.kernel_size), "strides": [down, right]},
+        group=conv.groups,
+        kernel_shape=list(conv.kernel_size),
+        strides=[down, right],
         pads=[top, left, top, left],
     )
     return Map(name, conv.out_channels, -(-x.height // down), -(-x.width // right))
@@ -137,7 +139,7 @@ def _upsample(g: Graph, module: nn.Upsample, x: Map) -> Map:
 
 
 def bilinear(length: int) -> Array:
-    """(2 * length, length) that doubles a row of pixels as `nn.Upsample` does, which has corners not aligned."""
+    """Make the (2 * length, length) matrix that doubles a row of pixels as `nn.Upsample` does."""
     at = np.clip((np.arange(2 * length) + 0.5) / 2 - 0.5, 0, length - 1)
     return np.maximum(1 - np.abs(at[:, None] - np.arange(length)), 0)
 

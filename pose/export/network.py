@@ -1,6 +1,6 @@
 """The exported graph around the network: crops in, keypoints out.
 
-    crops (N, H, W, 3) uint8 RGB -> normalise -> [mirror] -> network -> [merge] -> decode -> keypoints, scores
+    crops (N, H, W, 3) uint8 RGB -> normalize -> [mirror] -> network -> [merge] -> decode -> keypoints, scores
 
 Shapes: N batch, K keypoints, h x w heatmap.
 """
@@ -27,12 +27,12 @@ def build_graph(
     flip_test: bool,
     quantizable: bool = False,
 ) -> ModelProto:
-    """A model that gives keypoints and scores, and heatmaps as its last output.
+    """Build a graph that gives keypoints and scores, and heatmaps as its last output.
 
     Args:
         model: a pose network; batch norms are taken as in evaluation mode.
         input_size: (height, width) of the crops.
-        stride: crop pixels a heatmap pixel.
+        stride: crop pixels per heatmap pixel.
         flip_test: merge the heatmaps of the mirrored crops.
         quantizable: write all convolutions as such, which int8 needs; matrix products are faster in float.
     Raises:
@@ -60,7 +60,7 @@ def build_graph(
 
 
 def emit_normalize(g: Graph, crops: str) -> str:
-    """`pose.data.transforms.normalize` of (N, H, W, 3): (N, 3, H, W)."""
+    """Add `pose.data.transforms.normalize` of (N, H, W, 3): (N, 3, H, W)."""
     pixels = g.op("Cast", g.op("Transpose", crops, perm=[0, 3, 1, 2]), to=TensorProto.FLOAT)
     mean, std = np.array(IMAGE_MEAN)[:, None, None], np.array(IMAGE_STD)[:, None, None]
     scaled = g.op("Mul", pixels, g.constant(1 / (255 * std), name="scale"))
@@ -68,7 +68,7 @@ def emit_normalize(g: Graph, crops: str) -> str:
 
 
 def emit_merge_flip(g: Graph, both: str, flip_indices: np.ndarray) -> str:
-    """`pose.codecs.heatmap.merge_flip` of (2 N, K, h, w), the mirrored ones last."""
+    """Add `pose.codecs.heatmap.merge_flip` of (2 N, K, h, w), the mirrored ones last."""
     heatmaps, flipped = g.ops("Split", both, outputs=2, axis=0, num_outputs=2)
     swapped = g.op("Gather", flipped, g.constant(flip_indices), axis=1)
     back = g.op("Slice", swapped, *(g.constant([v]) for v in (-1, -(2**31), 3, -1)))
@@ -79,7 +79,7 @@ def emit_merge_flip(g: Graph, both: str, flip_indices: np.ndarray) -> str:
 
 
 def emit_decode(g: Graph, heatmaps: str, size: Map, stride: int) -> None:
-    """`pose.codecs.heatmap.decode`, in crop pixels."""
+    """Add `pose.codecs.heatmap.decode`, in crop pixels."""
     flat = g.reshape(heatmaps, 0, size.channels, -1)
     width = g.constant([size.width])
     index = g.op("ArgMax", flat, axis=2, keepdims=1)  # (N, K, 1), the first of equal maxima
@@ -90,7 +90,7 @@ def emit_decode(g: Graph, heatmaps: str, size: Map, stride: int) -> None:
         return g.op("And", g.op("Greater", at, g.constant([1])), g.op("Less", at, g.constant([length - 1])))
 
     inner = g.op("And", is_inner(x, size.width), is_inner(y, size.height))
-    # At the border a peak is not moved; any index with neighbours will do there.
+    # At the border a peak is not moved; any index with neighbors will do there.
     index = g.op("Where", inner, index, g.constant([size.width + 1]))
     offsets = []
     for step in (g.constant([1]), width):

@@ -1,6 +1,6 @@
-"""INT8 by onnxruntime's static quantisation: QDQ, weights a channel, activations a tensor.
+"""INT8 by onnxruntime's static quantization: QDQ, weights per channel, activations per tensor.
 
-Only convolutions are quantised, but for the first, which sees pixels, and the last, whose peaks are the scores.
+Only convolutions are quantized, except the first, which sees pixels, and the last, whose peaks are the scores.
 DY-ReLU stays in float (its hyper function, its attention and its pieces), as does the rest of the graph:
 docs/export.md has the measurements behind the choice, by tools/bench/int8.py.
 """
@@ -32,10 +32,10 @@ BATCH = 8
 
 
 def calibration_crops(folder: Path | None, input_size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Crops (N, height, width, 3) of a folder's pictures, each taken as one person, or of generated people.
+    """Make crops (N, height, width, 3) of a folder's images, each taken as one person, or of generated people.
 
     Raises:
-        FileNotFoundError, ValueError: no such folder, nothing in it, or a broken picture.
+        FileNotFoundError, ValueError: no such folder, nothing in it, or a broken image.
     """
     if folder is None:
         return generated_crops(CALIBRATION_CROPS, input_size, seed=1)
@@ -50,11 +50,11 @@ def calibration_crops(folder: Path | None, input_size: tuple[int, int]) -> NDArr
 
 
 def quantize(graph: ModelProto, crops: NDArray[np.uint8], *, kinds: Sequence[str] = ("Conv",)) -> ModelProto:
-    """The graph with its convolutions in int8.
+    """Convert the convolutions of a graph to int8.
 
     Args:
         crops: (N, H, W, 3) that the ranges of the activations are taken from.
-        kinds: of operators to quantise.
+        kinds: the operators to quantize.
     """
     from onnxruntime.quantization import (
         CalibrationDataReader,
@@ -92,7 +92,7 @@ def quantize(graph: ModelProto, crops: NDArray[np.uint8], *, kinds: Sequence[str
 
 @contextlib.contextmanager
 def _quiet():  # type: ignore[no-untyped-def]
-    """The library prints and warns about what it does not need."""
+    """Silence the library, which prints and warns about what it does not need."""
     level = logging.root.level
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")

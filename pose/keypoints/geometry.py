@@ -103,7 +103,7 @@ def apply_affine(points: ArrayLike, matrix: ArrayLike) -> NDArray[np.float64]:
 
 
 def iou(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
-    """Intersection over union of boxes (N, 4) and (M, 4), each x, y, width, height: (N, M)."""
+    """Compute the intersection over union of boxes (N, 4) and (M, 4), each x, y, width, height: (N, M)."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum((a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None])
     shared = np.prod(np.maximum(high - low, 0), axis=-1)

@@ -15,7 +15,7 @@ MAX_DETECTIONS = 20  # per image
 
 
 def keypoint_similarity(squared: NDArray[Any], areas: NDArray[Any], sigmas: ArrayLike) -> NDArray[np.float64]:
-    """exp(-d^2 / (2 area (2 sigma)^2)) of each keypoint, in [0, 1]; OKS is its mean over keypoints.
+    """Compute exp(-d^2 / (2 area (2 sigma)^2)) of each keypoint, in [0, 1]; OKS is its mean over keypoints.
 
     Args:
         squared: (..., K) squared distances, square pixels.

@@ -126,7 +126,7 @@ class Skeleton:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data with names instead of indexes: what YAML files and checkpoints hold."""
+        """Convert to plain data with names instead of indexes, as YAML files and checkpoints hold it."""
         names = self.keypoint_names
         return {
             "name": self.name,
@@ -139,7 +139,7 @@ class Skeleton:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Skeleton:
-        """The inverse of `to_dict`."""
+        """Build from what `to_dict` gave."""
         return cls.from_names(data["name"], **{key: value for key, value in data.items() if key != "name"})
 
 
@@ -147,9 +147,9 @@ _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 
 
 def split_side(name: str) -> tuple[str, str]:
-    """(side, part) of a keypoint's name, in lower case: ("left", "eye") of left_eye, eye_l, L-Eye, leftEye, lefteye.
+    """Split a keypoint's name into side and part: ("left", "eye") of left_eye, eye_l, L-Eye, leftEye, lefteye.
 
-    The side is "middle" where the name has none.
+    Both are in lower case; the side is "middle" where the name has none.
     """
     words = [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
     sides = [i for i, word in enumerate(words) if word in _SIDES]
@@ -160,7 +160,7 @@ def split_side(name: str) -> tuple[str, str]:
 
 
 def guess_flip_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    """(left, right) names that differ by their side only."""
+    """Pair the (left, right) names that differ by their side only."""
     parts: dict[tuple[str, str], list[str]] = {}
     for name in names:
         parts.setdefault(split_side(name), []).append(name)
@@ -169,7 +169,7 @@ def guess_flip_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def guess_oks_sigmas(names: Sequence[str]) -> tuple[float, ...]:
-    """COCO's constant for parts that are called as in COCO ("left_knee"), elsewhere `DEFAULT_SIGMA`."""
+    """Take COCO's constant for parts that are called as in COCO ("left_knee"), elsewhere `DEFAULT_SIGMA`."""
     return tuple(COCO_SIGMAS.get(split_side(name)[1], DEFAULT_SIGMA) for name in names)
 
 

@@ -1,4 +1,4 @@
-"""A backbone and a classifier: an image in, one number a class out.
+"""A backbone and a classifier: an image in, one number per class out.
 
 Source: the classifiers of MobileNetV2, MobileNetV3 and ResNet, sizes and order of weights as in torchvision.
 """
@@ -11,7 +11,7 @@ from pose.layers.activations import STATIC
 
 
 class Classifier(nn.Module):
-    """(N, 3, H, W) normalised images -> (N, num_classes) logits; H and W multiples of 32.
+    """(N, 3, H, W) normalized images -> (N, num_classes) logits; H and W multiples of 32.
 
     Args:
         backbone: -> (N, `out_channels`, H / 32, W / 32).

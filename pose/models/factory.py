@@ -89,7 +89,7 @@ def build_backbone(name: str, *, width: float = 1.0, activation: Activation = Ac
 
 
 def check_backbone(name: str, width: float) -> None:
-    """Raises ValueError for an unknown name, or a width that it does not come at."""
+    """Refuse an unknown name, or a width that it does not come at, with a ValueError."""
     check_name(name, BACKBONES, what="backbone")
     if name in RESNETS and width != 1:
         raise ValueError(f"{name} comes at width 1 only, got {width}; leave model.width out")

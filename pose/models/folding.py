@@ -9,7 +9,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fold_batch_norms(model: nn.Module) -> nn.Module:
-    """A copy of a model in evaluation mode that computes the same with fewer operators.
+    """Copy a model in evaluation mode to one that computes the same with fewer operators.
 
     In evaluation a batch norm is a fixed scale and shift of each channel, which the weights and the bias of the
     convolution before it can take over. Folded are those that follow their convolution in an `nn.Sequential`, as all

@@ -1,4 +1,4 @@
-"""The pose head: bilinear upsampling and inverted residual blocks, then one heatmap a keypoint.
+"""The pose head: bilinear upsampling and inverted residual blocks, then one heatmap per keypoint.
 
 Source: section 5.3 of the Dynamic ReLU paper names it (from Dynamic Convolution, CVPR 2020) without its sizes;
 the defaults here reproduce the multiply-adds of Table 10 within 0.6 %.

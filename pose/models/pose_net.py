@@ -1,4 +1,4 @@
-"""A backbone and a head: an image of one person in, one heatmap a keypoint out."""
+"""A backbone and a head: an image of one person in, one heatmap per keypoint out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INPUT_MULTIPLE = 32  # the backbones halve their input five times
 
 
 class PoseNet(nn.Module):
-    """(N, 3, H, W) normalised crops -> heatmaps (N, K, H / 4, W / 4); H and W multiples of 32."""
+    """(N, 3, H, W) normalized crops -> heatmaps (N, K, H / 4, W / 4); H and W multiples of 32."""
 
     def __init__(self, backbone: nn.Module, head: PoseHead) -> None:
         super().__init__()

@@ -83,7 +83,7 @@ def count(model: nn.Module, input_size: tuple[int, int]) -> tuple[Counts, list[C
 
 
 def _stages(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Children in order, with the lists of blocks taken apart."""
+    """Walk through children in order, with the lists of blocks taken apart."""
     for name, child in model.named_children():
         path = f"{prefix}{name}"
         if path in ("backbone", "head") or type(child) is nn.Sequential:

@@ -7,7 +7,8 @@ to many.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,14 +32,14 @@ class LayerDynamics:
     Shapes: K pieces, C channels (1 for variant A), P points.
 
     Attributes:
-        name: of the module.
+        name: the module's.
         variant: "A", "B" or "C".
         depthwise: whether it stands behind a depthwise convolution.
         slopes, intercepts: (N, K, C).
         x, y: (P,) input and output values at random places of random channels.
-        channels: (P,) of the points.
-        attention: (MAP_IMAGES, H, W) pi of the first images; None but for variant C.
-        mean_attention: of all images and places; 1 but for variant C.
+        channels: (P,) the points' channels.
+        attention: (MAP_IMAGES, H, W) pi of the first images; None except for variant C.
+        mean_attention: mean of pi over all images and places; 1 except for variant C.
     """
 
     name: str
@@ -53,15 +54,15 @@ class LayerDynamics:
     mean_attention: float
 
     def spread_over_images(self) -> dict[str, float]:
-        """Standard deviation over images, as mean over pieces and channels; 0 for a static function."""
+        """Compute the standard deviation over images, as mean over pieces and channels; 0 for a static function."""
         return {key: float(values.std(axis=0).mean()) for key, values in self._coefficients()}
 
     def spread_over_channels(self) -> dict[str, float]:
-        """Standard deviation over channels of the means over images: what static functions a channel have, too."""
+        """Compute the standard deviation over channels of the means over images, which a static PReLU has, too."""
         return {key: float(values.mean(axis=0).std(axis=-1).mean()) for key, values in self._coefficients()}
 
     def dynamic_share(self) -> float:
-        """Share of the output's variance that the static function with the channels' mean coefficients misses."""
+        """Compute the share of the output's variance that a static function with the mean coefficients misses."""
         channels = self.channels if self.slopes.shape[2] > 1 else np.zeros_like(self.channels)
         a, b = self.slopes.mean(axis=0)[:, channels], self.intercepts.mean(axis=0)[:, channels]
         static = (a * self.x + b).max(axis=0) * self.mean_attention
@@ -69,7 +70,7 @@ class LayerDynamics:
         return float(((self.y - static) ** 2).mean()) / variance if variance > 0 else 0.0
 
     def numbers(self) -> dict[str, Any]:
-        """For a table or JSON."""
+        """Collect the numbers of a table or JSON file."""
         images, channels = self.spread_over_images(), self.spread_over_channels()
         return {
             "layer": self.name,
@@ -108,30 +109,11 @@ def inspect_dynamics(model: nn.Module, batches: Iterable[Tensor], *, seed: int =
         if isinstance(module, ConvNormAct) and module[0].groups > 1  # type: ignore[operator]
     }
     rng = np.random.default_rng(seed)
-    seen: dict[str, dict[str, list[Any]]] = {}
-
-    def watch(name: str, module: DyReLU) -> torch.utils.hooks.RemovableHandle:
-        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            x = inputs[0]
-            kept = seen.setdefault(name, {key: [] for key in ("a", "b", "x", "y", "channels", "pi", "mean_pi")})
-            a, b = module.coefficients(x)
-            kept["a"].append(a.cpu().numpy())
-            kept["b"].append(b.cpu().numpy())
-            places = x[0, 0].numel()
-            for image in range(len(x)):
-                channel = rng.integers(x.shape[1], size=POINTS_PER_IMAGE)
-                flat = torch.from_numpy(channel * places + rng.integers(places, size=POINTS_PER_IMAGE)).to(x.device)
-                kept["channels"].append(channel)
-                kept["x"].append(x[image].reshape(-1)[flat].float().cpu().numpy())
-                kept["y"].append(output[image].reshape(-1)[flat].float().cpu().numpy())
-            if module.variant == "C":
-                pi = module.spatial_attention(x)[:, 0].float().cpu().numpy()
-                kept["mean_pi"].append(pi.mean(axis=(1, 2)))
-                kept["pi"].extend(pi[: max(0, MAP_IMAGES - len(kept["pi"]))])
-
-        return module.register_forward_hook(hook)
-
-    handles = [watch(name, module) for name, module in layers.items()]
+    seen: dict[str, _Watched] = {}  # filled by the hooks, so in the order in which the layers run
+    handles = [
+        module.register_forward_hook(partial(_watch, name=name, seen=seen, rng=rng))
+        for name, module in layers.items()
+    ]
     try:
         for images in batches:
             model(normalize(images))
@@ -139,24 +121,68 @@ def inspect_dynamics(model: nn.Module, batches: Iterable[Tensor], *, seed: int =
         for handle in handles:
             handle.remove()
     return [
-        LayerDynamics(
-            name=name,
-            variant=layers[name].variant,
-            depthwise=id(layers[name]) in behind_depthwise,
-            slopes=np.concatenate(kept["a"]),
-            intercepts=np.concatenate(kept["b"]),
-            x=np.concatenate(kept["x"]),
-            y=np.concatenate(kept["y"]),
-            channels=np.concatenate(kept["channels"]),
-            attention=np.stack(kept["pi"]) if kept["pi"] else None,
-            mean_attention=float(np.concatenate(kept["mean_pi"]).mean()) if kept["mean_pi"] else 1.0,
-        )
-        for name, kept in seen.items()
+        watched.finish(name, layers[name].variant, depthwise=id(layers[name]) in behind_depthwise)
+        for name, watched in seen.items()
     ]
 
 
+@dataclass(eq=False)
+class _Watched:
+    """What one layer did so far, one array per batch or image; see `LayerDynamics`."""
+
+    a: list[Array] = field(default_factory=list)
+    b: list[Array] = field(default_factory=list)
+    x: list[Array] = field(default_factory=list)
+    y: list[Array] = field(default_factory=list)
+    channels: list[Array] = field(default_factory=list)
+    pi: list[Array] = field(default_factory=list)
+    mean_pi: list[Array] = field(default_factory=list)
+
+    def finish(self, name: str, variant: str, *, depthwise: bool) -> LayerDynamics:
+        return LayerDynamics(
+            name=name,
+            variant=variant,
+            depthwise=depthwise,
+            slopes=np.concatenate(self.a),
+            intercepts=np.concatenate(self.b),
+            x=np.concatenate(self.x),
+            y=np.concatenate(self.y),
+            channels=np.concatenate(self.channels),
+            attention=np.stack(self.pi) if self.pi else None,
+            mean_attention=float(np.concatenate(self.mean_pi).mean()) if self.mean_pi else 1.0,
+        )
+
+
+def _watch(
+    module: DyReLU,
+    inputs: tuple[Tensor, ...],
+    output: Tensor,
+    *,
+    name: str,
+    seen: dict[str, _Watched],
+    rng: np.random.Generator,
+) -> None:
+    """Keep a layer's coefficients, its attention, and inputs and outputs at random points (a forward hook)."""
+    x = inputs[0]
+    watched = seen.setdefault(name, _Watched())
+    a, b = module.coefficients(x)
+    watched.a.append(a.cpu().numpy())
+    watched.b.append(b.cpu().numpy())
+    places = x[0, 0].numel()
+    for image in range(len(x)):
+        channel = rng.integers(x.shape[1], size=POINTS_PER_IMAGE)
+        flat = torch.from_numpy(channel * places + rng.integers(places, size=POINTS_PER_IMAGE)).to(x.device)
+        watched.channels.append(channel)
+        watched.x.append(x[image].reshape(-1)[flat].float().cpu().numpy())
+        watched.y.append(output[image].reshape(-1)[flat].float().cpu().numpy())
+    if module.variant == "C":
+        pi = module.spatial_attention(x)[:, 0].float().cpu().numpy()
+        watched.mean_pi.append(pi.mean(axis=(1, 2)))
+        watched.pi.extend(pi[: max(0, MAP_IMAGES - len(watched.pi))])
+
+
 def every_other_block(layers: list[LayerDynamics]) -> list[LayerDynamics]:
-    """The layers that Figure 3 shows: behind the depthwise convolution of every other block.
+    """Choose the layers that Figure 3 shows: behind the depthwise convolution of every other block.
 
     Without depthwise convolutions (ResNet): every other layer.
     """

@@ -11,28 +11,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.paper.dynamics import LayerDynamics
+from pose.runtime.errors import require
 
-INK, BLUE, ORANGE, GREY = "#1b1e28", "#2a6fbb", "#d9661f", "#8a8f9c"
+INK, BLUE, ORANGE, GRAY = "#1b1e28", "#2a6fbb", "#d9661f", "#8a8f9c"
 STYLE = {
-    **{"font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "legend.fontsize": 7.5},
-    **{"xtick.labelsize": 7, "ytick.labelsize": 7, "axes.edgecolor": INK, "axes.linewidth": 0.6},
-    **{"xtick.major.width": 0.6, "ytick.major.width": 0.6, "axes.spines.top": False, "axes.spines.right": False},
-    **{"figure.facecolor": "white", "pdf.fonttype": 42},
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "white",
+    "pdf.fonttype": 42,
 }
 RANGE = (0.5, 99.5)  # percentiles of the input that a panel shows
 MAP_LAYERS = 6
 
 
 def load_pyplot() -> Any:
-    """matplotlib, drawing to files only.
+    """Import matplotlib, drawing to files only.
 
     Raises:
-        ValueError: it is not installed.
+        MissingPackage: it is not installed.
     """
-    try:
-        import matplotlib
-    except ImportError:
-        raise ValueError("`pose inspect` draws with matplotlib; get it by: pip install 'pose[report]'") from None
+    require("`pose inspect`", matplotlib="matplotlib")
+    import matplotlib
+
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
@@ -40,7 +50,7 @@ def load_pyplot() -> Any:
 
 
 def plot_inputs_outputs(layers: Sequence[LayerDynamics], path: Path) -> None:
-    """Figure 3: output against input of each layer, with the lines y = x and y = -x."""
+    """Draw Figure 3: output against input of each layer, with the lines y = x and y = -x."""
     plt = load_pyplot()
     columns = min(5, len(layers))
     rows = -(-len(layers) // columns)
@@ -66,7 +76,7 @@ def plot_inputs_outputs(layers: Sequence[LayerDynamics], path: Path) -> None:
 
 
 def plot_spread(layers: Sequence[LayerDynamics], path: Path) -> None:
-    """The spread of slopes and intercepts of all layers, in their order: over images, and over channels."""
+    """Draw the spread of slopes and intercepts of all layers, in their order: over images, and over channels."""
     plt = load_pyplot()
     order = np.arange(1, len(layers) + 1)
     with plt.rc_context(STYLE):
@@ -74,7 +84,7 @@ def plot_spread(layers: Sequence[LayerDynamics], path: Path) -> None:
         for axis, key, what in zip(axes, ("a", "b"), ("slopes a", "intercepts b"), strict=True):
             over_channels = [layer.spread_over_channels()[key] for layer in layers]
             over_images = [layer.spread_over_images()[key] for layer in layers]
-            axis.plot(order, over_channels, color=GREY, linewidth=1, label="over channels (static)")
+            axis.plot(order, over_channels, color=GRAY, linewidth=1, label="over channels (static)")
             axis.plot(order, over_images, color=BLUE, linewidth=1.2, label="over images (dynamic)")
             places = [i for i, layer in enumerate(layers) if layer.depthwise]
             axis.plot(
@@ -94,7 +104,7 @@ def plot_spread(layers: Sequence[LayerDynamics], path: Path) -> None:
 
 
 def plot_attention(layers: Sequence[LayerDynamics], images: NDArray[np.uint8], path: Path) -> bool:
-    """Maps of pi over the images, for layers spread over the depth; False without variant C.
+    """Draw maps of pi over the images, for layers spread over the depth; False without variant C.
 
     Red is more than the mean, which is what a uniform attention has everywhere, and blue is less.
 
@@ -119,12 +129,12 @@ def plot_attention(layers: Sequence[LayerDynamics], images: NDArray[np.uint8], p
         size = (cell * columns + 0.6, cell * rows * height / width + 0.5)
         figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
         for row in range(rows):
-            grey = cv2.cvtColor(cv2.cvtColor(images[row], cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+            gray = cv2.cvtColor(cv2.cvtColor(images[row], cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
             axes[row, 0].imshow(images[row])
             for axis, layer in zip(axes[row, 1:], chosen, strict=True):
                 assert layer.attention is not None
                 pi = cv2.resize(layer.attention[row], (width, height), interpolation=cv2.INTER_LINEAR)
-                axis.imshow(grey)
+                axis.imshow(gray)
                 shown = axis.imshow(pi, cmap="RdBu_r", norm=norm, alpha=0.65)
                 axis.text(
                     0.03,
@@ -149,7 +159,7 @@ def plot_attention(layers: Sequence[LayerDynamics], images: NDArray[np.uint8], p
 
 
 def short_name(name: str) -> str:
-    """backbone.blocks.3.layers.1.2 -> backbone 3.1, the block and the layer in it."""
+    """Shorten backbone.blocks.3.layers.1.2 to backbone 3.1, the block and the layer in it."""
     numbers = [part for part in name.split(".") if part.isdigit()]
     first = name.split(".")[0]
     words = [part for part in name.split(".")[1:] if not part.isdigit() and part not in ("blocks", "layers")]

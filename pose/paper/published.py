@@ -17,7 +17,7 @@ class Row:
     Attributes:
         label: what the paper varies.
         config: a file in configs/.
-        overrides: of its `model` section, without "model.".
+        overrides: overrides of its `model` section, without "model.".
         params, madds: as printed.
         score: as printed.
     """
@@ -60,7 +60,7 @@ IMAGENET: dict[str, tuple[tuple[str | None, str, str], tuple[str | None, str, st
 
 
 def imagenet_row(stem: str, *, dynamic: bool, label: str | None = None, top1: bool = False) -> Row:
-    """A row of the ImageNet table under another label where it returns in an ablation."""
+    """Make a row of the ImageNet table, under another label where it returns in an ablation."""
     params, madds, score = IMAGENET[stem][dynamic]
     kind = "DY-ReLU-B" if dynamic else "ReLU"
     return Row(
@@ -76,13 +76,17 @@ X035, X100 = "mobilenet_v2_x0.35", "mobilenet_v2_x1.0"
 
 
 def _small(label: str, score: str, *overrides: str, params: str | None = None, madds: str | None = None) -> Row:
-    """A variation of DY-ReLU-B on MobileNetV2 x0.35."""
+    """Make the row of a variation of DY-ReLU-B on MobileNetV2 x0.35."""
     settings = tuple(f"activation.{text}" for text in overrides)
     return Row(label, f"imagenet/{X035}_dyrelu.yaml", settings, params, madds, score)
 
 
 def _related(stem: str, scores: dict[str, str | None], **printed: tuple[str | None, str | None]) -> tuple[Row, ...]:
-    """Tables 6 and 11: ReLU, its relatives, and DY-ReLU-B; `printed` has params and MAdds by label's first word."""
+    """Make the rows of tables 6 and 11: ReLU, its relatives, and DY-ReLU-B.
+
+    Args:
+        printed: params and MAdds by the label's first word.
+    """
     settings: dict[str, tuple[str, ...]] = {
         "RReLU": ("activation=rrelu",),
         "LeakyReLU": ("activation=leaky_relu",),
@@ -167,8 +171,14 @@ TABLES: tuple[Table, ...] = (
         _related(
             X035,
             {
-                **{"RReLU": "60.0", "LeakyReLU": "60.9", "PReLU (per channel)": "62.0", "PReLU (shared)": "63.1"},
-                **{"SE + ReLU": "62.8", "Maxout (K = 2)": "64.9", "Maxout (K = 3)": "65.4", "DY": "66.6"},
+                "RReLU": "60.0",
+                "LeakyReLU": "60.9",
+                "PReLU (per channel)": "62.0",
+                "PReLU (shared)": "63.1",
+                "SE + ReLU": "62.8",
+                "Maxout (K = 2)": "64.9",
+                "Maxout (K = 3)": "65.4",
+                "DY": "66.6",
             },
             SE=("2.1M", None),
             DY=("3.1M", "67.8M"),
@@ -259,8 +269,14 @@ TABLES: tuple[Table, ...] = (
         _related(
             X100,
             {
-                **{"RReLU": "72.5", "LeakyReLU": "72.7", "PReLU (per channel)": "72.9", "PReLU (shared)": "73.3"},
-                **{"SE + ReLU": None, "Maxout (K = 2)": "75.1", "Maxout (K = 3)": "75.8", "DY": "76.2"},
+                "RReLU": "72.5",
+                "LeakyReLU": "72.7",
+                "PReLU (per channel)": "72.9",
+                "PReLU (shared)": "73.3",
+                "SE + ReLU": None,
+                "Maxout (K = 2)": "75.1",
+                "Maxout (K = 3)": "75.8",
+                "DY": "76.2",
             },
             DY=("9.2M", "322.8M"),
         ),

@@ -24,7 +24,7 @@ IMAGENET_CLASSES = 1000  # a classifier's number of classes is its data's, which
 
 
 def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
-    """Print to stdout.
+    """Print a network's size to stdout.
 
     Args:
         model: a YAML file, a checkpoint or run folder, or a name in `pose.config.zoo.MODELS`.
@@ -73,7 +73,7 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
 
 
 def _paper_row(section: ModelConfig | ClassifierConfig) -> tuple[Row, Table] | None:
-    """The row of the paper that prints the size of this network, and its table: the main ones before ablations."""
+    """Find the row of the paper that prints the size of this network, and its table: main tables before ablations."""
     wanted = _network(section)
     for table in sorted(TABLES, key=lambda table: table.name not in MAIN_TABLES):
         for row in table.rows:
@@ -83,13 +83,13 @@ def _paper_row(section: ModelConfig | ClassifierConfig) -> tuple[Row, Table] | N
 
 
 def _network(section: ModelConfig | ClassifierConfig) -> ModelConfig | ClassifierConfig:
-    """The section without what changes no size."""
+    """Copy the section without what changes no size."""
     same: dict[str, object] = {"init": None} if isinstance(section, ModelConfig) else {"init": None, "dropout": 0.0}
     return section.model_copy(update=same)
 
 
 def _build(config: AnyConfig) -> nn.Module:
-    """Reads the annotations only where the config does not say how many keypoints there are."""
+    """Build the network, reading annotations only where the config does not say how many keypoints there are."""
     if not isinstance(config, Config):
         return config.model.build(num_classes=IMAGENET_CLASSES)
     section = config.data.skeleton

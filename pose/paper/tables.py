@@ -42,7 +42,7 @@ Where the paper's numbers follow no rule that we know:
 
 
 def row_config(row: Row) -> Config | ClassificationConfig:
-    """The config of a row with its data left out."""
+    """Make the config of a row, without data."""
     folder, stem = row.config.removesuffix(".yaml").split("/")
     overrides = [f"model.{text}" for text in row.overrides]
     if folder == "coco":
@@ -66,7 +66,7 @@ def count_row(row: Row) -> Counts:
 
 
 def make_tables(names: Sequence[str], *, markdown: bool) -> str:
-    """The text of `pose tables`.
+    """Write the text of `pose tables`.
 
     Args:
         names: which tables; all if empty.

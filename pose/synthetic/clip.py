@@ -21,8 +21,9 @@ from pose.synthetic.levels import LEVELS
 from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, place
 from pose.synthetic.people.clothes import Clothes
+from pose.synthetic.people.limbs import Arm, Leg
 from pose.synthetic.people.person import SyntheticPerson, annotate_person, feet_on_ground
-from pose.synthetic.people.pose import Arm, Leg, Posture
+from pose.synthetic.people.posture import Posture
 from pose.synthetic.render.mesh import Mesh, join, moved
 from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, looking_down, render

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Level:
-    """How hard the pictures are; pairs are (low, high) of a uniform draw, chances are 0..1.
+    """How hard the images are; pairs are (low, high) of a uniform draw, chances are 0..1.
 
     Attributes:
         people: relative frequency of 1, 2, ... people.
@@ -18,21 +18,21 @@ class Level:
         views: relative frequency of people seen from the front, the side and the back.
         turn: how far from straight on those seen from front or back stand, degrees.
         head_turn: standard deviation of the head's turn against the chest, degrees.
-        arms: what the arms of calm people do, a key of `pose.synthetic.people.pose.ARMS`.
+        arms: what the arms of calm people do, a key of `pose.synthetic.people.limbs.ARMS`.
         person_height: of the main person standing, in pixels; half as much again when cut.
-        cut: chance that the picture's border cuts the main person.
-        eye_height: of the camera, metres. roll: deviation of its tilt, degrees.
+        cut: chance that the image's border cuts the main person.
+        eye_height: of the camera, meters. roll: deviation of its tilt, degrees.
         things_before, things_behind: mean number of objects that may hide people, and that stand behind them.
         held: chance that a person holds something.
         clutter: of the backdrop, 0 plain to 1 busy.
         contrast: distant light against the light from all around.
-        exposure: mean brightness of the picture, linear 0..1.
+        exposure: mean brightness of the image, linear 0..1.
         noise, blur: of the sensor, 8-bit steps; and of the lens, pixels.
-        pale: how far colours are drawn to gray; below 0 they are stronger than in the scene.
-        variety: chance that each garment, thing and backdrop is drawn from a wider range than real ones: any colour,
-            prints, creases, helmets, bags, tables, poles, and pictures that show nothing (domain randomisation).
-        close: chance that a cut person fills the picture, from the waist or the chest up.
-        size: of the pictures against the other levels'.
+        pale: how far colors are drawn to gray; below 0 they are stronger than in the scene.
+        variety: chance that each garment, thing and backdrop is drawn from a wider range than real ones: any color,
+            prints, creases, helmets, bags, tables, poles, and images that show nothing (domain randomization).
+        close: chance that a cut person fills the image, from the waist or the chest up.
+        size: of the images against the other levels'.
         only_visible: whether only what can be seen is annotated, as in COCO: boxes around it, and no keypoints that
             something or somebody else hides, nor faces from behind.
     """
@@ -65,7 +65,7 @@ class Level:
 
 
 def chance(rng: np.random.Generator, probability: float) -> bool:
-    """Whether it happens. What never does takes nothing from `rng`, so that a level without it keeps its pictures."""
+    """Draw whether something happens; what never does draws nothing, so that a level without it keeps its images."""
     return probability > 0 and bool(rng.random() < probability)
 
 

@@ -14,8 +14,8 @@ import pytest
 from pose.check.checker import Checked, check_pair, check_split
 from pose.check.columns import read_split
 from pose.check.findings import Findings
+from pose.check.image_files import similar_pairs
 from pose.check.kinds import KINDS
-from pose.check.pictures import similar_pairs
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.synthetic.dataset import generate
 from tests.helpers.command import Outcome

@@ -34,7 +34,7 @@ def mend(document: Document, folder: Path) -> tuple[Repair, Findings]:
     found, left = Findings(), Findings()
     split = read_split("val", Path("a.json"), document, images_dir=folder)
     checked = check_split(split, found)
-    result = repair(split, found, checked.pictures)
+    result = repair(split, found, checked.probes)
     assert repr(document) == repr(before)  # its input is as it was
     check_split(read_split("val", Path("a.json"), result.document, images_dir=folder), left)
     return result, left
@@ -151,6 +151,6 @@ def test_a_deep_file_is_copied(folder: Path) -> None:
     split = read_split("val", Path("a.json"), document, images_dir=folder)
     found = Findings()
     checked = check_split(split, found)
-    mended = repair(split, found, checked.pictures).document
+    mended = repair(split, found, checked.probes).document
     assert json.dumps(mended) == json.dumps(document)
     assert mended["images"] is not document["images"]

@@ -223,8 +223,8 @@ def test_what_needs_torch_says_so(
 
 
 def test_int8(run: Path, pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Random weights are a poor thing to quantise; that the check refuses it is tested below.
-    monkeypatch.setattr(export.Quantised, "verify", lambda self, stride: None)
+    # Random weights are a poor thing to quantize; that the check refuses it is tested below.
+    monkeypatch.setattr(export.Quantized, "verify", lambda self, stride: None)
     path = tmp_path / "int8.onnx"
     outcome = pose_cli("export", run, "--onnx", path, "--int8", "--calibrate", tiny_dataset / "images")
     assert outcome.code == 0, outcome.err
@@ -235,10 +235,10 @@ def test_int8(run: Path, pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, monk
     graph = onnx.load(path).graph
     made_by = {name: node for node in graph.node for name in node.output}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    quantised = [
+    quantized = [
         made_by[n.input[1]].op_type == "DequantizeLinear" if n.input[1] in made_by else False for n in convolutions
     ]
-    assert quantised == [False, *[True] * (len(convolutions) - 2), False]
+    assert quantized == [False, *[True] * (len(convolutions) - 2), False]
     # DY-ReLU's products and the hyper functions are in float.
     others = [node for node in graph.node if node.op_type in ("Gemm", "MatMul")]
     assert others
@@ -259,10 +259,10 @@ def test_a_graph_that_differs_is_not_written(
 
 
 def test_a_graph_that_int8_breaks_is_not_written() -> None:
-    export.Quantised(16, median=3.9, p95=20.0).verify(4)
+    export.Quantized(16, median=3.9, p95=20.0).verify(4)
     for median in (4.1, float("nan")):
         with pytest.raises(ValueError, match="int8 breaks this network, so nothing is written"):
-            export.Quantised(16, median=median, p95=20.0).verify(4)
+            export.Quantized(16, median=median, p95=20.0).verify(4)
 
 
 def test_user_errors(exported: Path, run: Path, tiny_dataset: Path, pose_cli: Cli, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ READ = """
 import cv2, pose, resource, sys
 from pathlib import Path
 from pose.images.read import read_image
-from pose.check.pictures import _look
+from pose.check.image_files import _look
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for name in sys.argv[1:]:
     try:

@@ -175,4 +175,4 @@ def test_a_static_network_and_no_matplotlib(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     outcome = pose_cli("inspect", tmp_path / "static.safetensors", "--out", tmp_path / "out")
     assert outcome.code == 2
-    assert "pip install 'pose[report]'" in outcome.err
+    assert "pip install matplotlib" in outcome.err

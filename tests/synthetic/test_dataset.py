@@ -20,8 +20,9 @@ from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, place
 from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.people.image import render_people
+from pose.synthetic.people.limbs import Arm, Leg
 from pose.synthetic.people.person import OWN_DEPTH
-from pose.synthetic.people.pose import Arm, Leg, Posture
+from pose.synthetic.people.posture import Posture
 from pose.synthetic.render.mesh import join
 from pose.synthetic.render.rasterize import ShadowMap, rasterize
 from pose.synthetic.render.shade import Camera, Light, render

@@ -45,7 +45,7 @@ class BodyBuilder:
         materials: list[str],
         **options: Any,
     ) -> None:
-        """`materials` names one of the bands between the rings each."""
+        """Add a loft; `materials`: one for each of the bands between the rings."""
         flip = options.pop("flip", False)
         points, local = loft(*rings, along=along, segments=segments, **options)
         bands = np.array([self.names[m] for m in materials])
@@ -56,7 +56,7 @@ class BodyBuilder:
         self.add(center + (q * radii) @ frame.T, q * radii, tube_triangles(7, 10, False), material)
 
     def limb(self, name: str, i: int, table: Array, end: float, ease: float, materials: tuple[str, str]) -> None:
-        """An arm or leg with cloth (`materials[0]`) from the root to `end`, skin after it."""
+        """Add an arm or leg with cloth (`materials[0]`) from the root to `end`, and skin after it."""
         p, f, s = self.bones.points, self.bones.frames, self.body.scale
         upper, lower, names = (
             ("upper_arm", "forearm", ("shoulder", "elbow", "wrist"))
@@ -124,7 +124,7 @@ class BodyBuilder:
         self.add_loft(rings, t * s, 20, bands, squareness=0.88, flip=True)
 
     def head(self) -> Array:
-        """Adds head, face and hair; returns (5, 3) nose, eyes and ears."""
+        """Add head, face and hair; returns (5, 3) nose, eyes and ears."""
         p, f, s, wear = self.bones.points, self.bones.frames["head"], self.body.scale, self.clothes
         k = s * self.body.head
         radii = np.array([0.077, 0.118, 0.097]) * k
@@ -220,7 +220,7 @@ class BodyBuilder:
         self.add_loft((0.5 * (left + right), u, v, r), t * 0.42 * s, 18, ["bottom"] * (len(t) - 1))
 
     def build(self) -> tuple[Mesh, Array]:
-        """The mesh, and the (17, 3) keypoints in metres, COCO's order."""
+        """Build the mesh, and the (17, 3) keypoints in meters, in COCO's order."""
         wear, p = self.clothes, self.bones.points
         self.trunk()
         face = self.head()

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pose.runtime.arrays import Array
-from pose.synthetic.people.pose import Posture
+from pose.synthetic.people.posture import Posture
 from pose.synthetic.render.frames import SIDES, rotation
 
 
 @dataclass(frozen=True)
 class Body:
-    """Proportions; lengths are metres.
+    """The proportions of one body; lengths are meters.
 
     Attributes:
         height: crown to sole.
@@ -37,7 +37,7 @@ class Body:
 
     @property
     def scale(self) -> float:
-        """Against the 1.75 m of the tables."""
+        """Size against the 1.75 m of the tables."""
         return self.height / 1.75
 
     @staticmethod
@@ -76,7 +76,7 @@ def _swing(lift: float, plane: float, side: float) -> Array:
 
 @dataclass(frozen=True)
 class Bones:
-    """A placed body: positions (3,) in metres and frames (3, 3) whose columns are x, y, z; pairs are (left, right).
+    """A placed body: positions (3,) in meters and frames (3, 3) whose columns are x, y, z; pairs are (left, right).
 
     Attributes:
         points: "pelvis", "waist", "neck", "head" (its middle), and pairs "shoulder", "elbow", "wrist", "hip", "knee",
@@ -91,7 +91,7 @@ class Bones:
 
 
 def place(body: Body, posture: Posture, *, yaw: float) -> Bones:
-    """Forward kinematics, with the lowest part on the ground y = 0 and the pelvis above the origin.
+    """Place the bones of a posture, with the lowest part on the ground y = 0 and the pelvis above the origin.
 
     Args:
         yaw: degrees; 0 looks along +z, the side of the camera; positive turns to the person's left.
@@ -149,7 +149,7 @@ def place(body: Body, posture: Posture, *, yaw: float) -> Bones:
 
 
 def _level(frame: Array) -> Array:
-    """The frame with y upright and z as near as it gets to where it was."""
+    """Turn a frame so that y is upright, with z as near as it gets to where it was."""
     z = frame[:, 2] * (1, 0, 1)
     length = float(np.linalg.norm(z))
     if length < 0.3:
@@ -160,7 +160,7 @@ def _level(frame: Array) -> Array:
 
 
 def arms_clear(body: Body, bones: Bones) -> bool:
-    """Whether elbows, forearms and wrists stay out of the trunk and the head."""
+    """Say whether elbows, forearms and wrists stay out of the trunk and the head."""
     p, chest, s = bones.points, bones.frames["chest"], body.scale
     for i in range(2):
         for q in (p[f"wrist{i}"], 0.5 * (p[f"wrist{i}"] + p[f"elbow{i}"]), p[f"elbow{i}"]):

@@ -40,8 +40,8 @@ class Clothes:
         materials: by part: skin, head, hand, top, bottom, shoes, hair, hat.
         sleeve, leg: where sleeve and trouser leg end.
         skirt: where a skirt ends, 0 for trousers.
-        hem: height of the top's lower edge against the hips, metres of a 1.75 m body.
-        loose, wide: distance of top and trousers from the body, metres.
+        hem: height of the top's lower edge against the hips, meters of a 1.75 m body.
+        loose, wide: distance of top and trousers from the body, meters.
         hair: "short", "long", "tail", "bun", "bald".
         hat: "none", "cap", "beanie", "helmet", "full" (a helmet that covers the face), "brim".
         volume: thickness of the hair against the head's radius.
@@ -63,7 +63,7 @@ class Clothes:
 
     @staticmethod
     def random(rng: np.random.Generator, *, variety: float = 0.0) -> Clothes:
-        """`variety`: chance of each garment to be drawn from the wider range, see `Level`."""
+        """Draw clothes; `variety`: chance of each garment to be drawn from the wider range, see `Level`."""
         usual = Clothes._usual(rng)
         return usual._varied(rng, variety) if variety > 0 else usual
 
@@ -81,7 +81,7 @@ class Clothes:
         hat = self.hat
         if rng.random() < 0.3 * variety:
             hat = str(rng.choice(["helmet", "helmet", "full", "brim"]))
-        if rng.random() < 0.4 * variety:  # any hair; a beanie's or cap's colour too
+        if rng.random() < 0.4 * variety:  # any hair; a beanie's or cap's color too
             materials["head"] = replace(materials["head"], color2=random_color(rng))
         return replace(
             self,

@@ -11,7 +11,7 @@ from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, arms_clear, place
 from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.people.person import SyntheticPerson, annotate_person, feet_on_ground
-from pose.synthetic.people.pose import random_posture
+from pose.synthetic.people.posture import random_posture
 from pose.synthetic.people.props import in_hand, mount, table
 from pose.synthetic.render.frames import rotation
 from pose.synthetic.render.mesh import Mesh, join, moved
@@ -32,7 +32,7 @@ def _draw(rng: np.random.Generator, weights: dict[str, float]) -> str:
 
 
 def _random_person(rng: np.random.Generator, level: Level, *, position: Array, toward: float) -> SyntheticPerson:
-    """`toward`: yaw in degrees of the direction from the person to the camera."""
+    """Draw a person; `toward`: yaw in degrees of the direction from the person to the camera."""
     body, kind = Body.random(rng), _draw(rng, level.postures)
     view = _draw(rng, dict(zip(VIEWS, level.views, strict=True)))
     if view == "side":
@@ -51,7 +51,7 @@ def _random_person(rng: np.random.Generator, level: Level, *, position: Array, t
 def _camera(
     rng: np.random.Generator, level: Level, *, distance: float, focal: float, size: tuple[int, int]
 ) -> Camera:
-    """Look at the main person's middle from `distance` metres in front of the origin."""
+    """Look at the main person's middle from `distance` meters in front of the origin."""
     eye = float(rng.uniform(*level.eye_height))
     pitch = np.arctan2(eye - 0.9, distance) + np.radians(rng.normal(0, 2))
     turn = rotation("z", float(rng.normal(0, level.roll)))
@@ -60,7 +60,7 @@ def _camera(
 
 
 def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, *, cut: bool, close: bool) -> Camera:
-    """Shift the picture so that the main person lies inside it, or a border cuts them; `close`: from the top down."""
+    """Shift the image so that the main person lies inside it, or a border cuts them; `close`: from the top down."""
     xy, _ = camera.project(mesh.vertices)
     low, high = xy.min(0), xy.max(0)
     extent = high - low
@@ -78,7 +78,7 @@ def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, *, cut: bool, c
 
 
 def _positions(rng: np.random.Generator, level: Level, camera: Camera, count: int) -> list[Array]:
-    """Places on the ground for `count` people; the first at the origin."""
+    """Draw places on the ground for `count` people, the first at the origin; fewer where there is no room."""
     places = [np.zeros(3)]
     distance = camera.position[2]
     for _ in range(20 * (count - 1)):
@@ -106,7 +106,7 @@ def _things(
     materials: list[Material],
     wall: float,
 ) -> list[Mesh]:
-    """Seats, what people hold, and objects before and behind them."""
+    """Draw seats, what people hold, and objects before and behind them; appends their looks to `materials`."""
     parts: list[Mesh] = []
 
     def look(skin: bool = False) -> int:

@@ -1,10 +1,11 @@
-"""How thick a body of 1.75 m is along its bones: the tables that `figure_body` lofts surfaces from, metres."""
+"""How thick a body of 1.75 m is along its bones: the tables that `pose.synthetic.people.body` lofts surfaces
+from, in meters."""
 
 from __future__ import annotations
 
 import numpy as np
 
-ARM = np.array(  # along (0 shoulder, 1 elbow, 2 wrist), half width, half depth, offset to the front; metres
+ARM = np.array(  # along (0 shoulder, 1 elbow, 2 wrist), half width, half depth, offset to the front; meters
     [
         (-0.15, 0.002, 0.002, 0.0),
         (-0.135, 0.020, 0.022, 0.0),

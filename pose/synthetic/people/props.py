@@ -15,7 +15,7 @@ from pose.synthetic.render.solids import blob, box, tube
 
 
 def in_hand(rng: np.random.Generator, person: SyntheticPerson, hand: int, *, material: int) -> Mesh:
-    """A pole or bat, a phone or book, or a ball in the left (0) or right (1) hand."""
+    """Draw a pole or bat, a phone or book, or a ball in the left (0) or right (1) hand."""
     frame = person.bones.frames[f"hand{hand}"]
     grip = person.position + person.bones.points[f"wrist{hand}"] - frame[:, 1] * 0.08
     kind = rng.random()
@@ -32,7 +32,7 @@ def in_hand(rng: np.random.Generator, person: SyntheticPerson, hand: int, *, mat
 
 
 def mount(rng: np.random.Generator, person: SyntheticPerson, look: Callable[[], int]) -> list[Mesh]:
-    """What a riding person sits on: as thin as a bicycle or as wide as a horse, on wheels or legs."""
+    """Draw what a riding person sits on: as thin as a bicycle or as wide as a horse, on wheels or legs."""
     turn, height = rotation("y", person.yaw), person.bones.seat
     wide, long = rng.uniform(0.04, 0.26), rng.uniform(0.4, 1.0)
     deep = min(rng.uniform(0.08, 0.35), 0.5 * height)
@@ -60,7 +60,7 @@ def mount(rng: np.random.Generator, person: SyntheticPerson, look: Callable[[], 
 
 
 def table(rng: np.random.Generator, person: SyntheticPerson, look: Callable[[], int]) -> list[Mesh]:
-    """A table or counter before a person, with things on it."""
+    """Draw a table or counter before a person, with things on it."""
     turn = rotation("y", person.yaw + float(rng.normal(0, 10)))
     seated = person.bones.seat > 0
     height = float(person.bones.seat + rng.uniform(0.15, 0.4) if seated else rng.uniform(0.7, 1.15))

@@ -1,4 +1,4 @@
-"""Dead leaves: pictures of many shapes of all sizes that lie on each other, each with a colour and a grain.
+"""Dead leaves: images of many shapes of all sizes that lie on each other, each with a color and a grain.
 
 They share the statistics of photographs, edges at all scales and even areas between, without showing anything
 (Lee, Mumford & Huang, "Occlusion models for natural images", IJCV 2001); networks learn to see from them (Baradad et
@@ -16,7 +16,7 @@ GRAINS = 4  # kinds of grain, numbered in the two lowest bits of a leaf's fourth
 
 
 def leaves(rng: np.random.Generator, size: tuple[int, int], *, count: int, smallest: float) -> Array:
-    """(H, W, 3) uint8 sRGB.
+    """Draw dead leaves: (H, W, 3) uint8 sRGB.
 
     Args:
         size: (H, W) pixels.
@@ -54,7 +54,7 @@ def leaves(rng: np.random.Generator, size: tuple[int, int], *, count: int, small
 
 
 def _colors(rng: np.random.Generator, count: int) -> Array:
-    """(N, 4) uint8: sRGB near a few common colours, and the kind and strength of the grain."""
+    """Draw (N, 4) uint8: sRGB near a few common colors, and the kind and strength of the grain."""
     few = int(rng.integers(3, 12))
     gray = rng.uniform(10, 245, (few, 1))
     base = gray + rng.normal(0, rng.choice([4, 12, 20, 40]), (few, 3))
@@ -86,7 +86,7 @@ def _grainy(rng: np.random.Generator, canvas: Array) -> Array:
 
 
 def _cloud(rng: np.random.Generator, height: int, width: int, *, cell: int) -> Array:
-    """(H, W) float32 smooth noise of deviation about 1, with bumps of `cell` pixels."""
+    """Draw smooth noise (H, W) float32 of deviation about 1, with bumps of `cell` pixels."""
     coarse = rng.standard_normal((height // cell + 2, width // cell + 2), dtype=np.float32)
     result: Array = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     return result

@@ -10,7 +10,7 @@ SIDES = (1.0, -1.0)  # x of left and right
 
 
 def rotation(axis: str, degrees: float) -> Array:
-    """(3, 3) right-handed rotation about x, y or z."""
+    """Make the right-handed rotation (3, 3) about x, y or z."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     if axis == "x":
         return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
@@ -20,7 +20,7 @@ def rotation(axis: str, degrees: float) -> Array:
 
 
 def between(a: Array, b: Array, t: Array) -> Array:
-    """(N, 3, 3) rotations from a to b at fractions t (N,)."""
+    """Interpolate the rotations from a to b at fractions t (N,): (N, 3, 3)."""
     r = a.T @ b
     angle = np.arccos(np.clip((np.trace(r) - 1) / 2, -1, 1))
     if angle < 1e-4:

@@ -16,10 +16,10 @@ NOBODY = -1  # the instance of things
 
 @dataclass(frozen=True)
 class Mesh:
-    """Closed surfaces with their triangles anticlockwise as seen from outside.
+    """Closed surfaces with their triangles counterclockwise as seen from outside.
 
     Attributes:
-        vertices: (V, 3) float32 metres, world.
+        vertices: (V, 3) float32 meters, world.
         local: (V, 3) float32 coordinates in which patterns are drawn.
         triangles: (T, 3) int32 rows of `vertices`.
         material: (T,) int32 index into the scene's materials.
@@ -34,7 +34,7 @@ class Mesh:
 
 
 def join(meshes: Sequence[Mesh]) -> Mesh:
-    """One mesh out of several."""
+    """Join several meshes to one."""
     starts = np.cumsum([0, *(len(m.vertices) for m in meshes)])
     return Mesh(
         vertices=np.concatenate([m.vertices for m in meshes]),
@@ -46,13 +46,13 @@ def join(meshes: Sequence[Mesh]) -> Mesh:
 
 
 def moved(mesh: Mesh, offset: Array) -> Mesh:
-    """The mesh with `offset` (3,) metres added."""
+    """Move a mesh by `offset` (3,) meters."""
     vertices = (mesh.vertices + offset).astype(np.float32)
     return Mesh(vertices, mesh.local, mesh.triangles, mesh.material, mesh.instance)
 
 
 def vertex_normals(mesh: Mesh) -> Array:
-    """(V, 3) float32 unit normals, the area-weighted mean of the triangles around each vertex."""
+    """Compute unit normals (V, 3) float32, the area-weighted mean of the triangles around each vertex."""
     a, b, c = (mesh.vertices[mesh.triangles[:, i]] for i in range(3))
     face = np.cross(b - a, c - a)
     corner = mesh.triangles.T.ravel()
@@ -61,7 +61,7 @@ def vertex_normals(mesh: Mesh) -> Array:
 
 
 def transform(points: Array, matrix: Array) -> Array:
-    """Points (N, C) by a matrix (D, C), or (D, C + 1) with the translation last: (N, D) of the same dtype.
+    """Map points (N, C) by a matrix (D, C), or (D, C + 1) with the translation last: (N, D) of the same dtype.
 
     Not `@`: for such thin matrices BLAS wakes its threads, which costs more than the product.
     """
@@ -73,7 +73,7 @@ def transform(points: Array, matrix: Array) -> Array:
 
 @lru_cache(maxsize=64)
 def tube_triangles(rings: int, segments: int, flip: bool) -> Array:
-    """Triangles of rings x segments vertices, closed around."""
+    """List the triangles of rings x segments vertices, closed around."""
     i, j = (v.ravel() for v in np.meshgrid(np.arange(rings - 1), np.arange(segments), indexing="ij"))
     k = (j + 1) % segments
     a, b, c, d = i * segments + j, i * segments + k, (i + 1) * segments + j, (i + 1) * segments + k
@@ -83,7 +83,7 @@ def tube_triangles(rings: int, segments: int, flip: bool) -> Array:
 
 @lru_cache(maxsize=8)
 def unit_sphere(rings: int, segments: int) -> Array:
-    """(rings * segments, 3) unit vectors, rings from the top down, x at angle 0 and z at 90 degrees."""
+    """Make unit vectors (rings * segments, 3), in rings from the top down, x at angle 0 and z at 90 degrees."""
     t = np.linspace(0.02, np.pi - 0.02, rings)[:, None]
     a = np.arange(segments)[None] * 2 * np.pi / segments
     xyz = np.stack([np.sin(t) * np.cos(a), np.broadcast_to(np.cos(t), (rings, segments)), np.sin(t) * np.sin(a)], -1)
@@ -100,12 +100,12 @@ def loft(
     segments: int,
     squareness: float = 1.0,
 ) -> tuple[Array, Array]:
-    """Vertices and local coordinates of a row of elliptic rings.
+    """Make vertices and local coordinates of a row of elliptic rings.
 
     Args:
         centers, axis_u, axis_v: (R, 3).
         radii: (R, 3) radius along u, radius along v, offset along v.
-        along: (R,) metres along the tube.
+        along: (R,) meters along the tube.
         squareness: exponent of the ellipse, 1 is round, smaller is squarer.
     """
     a = np.arange(segments) * 2 * np.pi / segments

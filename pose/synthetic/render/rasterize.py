@@ -15,8 +15,8 @@ def rasterize(xy: Array, nearness: Array, triangles: Array, size: tuple[int, int
     """Find the nearest triangle at every pixel.
 
     Args:
-        xy: (V, 2) pixels. nearness: (V,) grows towards the eye and is linear on the picture, so 1 / depth.
-        triangles: (T, 3); those that run clockwise on the picture (y down: anticlockwise on paper) are skipped.
+        xy: (V, 2) pixels. nearness: (V,) grows towards the eye and is linear on the image, so 1 / depth.
+        triangles: (T, 3); those that run clockwise on the image (y down: counterclockwise on paper) are skipped.
         size: (height, width).
     Returns:
         index: (H, W) int32 row of `triangles`, -1 where there is none.
@@ -65,7 +65,7 @@ def rasterize(xy: Array, nearness: Array, triangles: Array, size: tuple[int, int
 
 
 def _count(lengths: Array) -> Array:
-    """0..n-1 for each n of `lengths`, one after the other."""
+    """Count 0..n-1 for each n of `lengths`, one after the other."""
     ends = np.cumsum(lengths)
     return (np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)).astype(np.int32)
 
@@ -73,7 +73,7 @@ def _count(lengths: Array) -> Array:
 class ShadowMap:
     """What the distant light sees of a mesh; says which points it reaches."""
 
-    TEXEL = 0.02  # metres
+    TEXEL = 0.02  # meters
     LIMIT = 640  # texels along an axis
 
     def __init__(self, mesh: Mesh, direction: Array) -> None:
@@ -88,7 +88,7 @@ class ShadowMap:
         _, self.nearest = rasterize((p[:, :2] - self.low) / self.texel, p[:, 2], mesh.triangles, (height, width))
 
     def lit(self, points: Array, *, bias: float = 0.03) -> Array:
-        """Share 0..1 of the light at world points (N, 3): float32 (N,), the mean of four taps."""
+        """Compute the share 0..1 of the light at world points (N, 3): float32 (N,), the mean of four taps."""
         p = transform(points, self.basis)
         height, width = self.nearest.shape
         x, y = (

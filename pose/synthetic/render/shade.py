@@ -1,7 +1,7 @@
-"""Triangle meshes to pixels with numpy alone: the camera, the light and per-pixel shading.
+"""From triangle meshes to pixels with numpy alone: the camera, the light and per-pixel shading.
 
-The world is in metres, x to the right of a camera in front of the scene, y up, z towards that camera. Shading is
-evaluated once per *visible* pixel. Image points are (x, y) with integers at pixel centres.
+The world is in meters, x to the right of a camera in front of the scene, y up, z towards that camera. Shading is
+evaluated once per *visible* pixel. Image points are (x, y) with integers at pixel centers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pose.synthetic.render.rasterize import ShadowMap, rasterize
 from pose.synthetic.render.surface import Material, surface
 
 SUPERSAMPLING = 2  # hi-res samples a pixel along each axis
-NEAR = 0.25  # metres; triangles that come nearer to the camera are dropped
+NEAR = 0.25  # meters; triangles that come nearer to the camera are dropped
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Camera:
     """A pinhole camera.
 
     Attributes:
-        position: (3,) metres.
+        position: (3,) meters.
         rotation: (3, 3) world to camera; camera x to the right, y down, z forward.
         focal: pixels.
-        center: (2,) principal point x, y in image pixels; outside the middle for a cut-out of a larger picture.
+        center: (2,) principal point x, y in image pixels; outside the middle for a cut-out of a larger image.
         size: (height, width) of the image.
     """
 
@@ -40,21 +40,21 @@ class Camera:
     size: tuple[int, int]
 
     def project(self, points: Array) -> tuple[Array, Array]:
-        """Points (N, 3) to image xy (N, 2) and depth (N,) in metres along the optical axis."""
+        """Project points (N, 3) to image xy (N, 2) and depth (N,) in meters along the optical axis."""
         matrix = np.concatenate([self.rotation, -(self.rotation @ self.position)[:, None]], 1)
         p = transform(points, matrix)
         depth = np.maximum(p[:, 2], 1e-3)
         return p[:, :2] * (self.focal / depth)[:, None] + self.center, p[:, 2]
 
     def rays(self, xy: Array) -> Array:
-        """Directions (N, 3) in the world of image points (N, 2), of depth 1 along the optical axis."""
+        """Find the directions (N, 3) in the world of image points (N, 2), of depth 1 along the optical axis."""
         m = self.rotation.T / (self.focal, self.focal, 1)
         m[:, 2] -= m[:, :2] @ self.center
         return transform(xy.astype(np.float32), m)
 
 
 def looking_down(pitch: float) -> Array:
-    """(3, 3) rotation of an upright camera that looks along -z, turned down by `pitch` radians."""
+    """Make the rotation (3, 3) of an upright camera that looks along -z, turned down by `pitch` radians."""
     c, s = np.cos(pitch), np.sin(pitch)
     return np.array([[1, 0, 0], [0, -c, s], [0, -s, -c]])
 
@@ -75,7 +75,7 @@ class Light:
     ground: Array
 
     def on(self, normals: Array, lit: Array) -> Array:
-        """Irradiance (N, 3) at normals (N, 3), where `lit` (N,) of the distant light arrives."""
+        """Compute irradiance (N, 3) at normals (N, 3), where `lit` (N,) of the distant light arrives."""
         factors = np.empty((len(normals), 3), np.float32)
         factors[:, 0] = np.maximum((transform(normals, self.direction[None])[:, 0] + 0.12) / 1.12, 0) * lit
         factors[:, 1] = normals[:, 1] * 0.5 + 0.5
@@ -91,7 +91,7 @@ class Layer:
         color: (H, W, 3) float32 linear RGB, already multiplied by `alpha`.
         alpha: (H, W, 1) float32 coverage.
         instance: (sH, sW) int32 hi-res person numbers, `NOBODY` at things, -2 where there is nothing.
-        depth: (sH, sW) float32 hi-res metres, inf where there is nothing.
+        depth: (sH, sW) float32 hi-res meters, inf where there is nothing.
     """
 
     color: Array
@@ -149,14 +149,14 @@ def render(
 
 
 def _mix(weights: Array, values: Array, t: Array) -> Array:
-    """Corner values (T, 3, C) of triangles t (P,) mixed by weights (P, 3): (P, C)."""
+    """Mix corner values (T, 3, C) of triangles t (P,) by weights (P, 3): (P, C)."""
     v = values[t]
     result: Array = weights[:, :1] * v[:, 0] + weights[:, 1:2] * v[:, 1] + weights[:, 2:] * v[:, 2]
     return result
 
 
 def _barycentric(at: Array, xy: Array, nearness: Array, corners: Array, t: Array) -> Array:
-    """Perspective-correct weights (P, 3) of the corners of triangles t (P,) at pixels at (P, 2)."""
+    """Compute perspective-correct weights (P, 3) of the corners of triangles t (P,) at pixels at (P, 2)."""
     a, b, c = (xy[corners[:, i]] for i in range(3))
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
     scale = 1 / np.where(np.abs(area) < 1e-9, 1e-9, area)
@@ -185,7 +185,7 @@ def _barycentric(at: Array, xy: Array, nearness: Array, corners: Array, t: Array
 
 
 def _crevices(depth: Array) -> Array:
-    """Darkening (H, W) 0.5..1 of what lies behind its surroundings: where limbs meet or pass the body."""
+    """Darken, by (H, W) 0.5..1, what lies behind its surroundings: where limbs meet or pass the body."""
     small = depth[::2, ::2]
     drawn = np.isfinite(small)
     small = np.where(drawn, small, small[drawn].max(initial=1.0))

@@ -23,7 +23,7 @@ def _mesh(points: Array, local: Array, triangles: Array, material: int) -> Mesh:
 
 
 def box(center: Array, half: Sequence[float], *, yaw: float, material: int) -> Mesh:
-    """A box with `half` extents (3,) in metres, turned about the vertical by `yaw` degrees."""
+    """Make a box with `half` extents (3,) in meters, turned about the vertical by `yaw` degrees."""
     faces: list[Array] = []
     triangles: list[Array] = []
     for axis in range(3):
@@ -40,7 +40,7 @@ def box(center: Array, half: Sequence[float], *, yaw: float, material: int) -> M
 
 
 def tube(start: Array, end: Array, radii: tuple[float, float], *, material: int) -> Mesh:
-    """A tapered round rod with rounded ends."""
+    """Make a tapered round rod with rounded ends."""
     axis = (end - start) / (np.linalg.norm(end - start) + 1e-9)
     other = np.array([1.0, 0, 0]) if abs(axis[0]) < 0.8 else np.array([0, 1.0, 0])
     u = np.cross(axis, other)
@@ -58,7 +58,7 @@ def tube(start: Array, end: Array, radii: tuple[float, float], *, material: int)
 
 
 def blob(rng: np.random.Generator, center: Array, radii: Array, *, material: int, rough: float) -> Mesh:
-    """A ball, dented when `rough` > 0: a bush, a bag, a cushion."""
+    """Make a ball, dented when `rough` > 0: a bush, a bag, a cushion."""
     q = unit_sphere(12, 16)
     waves = np.sin(q @ rng.normal(0, 4, (3, 3)) + rng.uniform(0, 6, 3)).sum(1)
     points = q * radii * (1 + rough * waves)[:, None]

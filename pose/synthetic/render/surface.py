@@ -1,4 +1,4 @@
-"""The colours and creases of surfaces: cloth patterns, faces and hair as functions of a point on the body."""
+"""The colors and creases of surfaces: cloth patterns, faces and hair as functions of a point on the body."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ PATTERNS = ("plain", "stripes", "bars", "checks", "speckle", "badge", "head", "w
 
 @dataclass(frozen=True)
 class Material:
-    """How a surface looks; colours are linear RGB in 0..1.
+    """How a surface looks; colors are linear RGB in 0..1.
 
     Attributes:
-        pattern: one of `PATTERNS`, a function of the mesh's `local` coordinates in metres (`head`: unit sphere).
-        color, color2: base and second colour (`head`: skin and hair).
-        scale: size of one period of the pattern in metres (`head`: height of the hairline).
+        pattern: one of `PATTERNS`, a function of the mesh's `local` coordinates in meters (`head`: unit sphere).
+        color, color2: base and second color (`head`: skin and hair).
+        scale: size of one period of the pattern in meters (`head`: height of the hairline).
         gloss: strength of the highlight.
         folds: strength of the creases that bend the normals.
         phase: offset of pattern and creases.
-        print: (S, S, 3) linear RGB repeated over the surface, `scale` metres of it, instead of a pattern.
-        mottle: strength of spots in the colour. crumple: strength of irregular creases.
+        print: (S, S, 3) linear RGB repeated over the surface, `scale` meters of it, instead of a pattern.
+        mottle: strength of spots in the color. crumple: strength of irregular creases.
     """
 
     pattern: str
@@ -42,7 +42,14 @@ class Material:
 
 
 def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[Array, Array, Array]:
-    """Albedo (N, 3), gloss (N,) and what to add to the normals (N, 3), at `local` (N, 3) of materials index (N,)."""
+    """Evaluate materials at points.
+
+    Args:
+        index: (N,) material of each point.
+        local: (N, 3) where on the surface it lies.
+    Returns:
+        Albedo (N, 3), gloss (N,), and what to add to the normals (N, 3).
+    """
     color = np.array([m.color for m in materials], np.float32)
     second = np.array([m.color2 for m in materials], np.float32)
     scale, gloss, folds, phase = (
@@ -96,7 +103,7 @@ def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[
 
 
 def _irregular(material: Material, local: Array, on: Array, albedo: Array, bend: Array) -> None:
-    """Print, spots and creases of one material at `local` (N, 3), rows `on` of `albedo` and `bend`."""
+    """Add print, spots and creases of one material at `local` (N, 3) to rows `on` of `albedo` and `bend`."""
     across, along = local[:, 0] + 0.6 * local[:, 2] + material.phase, local[:, 1] + material.phase
     if material.print is not None:
         size = len(material.print)
@@ -115,7 +122,7 @@ def _irregular(material: Material, local: Array, on: Array, albedo: Array, bend:
 
 @lru_cache(maxsize=1)
 def _noise() -> tuple[Array, Array, Array]:
-    """(256, 256) float32 noise that repeats seamlessly, of deviation 1, and its slopes along columns and rows."""
+    """Make noise (256, 256) float32 that repeats seamlessly, of deviation 1, and its slopes along both axes."""
     noise = noise_tile(np.random.default_rng(0))
     soft: Array = cv2.GaussianBlur(np.tile(noise, (3, 3)), (0, 0), 4)
     slopes = [0.5 * (np.roll(soft, -1, axis) - np.roll(soft, 1, axis))[256:512, 256:512] for axis in (1, 0)]
@@ -123,7 +130,7 @@ def _noise() -> tuple[Array, Array, Array]:
 
 
 def noise_tile(rng: np.random.Generator, size: int = 256) -> Array:
-    """(size, size) float32 noise of several octaves that repeats seamlessly, mean 0 and deviation 1."""
+    """Draw noise (size, size) float32 of several octaves that repeats seamlessly, of mean 0 and deviation 1."""
     total = np.zeros((size, size), np.float32)
     for cells, weight in ((4, 0.8), (16, 0.7), (64, 0.7), (size, 0.5)):
         grid: Array = rng.standard_normal((cells, cells), dtype=np.float32) * weight
@@ -139,7 +146,7 @@ def noise_tile(rng: np.random.Generator, size: int = 256) -> Array:
 
 
 def _face(q: Array, skin: Array, hair: Array, line: Array) -> Array:
-    """Colours (N, 3) of a head at unit-sphere points q (N, 3)."""
+    """Paint a head: colors (N, 3) at unit-sphere points q (N, 3)."""
     x, y, z = np.abs(q[:, 0]), q[:, 1], q[:, 2]
     front = z > 0
     color = skin * (1 - 0.10 * np.clip(-y, 0, 1)[:, None])
@@ -163,7 +170,7 @@ def _face(q: Array, skin: Array, hair: Array, line: Array) -> Array:
 
 
 def hair_mask(q: Array, line: float | Array) -> Array:
-    """Share of hair 0..1 at unit-sphere points q (N, 3) of the head; `line`: height of the hairline in front."""
+    """Compute the share of hair 0..1 at unit-sphere points q (N, 3) of a head; `line`: height of the hairline."""
     t = np.clip((q[:, 2] + 0.25) / 0.75, 0, 1)
     threshold = -0.55 + (line + 0.55) * t * t * (3 - 2 * t)
     mask: Array = np.clip((q[:, 1] - threshold) * 9 + 0.5, 0, 1)

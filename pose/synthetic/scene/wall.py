@@ -1,4 +1,4 @@
-"""What is painted on the wall behind a scene: hills, houses and trees outdoors; furniture and pictures indoors."""
+"""What is painted on the wall behind a scene: hills, houses and trees outdoors; furniture and posters indoors."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class _Wall:
         w, h = self.length(0.3, 1.8), self.length(0.3, 2.0)
         kind = rng.integers(4)
         cv2.rectangle(canvas, (x, y - h), (x + w, y), self.shade(), -1)
-        if kind == 0:  # a window or picture
+        if kind == 0:  # a window or a picture
             cv2.rectangle(canvas, (x + 4, y - h + 4), (x + w - 4, y - 4), self.shade(120, 250), -1)
             cv2.line(canvas, (x + w // 2, y - h), (x + w // 2, y), self.shade(), 2)
         elif kind == 1:  # a shelf

@@ -1,23 +1,26 @@
-"""Random postures with joint limits, in degrees.
-
-A posture is drawn by kind (standing, walking, ...); the arms are drawn apart from the rest of the body.
-"""
+"""Random arms and legs with joint limits, in degrees."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 KNEE, ELBOW = (0.0, 148.0), (0.0, 148.0)  # limits of flexion
 HIP_FLEX, HIP_OUT = (-25.0, 118.0), (-14.0, 50.0)
-SPINE = (-22.0, 75.0)
 
 
 @dataclass(frozen=True)
 class Arm:
-    """Upper arm: `lift` from hanging to overhead in the plane `plane` (0 front, 90 sideways, 180 back); `turn` about
-    itself (positive turns the bent forearm inwards); `elbow` flexion; `palm` turn of the hand; `wrist` flexion."""
+    """The angles of one arm, in degrees.
+
+    Attributes:
+        lift: of the upper arm, from hanging to overhead.
+        plane: in which it is lifted: 0 to the front, 90 sideways, 180 to the back.
+        turn: of the upper arm about itself; positive turns the bent forearm inwards.
+        elbow, wrist: flexion.
+        palm: turn of the hand.
+    """
 
     lift: float
     plane: float
@@ -29,7 +32,13 @@ class Arm:
 
 @dataclass(frozen=True)
 class Leg:
-    """Thigh: flexion to the front, `out` to the side, `turn` outwards; knee flexion; toes down by `ankle`."""
+    """The angles of one leg, in degrees.
+
+    Attributes:
+        flex, out, turn: of the thigh, to the front, to the side, and about itself outwards.
+        knee: flexion.
+        ankle: how far the toes point down.
+    """
 
     flex: float
     out: float
@@ -38,26 +47,8 @@ class Leg:
     ankle: float
 
 
-@dataclass(frozen=True)
-class Posture:
-    """Angles of the whole body; pairs are (left, right).
-
-    Attributes:
-        pelvis, spine, neck: (forward bend, sideways bend, turn); the pelvis against the ground, the chest against
-            the pelvis, the head against the chest.
-        seated: the pelvis rests on something.
-    """
-
-    kind: str
-    pelvis: tuple[float, float, float]
-    spine: tuple[float, float, float]
-    neck: tuple[float, float, float]
-    arms: tuple[Arm, Arm]
-    legs: tuple[Leg, Leg]
-    seated: bool = False
-
-
-def _arm(rng: np.random.Generator, mode: str) -> Arm:
+def draw_arm(rng: np.random.Generator, mode: str) -> Arm:
+    """Draw an arm that does one thing, a word of `ARMS`."""
     u, n = rng.uniform, rng.normal
     palm, wrist = n(70, 35), n(8, 15)
     if mode == "hang":
@@ -131,15 +122,17 @@ ARMS = {
 TWO_HANDED = {"folded", "hips", "back"}
 
 
-def _arms(rng: np.random.Generator, mood: str) -> tuple[Arm, Arm]:
+def draw_arms(rng: np.random.Generator, mood: str) -> tuple[Arm, Arm]:
+    """Draw both arms, which often do the same; `mood`: a key of `ARMS`."""
     mode = str(rng.choice(ARMS[mood]))
     both = rng.random() < (0.85 if mode in TWO_HANDED else 0.45)
-    left = _arm(rng, mode)
-    right = _arm(rng, mode if both else str(rng.choice(ARMS[mood])))
+    left = draw_arm(rng, mode)
+    right = draw_arm(rng, mode if both else str(rng.choice(ARMS[mood])))
     return (left, right) if rng.random() < 0.5 else (right, left)
 
 
-def _legs(rng: np.random.Generator, kind: str) -> tuple[Leg, Leg]:
+def draw_legs(rng: np.random.Generator, kind: str) -> tuple[Leg, Leg]:
+    """Draw the legs of a kind of posture, a key of `Level.postures`."""
     u, n = rng.uniform, rng.normal
 
     def leg(flex: float, knee: float, out: float = 4.0, turn: float = 8.0, ankle: float = 0.0) -> Leg:
@@ -186,69 +179,3 @@ def _legs(rng: np.random.Generator, kind: str) -> tuple[Leg, Leg]:
         if rng.random() < 0.3:  # weight on one leg
             pair = leg(u(5, 22), u(12, 40), wide), pair[1]
     return pair if rng.random() < 0.5 else (pair[1], pair[0])
-
-
-def random_posture(rng: np.random.Generator, kind: str, *, calm: str = "calm", head_turn: float = 22.0) -> Posture:
-    """Draw a posture of one kind, a key of `Level.postures`.
-
-    Args:
-        calm: what the arms do where the kind says nothing, a key of `ARMS`.
-        head_turn: standard deviation, degrees.
-    """
-    u, n = rng.uniform, rng.normal
-    legs = _legs(rng, kind)
-    arms = _arms(rng, "busy" if kind in ("reach", "kick", "jump", "lunge", "lie") else calm)
-    pelvis, spine = (n(0, 3), n(0, 2), 0.0), (n(4, 6), n(0, 4), n(0, 8))
-    neck = (n(4, 10), n(0, 6), n(0, head_turn))
-    if kind in ("walk", "run"):
-        left_ahead = legs[0].flex > legs[1].flex
-        swing = _arm(rng, "backward"), _arm(rng, "forward")
-        swing = swing if left_ahead else (swing[1], swing[0])
-        if kind == "run":
-            swing = tuple(replace(a, elbow=float(u(75, 115))) for a in swing)  # type: ignore[assignment]
-        if kind == "run" or rng.random() < 0.65:
-            arms = swing
-        elif rng.random() < 0.5:
-            arms = (swing[0], arms[1])
-        pelvis = ((n(3, 3) if kind == "walk" else n(10, 5)), n(0, 2), (-1 if left_ahead else 1) * u(0, 10))
-        spine = (n(4, 5), n(0, 3), -1.6 * pelvis[2])
-    elif kind == "bend":
-        pelvis, spine, neck = (
-            (u(10, 55), n(0, 4), 0.0),
-            (u(15, 60), n(0, 8), n(0, 12)),
-            (u(-35, 10), n(0, 6), n(0, 15)),
-        )
-        arms = (_arm(rng, "reach"), _arm(rng, "reach")) if rng.random() < 0.7 else arms
-        legs = tuple(replace(leg, flex=min(leg.flex + pelvis[0], 118.0)) for leg in legs)  # type: ignore[assignment]
-    elif kind == "sit":
-        pelvis, spine = (n(-8, 6), n(0, 2), 0.0), (n(14, 10), n(0, 5), n(0, 8))
-        if rng.random() < 0.6:
-            arms = _arm(rng, "holding"), _arm(rng, "holding")
-    elif kind == "squat":
-        lean = u(10, 45)
-        pelvis, spine, neck = (lean, n(0, 3), 0.0), (u(5, 35), n(0, 5), n(0, 8)), (u(-25, 5), n(0, 6), n(0, 18))
-        legs = tuple(replace(leg, flex=min(leg.flex + lean * 0.4, 118.0)) for leg in legs)  # type: ignore[assignment]
-    elif kind == "ride":
-        pelvis, spine = (u(-5, 25), n(0, 3), 0.0), (u(0, 35), n(0, 5), n(0, 8))
-        neck = (n(0, 12) - 0.5 * (pelvis[0] + spine[0]), n(0, 6), n(0, head_turn))
-        arms = (_arm(rng, "reach"), _arm(rng, "reach")) if rng.random() < 0.7 else arms
-    elif kind == "crouch":
-        pelvis, spine = (u(0, 35), n(0, 5), n(0, 8)), (u(0, 40), n(0, 8), n(0, 14))
-        neck = (n(0, 12) - 0.4 * (pelvis[0] + spine[0]), n(0, 6), n(0, head_turn))
-        arms = (_arm(rng, "holding"), _arm(rng, "holding")) if rng.random() < 0.6 else arms
-    elif kind == "any":
-        pelvis, spine = (n(5, 20), n(0, 14), 0.0), (u(-15, 55), n(0, 14), n(0, 18))
-        neck = (n(0, 16), n(0, 12), n(0, head_turn))
-        arms = _arm(rng, "any"), _arm(rng, "any")
-    elif kind in ("lunge", "kick"):
-        pelvis, spine = (n(0, 12), n(0, 6), n(0, 8)), (n(8, 14), n(0, 10), n(0, 16))
-    elif kind == "jump":
-        pelvis, spine = (n(4, 12), n(0, 10), n(0, 10)), (n(4, 16), n(0, 10), n(0, 12))
-    elif kind == "lie":
-        pelvis = (float(rng.choice([-90.0, 90.0])) + n(0, 6), 0.0, 0.0)
-        spine, neck = (n(2, 8), n(0, 8), n(0, 10)), (n(5, 10), n(0, 8), n(0, 25))
-    elif kind == "stand" and rng.random() < 0.25:
-        spine = (n(8, 10), n(0, 9), n(0, 18))
-    spine = (float(np.clip(spine[0], *SPINE)), float(np.clip(spine[1], -28, 28)), float(np.clip(spine[2], -38, 38)))
-    neck = (float(np.clip(neck[0], -40, 45)), float(np.clip(neck[1], -25, 25)), float(np.clip(neck[2], -65, 65)))
-    return Posture(kind, pelvis, spine, neck, arms, legs, seated=kind in ("sit", "ride"))

@@ -1,4 +1,4 @@
-"""Looking at the files: there, whole, of the annotated size, upright; and which hold the same picture.
+"""Image files: whether they are there, whole, of the annotated size and upright, and which hold the same image.
 
 Frames: sizes are (height, width). Files are read in threads: decoding happens outside of Python's lock.
 """
@@ -32,15 +32,15 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """What a file holds.
+class FileProbe:
+    """What an image file holds.
 
     Attributes:
         problem: a kind of finding, "" if there is none.
-        size: as stored, whatever EXIF says; None if unknown.
+        size: (height, width) as stored, whatever EXIF says; None if unknown.
         orientation: EXIF's 1 to 8; 1 is upright.
-        digest: of the bytes; None if the file was not read as a whole.
-        thumb: (16, 16) uint8 grey; None if it was not decoded.
+        digest: hash of the bytes; None if the file was not read as a whole.
+        thumb: (16, 16) uint8 gray; None if it was not decoded.
     """
 
     problem: str = ""
@@ -51,8 +51,8 @@ class Picture:
     thumb: NDArray[np.uint8] | None = None
 
 
-def look_at_pictures(split: Split, *, decode: bool, progress: Progress | None = None) -> list[Picture | None]:
-    """A picture for each row of the split's images; None where there is no name to look for.
+def probe_files(split: Split, *, decode: bool, progress: Progress | None = None) -> list[FileProbe | None]:
+    """Look at the file of each row of the split's images; None where there is no name to look for.
 
     Args:
         decode: False reads headers only.
@@ -64,81 +64,81 @@ def look_at_pictures(split: Split, *, decode: bool, progress: Progress | None = 
         Path(folder, str(name)) if name and not leaves_folder(str(name)) else None for name in split.images.names
     ]
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
-    found: list[Picture | None] = []
+    found: list[FileProbe | None] = []
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for pictures in pool.map(lambda chunk: [p and _look(p, decode=decode) for p in chunk], chunks):
-            found += pictures
+        for probes in pool.map(lambda chunk: [p and _look(p, decode=decode) for p in chunk], chunks):
+            found += probes
             if progress is not None:
                 progress(len(found), len(paths))
     return found
 
 
-def _look(path: Path, *, decode: bool) -> Picture:
+def _look(path: Path, *, decode: bool) -> FileProbe:
     if not path.is_file():
-        return Picture("image-missing")
+        return FileProbe("image-missing")
     try:
         data = path.read_bytes() if decode else None
         digest = None if data is None else hashlib.blake2b(data, digest_size=16).digest()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large or odd pictures
+            warnings.simplefilter("ignore")  # of large or odd images
             with Image.open(path if data is None else io.BytesIO(data)) as image:
                 size = (image.height, image.width)
                 orientation = image.getexif().get(ORIENTATION, 1) if "exif" in image.info else 1
                 if max(size) > MAX_IMAGE_SIDE:
-                    return Picture(
+                    return FileProbe(
                         "image-unreadable", f"{size[1]} x {size[0]}; sides go up to {MAX_IMAGE_SIDE}", size
                     )
                 if size[0] * size[1] > MAX_IMAGE_PIXELS:
-                    return Picture("image-unreadable", _TOO_MANY, size)
+                    return FileProbe("image-unreadable", _TOO_MANY, size)
                 thumb = _thumbnail(image) if decode else None
     except Exception as error:  # PIL raises whatever a broken file leads it to
         return _second_opinion(path, error)
     if not cv2.haveImageReader(str(path)):
-        return Picture("image-unreadable", f"OpenCV does not read this format ({image.format})", size)
-    return Picture("", "", size, orientation, digest, thumb)
+        return FileProbe("image-unreadable", f"OpenCV does not read this format ({image.format})", size)
+    return FileProbe("", "", size, orientation, digest, thumb)
 
 
 def _thumbnail(image: Image.Image) -> NDArray[np.uint8]:
     image.draft("L", (2 * THUMB, 2 * THUMB))  # a JPEG is decoded at an eighth of its size where that is enough
-    grey = image.convert("L").resize((THUMB, THUMB), Image.Resampling.BOX)
-    return np.asarray(grey, dtype=np.uint8)
+    gray = image.convert("L").resize((THUMB, THUMB), Image.Resampling.BOX)
+    return np.asarray(gray, dtype=np.uint8)
 
 
-def _second_opinion(path: Path, error: Exception) -> Picture:
-    """Training reads with OpenCV, which knows some formats that PIL does not."""
+def _second_opinion(path: Path, error: Exception) -> FileProbe:
+    """Ask OpenCV, with which training reads, and which knows some formats that PIL does not."""
     reason = " ".join(str(error).split())
     if isinstance(error, Image.DecompressionBombError):
-        return Picture("image-unreadable", _TOO_MANY)
+        return FileProbe("image-unreadable", _TOO_MANY)
     if isinstance(error, OSError) and error.filename is not None:
-        return Picture("image-unreadable", error.strerror or reason)
+        return FileProbe("image-unreadable", error.strerror or reason)
     if "truncated" in reason or "broken data stream" in reason:
-        return Picture("image-truncated", f"{path.stat().st_size} bytes")
+        return FileProbe("image-truncated", f"{path.stat().st_size} bytes")
     try:
         read = read_image(path)
     except (UnreadableImage, OSError):
-        return Picture("image-unreadable", "empty file" if not path.stat().st_size else "no image, or broken")
-    return Picture(size=(read.shape[0], read.shape[1]))
+        return FileProbe("image-unreadable", "empty file" if not path.stat().st_size else "no image, or broken")
+    return FileProbe(size=(read.shape[0], read.shape[1]))
 
 
-def check_pictures(split: Split, pictures: Sequence[Picture | None], found: Findings) -> None:
-    """Findings on the files of one split, and pictures that stand there twice."""
+def check_files(split: Split, probes: Sequence[FileProbe | None], found: Findings) -> None:
+    """Check the files of one split, and find images that are in it twice."""
     names = split.images.names
-    for row, picture in enumerate(pictures):
-        if picture is None:
+    for row, probe in enumerate(probes):
+        if probe is None:
             continue
-        if picture.problem:
-            found.add(picture.problem, split.name, "image", names[row], picture.detail)
-        if picture.size is None:
+        if probe.problem:
+            found.add(probe.problem, split.name, "image", names[row], probe.detail)
+        if probe.size is None:
             continue
-        height, width = picture.size
+        height, width = probe.size
         given_height, given_width = split.images.sizes[row]
         detail = f"file {width} x {height}, annotated {given_width:g} x {given_height:g}"
         if np.isfinite(given_height) and (given_height, given_width) != (height, width):
-            turned = picture.orientation in (5, 6, 7, 8) and (given_height, given_width) == (width, height)
+            turned = probe.orientation in (5, 6, 7, 8) and (given_height, given_width) == (width, height)
             found.add("image-turned" if turned else "image-size-differs", split.name, "image", names[row], detail)
-        elif picture.orientation in range(2, 9):
-            found.add("image-exif", split.name, "image", names[row], f"orientation {picture.orientation}")
-    whole = [(row, p) for row, p in enumerate(pictures) if p is not None and p.digest is not None]
+        elif probe.orientation in range(2, 9):
+            found.add("image-exif", split.name, "image", names[row], f"orientation {probe.orientation}")
+    whole = [(row, p) for row, p in enumerate(probes) if p is not None and p.digest is not None]
     first: dict[bytes, int] = {}
     fresh = []  # files listed twice have a finding of their own
     for row, p in whole:
@@ -155,21 +155,21 @@ def check_pictures(split: Split, pictures: Sequence[Picture | None], found: Find
 
 
 def check_overlap(
-    train: tuple[Split, Sequence[Picture | None]], val: tuple[Split, Sequence[Picture | None]], found: Findings
+    train: tuple[Split, Sequence[FileProbe | None]], val: tuple[Split, Sequence[FileProbe | None]], found: Findings
 ) -> None:
-    """Validation pictures that are in training too, by bytes, or by looks after another encoding or size."""
-    (train_split, train_pictures), (val_split, val_pictures) = train, val
-    by_digest = {p.digest: row for row, p in enumerate(train_pictures) if p is not None and p.digest is not None}
+    """Find validation images that are in training too, by bytes, or by looks after another encoding or size."""
+    (train_split, train_probes), (val_split, val_probes) = train, val
+    by_digest = {p.digest: row for row, p in enumerate(train_probes) if p is not None and p.digest is not None}
     rest = []
-    for row, picture in enumerate(val_pictures):
-        if picture is None or picture.digest is None:
+    for row, probe in enumerate(val_probes):
+        if probe is None or probe.digest is None:
             continue
-        if picture.digest in by_digest:
-            name = train_split.images.names[by_digest[picture.digest]]
+        if probe.digest in by_digest:
+            name = train_split.images.names[by_digest[probe.digest]]
             found.add("split-overlap", val_split.name, "image", val_split.images.names[row], f"{name} in training")
-        elif picture.thumb is not None:
-            rest.append((row, picture.thumb))
-    known = [(row, p.thumb) for row, p in enumerate(train_pictures) if p is not None and p.thumb is not None]
+        elif probe.thumb is not None:
+            rest.append((row, probe.thumb))
+    known = [(row, p.thumb) for row, p in enumerate(train_probes) if p is not None and p.thumb is not None]
     said: set[int] = set()
     for a, b in similar_pairs([thumb for _, thumb in (*known, *rest)]):
         low, high = min(a, b), max(a, b)
@@ -180,14 +180,14 @@ def check_overlap(
 
 
 def similar_pairs(thumbs: Sequence[NDArray[np.uint8] | None], *, tolerance: float = 3.0) -> Iterator[tuple[int, int]]:
-    """Pairs of pictures that are the same but for encoding and size.
+    """Find pairs of images that are the same but for encoding and size.
 
     Candidates agree in one of four 16-bit parts of a difference hash (whether each cell of an 8 x 8 grid is brighter
-    than its right neighbour) and in all but a few of its bits; their thumbnails must agree too.
+    than its right neighbor) and in all but a few of its bits; their thumbnails must agree too.
 
     Args:
-        thumbs: (16, 16) uint8 grey each; flat ones say nothing and match nothing.
-        tolerance: mean difference in grey levels, of 255.
+        thumbs: (16, 16) uint8 gray each; flat ones say nothing and match nothing.
+        tolerance: mean difference in gray levels, of 255.
     """
     rows = [i for i, thumb in enumerate(thumbs) if thumb is not None and thumb.std() > 8]
     if len(rows) < 2:
