@@ -10,7 +10,6 @@ from typing import Any
 from pose.data.coco import read_json
 
 LAYOUT = "annotations/*.json with images/NAME or NAME beside it, as `pose figures` and COCO have it"
-PREFIXES = ("person_keypoints_", "keypoints_")
 TRIED = 20  # listed files that are looked for to tell which folder is theirs
 
 
@@ -72,10 +71,8 @@ def _lists_images(document: Any) -> bool:
 
 
 def _name(path: Path) -> str:
-    for prefix in PREFIXES:
-        if path.stem.startswith(prefix) and path.stem != prefix:
-            return path.stem.removeprefix(prefix)
-    return path.stem
+    """train2017 of person_keypoints_train2017.json, val of animal_keypoints_val.json."""
+    return path.stem.rpartition("keypoints_")[2] or path.stem
 
 
 def _images_dir(folder: Path, name: str, path: Path, document: dict[str, Any]) -> Path:

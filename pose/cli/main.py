@@ -31,6 +31,7 @@ from pose.cli.evaluate import evaluate
 from pose.cli.export import export
 from pose.cli.figures import figures
 from pose.cli.inspect import inspect
+from pose.cli.new import new
 from pose.cli.predict import predict
 from pose.cli.predict_video import clip
 from pose.cli.report import compare, report
@@ -78,6 +79,7 @@ def _root(
         )
 
 
+app.command()(new)
 app.command()(train)
 app.command(name="eval")(evaluate)
 app.command()(predict)

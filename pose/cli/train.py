@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[Optional[Path], typer.Argument(help="YAML file, e.g. from configs/.")] = None,  # noqa: UP045
+    config: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(
+            help="A YAML file, or the name of one in configs/: figures/demo_model; of coco without folder."
+        ),
+    ] = None,
     overrides: Overrides = None,
     out: Annotated[Optional[Path], typer.Option(help="Run folder. Default: runs/<config>-<time>.")] = None,  # noqa: UP045
     resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Continue the run in this folder.")] = None,  # noqa: UP045
@@ -88,6 +93,7 @@ def _settings_and_folder(
     """What to train, and the run folder, which is not made yet."""
     import time
 
+    from pose.config.files import find_config
     from pose.config.load import load_config
 
     if resume is not None:
@@ -97,11 +103,14 @@ def _settings_and_folder(
             raise ValueError(f"no run to continue in {resume}; give the folder that `pose train` wrote to")
         return load_config(resume / "config.yaml"), resume
     if config is None:
-        raise ValueError("give a config file, e.g. `pose train configs/figures/mobilenet_v2_x0.5_dyrelu.yaml`")
+        raise ValueError(
+            "give a config file, e.g. `pose train configs/figures/mobilenet_v2_x0.5_dyrelu.yaml`, or its name, e.g. "
+            "`pose train figures/mobilenet_v2_x0.5_dyrelu`"
+        )
     if config.is_dir():
         raise ValueError(f"{config} is a folder; give a YAML file, or continue a run with --resume {config}")
     settings = load_config(config, changes)
-    run = out or Path("runs", f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+    run = out or Path("runs", f"{find_config(config).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     if run.exists() and (not run.is_dir() or _holds_something(run)):
         raise ValueError(f"{run} exists already; choose another --out, or continue it with --resume {run}")
     check_writable(run)

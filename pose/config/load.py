@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from pose.config.classification import ClassificationConfig
 from pose.config.errors import explain_all
+from pose.config.files import find_config
 from pose.config.keypoints import Config
 from pose.config.yaml_text import parse_yaml
 from pose.runtime.errors import ConfigError
@@ -27,17 +27,15 @@ SCHEMAS: dict[str, type[Config] | type[ClassificationConfig]] = {
 def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> AnyConfig:
     """Read a YAML file, apply `a.b=c` overrides, expand `${VAR}`, and check the whole.
 
+    Args:
+        path: the file, or the name of one that comes with the package; see `find_config`.
     Raises:
         FileNotFoundError: no such file.
         ConfigError: not YAML, empty, an unset variable, or wrong keys or values: all of them in one message.
     """
-    file = Path(path)
+    file = find_config(path)
     try:
         text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"no config file {file}; the ones that come with the project are in configs/"
-        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read config {file}: {error}; expected a YAML text file") from None
     try:

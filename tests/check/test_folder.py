@@ -56,6 +56,16 @@ def test_a_folder_is_checked_as_its_config_would_be(coco: Path, pose_cli: Cli, t
     assert "0 errors" in outcome.out
 
 
+def test_the_split_stands_behind_keypoints_in_the_name(tmp_path: Path) -> None:
+    """As in animal_keypoints_val.json, which `pose figures --kind animals` writes."""
+    for split in ("val", "train"):
+        fill(tmp_path / "images" / split, seed=0)
+        write(tmp_path / f"annotations/animal_keypoints_{split}.json", make())
+    found = find_splits(tmp_path)
+    assert [split.name for split in found] == ["train", "val"]
+    assert [split.images_dir for split in found] == [tmp_path / "images/train", tmp_path / "images/val"]
+
+
 def test_splits_are_compared(coco: Path, pose_cli: Cli) -> None:
     for split in ("train2017", "val2017"):
         cv2.imwrite(str(coco / f"images/{split}/0.png"), picture(99))

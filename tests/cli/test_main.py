@@ -16,7 +16,7 @@ import torch
 import pose
 from tests.helpers.cli import Cli, refusal
 
-COMMANDS = ["train", "eval", "predict", "detect", "runs", "summary", "demo", "figures", "env"]
+COMMANDS = ["new", "train", "eval", "predict", "detect", "runs", "summary", "demo", "figures", "env"]
 
 
 def test_version_and_help(pose_cli: Cli) -> None:
