@@ -262,8 +262,8 @@ def test_examples_of_the_api_run(place: Path, capsys: pytest.CaptureFixture[str]
     exec(counting, names)
     assert 0.5 < float(capsys.readouterr().out) < 1
     names["found"] -= 2
-    results = names["to_coco_results"](names["predictions"], names["COCO17"])
-    assert names["evaluate_coco"](names["coco"], results, names["COCO17"])["AP"] == pytest.approx(1)
+    records, _ = names["to_coco_results"](names["predictions"], names["COCO17"])
+    assert names["evaluate_coco"](names["coco"], records, names["COCO17"])["AP"] == pytest.approx(1)
     exec(mapping, names)
     np.testing.assert_allclose(names["in_crop"], [[96, 128]])
     np.testing.assert_allclose(names["in_image"], [[52, 135]])

@@ -62,7 +62,7 @@ PARTS: dict[str, list[tuple[str, str]]] = {
         ("pose.data.coco.load_coco", "pose.data.coco:load_coco"),
         ("pose.evaluation.coco.Predictions", "pose.evaluation.coco:Predictions"),
         ("pose.evaluation.coco.to_coco_results", "pose.evaluation.coco:to_coco_results"),
-        ("pose.evaluation.coco.oks_nms", "pose.evaluation.coco:oks_nms"),
+        ("pose.evaluation.oks_nms.oks_nms", "pose.evaluation.oks_nms:oks_nms"),
         ("pose.evaluation.coco.evaluate_coco", "pose.evaluation.coco:evaluate_coco"),
     ],
     "Boxes and crops": [
@@ -88,8 +88,9 @@ people = [a for a in coco.annotations if a.num_keypoints]
 found = np.array([a.keypoints_img[:, :2] for a in people], dtype=float) + 2  # each keypoint is off by (2, 2) pixels
 boxes, ones = np.array([a.box_xywh for a in people]), np.ones(found.shape[:2])
 ids = np.array([a.image_id for a in people])
-predictions = Predictions(ids, boxes, ones[:, 0], found, ones, areas=boxes[:, 2] * boxes[:, 3])
-print(evaluate_coco(coco, to_coco_results(predictions, COCO17), COCO17)["AP"])
+predictions = Predictions(ids, boxes, ones[:, 0], found, ones, input_size=(256, 192))
+records, sources = to_coco_results(predictions, COCO17)
+print(evaluate_coco(coco, records, COCO17)["AP"])
 ```
 """,
     "Boxes and crops": """\
@@ -99,7 +100,7 @@ The map between an image and what a network sees of a box, in pixels; numpy alon
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 
 center, size = grow_box([12, 40, 80, 190], (256, 192))
-affine = crop_affine(center, size[0], (256, 192))
+affine = crop_affine(center, size[1], (256, 192))
 in_crop = apply_affine([[52, 135]], affine)  # the box's middle is the crop's: 96, 128
 in_image = apply_affine(in_crop, invert_affine(affine))
 ```
