@@ -12,18 +12,30 @@ and the softmax run in fp32 at least.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from pose.layers import dyrelu_fused
+from pose.layers import dyrelu_autograd, dyrelu_fused, dyrelu_operator
+from pose.layers.dyrelu_guard import bare_weights, is_unwatched
 
 Variant = Literal["A", "B", "C"]
+
+_DEFINITION = frozenset(("coefficients", "residuals", "spatial_attention", "plain"))
+_NUMBERS = frozenset((float, int))
 
 
 class DyReLU(nn.Module):
     """Dynamic ReLU of variant A (shared by channels), B (per channel) or C (per channel, times attention).
+
+    It is fast for B and C with two pieces on maps in fp32, bf16 or fp16 with fp32 weights, by a compiled kernel on
+    CPUs and by Triton on CUDA, also within `torch.compile`. It falls back to `plain`, the same in PyTorch's own
+    operators, for all else and wherever the kernel could differ from it, which each call finds out: weights that are
+    missing, of another dtype, strided, parametrized, pruned, quantized, sharded or offloaded; hooks on its layers, or
+    other modules in their place; `torch.func`, forward-mode derivatives, gradients of gradients, tracers, exporters
+    and modes.
 
     Shapes: N batch, C channels, H x W map, K pieces, R reduction.
 
@@ -75,8 +87,8 @@ class DyReLU(nn.Module):
                 raise ValueError(f"DyReLU's {name} needs {num_pieces} values (num_pieces), got {len(values)}")
 
         self.channels, self.variant, self.num_pieces = channels, variant, num_pieces
-        self.lambda_a, self.lambda_b = lambda_a, lambda_b
-        self.gamma, self.tau = gamma, tau
+        self.lambda_a, self.lambda_b = float(lambda_a), float(lambda_b)
+        self.gamma, self.tau = float(gamma), float(tau)
         hidden = max(1, channels // reduction)
         per_piece = 1 if variant == "A" else channels
         self.fc1 = nn.Linear(channels, hidden)
@@ -108,8 +120,8 @@ class DyReLU(nn.Module):
 
     def residuals(self, x: Tensor) -> Tensor:
         """The hyper function's outputs in (-1, 1), one for each row of fc2: (N, rows); fp32, or fp64 if x is."""
-        with torch.autocast(x.device.type, enabled=False):
-            context = (x.mean(dim=(2, 3)) if x.ndim == 4 else x).to(self.fc1.weight.dtype)
+        with _in_full_precision(x):
+            context = (x.mean(dim=(2, 3)) if x.ndim == 4 else x).to(self._weight_dtype(self.fc1))
             return 2 * torch.sigmoid(self.fc2(torch.relu(self.fc1(context)))) - 1
 
     def spatial_attention(self, x: Tensor) -> Tensor:
@@ -121,12 +133,19 @@ class DyReLU(nn.Module):
             (N, 1, H, W) in (0, 1]; fp32, or fp64 if x is.
         """
         height, width = x.shape[2:]
-        # A matrix product over channels: a convolution to one channel is many times slower in eager mode.
-        z = torch.matmul(self.attention.weight.view(1, -1).to(x.dtype), x.flatten(2))
-        with torch.autocast(x.device.type, enabled=False):
+        if bare_weights(self.attention, nn.Conv2d) is not None:
+            # A matrix product over channels: a convolution to one channel is many times slower in eager mode.
+            z = torch.matmul(self.attention.weight.view(1, -1).to(x.dtype), x.flatten(2))
+        else:  # with hooks, parametrizations, or another module in its place
+            z = self.attention(x.to(self._weight_dtype(self.attention))).flatten(2)
+        with _in_full_precision(x):
             z = z if z.dtype == torch.float64 else z.float()
             pi = torch.softmax(z / self.tau, dim=2) * (self.gamma * height * width)
             return pi.clamp(max=1.0).unflatten(2, (height, width))
+
+    def _weight_dtype(self, module: nn.Module) -> torch.dtype:
+        weight = getattr(module, "weight", None)  # what someone puts in the place of a layer may have none
+        return weight.dtype if isinstance(weight, Tensor) else self.alpha.dtype
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W), or (N, C) for A and B -> the same shape and dtype."""
@@ -135,28 +154,46 @@ class DyReLU(nn.Module):
             raise ValueError(f"DyReLU-{self.variant} takes {shapes}, got a tensor of shape {tuple(x.shape)}")
         if x.shape[1] != self.channels:
             raise ValueError(f"DyReLU was made for {self.channels} channels, got shape {tuple(x.shape)}")
-        if self.num_pieces == 2 and self.variant != "A" and self._is_fusible(x) and not _is_exporting():
-            y, *_ = dyrelu_fused.operator(x)(
-                # On CPUs half precision is widened: still several times faster than the plain path in it, at half the
-                # memory, and the result is rounded once.
-                x.float() if x.is_cpu else x,
-                self.fc1.weight,
-                self.fc1.bias,
-                self.fc2.weight,
-                self.fc2.bias,
-                self.attention.weight.view(-1) if self.variant == "C" else None,
-                self.alpha,
-                self.beta,
-                self.lambda_a,
-                self.lambda_b,
-                self.gamma,
-                self.tau,
-            )
-            return y.to(x.dtype)
-        return self.plain(x)
+        tensors = self._fusible(x)
+        if tensors is None:
+            return self.plain(x)
+        # On CPUs half precision is widened: still several times faster than the plain path in it, at half the memory,
+        # and the result is rounded once.
+        wide = x.float() if x.is_cpu else x
+        call = dyrelu_operator.call if torch.compiler.is_compiling() else dyrelu_autograd.run
+        return call(wide, *tensors, self.lambda_a, self.lambda_b, self.gamma, self.tau).to(x.dtype)
 
-    def _is_fusible(self, x: Tensor) -> bool:
-        return self.fc1.weight.dtype == torch.float32 and dyrelu_fused.is_supported(x)
+    def _fusible(self, x: Tensor) -> tuple[Tensor | None, ...] | None:
+        """The tensors that a kernel takes beside x, or None where it could give anything but what `plain` gives."""
+        is_c = self.variant == "C"
+        if not (
+            self.num_pieces == 2
+            and (is_c or self.variant == "B")
+            and is_unwatched()
+            and dyrelu_fused.is_supported(x)
+            and self._is_as_written()
+        ):
+            return None
+        modules, buffers = self._modules, self._buffers
+        fc1, fc2 = bare_weights(modules["fc1"], nn.Linear), bare_weights(modules["fc2"], nn.Linear)
+        attention = bare_weights(modules["attention"], nn.Conv2d) if is_c else {}
+        alpha, beta = buffers.get("alpha"), buffers.get("beta")
+        if fc1 is None or fc2 is None or attention is None or alpha is None or beta is None:
+            return None
+        projection = attention.get("weight")
+        if is_c is (projection is None) or alpha.requires_grad or beta.requires_grad:
+            return None
+        tensors = (fc1.get("weight"), fc1.get("bias"), fc2.get("weight"), fc2.get("bias"), projection, alpha, beta)
+        return tensors if dyrelu_fused.takes(x, *tensors) else None
+
+    def _is_as_written(self) -> bool:
+        """Whether the definition is that of this class: no method replaced, no setting that is learned."""
+        kind, own = type(self), self.__dict__
+        return (
+            (kind is DyReLU or all(getattr(kind, name) is getattr(DyReLU, name) for name in _DEFINITION))
+            and _DEFINITION.isdisjoint(own)
+            and _NUMBERS.issuperset((type(self.lambda_a), type(self.lambda_b), type(self.gamma), type(self.tau)))
+        )
 
     def plain(self, x: Tensor) -> Tensor:
         """`forward` in PyTorch's own operators: the reference for the fused kernels, and what exporters see."""
@@ -175,6 +212,15 @@ class DyReLU(nn.Module):
     def extra_repr(self) -> str:
         return f"{self.channels}, variant={self.variant}, num_pieces={self.num_pieces}"
 
+    def __prepare_scriptable__(self) -> DyReLU:
+        """What `torch.jit.script` asks for first."""
+        raise RuntimeError(
+            "DyReLU cannot be compiled by torch.jit.script, which does not know all of its Python; "
+            "use torch.jit.trace(model, example_input) or torch.export.export(model, (example_input,))"
+        )
 
-def _is_exporting() -> bool:
-    return torch.compiler.is_exporting() or torch.jit.is_tracing() or torch.jit.is_scripting()
+
+def _in_full_precision(x: Tensor) -> AbstractContextManager[Any]:
+    """Autocast off, for x's kind of device; some, as "meta", have none."""
+    device = x.device.type
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()

@@ -74,10 +74,6 @@ class ReducedDyReLU(DyReLU):
         a = self.alpha[:, None] + self.lambda_a * self.residuals(x).unflatten(1, (self.num_pieces, -1))
         return a, torch.zeros_like(a)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W), or (N, C) for A and B -> the same shape and dtype."""
-        return self.plain(x)
-
     def plain(self, x: Tensor) -> Tensor:
         y = super().plain(x)
         # The attention is positive, so clamping after it equals clamping before.
