@@ -9,7 +9,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,11 +26,10 @@ from pose.checkpoint import load_checkpoint
 from pose.cli import main as cli_main
 from pose.codecs import heatmap
 from pose.config.keypoints import AugmentConfig
-from pose.data import transforms
 from pose.data.coco import Annotation, CocoFile, ImageInfo, load_coco
 from pose.data.dataset import PeopleDataset
 from pose.data.people import ground_truth_people
-from pose.data.transforms import Augment
+from pose.data.transforms import Augment, Draw
 from pose.evaluation import splits
 from pose.images.read import read_image
 from pose.inference.base import crop_boxes
@@ -232,28 +231,34 @@ def test_a_dataset_format(
 
 
 @dataclass(frozen=True)
-class ToyAugment(Augment):
-    """With a shift of every crop, a share of its width to the right."""
+class ToyDraw(Draw):
+    """With a shift to the right, as a share of the crop's width."""
 
     shift: float = 0.0
+
+    def affine(self, *given: Any, input_size: tuple[int, int], **options: Any) -> np.ndarray:
+        affine = super().affine(*given, input_size=input_size, **options)
+        affine[0, 2] += self.shift * input_size[1]
+        return affine
+
+
+@dataclass(frozen=True)
+class ToyAugment(Augment):
+    """With the largest shift of a crop."""
+
+    shift: float = 0.0
+
+    def draw(self, *given: Any, rng: np.random.Generator, **options: Any) -> ToyDraw:
+        drawn = super().draw(*given, rng=rng, **options)
+        return ToyDraw(**asdict(drawn), shift=rng.uniform(0.5, 1) * self.shift)
 
 
 class ToyAugmentConfig(AugmentConfig):
     shift: float = 0.0
 
 
-def test_a_transform(tiny_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transform(tiny_dataset: Path) -> None:
     """A part of the affine moves pixels and keypoints alike, and draws from the sample's own generator."""
-    before = transforms.sample_affine
-
-    def with_shift(*given: Any, augment: ToyAugment | None, rng: np.random.Generator, **options: Any) -> Any:
-        affine, flipped = before(*given, augment=augment, rng=rng, **options)
-        if augment is not None:
-            affine = affine.copy()
-            affine[0, 2] += rng.uniform(0.5, 1) * augment.shift * options["input_size"][1]
-        return affine, flipped
-
-    monkeypatch.setattr("pose.data.dataset.sample_affine", with_shift)
     people = ground_truth_people(load_coco(tiny_dataset / "people.json", COCO17), tiny_dataset / "images")
 
     def sample(**config: Any) -> Any:
