@@ -178,7 +178,7 @@ def load_initial_weights(model: nn.Module, path: str | Path, *, skeleton: Skelet
         skeleton: of the network; the last layer of weights for other keypoints is left out, even if their number
             is the same.
     Returns:
-        A line that counts the matched tensors, and lists what stays as initialised and what is not used.
+        A line that counts the matched tensors, and lists what stays as initialized and what is not used.
     Raises:
         FileNotFoundError, CheckpointError: no such file, or less than half of the convolutions that both backbones
             have match.

@@ -245,11 +245,11 @@ def test_export(place: Path, pose_cli: Cli) -> None:
     np.testing.assert_allclose(names["scores"][0], names["people"].scores[0], atol=1e-6)
 
 
-def test_api_reference_is_current() -> None:
-    code = "import sys; sys.path.insert(0, 'tools'); import api_reference; sys.stdout.write(api_reference.render())"
+@pytest.mark.parametrize(("tool", "page"), [("api_reference", "api.md"), ("config_reference", "config.md")])
+def test_written_pages_are_current(tool: str, page: str) -> None:
+    code = f"import sys; sys.path.insert(0, 'tools'); import {tool}; sys.stdout.write({tool}.render())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
-    assert done.stdout == page, "run python tools/api_reference.py"
+    assert done.stdout == (ROOT / "docs" / page).read_text(encoding="utf-8"), f"run python tools/{tool}.py"
 
 
 def test_examples_of_the_api_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,7 @@ DRAWN = 24  # images
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for data, run and pictures.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Folder for data, run and drawn images.")] = Path("demo"),
     device: Device = "auto",
     batch_size: BatchSize = None,
     workers: Workers = None,

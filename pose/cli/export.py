@@ -23,12 +23,10 @@ def export(
         ),
     ] = False,
     heatmaps: Annotated[bool, typer.Option("--heatmaps", help="Give the heatmaps too, as a third output.")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="Quantise the convolutions.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Quantize the convolutions.")] = False,
     calibrate: Annotated[
         Optional[Path],  # noqa: UP045 (typer reads it at run time)
-        typer.Option(
-            metavar="DIR", help="Pictures of one person each to calibrate --int8. Default: generated people."
-        ),
+        typer.Option(metavar="DIR", help="Images of one person each to calibrate --int8. Default: generated people."),
     ] = None,
 ) -> None:
     """Write a model as one ONNX file, compared with PyTorch."""

@@ -12,14 +12,14 @@ def figures(
     out: Annotated[Path, typer.Argument(help="Folder for the dataset; new or empty.")],
     kind: Annotated[str, typer.Option(help="people or animals.")] = "people",
     level: Annotated[str, typer.Option(help="easy, normal, hard or wild.")] = "normal",
-    train: Annotated[int, typer.Option(min=1, help="Pictures to train on.")] = 2000,
-    val: Annotated[int, typer.Option(min=1, help="Pictures to evaluate on.")] = 500,
+    train: Annotated[int, typer.Option(min=1, help="Images to train on.")] = 2000,
+    val: Annotated[int, typer.Option(min=1, help="Images to evaluate on.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes.")] = 2,
 ) -> None:
     """Generate a dataset of people or animals.
 
-    Pictures, annotations and detections, in COCO's layout and format.
+    Images, annotations and detections, in COCO's layout and format.
     """
     from pose.runtime.console import Progress, make_console
     from pose.synthetic.dataset import generate

@@ -16,7 +16,7 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or an evaluation's.")],
     out: Annotated[Path, typer.Option(help="The page, one .html file.")] = Path("report.html"),
 ) -> None:
-    """Write a page with a run's numbers, curves and pictures.
+    """Write a page with a run's numbers, curves and images.
 
     It needs no network and no other file.
     """

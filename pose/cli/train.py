@@ -30,7 +30,7 @@ def train(
 ) -> None:
     """Train a model from a YAML file, or continue a run.
 
-    The run folder gets the resolved config, versions, metrics.csv, the first batch as a picture, TensorBoard logs
+    The run folder gets the resolved config, versions, metrics.csv, the first batch as an image, TensorBoard logs
     and checkpoints. Ctrl-C stops after the current step and keeps everything; --resume goes on from there.
     Several GPUs or machines: the same below torchrun, see docs/distributed.md.
     """

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from pose.config.sections import (
     ActivationConfig,
-    Pictures,
+    ImageCount,
     Positive,
     Probability,
     Section,
@@ -34,34 +34,53 @@ class SkeletonConfig(Section):
     """A skeleton of one's own, by names; `pose.config.skeleton` takes what is left out from the annotations."""
 
     name: str | None = None
+    """Of the skeleton, for messages and files; null for the category's."""
     keypoint_names: list[str] | None = Field(default=None, min_length=1)
+    """In the order of the annotations; null for the category's."""
     flip_pairs: list[tuple[str, str]] | None = None
+    """Pairs of names, left first, that change places in mirrored images; null guesses from the names."""
     edges: list[tuple[str, str]] | None = None
+    """Pairs of names between which drawings have a line; null for the category's."""
     oks_sigmas: list[float] | None = None
+    """Standard deviation of annotators over the square root of the area, one per keypoint; AP allows errors in their
+    proportion. Null takes COCO's for parts of the same name, else 0.072."""
     upper_body: list[str] | None = None
+    """Names for half-body crops; null or [] for none."""
 
 
 class FiguresConfig(Section):
     """Generated people: made in data.root when training or evaluation first needs them."""
 
     level: Literal["easy", "normal", "hard", "wild"] = "normal"
-    train: Pictures = 2000
-    val: Pictures = 500
+    """How hard the images are; see generated_people.md."""
+    train: ImageCount = 2000
+    """Number of images to train on."""
+    val: ImageCount = 500
+    """Number of images to evaluate on."""
     seed: Seed = 0
+    """Of everything random."""
 
 
 class SplitConfig(Section):
     """One split of a COCO-format dataset; paths are relative to data.root."""
 
     images: str
+    """Folder of the images."""
     annotations: str
+    """COCO-format JSON."""
     limit: Positive | None = None
+    """Take only so many people; null for all."""
     min_keypoints: Positive = 1
+    """Leave out people with fewer labeled keypoints."""
     min_area: float = 0.0
+    """Leave out people with a smaller area, in square pixels."""
 
 
 class ValConfig(SplitConfig):
+    """The split to evaluate on."""
+
     boxes: str = "gt"
+    """`gt` for the annotated boxes, or a detections JSON."""
 
     @model_validator(mode="after")
     def _filters_need_ground_truth(self) -> ValConfig:
@@ -71,18 +90,28 @@ class ValConfig(SplitConfig):
 
 
 class DataConfig(Section):
-    """`group_images`: see `pose.data.loader.EpochSampler`; `cache`: see `pose.images.cache.DiskCache`."""
+    """Images and annotations; `group_images` is explained in `pose.data.loader.EpochSampler`."""
 
     root: str = "data/coco"
+    """Folder of the dataset; the other paths are below it."""
     skeleton: str | SkeletonConfig = "coco17"
+    """`coco17`, `from_annotations` for all of the section taken from the training annotations, or the section."""
     category: str | None = None
+    """Name of the category with the keypoints, where several have some."""
     figures: FiguresConfig | None = None
+    """Generate people into `root`; null for data that is there."""
     train: SplitConfig
+    """The split to train on."""
     val: ValConfig
+    """The split to evaluate on."""
     group_images: bool = True
+    """Shuffle so that an image is decoded once for all of its people; see performance.md."""
     cache: str | None = None
+    """Folder to keep decoded images in; null for none."""
     cache_gb: float = Field(default=64.0, gt=0, le=1e6)
+    """How large the cache may become, in GB."""
     skip_unreadable: bool = False
+    """Train without images that cannot be read."""
 
     def resolve_skeleton(self) -> Skeleton:
         """The skeleton, with guesses for what the config leaves out.
@@ -119,10 +148,16 @@ Channels = Annotated[int, Field(ge=1, le=4096)]
 
 
 class HeadConfig(Section):
+    """The four upsampling blocks."""
+
     activation: ActivationConfig = Field(default_factory=ActivationConfig)
+    """As `model.activation`."""
     channels: tuple[Channels, Channels, Channels, Channels] = (256, 256, 128, 128)
+    """Output channels of the four blocks."""
     hidden: tuple[Channels, Channels, Channels, Channels] = (256, 768, 768, 384)
+    """Expanded channels of the four blocks."""
     kernel: int = Field(default=3, ge=1, le=63)
+    """Side of their depthwise convolutions, in pixels; odd."""
 
     @model_validator(mode="after")
     def _kernel_is_odd(self) -> HeadConfig:
@@ -132,15 +167,22 @@ class HeadConfig(Section):
 
 
 class ModelConfig(Section):
-    """`sigma` is of the Gaussians that the network learns to draw, in heatmap pixels (a quarter of the input's)."""
+    """The network that finds keypoints in a crop."""
 
     backbone: str = "mobilenet_v2"
+    """`mobilenet_v2`, `mobilenet_v3_large`, `mobilenet_v3_small`, `resnet10`, `resnet18`, `resnet34`, `resnet50`."""
     width: Width = 1.0
+    """Factor of the backbone's channels."""
     activation: ActivationConfig = Field(default_factory=ActivationConfig)
+    """Of the backbone."""
     head: HeadConfig = Field(default_factory=HeadConfig)
+    """Of the upsampling head."""
     input_size: tuple[Side, Side] = (256, 192)
+    """[height, width] of the crops in pixels, multiples of 32."""
     sigma: float = Field(default=2.0, gt=0, le=1000)
+    """Of the Gaussians that the network learns to draw, in pixels of the heatmap, a quarter of the input's."""
     init: str | None = None
+    """Weights to start from: a run, a checkpoint, or torchvision's .pth of the backbone; null for random ones."""
 
     @model_validator(mode="after")
     def _can_be_built(self) -> ModelConfig:
@@ -173,34 +215,54 @@ class ModelConfig(Section):
 
 
 class AugmentConfig(Section):
-    """See `pose.data.transforms.Augment`; `extra` lists albumentations transforms, each {name: ..., arguments}."""
+    """How training samples are varied; see `pose.data.transforms.Augment`."""
 
     half_body: Probability = 0.3
+    """Probability of cropping half the body only, where enough keypoints are labeled and an upper body is known."""
     half_body_min_keypoints: int = Field(default=8, ge=0, le=2**31 - 1)
+    """More labeled keypoints than so many are enough for it."""
     scale: float = Field(default=0.35, ge=0, lt=1)
+    """Standard deviation of the box's factor, and its bounds: from 1 - scale to 1 + scale."""
     rotation: float = Field(default=45.0, ge=0, le=180)
+    """Degrees."""
     rotation_prob: Probability = 0.6
+    """Probability of any rotation."""
     rotation_mode: Literal["uniform", "hrnet"] = "uniform"
+    """`uniform` within the degrees both ways, or `hrnet`: normal with that deviation, clipped at twice it."""
     flip: Probability = 0.5
+    """Probability of mirroring."""
     extra: list[dict[str, Any]] = Field(default=[])
+    """albumentations transforms, each {name: ..., arguments}."""
 
 
 class EvalConfig(Section):
-    """`backend` counts COCO's numbers: see `pose.evaluation.coco_backends`."""
+    """Evaluations, in training and by `pose eval`."""
 
     every: Positive = 10
+    """Epochs between evaluations in training."""
     flip_test: bool = True
+    """Average with the mirrored crop's heatmaps."""
     batch_size: Positive = 64
+    """People in a batch."""
     backend: Literal["pycocotools", "hotcoco"] = "pycocotools"
+    """The library that counts COCO's numbers; `hotcoco` is faster and gives the same."""
 
 
 class Config(Section):
+    """A run with `task: keypoints`."""
+
     task: Literal["keypoints"] = "keypoints"
+    """What kind of network this is."""
     data: DataConfig
+    """Images and annotations."""
     model: ModelConfig = Field(default_factory=ModelConfig)
+    """The network."""
     augment: AugmentConfig | None = AugmentConfig()
+    """How training samples are varied; null for not at all."""
     train: TrainConfig = TrainConfig()
+    """The training."""
     eval: EvalConfig = EvalConfig()
+    """Evaluations, in training and by `pose eval`."""
 
     def to_yaml(self) -> str:
         return format_yaml(self.model_dump(mode="json"))

@@ -34,10 +34,10 @@ def mean_pose(people: Sequence[Person], predictions: Predictions) -> Predictions
     for person in people:
         assert person.keypoints_img is not None
         x, y, width, height = person.box_xywh
-        labelled = person.keypoints_img[:, 2:] > 0
+        labeled = person.keypoints_img[:, 2:] > 0
         points = (person.keypoints_img[:, :2] - (x, y)) / (max(width, 1), max(height, 1))
-        total += np.where(labelled, points, 0)
-        count += labelled
+        total += np.where(labeled, points, 0)
+        count += labeled
     mean = np.where(count > 0, total / np.maximum(count, 1), 0.5)
     boxes = predictions.boxes_xywh[:, None]
     return replace(

@@ -33,7 +33,7 @@ class ValidationSet:
 def make_figures(
     data: DataConfig, *, to_train: bool = True, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Generate the pictures of `data.figures`, unless they are there already or are not asked for.
+    """Generate the images of `data.figures`, unless they are there already or are not asked for.
 
     Args:
         to_train: those of the training split too.
@@ -122,7 +122,7 @@ def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> list[Per
     )
     if not people:
         raise DataError(
-            f"{coco.path} has no person with at least {split.min_keypoints} labelled keypoints and an area of at "
+            f"{coco.path} has no person with at least {split.min_keypoints} labeled keypoints and an area of at "
             f"least {split.min_area:g} pixels; check it with `pose check`, or lower min_keypoints and min_area"
         )
     return people

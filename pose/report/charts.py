@@ -1,4 +1,4 @@
-"""Small charts as SVG text: colours and type come from the page's style sheet, so they follow light and dark.
+"""Small charts as SVG text: colors and type come from the page's style sheet, so they follow light and dark.
 
 Every text that is not ours is escaped. Lengths are SVG units, about a pixel on a phone.
 """
@@ -12,12 +12,12 @@ from html import escape
 
 WIDTH, HEIGHT = 420, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 38
-SERIES_COLOURS = 8  # .s0 to .s7 in the style sheet
+SERIES_COLORS = 8  # .s0 to .s7 in the style sheet
 
 
 @dataclass(frozen=True)
 class Series:
-    """A named line; x and y are equally long and finite. `style` is the number of its colour."""
+    """A named line; x and y are equally long and finite. `style` is the number of its color."""
 
     name: str
     x: Sequence[float]
@@ -47,7 +47,7 @@ def line_chart(
     place_y = _Scale(y_low, y_high, HEIGHT - BOTTOM, TOP)
     parts = [_axes(place_x, place_y, x_ticks, y_ticks, x_label)]
     for s in drawn:
-        style = f"s{s.style % SERIES_COLOURS}"
+        style = f"s{s.style % SERIES_COLORS}"
         path = " ".join(f"{place_x(x):.1f},{place_y(y):.1f}" for x, y in zip(s.x, s.y, strict=True))
         parts.append(f'<polyline class="line {style}" points="{path}"/>')
         if len(s.x) <= 60:
@@ -57,7 +57,7 @@ def line_chart(
                 for x, y in zip(s.x, s.y, strict=True)
             ]
     names = "".join(
-        f'<span><i class="key s{s.style % SERIES_COLOURS}"></i>{escape(s.name)}</span>' for s in drawn if s.name
+        f'<span><i class="key s{s.style % SERIES_COLORS}"></i>{escape(s.name)}</span>' for s in drawn if s.name
     )
     return _figure("".join(parts), title=title, legend=names if len(drawn) > 1 else "")
 

@@ -19,7 +19,7 @@ from pose.runtime.errors import MissingPackage
 CURVES = ("AP", "AP50", "AP75", "AR", "top1", "top5")
 GROUPS = (
     ("size", "AP by size", "square root of the annotated area"),
-    ("visible", "AP by labelled keypoints", "of the person"),
+    ("visible", "AP by labeled keypoints", "of the person"),
     ("crowding", "AP by crowding", "other people whose boxes overlap by an IoU of 0.1 or more"),
 )
 

@@ -38,7 +38,7 @@ def predictions(boxes: list[list[float]], k: int) -> Predictions:
 
 
 def test_mean_pose() -> None:
-    """Means of the labelled places in the box, laid into other boxes."""
+    """Means of the labeled places in the box, laid into other boxes."""
     people = [
         person((10, 20, 20, 40), [(12, 24, 2), (30, 60, 1), (0, 0, 0), (0, 0, 0)]),  # .1 .1, 1 1
         person((0, 0, 10, 10), [(3, 5, 2), (0, 0, 0), (2, 9, 2), (0, 0, 0)]),  # .3 .5, -, .2 .9

@@ -71,7 +71,7 @@ def test_filters(make_data: MakeData, filters: dict[str, Any], ids: list[int]) -
 
 
 def test_nobody_is_left(make_data: MakeData) -> None:
-    message = r"no person with at least 17 labelled keypoints and an area of at least 2500 pixels; check"
+    message = r"no person with at least 17 labeled keypoints and an area of at least 2500 pixels; check"
     data = make_data(train={"min_keypoints": 17, "min_area": 2500}, val={"min_keypoints": 17, "min_area": 2500})
     with pytest.raises(ValueError, match=message):
         training_people(data)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.coco import CocoFile
-from pose.evaluation.analysis.errors import JITTER, KINDS, MATCH_FROM, MISS, UNLABELLED, classify, corrected_oks
+from pose.evaluation.analysis.errors import JITTER, KINDS, MATCH_FROM, MISS, UNLABELED, classify, corrected_oks
 from pose.evaluation.analysis.examples import make_examples
 from pose.evaluation.analysis.groups import make_groups
 from pose.evaluation.analysis.matching import OKS_THRESHOLDS, RECALLS, Curve, Matches, curves, match
@@ -76,7 +76,7 @@ def analyse(
         "pck": {
             "reference": "longer side of the annotated box; people who are not found count as wrong",
             "thresholds": list(PCK_THRESHOLDS),
-            "all": _share(sums.right.sum(axis=1), sums.labelled.sum()),
+            "all": _share(sums.right.sum(axis=1), sums.labeled.sum()),
         },
         "keypoints": _keypoints(skeleton, by_keypoint, sums, kinds),
         "errors": _errors(kinds, everyone.ap, corrected),
@@ -101,7 +101,7 @@ def _find(scene: Scene, *, sigmas: Floats, flip: NDArray[np.int64]) -> Found:
     )
     who = np.where(matches.right[0, 0], matches.person[0, 0], -1)
     real = np.flatnonzero(who >= 0)
-    kinds = np.full((detections, len(sigmas)), UNLABELLED)
+    kinds = np.full((detections, len(sigmas)), UNLABELED)
     kinds[real] = classify(scene.points[real], who[real], scene, sigmas=sigmas, flip=flip)
     inverse = np.full(people, -1)
     inverse[who[real]] = real
@@ -121,11 +121,11 @@ def _all_curves(
         oks = np.repeat(scene.oks[None], views, axis=0)
         ignore = np.repeat(scene.ignored[None], views, axis=0)
         outside = np.zeros((views, len(scene.scores)), dtype=bool)
-        # As COCOeval would score if only this keypoint were labelled.
-        unlabelled = to_boxes(scene.points, scene.boxes, scene.areas, sigmas)
-        own = np.where(scene.labelled[None], scene.similarity, unlabelled[..., None])
+        # As COCOeval would score if only this keypoint were labeled.
+        unlabeled = to_boxes(scene.points, scene.boxes, scene.areas, sigmas)
+        own = np.where(scene.labeled[None], scene.similarity, unlabeled[..., None])
         oks[1 : 1 + k] = np.moveaxis(own, -1, 0)
-        ignore[1 : 1 + k] |= ~scene.labelled.T
+        ignore[1 : 1 + k] |= ~scene.labeled.T
         for view, group in enumerate(groups, start=1 + k):
             ignore[view] |= ~group.includes(scene)
             if group.area is not None:
@@ -146,26 +146,26 @@ class _Sums:
     Attributes:
         right: (T, K) points found within each PCK threshold.
         similar: (K,) similarity of the points of people who are found.
-        labelled: (K,) points annotated.
+        labeled: (K,) points annotated.
     """
 
     right: Floats
     similar: Floats
-    labelled: Floats
+    labeled: Floats
 
 
 def _sums_by_keypoint(scenes: Sequence[Scene], found: Sequence[Found], k: int) -> _Sums:
-    right, similar, labelled = np.zeros((len(PCK_THRESHOLDS), k)), np.zeros(k), np.zeros(k)
+    right, similar, labeled = np.zeros((len(PCK_THRESHOLDS), k)), np.zeros(k), np.zeros(k)
     for scene, f in zip(scenes, found, strict=True):
-        counts = scene.labelled & ~scene.ignored[:, None]
-        labelled += counts.sum(axis=0)
+        counts = scene.labeled & ~scene.ignored[:, None]
+        labeled += counts.sum(axis=0)
         people = np.flatnonzero(f.detections >= 0)
         detections = f.detections[people]
         distance = np.linalg.norm(scene.points[detections] - scene.truth[people], axis=-1)
         near = distance / np.maximum(scene.boxes[people, 2:].max(axis=1, initial=0), np.spacing(1))[:, None]
         right += [((near <= t) & counts[people]).sum(axis=0) for t in PCK_THRESHOLDS]
         similar += (scene.similarity[detections, people] * counts[people]).sum(axis=0)
-    return _Sums(right, similar, labelled)
+    return _Sums(right, similar, labeled)
 
 
 def _oks_of_people(scene: Scene, found: Found) -> Floats:
@@ -183,11 +183,11 @@ def _keypoints(
     return [
         {
             "name": name,
-            "labelled": int(sums.labelled[k]),
+            "labelled": int(sums.labeled[k]),
             "ap": by_keypoint[k].ap,
             "ar": by_keypoint[k].ar,
-            "similarity": _ratio(sums.similar[k], (kinds[:, k] != UNLABELLED).sum()),
-            "pck": _share(sums.right[:, k], sums.labelled[k]),
+            "similarity": _ratio(sums.similar[k], (kinds[:, k] != UNLABELED).sum()),
+            "pck": _share(sums.right[:, k], sums.labeled[k]),
             "errors": _count_kinds(kinds[:, k]),
         }
         for k, name in enumerate(skeleton.keypoint_names)

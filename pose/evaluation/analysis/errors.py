@@ -24,7 +24,7 @@ from pose.evaluation.analysis.scenes import Bools, Floats, Scene, similarity
 
 KINDS = ("good", "jitter", "inversion", "swap", "miss")
 GOOD, JITTER, INVERSION, SWAP, MISS = range(5)
-UNLABELLED = -1
+UNLABELED = -1
 GOOD_FROM, NEAR_FROM = 0.85, 0.5
 MATCH_FROM = 0.1  # least OKS for a detection to be of a person at all, as in the paper
 
@@ -40,12 +40,12 @@ def classify(
         sigmas: (K,).
         flip: (K,) the keypoint of the other side, itself for those of the middle.
     Returns:
-        (D, K) index into `KINDS`, -1 where the person's keypoint is not labelled.
+        (D, K) index into `KINDS`, -1 where the person's keypoint is not labeled.
     """
-    labelled, count = scene.labelled, len(points)
-    straight = _to_labelled(similarity(points, scene.truth, scene.areas, sigmas), labelled)
+    labeled, count = scene.labeled, len(points)
+    straight = _to_labeled(similarity(points, scene.truth, scene.areas, sigmas), labeled)
     # The found point i against the place of flip[i], with the sigma of i, as the authors' code.
-    crossed = _to_labelled(similarity(points, scene.truth[:, flip], scene.areas, sigmas), labelled[:, flip])
+    crossed = _to_labeled(similarity(points, scene.truth[:, flip], scene.areas, sigmas), labeled[:, flip])
     crossed[..., flip == np.arange(len(flip))] = -1
     rows = np.arange(count)
     own, other_side = straight[rows, people], crossed[rows, people]
@@ -57,12 +57,12 @@ def classify(
     kinds[(other_side >= NEAR_FROM) & (other_side >= other_person)] = INVERSION
     kinds[own >= NEAR_FROM] = JITTER
     kinds[own >= GOOD_FROM] = GOOD
-    kinds[~labelled[people]] = UNLABELLED
+    kinds[~labeled[people]] = UNLABELED
     return kinds
 
 
-def _to_labelled(similar: Floats, labelled: Bools) -> Floats:
-    return np.where(labelled[None], similar, -1.0)
+def _to_labeled(similar: Floats, labeled: Bools) -> Floats:
+    return np.where(labeled[None], similar, -1.0)
 
 
 def corrected_oks(scene: Scene, people: NDArray[np.int64], kinds: NDArray[np.int64], kind: int) -> Floats:
@@ -75,8 +75,8 @@ def corrected_oks(scene: Scene, people: NDArray[np.int64], kinds: NDArray[np.int
     oks = scene.oks.copy()
     for d in np.flatnonzero(people >= 0):
         person = people[d]
-        if not scene.labelled[person].any():
+        if not scene.labeled[person].any():
             continue
         similar = np.where(kinds[d] == kind, 1.0, scene.similarity[d, person])
-        oks[d, person] = similar[scene.labelled[person]].mean()
+        oks[d, person] = similar[scene.labeled[person]].mean()
     return oks

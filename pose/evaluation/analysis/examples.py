@@ -13,8 +13,8 @@ from pose.data.coco import CocoFile
 from pose.evaluation.analysis.scenes import Floats, Scene
 
 COUNT = 8  # of each
-NOT_FOUND = 2  # of the worst: a model that misses many people should show more than empty pictures
-LABELLED_SHARE = 0.5  # of the keypoints: people of whom less is labelled show little
+NOT_FOUND = 2  # of the worst: a model that misses many people should show more than empty images
+LABELED_SHARE = 0.5  # of the keypoints: people of whom less is labeled show little
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def make_examples(
     """
     people: list[_Candidate] = []
     for index, (scene, found) in enumerate(zip(scenes, detections, strict=True)):
-        enough = scene.labelled.mean(axis=1) >= LABELLED_SHARE if len(scene.ids) else np.zeros(0, dtype=bool)
+        enough = scene.labeled.mean(axis=1) >= LABELED_SHARE if len(scene.ids) else np.zeros(0, dtype=bool)
         for person in np.flatnonzero(enough & ~scene.ignored).tolist():
             detection = int(found[person])
             oks = float(scene.oks[detection, person]) if detection >= 0 else 0.0
@@ -65,7 +65,7 @@ def _one_an_image(people: Sequence[_Candidate], count: int) -> list[_Candidate]:
 def _describe(coco: CocoFile, scene: Scene, candidate: _Candidate) -> dict[str, Any]:
     info, person, detection = coco.images[scene.image_id], candidate.person, candidate.detection
     nothing = detection < 0
-    truth = np.c_[scene.truth[person], scene.labelled[person]]
+    truth = np.c_[scene.truth[person], scene.labeled[person]]
     return {
         "image_id": scene.image_id,
         "file_name": info.file_name,

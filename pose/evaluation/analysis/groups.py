@@ -1,4 +1,4 @@
-"""People sorted by size, by how much of them is labelled, and by how crowded they stand.
+"""People sorted by size, by how much of them is labeled, and by how crowded they stand.
 
 Shapes: G annotated people of one image, K keypoints.
 """
@@ -50,7 +50,7 @@ def make_groups(num_keypoints: int) -> list[Group]:
 
 
 def visible_ranges(num_keypoints: int) -> list[tuple[int, int]]:
-    """(first, last) numbers of labelled keypoints: 1-5, 6-10, 11-15 and 16-17 of 17, as Ronchi and Perona have it.
+    """(first, last) numbers of labeled keypoints: 1-5, 6-10, 11-15 and 16-17 of 17, as Ronchi and Perona have it.
 
     For another number the limits are the same shares, 30, 60 and 90 %; ranges without a number are left out.
     """
@@ -71,7 +71,7 @@ def _by_area(low: float, high: float) -> Callable[[Scene], Bools]:
 
 
 def _by_count(first: int, last: int) -> Callable[[Scene], Bools]:
-    return lambda scene: (scene.labelled.sum(axis=1) >= first) & (scene.labelled.sum(axis=1) <= last)
+    return lambda scene: (scene.labeled.sum(axis=1) >= first) & (scene.labeled.sum(axis=1) <= last)
 
 
 def _by_overlaps(low: float, high: float) -> Callable[[Scene], Bools]:

@@ -25,8 +25,8 @@ class Scene:
 
     Attributes:
         ids: (G,) annotation ids.
-        truth: (G, K, 2) annotated points; arbitrary where not labelled.
-        labelled: (G, K), visible or hidden.
+        truth: (G, K, 2) annotated points; arbitrary where not labeled.
+        labeled: (G, K), visible or hidden.
         boxes: (G, 4) annotated, x, y, width, height.
         areas: (G,) square pixels.
         ignored: (G,) crowds and people without labels: to find them is neither right nor wrong.
@@ -40,7 +40,7 @@ class Scene:
     image_id: int
     ids: NDArray[np.int64]
     truth: Floats
-    labelled: Bools
+    labeled: Bools
     boxes: Floats
     areas: Floats
     ignored: Bools
@@ -120,19 +120,19 @@ def _make_scene(image_id: int, annotations: list[Any], records: list[dict[str, A
     found = np.array([r["keypoints"] for r in records], dtype=np.float64).reshape(-1, k, 3)
     boxes = np.array([a.box_xywh for a in annotations], dtype=np.float64).reshape(-1, 4)
     areas = np.array([a.area for a in annotations], dtype=np.float64)
-    labelled = flat[..., 2] > 0
+    labeled = flat[..., 2] > 0
     similar = similarity(found[..., :2], flat[..., :2], areas, sigmas)
-    count = labelled.sum(axis=-1)
+    count = labeled.sum(axis=-1)
     oks = np.where(
         count > 0,
-        (similar * labelled).sum(axis=-1) / np.maximum(count, 1),
+        (similar * labeled).sum(axis=-1) / np.maximum(count, 1),
         to_boxes(found[..., :2], boxes, areas, sigmas),
     )
     return Scene(
         image_id=image_id,
         ids=np.array([a.id for a in annotations], dtype=np.int64),
         truth=flat[..., :2],
-        labelled=labelled,
+        labeled=labeled,
         boxes=boxes,
         areas=areas,
         ignored=np.array([a.is_crowd or a.num_keypoints == 0 for a in annotations], dtype=bool),

@@ -82,7 +82,7 @@ def test_inversion_is_the_other_side_of_the_same_person(tmp_path: Path) -> None:
     assert kinds_of(coco, PLACES[[1, 1, 2]]) == ["miss", "good", "good"]
 
 
-def test_the_other_side_counts_only_where_it_is_labelled(tmp_path: Path) -> None:
+def test_the_other_side_counts_only_where_it_is_labeled(tmp_path: Path) -> None:
     coco = write_coco(tmp_path / "c.json", [person(PLACES, [2, 1, 0])])
     assert kinds_of(coco, PLACES[[0, 2, 1]]) == ["good", "miss", "-"]
 
@@ -121,7 +121,7 @@ def test_counts_by_hand(tmp_path: Path) -> None:
     """Three people, one of whom is not found, and a detection of nobody: every number on paper.
 
     Person 1: head 10 px off (jitter, 0.6065), fins swapped by side (similarity 0 to their own places).
-    Person 2 (its right fin is not labelled): both exact. Person 3: not found. Detections score 0.9, 0.8,
+    Person 2 (its right fin is not labeled): both exact. Person 3: not found. Detections score 0.9, 0.8,
     and 0.7 for the one of nobody.
     """
     far = moved(PLACES, 0, 200)
