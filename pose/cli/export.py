@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from pose.cli.options import CHECKPOINT, check_writable
-
-NEEDED = ("onnx", "onnxruntime")
+from pose.runtime.errors import require
 
 
 def export(
@@ -36,9 +34,7 @@ def export(
         raise ValueError(f"--onnx {onnx} is a folder; name a file in it, e.g. {onnx / 'm.onnx'}")
     if calibrate is not None and not int8:
         raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ValueError(f"export needs {' and '.join(missing)}, not installed here: pip install 'pose[onnx]'")
+    require("export", onnx="onnx", onnxruntime="onnxruntime")
     check_writable(onnx.parent)
 
     from pose.checkpoint import load_checkpoint

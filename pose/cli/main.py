@@ -43,8 +43,17 @@ from pose.runtime.stop import Ended
 
 # Every other import stands inside a command, so that `pose --help` answers at once.
 
-# Dependencies that `pose predict` does without on exported files.
-HEAVY = ("torch", "torchvision", "albumentations", "pycocotools", "pydantic", "yaml", "safetensors", "PIL")
+# Modules that `pose predict` does without on exported files, and their packages.
+HEAVY = {
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "albumentations": "albumentations==2.0.8",
+    "pycocotools": "pycocotools",
+    "pydantic": "pydantic",
+    "yaml": "PyYAML",
+    "safetensors": "safetensors",
+    "PIL": "pillow",
+}
 
 app = typer.Typer(
     name="pose",
@@ -120,11 +129,12 @@ def main() -> None:
     except Ended:
         sys.exit(2)
     except ModuleNotFoundError as error:  # of the install without PyTorch
-        if os.environ.get("POSE_DEBUG") or (error.name or "").split(".")[0] not in HEAVY:
+        package = HEAVY.get((error.name or "").split(".")[0])
+        if os.environ.get("POSE_DEBUG") or package is None:
             raise
         print(
-            f"error: this needs {error.name}, which is not installed; without it `pose predict` takes .onnx files of "
-            f"`pose export`, with --boxes whole or FILE. For everything: pip install pose",
+            f"error: this needs {error.name}, which is not installed: pip install {package}; without it "
+            f"`pose predict` takes .onnx files of `pose export`, with --boxes whole or FILE",
             file=sys.stderr,
         )
         sys.exit(2)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+from pose.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +48,8 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
         trusted: whether the user chose `data.root`. The config inside a file of weights may be anybody's: by that
             alone, nothing is made outside of the working folder.
     Raises:
-        ValueError: it would be; or the folder holds something else.
+        ConfigError: it would be.
+        ValueError: the folder holds something else.
     """
     from pose.classification.shapes import DONE as SHAPES
     from pose.classification.task import make_shapes
@@ -62,15 +64,16 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
         return
     root = config.data.root
     if not trusted and leaves_folder(root) and not any(Path(root, name).is_file() for name in (FIGURES, SHAPES)):
-        raise ValueError(
+        raise ConfigError(
             f"the config inside the file has its data in {root}, where there are none; give data.root=FOLDER for "
             "them to be generated in"
         )
     what = "people" if isinstance(config, Config) else "shapes"
     with Progress(console, wanted.train + wanted.val) as progress:
-        update: Callable[[int, int], None] = lambda done, total: progress.reach(  # noqa: E731
-            f"generating {what} in {config.data.root}", done, total=total
-        )
+
+        def update(done: int, total: int) -> None:
+            progress.reach(f"generating {what} in {root}", done, total=total)
+
         if isinstance(config, Config):
             make_figures(config.data, to_train=to_train, progress=update)
         else:
