@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -298,13 +297,6 @@ def test_equals_pycocotools_on_real_annotations(coco_sample: Path) -> None:
     some = analyse(coco, results, COCO17, image_ids=images, person_ids=half)
     want = evaluate_coco(coco, results, COCO17, image_ids=images, person_ids=half)
     assert some["ap"] == pytest.approx(want["AP"], abs=1e-12)
-
-
-def test_it_is_cheap(tmp_path: Path) -> None:
-    coco, results, skeleton = random_case(tmp_path / "c.json", images=300, seed=4)
-    started = time.perf_counter()
-    analyse(coco, results, skeleton)
-    assert time.perf_counter() - started < 5  # takes 0.3 s; the bound is for busy machines
 
 
 def test_table_has_pairs_in_a_line(tmp_path: Path) -> None:
