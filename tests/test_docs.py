@@ -86,18 +86,21 @@ def run_all(page: str, pose_cli: Cli, *, small: list[str] = PEOPLE) -> dict[str,
     return outcomes
 
 
+@pytest.mark.slow
 def test_generated_people(place: Path, pose_cli: Cli) -> None:
     run_all("generated_people.md", pose_cli)
     assert len(list((place / "data/wild/images").rglob("*.jpg"))) == 10
     assert (place / "checked/train.jpg").is_file()
 
 
+@pytest.mark.slow
 def test_analysis(place: Path, pose_cli: Cli) -> None:
     outcomes = run_all("analysis.md", pose_cli)
     assert "inversion" in outcomes["eval runs/figures --boxes gt"].out
     assert (place / "runs/figures/eval-gt/analysis.json").is_file()
 
 
+@pytest.mark.slow
 def test_report(place: Path, pose_cli: Cli) -> None:
     outcomes = run_all("report.md", pose_cli)
     for name in ("report.html", "gt.html", "compare.html"):
@@ -110,6 +113,7 @@ def test_report(place: Path, pose_cli: Cli) -> None:
     assert all("activation" in line for line in differences)
 
 
+@pytest.mark.slow
 def test_training(place: Path, pose_cli: Cli) -> None:
     run_all("training.md", pose_cli)
     for run in ("bf16", "parts", "clipped"):
@@ -122,6 +126,7 @@ def test_the_page_on_training_has_every_key() -> None:
         assert [key for key in schema.model_fields if f"`{key}`" not in text] == []
 
 
+@pytest.mark.slow
 def test_video(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     real = cv2.VideoCapture
     monkeypatch.setattr(
@@ -134,6 +139,7 @@ def test_video(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
         assert len((place / f"{name}.jsonl").read_text().splitlines()) == 9
 
 
+@pytest.mark.slow
 def test_train_on_coco(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """From the download to the report, with generated people in the place of COCO's."""
     source = tmp_path / "source"
@@ -173,6 +179,7 @@ def test_train_on_coco(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPat
     assert not (place / "data/small/images/train2017").exists()
 
 
+@pytest.mark.slow
 def test_check(place: Path, pose_cli: Cli) -> None:
     outcomes = run_all("check.md", pose_cli)
     assert all("0 errors" in outcome.out for outcome in outcomes.values())
@@ -196,6 +203,7 @@ class OneBox:
         return [(np.array([[10.0, 10.0, 60.0, 90.0]]), np.array([0.7])) for _ in images_rgb]
 
 
+@pytest.mark.slow
 def test_use_a_model(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands, then the Python, block by block in one session."""
     pytest.importorskip("supervision")
@@ -228,6 +236,7 @@ def test_use_a_model(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
     assert names["people"].boxes[0, 0] == pytest.approx(names["image"].shape[1] / 3)
 
 
+@pytest.mark.slow
 def test_export(place: Path, pose_cli: Cli) -> None:
     """The commands, and both ways in Python on the same picture and box."""
     pytest.importorskip("onnxruntime")
@@ -245,6 +254,7 @@ def test_export(place: Path, pose_cli: Cli) -> None:
     np.testing.assert_allclose(names["scores"][0], names["people"].scores[0], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tool", "page"), [("api_reference", "api.md"), ("config_reference", "config.md")])
 def test_written_pages_are_current(tool: str, page: str) -> None:
     code = f"import sys; sys.path.insert(0, 'tools'); import {tool}; sys.stdout.write({tool}.render())"
@@ -269,6 +279,7 @@ def test_examples_of_the_api_run(place: Path, capsys: pytest.CaptureFixture[str]
     np.testing.assert_allclose(names["in_image"], [[52, 135]])
 
 
+@pytest.mark.slow
 def test_own_data(place: Path, pose_cli: Cli) -> None:
     outcomes = run_all("own_data.md", pose_cli, small=[])
     said = outcomes["train configs/own/template.yaml --out runs/animals"].err
@@ -379,6 +390,7 @@ def test_every_dependency_is_in_the_table_of_licences() -> None:
     assert rows == expected, "run python tools/licences.py, and put its table into docs/licences.md"
 
 
+@pytest.mark.slow
 def test_work_opens_no_connection(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """As docs/licences.md says: training, evaluation and prediction look up no address and connect to none."""
     asked: list[Any] = []

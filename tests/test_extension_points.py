@@ -84,6 +84,7 @@ class ToyBackbone(nn.Module):
         return self.layers(x)
 
 
+@pytest.mark.slow
 def test_a_backbone(train: Callable[..., Path], pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     layers = pytest.importorskip("pose.export.layers")
     pytest.importorskip("onnxruntime")
@@ -108,6 +109,7 @@ class ToyActivation(nn.Module):
         return x * self.gate.sigmoid()
 
 
+@pytest.mark.slow
 def test_an_activation(train: Callable[..., Path], pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     layers = pytest.importorskip("pose.export.layers")
     pytest.importorskip("onnxruntime")
@@ -125,6 +127,7 @@ def test_an_activation(train: Callable[..., Path], pose_cli: Cli, monkeypatch: p
     assert "keypoints by at most" in export(run, pose_cli)
 
 
+@pytest.mark.slow
 def test_an_export_emitter(train: Callable[..., Path], pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without one, the module is refused by its name; a wrong one is found before a file is written."""
     layers = pytest.importorskip("pose.export.layers")
@@ -165,6 +168,7 @@ def toy_emit_decode(g: Any, heatmaps: str, size: Any, stride: int) -> None:
     g.rename(g.reshape(scores, 0, size.channels), "scores")
 
 
+@pytest.mark.slow
 def test_a_codec(tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """An edit of `decode` reaches predictions, and an export that lacks it is refused."""
     network = pytest.importorskip("pose.export.network")
@@ -209,6 +213,7 @@ def read_csv(
     return CocoFile(Path(path), images, tuple(people), 1)
 
 
+@pytest.mark.slow
 def test_a_dataset_format(
     train: Callable[..., Path], tiny_dataset: Path, tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,7 @@ def test_no_module_imports_in_a_circle() -> None:
         visit(name, ())
 
 
+@pytest.mark.slow
 def test_only_some_know_the_config() -> None:
     """Layers, models, codecs, data and predictors take plain arguments."""
     found = [

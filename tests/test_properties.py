@@ -107,6 +107,7 @@ def refusal(call: Callable[[], Any]) -> str | None:
 # --- configs ---
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_configs_are_read_or_refused_in_our_words(data: st.DataObject) -> None:
     config = make_tiny_config(Path("data"))
@@ -133,6 +134,7 @@ FIELDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("value", ["{a: 1}", "[]", "[[1]]", "''", "-1", "1.5", ".nan", "null", "true", "9" * 40, "x"])
 def test_any_wrong_value_has_a_message_of_ours(field: str, value: str) -> None:
@@ -140,6 +142,7 @@ def test_any_wrong_value_has_a_message_of_ours(field: str, value: str) -> None:
     assert said is None or (said and not any(word in said for word in WORDS)), said
 
 
+@pytest.mark.slow
 @given(st.text(alphabet=st.characters(codec="utf-8") | st.sampled_from("-:[]{}&*!|>'\"%@`\n\t #?,<.e0"), max_size=60))
 def test_any_text_is_yaml_or_refused(text: str) -> None:
     ends_well(lambda: parse_yaml(text))
@@ -239,6 +242,7 @@ class Elements(HTMLParser):
 HOSTILE = st.text(alphabet=st.sampled_from("<>\"'&/ =aonerjvscipt:;!-{}%#`\\"), min_size=1, max_size=30)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     HOSTILE

@@ -210,6 +210,7 @@ DETECTIONS: dict[str, tuple[str, Callable[[list[dict[str, Any]]], Any], set[str]
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [None, *DETECTIONS])
 def test_detections(tmp_path: Path, case: str | None) -> None:
     boxes = good_boxes()
@@ -310,6 +311,7 @@ def test_the_real_sample_has_no_errors(coco_sample: Path, split: str) -> None:
     assert found.count("warning") <= 1
 
 
+@pytest.mark.slow
 def test_generated_people_have_no_errors(tmp_path: Path) -> None:
     generate(tmp_path, train=24, val=24, seed=3)
     found = Findings()

@@ -226,6 +226,7 @@ def test_a_header_nested_too_deeply(tmp_path: Path, text: str) -> None:
         load_checkpoint(tmp_path / "x.safetensors")
 
 
+@pytest.mark.slow
 def test_its_config_makes_no_pictures_elsewhere(
     tiny_config: dict[str, Any], tmp_path: Path, pose_cli: Callable[..., Outcome]
 ) -> None:

@@ -78,6 +78,7 @@ def test_augmentation_is_a_function_of_seed_epoch_and_index(tree: Path) -> None:
     assert all(image.shape == (32, 32, 3) and image.dtype == np.uint8 for image in images.values())
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(tree: Path) -> None:
     data = dataset(tree, augment=ImageAugment(), extra=[{"name": "GaussNoise", "p": 0.5}])
     batches = {}

@@ -72,6 +72,7 @@ def rows(run: Path) -> list[dict[str, str]]:
 # --- the run ---
 
 
+@pytest.mark.slow
 def test_a_run_leaves_everything(data: dict[str, Any], tmp_path: Path) -> None:
     config = config_of(data)
     metrics = run_training(config, tmp_path / "run")
@@ -88,6 +89,7 @@ def test_a_run_leaves_everything(data: dict[str, Any], tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "run" / "batch0.jpg")) is not None
 
 
+@pytest.mark.slow
 def test_it_learns(data: dict[str, Any], tmp_path: Path) -> None:
     """To tell three colors apart, where guessing gives a third."""
     data["model"] |= {"activation": "relu", "dropout": 0.0}
@@ -104,6 +106,7 @@ def test_numbers_too_large_for_torch_are_refused(data: dict[str, Any], key: str)
         config_of(data, f"train.{key}=1e300")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [2, 4, 9])
 def test_resume_equals_never_having_stopped(
     data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
@@ -124,6 +127,7 @@ def test_resume_equals_never_having_stopped(
     assert rows(tmp_path / "halved") == rows(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(data: dict[str, Any], tmp_path: Path) -> None:
     for workers in (0, 2):
         run_training(config_of(data, "train.epochs=2"), tmp_path / str(workers), workers=workers)

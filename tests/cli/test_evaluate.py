@@ -70,6 +70,7 @@ def test_evaluating_the_demo_model_writes_nothing_into_the_package(
     assert sorted(DEMO_MODEL.parent.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_the_demo_model_on_photographs(pose_cli: Cli, coco_sample: Path, tmp_path: Path) -> None:
     """docs/demo_model.md tells its AP there; another processor's rounding may move a keypoint or two of 80 people."""
     data = [f"data.root={coco_sample}", "data.figures=null", "data.val.images=images/val2017"]
@@ -83,6 +84,7 @@ def test_the_demo_model_on_photographs(pose_cli: Cli, coco_sample: Path, tmp_pat
     assert [found["AP"], found["AP50"]] == pytest.approx([float(value) for value in told.groups()], abs=0.01)
 
 
+@pytest.mark.slow
 def test_boxes_of_a_file(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path) -> None:
     records = read(tiny_dataset / "boxes.json")[:4]
     boxes = tmp_path / "half.json"
@@ -97,6 +99,7 @@ def test_boxes_of_a_file(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_
     assert {r["image_id"] for r in read(tmp_path / "some" / "results.json")} == {1, 2, 3, 4}
 
 
+@pytest.mark.slow
 def test_default_boxes_are_those_of_the_checkpoint(
     pose_cli: Cli, tiny_run: Path, tmp_path: Path, tiny_config: dict[str, Any]
 ) -> None:
@@ -173,6 +176,7 @@ BOXES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "at_eval", "at_predict"), BOXES.values(), ids=BOXES)
 def test_detections(
     pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path, text: str, at_eval: str, at_predict: str
@@ -200,6 +204,7 @@ def test_detections_in_a_config_and_missing_ones(
     refusal(outcome, "needs boxes: gt; for the boxes of", "add data.val.limit=null")
 
 
+@pytest.mark.slow
 def test_checkpoints(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, a_file: Path, tmp_path: Path) -> None:
     good = (tiny_run / "best.safetensors").read_bytes()
     (tmp_path / "cut.safetensors").write_bytes(good[: len(good) // 2])
@@ -226,6 +231,7 @@ def test_checkpoints(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, a_file: 
 DETECTIONS = "person_detection_results/COCO_val2017_sample_detections_person.json"
 
 
+@pytest.mark.slow
 def test_real_annotated_boxes(pose_cli: Cli, sample_run: Path, coco_sample: Path, tmp_path: Path) -> None:
     document = read(coco_sample / "annotations" / "person_keypoints_val2017.json")
     labelled = [a for a in document["annotations"] if not a["iscrowd"] and any(a["keypoints"][2::3])]

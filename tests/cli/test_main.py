@@ -53,6 +53,7 @@ def test_the_list_of_commands_is_not_cut_off(pose_cli: Cli, monkeypatch: pytest.
     assert [line for line in listed if line.endswith("...")] == []
 
 
+@pytest.mark.slow
 def test_sigterm_ends_the_processes_that_work_for_a_command(tmp_path: Path) -> None:
     command = [
         sys.executable,
@@ -121,6 +122,7 @@ def test_several_processes_are_for_training(pose_cli: Cli, monkeypatch: pytest.M
     assert (other.code, other.out, other.err) == (0, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_missing_and_broken_images(
     pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, tiny_dataset: Path, tmp_path: Path, workers: int
@@ -170,6 +172,7 @@ def test_wrong_keypoint_count(pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, tm
         refusal(outcome, "category 'person' has 17 keypoints", "skeleton 'custom' has 2 (a, b); set data.skeleton to")
 
 
+@pytest.mark.slow
 def test_folders_that_cannot_be_written(
     pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, tiny_dataset: Path, a_file: Path
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from tests.helpers.cli import Cli, read, refusal
 
@@ -25,6 +26,7 @@ def test_prediction(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path:
     assert len(read(tmp_path / "out" / "predictions.json")["images"]) == 10
 
 
+@pytest.mark.slow
 def test_prediction_in_boxes_equals_evaluation(
     pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path
 ) -> None:
@@ -43,6 +45,7 @@ def test_prediction_in_boxes_equals_evaluation(
         np.testing.assert_allclose(person["keypoints"], evaluated[number], atol=0.01)
 
 
+@pytest.mark.slow
 def test_threads_that_read_ahead_change_nothing(
     pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path
 ) -> None:
@@ -61,6 +64,7 @@ def test_threads_that_read_ahead_change_nothing(
     assert found[0] == found[1] == found[2] == found[3]
 
 
+@pytest.mark.slow
 def test_images_to_predict(pose_cli: Cli, tiny_run: Path, a_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     refusal(pose_cli("predict", tiny_run, "gone.png", "--out", out), "error: no image or folder gone.png; check the")

@@ -31,6 +31,7 @@ def test_training_leaves_a_run(tiny_run: Path) -> None:
     assert load_checkpoint(tiny_run / "last.safetensors").epoch == 2
 
 
+@pytest.mark.slow
 def test_streams_of_train(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) -> None:
     outcome = pose_cli(
         "train", tiny_yaml, "train.seed=5", "--out", tmp_path / "run", "--batch-size", 5, "--workers", 0
@@ -71,6 +72,7 @@ def start_method(request: pytest.FixtureRequest) -> Iterator[None]:
     multiprocessing.set_start_method(before, force=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start_method", "workers"), [("fork", 2), ("spawn", 1)], indirect=["start_method"])
 @pytest.mark.usefixtures("start_method")
 @pytest.mark.timeout(180)
@@ -129,6 +131,7 @@ def ended(process: Any) -> Iterator[None]:
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_ctrl_c_keeps_the_state(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) -> None:
     """In a terminal Ctrl-C reaches the loader processes too."""
@@ -171,6 +174,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_second_ctrl_c_ends_at_once(tiny_yaml: Path, tmp_path: Path) -> None:
     process, lines = start("train", tiny_yaml, "--out", tmp_path / "run", "--workers", 0, code=SLOW_STEP)
@@ -210,6 +214,7 @@ def test_wrong_keys_are_listed_at_once(pose_cli: Cli, tiny_yaml: Path, tmp_path:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_initial_weights(pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, tmp_path: Path) -> None:
     arguments = ("train", tiny_yaml, "--out", tmp_path / "run")
     refusal(pose_cli(*arguments, "model.init=gone.safetensors"), "error: no checkpoint gone.safetensors")

@@ -34,6 +34,7 @@ def test_each_file_loads(path: Path) -> None:
     load_config(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", KEYPOINTS, ids=lambda p: p.relative_to(CONFIGS).as_posix())
 def test_each_file_is_short_and_survives_writing(path: Path, tmp_path: Path) -> None:
     config = load_config(path)
@@ -81,6 +82,7 @@ def test_the_recipe_of_table_10(name: str) -> None:
     assert f"AP {MODELS[name].ap}, {MODELS[name].madds} MAdds" in head
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_models())
 def test_one_training_step_of_table_10(name: str) -> None:
     """With the loss of the protocol; every convolution moves, and in a second step what starts behind a zero."""

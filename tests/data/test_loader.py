@@ -76,6 +76,7 @@ def spawning() -> Iterator[Callable[[], None]]:
     multiprocessing.set_start_method(before, force=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_the_number_and_kind_of_workers_change_nothing(people: list[Person], spawning: Callable[[], None]) -> None:
     dataset = make(people, extra=EXTRA)

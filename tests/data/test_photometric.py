@@ -87,6 +87,7 @@ def test_build_extra_refuses(entry: Any, message: str) -> None:
     assert "extra[1]" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_importing_and_building_nothing_does_not_load_albumentations() -> None:
     code = "import sys, pose.data.loader, pose.data.photometric as p; p.build_extra([]); "
     code += "print('albumentations' in sys.modules)"

@@ -134,6 +134,7 @@ def test_images_without_annotations(make_data: MakeData) -> None:
         training_people(make_data(train={"annotations": "testdev.json"}))
 
 
+@pytest.mark.slow
 def test_figures_are_made_once(make_data: MakeData, root: Path, tmp_path: Path) -> None:
     make_figures(make_data())  # none are asked for
     assert not (root / "figures.json").exists()

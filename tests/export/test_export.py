@@ -95,6 +95,7 @@ def test_predictions_are_the_checkpoints(exported: Path, run: Path, tiny_dataset
     assert len(ours(tiny_dataset / "images/000001.png")) == 1
 
 
+@pytest.mark.slow
 def test_eval_is_the_checkpoints(exported: Path, run: Path, pose_cli: Cli, tmp_path: Path) -> None:
     for source, out in ((exported, "onnx"), (run, "torch")):
         outcome = pose_cli(
@@ -129,6 +130,7 @@ def test_eval_counts_by_the_backend_of_the_config(
     assert "eval.backend=hotcoco needs hotcoco, not installed here" in outcome.err
 
 
+@pytest.mark.slow
 def test_load_needs_no_torch(exported: Path, run: Path, tmp_path: Path) -> None:
     """`pose.load` in a process that cannot import PyTorch: the interface of a checkpoint, and its numbers."""
     rendered = render_people(image_rng(3, "val", 0), LEVELS["normal"])  # such as the batch norms have seen
@@ -170,6 +172,7 @@ def test_load_refuses_what_the_file_has_decided(exported: Path) -> None:
         pose.load(exported, detector="yolo")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["pictures", "video", "missing"])
 def test_predict_needs_no_torch(exported: Path, tiny_dataset: Path, tmp_path: Path, what: str) -> None:
     """With everything heavy blocked, in a new process, as the command is called."""
@@ -205,6 +208,7 @@ def test_the_command_without_its_own_packages(exported: Path, name: str) -> None
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["eval", "predict --boxes detect", "predict of a checkpoint", "export", "check"])
 def test_what_needs_torch_says_so(
     exported: Path, run: Path, tiny_dataset: Path, tmp_path: Path, command: str
@@ -222,6 +226,7 @@ def test_what_needs_torch_says_so(
     assert re.fullmatch(r"error: .* not installed.*\n", result.stderr)
 
 
+@pytest.mark.slow
 def test_int8(run: Path, pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Random weights are a poor thing to quantize; that the check refuses it is tested below.
     monkeypatch.setattr(export.Quantized, "verify", lambda self, stride: None)
@@ -248,6 +253,7 @@ def test_int8(run: Path, pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, monk
     assert "int8.onnx gives no heatmaps; export it with --heatmaps" in found.err
 
 
+@pytest.mark.slow
 def test_a_graph_that_differs_is_not_written(
     run: Path, pose_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,6 +271,7 @@ def test_a_graph_that_int8_breaks_is_not_written() -> None:
             export.Quantized(16, median=median, p95=20.0).verify(4)
 
 
+@pytest.mark.slow
 def test_user_errors(exported: Path, run: Path, tiny_dataset: Path, pose_cli: Cli, tmp_path: Path) -> None:
     foreign, damaged, text = tmp_path / "foreign.onnx", tmp_path / "damaged.onnx", tmp_path / "text.onnx"
     graph = onnx.load(exported)
@@ -313,6 +320,7 @@ def test_export_without_its_packages(
     assert "export needs onnx and onnxruntime, not installed here: pip install onnx onnxruntime" in outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [

@@ -99,6 +99,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "only_convolutions"), [*((name, False) for name in NETWORKS), ("v2 C", True), ("v3 small C", True)]
 )

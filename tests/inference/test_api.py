@@ -54,6 +54,7 @@ def test_public_names() -> None:
         _ = pose.laod
 
 
+@pytest.mark.slow
 def test_load(tiny_run: Path, tiny_dataset: Path) -> None:
     model = pose.load(tiny_run, "cpu")
     people = model(tiny_dataset / "images/000001.png")
@@ -298,6 +299,7 @@ def test_detector_is_loaded_once_when_needed(monkeypatch: pytest.MonkeyPatch) ->
     assert loaded == ["fasterrcnn"]
 
 
+@pytest.mark.slow
 def test_threads_get_the_same_results(tiny_run: Path, tiny_dataset: Path) -> None:
     model = pose.load(tiny_run, "cpu", batch_size=3)
     paths = sorted((tiny_dataset / "images").glob("*.png"))

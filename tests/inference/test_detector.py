@@ -54,6 +54,7 @@ def images() -> list[NDArray[np.uint8]]:
     return [rng.integers(0, 255, (*size, 3), dtype=np.uint8) for size in ((240, 320), (400, 120), (64, 64))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_boxes_equal_torchvisions_own(name: str, weights: dict[str, Path], images: list[Any]) -> None:
     detector = load_detector(name, weights=weights[name], min_score=0.3)
@@ -174,6 +175,7 @@ def test_offline_says_where_to_put_the_file(
     assert all(part in str(caught.value) for part in (str(error), str(where), "--weights"))
 
 
+@pytest.mark.slow
 def test_threads_find_the_same(weights: dict[str, Path], images: list[Any]) -> None:
     detector = load_detector(weights=weights["ssdlite"], min_score=0.3)
     expected = detector(images)
@@ -276,6 +278,7 @@ def test_what_is_no_boxes_is_not_overwritten(tmp_path: Path, tiny_dataset: Path)
             detect_images(OneBox(), find_images([tiny_dataset / "images"], out=out), out=out)
 
 
+@pytest.mark.slow
 def test_config_to_boxes_to_evaluation(
     weights: dict[str, Path], tiny_run: Path, tiny_dataset: Path, tmp_path: Path, pose_cli: Cli
 ) -> None:
@@ -308,6 +311,7 @@ def test_config_to_boxes_to_evaluation(
     np.testing.assert_allclose(*found, atol=0.02)
 
 
+@pytest.mark.slow
 def test_video(tiny_run: Path, tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pose.inference.detector.load_detector", lambda *a, **k: OneBox())
     assert pose_cli("clip", tmp_path / "clip.mp4", "--frames", 4).code == 0

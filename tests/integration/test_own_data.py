@@ -16,6 +16,8 @@ from pose.checkpoint import load_checkpoint
 from tests.helpers.command import Outcome
 from tests.helpers.tiny import make_tiny_config
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., Outcome]
 
 NAMES = {

@@ -153,6 +153,7 @@ def test_second_fc_lists_all_slopes_then_all_intercepts(variant: str) -> None:
             assert b[1, k, c].item() == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("pieces", [1, 2, 3])
 def test_gradients_equal_finite_differences(variant: str, pieces: int) -> None:

@@ -43,6 +43,7 @@ def values_and_gradients(function: nn.Module, module: DyReLU, x: Tensor, dy: Ten
     return [y.detach(), x.grad, *(p.grad for p in module.parameters() if p.grad is not None)]
 
 
+@pytest.mark.slow
 @needs_kernel
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("variant", ["B", "C"])
@@ -137,6 +138,7 @@ def test_keeps_little_more_than_its_input(variant: Variant) -> None:
     y.sum().backward()
 
 
+@pytest.mark.slow
 @needs_kernel
 def test_operators_are_well_formed() -> None:
     """torch's own check of schema, fake tensors and autograd registration."""

@@ -75,6 +75,7 @@ def test_dual_numbers_keep_their_tangent(variant: Variant) -> None:
     torch.testing.assert_close(tangent(layer), tangent(layer.plain))
 
 
+@pytest.mark.slow
 @both
 def test_gradcheck(variant: Variant) -> None:
     layer = lively_layer(variant).double()
@@ -277,6 +278,7 @@ COMPILED: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+@pytest.mark.slow
 @needs_kernel
 @both
 @pytest.mark.parametrize("dynamic", [True, False])
@@ -290,6 +292,7 @@ def test_compile(variant: Variant, layout: str, dynamic: bool, monkeypatch: pyte
     assert calls == ["kernel"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["fc1", "fc2", "attention"])
 def test_compile_sees_hooks(part: str) -> None:
     layer, x = lively_layer(), lively_input()

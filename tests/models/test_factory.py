@@ -39,6 +39,7 @@ def test_list_models() -> None:
     assert len(MODELS) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_models())
 def test_one_training_step(name: str) -> None:
     torch.manual_seed(0)

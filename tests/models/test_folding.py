@@ -21,6 +21,7 @@ BACKBONES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("activation", ["default", "dyrelu_c"])
 def test_folded_model_computes_the_same(backbone: str, activation: str) -> None:

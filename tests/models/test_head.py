@@ -38,6 +38,7 @@ def multiply_adds(module: nn.Module, *shape: int) -> int:
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "madds", "params", "paper_madds"),
     [

@@ -72,6 +72,7 @@ def randomise(module: nn.Module) -> None:
                 nn.init.normal_(m.bias)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
 def test_parameter_counts_equal_torchvision(ours: Make, theirs: Callable[..., nn.Module], width: float) -> None:
@@ -79,6 +80,7 @@ def test_parameter_counts_equal_torchvision(ours: Make, theirs: Callable[..., nn
         assert count(ours(width)) == count(theirs(width_mult=width).features)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [0.35, 0.75, 1.0])
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
 def test_outputs_equal_torchvision(ours: Make, theirs: Callable[..., nn.Module], width: float) -> None:

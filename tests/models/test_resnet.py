@@ -52,6 +52,7 @@ def randomise(module: nn.Module) -> None:
                 nn.init.normal_(m.bias)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "width", "theirs"), MOBILENETS + RESNETS)
 def test_parameters_equal_torchvision(name: str, width: float, theirs: Make) -> None:
     with torch.device("meta"):
@@ -69,6 +70,7 @@ def test_published_sizes_without_the_classifier(name: str, millions: float) -> N
         assert count(BACKBONES[name](1.0, Activation())) / 1e6 == pytest.approx(millions, abs=0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "width", "theirs"), [MOBILENETS[0], MOBILENETS[5], MOBILENETS[7], RESNETS[0], RESNETS[2], RESNETS[3]]
 )
@@ -128,6 +130,7 @@ def test_maxout_leaves_the_relu_behind_an_addition() -> None:
     assert isinstance(block.last, nn.ReLU)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("depth", [10, 50])
 def test_every_activation_takes_a_step(name: str, depth: int) -> None:
@@ -140,6 +143,7 @@ def test_every_activation_takes_a_step(name: str, depth: int) -> None:
         assert weight.grad.isfinite().all(), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("activation", ["default", "dyrelu_c"])
 def test_every_backbone_stands_under_the_pose_head(backbone: str, activation: str) -> None:

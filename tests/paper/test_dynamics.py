@@ -114,6 +114,7 @@ def test_static_networks_are_refused() -> None:
         inspect_dynamics(MobileNetV2(0.35), batches())
 
 
+@pytest.mark.slow
 def test_figures_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     torch.manual_seed(0)
@@ -138,6 +139,7 @@ def test_short_names() -> None:
     assert short_name("backbone.stem.2") == "backbone stem 2"
 
 
+@pytest.mark.slow
 def test_the_command_on_a_pose_network(tiny_run: Path, tmp_path: Path, pose_cli: Callable[..., Any]) -> None:
     pytest.importorskip("matplotlib")
     outcome = pose_cli("inspect", tiny_run, "--out", tmp_path / "out", "--images", 6, "--device", "cpu")
@@ -152,6 +154,7 @@ def test_the_command_on_a_pose_network(tiny_run: Path, tmp_path: Path, pose_cli:
     }
 
 
+@pytest.mark.slow
 def test_data_from_elsewhere(tiny_run: Path, tmp_path: Path, pose_cli: Callable[..., Any]) -> None:
     outcome = pose_cli("inspect", tiny_run, "--data", tmp_path / "none", "--out", tmp_path / "out")
     assert outcome.code == 2

@@ -28,6 +28,7 @@ def summarise(capsys: pytest.CaptureFixture[str], model: str, *overrides: str) -
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_table_10(capsys: pytest.CaptureFixture[str], name: str) -> None:
     found = summarise(capsys, name)
@@ -99,6 +100,7 @@ def test_a_config_of_the_table_is_recognised(
 
 
 # Section 5.1 and, for the last, Table 6; the recipe (dropout, init) changes no size.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "overrides", "params", "madds", "where"),
     [

@@ -54,6 +54,7 @@ def test_rows_are_what_their_command_trains(name: str) -> None:
     assert file.model.model_dump(exclude={"dropout"}) == ours.model.model_dump(exclude={"dropout"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", unique_rows())
 def test_every_row_takes_a_training_step(command: str) -> None:
     torch.manual_seed(0)
@@ -74,11 +75,13 @@ def test_every_row_takes_a_training_step(command: str) -> None:
     assert all(weight.isfinite().all() for weight in network.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", TORCHVISION)
 def test_relu_rows_have_torchvisions_parameters(stem: str) -> None:
     assert count_row(ROWS[f"imagenet: {stem} ReLU"]).params == TORCHVISION[stem]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stem", "madds"),
     [
@@ -118,12 +121,14 @@ def test_fewer_coefficients_cost_less() -> None:
     assert four.madds_dyrelu - two.madds_dyrelu == 2 * madds
 
 
+@pytest.mark.slow
 def test_rows_without_a_printed_number_say_so(markdown: str) -> None:
     assert "| SE + ReLU | ? |" in markdown
     for stem, (relu, _) in IMAGENET.items():
         assert f"| {stem} ReLU | {relu[0] or '?'} | " in markdown
 
 
+@pytest.mark.slow
 def test_differences_are_those_of_the_numbers(markdown: str) -> None:
     line = next(line for line in markdown.splitlines() if line.startswith("| resnet18 DY-ReLU-B |"))
     _, params, ours, difference, madds, our_madds, madds_difference, score, command = re.split(r" ?\| ?", line)[1:-1]
@@ -133,11 +138,13 @@ def test_differences_are_those_of_the_numbers(markdown: str) -> None:
     assert command == "`configs/imagenet/resnet18_dyrelu.yaml`"
 
 
+@pytest.mark.slow
 def test_the_page_is_the_output(markdown: str) -> None:
     """Made by `pose tables --markdown > docs/paper_tables.md`."""
     assert (ROOT / "docs" / "paper_tables.md").read_text(encoding="utf-8") == markdown
 
 
+@pytest.mark.slow
 def test_the_command(pose_cli: Callable[..., Any]) -> None:
     outcome = pose_cli("tables", "12")
     assert outcome.code == 0

@@ -52,6 +52,7 @@ def page(evaluated: Path, pose_cli: Cli) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_eval_writes_the_analysis_and_prints_it(evaluated: Path, pose_cli: Cli) -> None:
     analysis = json.loads((evaluated / "eval-gt" / "analysis.json").read_text())
     metrics = json.loads((evaluated / "eval-gt" / "metrics.json").read_text())
@@ -258,6 +259,7 @@ def test_wrong_targets(evaluated: Path, tmp_path: Path, pose_cli: Cli) -> None:
     assert "two runs or more, got 1" in pose_cli("compare", evaluated).err
 
 
+@pytest.mark.slow
 def test_page_in_a_browser(page: Path, tmp_path: Path) -> None:
     """Nothing is complained about or asked for, pictures show, nothing sticks out, and tables sort."""
     with open_page(page, tmp_path / "profile") as browser:
@@ -288,6 +290,7 @@ def test_page_in_a_browser(page: Path, tmp_path: Path) -> None:
         assert browser.problems == []
 
 
+@pytest.mark.slow
 def test_the_browser_test_would_notice(page: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.html"
     bad.write_text(

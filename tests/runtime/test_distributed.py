@@ -32,6 +32,8 @@ from tests.helpers.jobs import evaluate_both, gradients_of_an_epoch
 from tests.helpers.processes import Ends, Fleet
 from tests.helpers.tiny import make_tiny_config
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 TIMES = ("images_per_s", "data_wait", "seconds", "memory_mb", "time")
 

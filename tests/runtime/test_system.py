@@ -41,6 +41,7 @@ def run_pose(*arguments: object, locks: str = "locks") -> subprocess.CompletedPr
     )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_training_as_on_windows(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     tiny_config["train"] |= {"epochs": 1, "milestones": []}
@@ -55,6 +56,7 @@ def test_training_as_on_windows(tiny_config: dict[str, Any], tmp_path: Path) -> 
     assert json.loads(run_pose("runs", run, "--json").stdout)[0]["state"] == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("locks", "state"), [("locks", "running"), ("none", "crashed")])
 def test_who_trains_as_on_windows(tmp_path: Path, locks: str, state: str) -> None:
     """One training at a time with `msvcrt`'s locks; without any, nothing keeps a second one away."""

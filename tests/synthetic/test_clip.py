@@ -17,6 +17,7 @@ def clip() -> list[Frame]:
     return list(render_clip(1, frames=20, people=3))
 
 
+@pytest.mark.slow
 def test_a_clip_is_a_function_of_its_arguments(clip: list[Frame]) -> None:
     for frame, again in zip(clip, render_clip(1, frames=3, people=3), strict=False):
         np.testing.assert_array_equal(again.image, frame.image)

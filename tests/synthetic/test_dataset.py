@@ -65,6 +65,7 @@ def load(path: Path) -> dict:
 # ---------------------------------------------------------------- statistics
 
 
+@pytest.mark.slow
 def test_normal_val_is_hard_enough(normal: list[SyntheticImage]) -> None:
     people = [f for p in normal for f in p.figures]
     visibility = np.stack([f.keypoints[:, 2] for f in people])
@@ -79,6 +80,7 @@ def test_normal_val_is_hard_enough(normal: list[SyntheticImage]) -> None:
     assert len({f.posture for f in people}) == len(LEVELS["normal"].postures)
 
 
+@pytest.mark.slow
 def test_every_annotation_is_consistent(normal: list[SyntheticImage]) -> None:
     for made in normal:
         height, width = made.image.shape[:2]
@@ -104,6 +106,7 @@ def test_every_annotation_is_consistent(normal: list[SyntheticImage]) -> None:
             assert (points + 0.5 <= (x + w + 0.02, y + h + 0.02)).all()
 
 
+@pytest.mark.slow
 def test_left_and_right_follow_the_view() -> None:
     made = [render_people(image_rng(1, "train", i), LEVELS["easy"]) for i in range(80)]
     left, right = index("left_shoulder", "left_hip"), index("right_shoulder", "right_hip")
@@ -191,6 +194,7 @@ def files_of(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_with_any_workers(dataset: Path, tmp_path: Path) -> None:
     seen = []
     generate(
@@ -246,6 +250,7 @@ def test_truth_as_detections_is_perfect(dataset: Path, capsys: pytest.CaptureFix
     assert ev.stats[5] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_detections_are_near_the_people(normal: list[SyntheticImage]) -> None:
     from pycocotools import mask
 

@@ -27,6 +27,7 @@ def wild() -> list[SyntheticImage]:
     return [render_people(image_rng(2, "train", i), WILD) for i in range(60)]
 
 
+@pytest.mark.slow
 def test_annotations_are_consistent(wild: list[SyntheticImage]) -> None:
     people = [f for p in wild for f in p.figures]
     sizes = {(round(1.3 * h), round(1.3 * w)) for h, w in SIZES}
@@ -52,6 +53,7 @@ def test_annotations_are_consistent(wild: list[SyntheticImage]) -> None:
     assert np.mean(labelled < 12) > 0.2, "many are cut, as in photographs"
 
 
+@pytest.mark.slow
 def test_images_are_more_varied_than_normal_ones(wild: list[SyntheticImage]) -> None:
     normal = [render_people(image_rng(2, "train", i), LEVELS["normal"]) for i in range(60)]
 
@@ -195,6 +197,7 @@ def test_nothing_in_the_image() -> None:
     assert not layer.color.any()
 
 
+@pytest.mark.slow
 def test_only_what_is_visible_is_labelled(wild: list[SyntheticImage]) -> None:
     """The same images annotated in full: labels that are left out were hidden ones, and none was moved."""
     whole = replace(WILD, only_visible=False)

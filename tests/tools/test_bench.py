@@ -19,6 +19,8 @@ import training_step
 
 from pose.layers.dyrelu import DyReLU
 
+pytestmark = pytest.mark.slow
+
 
 def test_interleave_takes_turns_and_drops_the_warm_up() -> None:
     calls: list[str] = []

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+pytestmark = pytest.mark.slow
+
 BENCH = Path(__file__).resolve().parents[2] / "tools/bench"
 NAMES = ("timing", "codec", "data", "evaluation")  # too general to stay importable
 KEYS = {"what", "against", "target", "ratio", "ours_ms", "baseline_ms", "note"}

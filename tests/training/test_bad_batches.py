@@ -35,6 +35,7 @@ class Poison:
         return loss * 0 + torch.sqrt((heatmaps * 0).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["loss", "gradient"])
 def test_it_stops_and_names_the_samples(
     tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -54,6 +55,7 @@ def test_it_stops_and_names_the_samples(
     assert json.loads((tmp_path / "state.json").read_text())["state"] == "failed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["loss", "gradient"])
 def test_a_skipped_batch_leaves_no_trace(
     tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -90,6 +90,7 @@ def test_parts_cover_the_batch_with_their_shares() -> None:
     assert [part.index.tolist() for part, _ in learner.split(last)] == [[20], [21]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [3, 10])
 def test_parts_equal_the_large_batch(config: Config, parts: int) -> None:
     loss, gradients = step_on_people(config)
@@ -254,6 +255,7 @@ def test_the_average_rests_in_steps_that_the_scaler_skips() -> None:
     assert not torch.equal(skipped["0.weight"], third["0.weight"])
 
 
+@pytest.mark.slow
 def test_the_average_is_evaluated_and_saved(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     overrides = ["train.epochs=2", "train.milestones=[]", "train.ema=0.8", "train.precision=bf16"]
     config = make_config(tiny_config, overrides)
@@ -283,6 +285,7 @@ def test_the_average_is_evaluated_and_saved(tiny_config: dict[str, Any], tmp_pat
     assert all(torch.equal(ours, theirs) for (_, ours), theirs in zip(seen, outputs, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [4, 6])
 def test_resume_equals_never_having_stopped(
     tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
@@ -305,6 +308,7 @@ def test_resume_equals_never_having_stopped(
     assert ours["position"] == theirs["position"]
 
 
+@pytest.mark.slow
 def test_averaging_switched_between_runs_is_noticed(tmp_path: Path, tiny_dataset: Path) -> None:
     for before, after in (("null", "0.9"), ("0.9", "null")):
         run = tmp_path / before
@@ -322,6 +326,7 @@ def test_warm_up() -> None:
     assert warmup(0.0, epochs=0.0) == 1.0
 
 
+@pytest.mark.slow
 def test_warm_up_rises_by_step_and_meets_the_schedule(
     tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,6 +360,7 @@ def test_layout_of_weights_and_images(channels_last: bool) -> None:
         assert tensor.is_contiguous() != channels_last
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="torch.compile needs a C++ compiler")
 def test_compiled_equals_eager() -> None:
     results = []

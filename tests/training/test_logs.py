@@ -29,6 +29,7 @@ from tests.helpers.running import run_training
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_numbers_and_images(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run = tmp_path / "run"
@@ -78,6 +79,7 @@ def decode_image(data: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
 
+@pytest.mark.slow
 def test_without_tensorboard_nothing_is_drawn(
     tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

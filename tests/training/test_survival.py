@@ -26,6 +26,8 @@ from tests.helpers.command import Outcome, call_pose
 from tests.helpers.running import stop_in_step
 from tests.helpers.tiny import make_tiny_config
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TIMES = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")
 

@@ -24,6 +24,8 @@ from pose.runtime.stop import Stopped
 from pose.training.optim import learning_rate
 from tests.helpers.running import run_training, stop_in_step
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 EXACT_COLUMNS = ("epoch", "lr", "loss", "AP", "AP50", "AR")
 

@@ -49,6 +49,7 @@ def read_frames(path: Path) -> np.ndarray:
     return np.array(frames)
 
 
+@pytest.mark.slow
 def test_clip_to_video_and_lines(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
     before = clip.read_bytes()
     out = tmp_path / "new" / "out.mp4"
@@ -82,6 +83,7 @@ def test_clip_to_video_and_lines(clip: Path, tiny_run: Path, tmp_path: Path, pos
     assert difference.mean() < 0.2
 
 
+@pytest.mark.slow
 def test_h264_that_players_take(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
     av = pytest.importorskip("av")
     assert pose_cli("predict", tiny_run, clip, "--out", tmp_path / "out.mp4").code == 0
@@ -95,6 +97,7 @@ def test_h264_that_players_take(clip: Path, tiny_run: Path, tmp_path: Path, pose
         assert float(stream.duration * stream.time_base) == pytest.approx(3.0, abs=0.07)
 
 
+@pytest.mark.slow
 def test_without_pyav_it_is_mp4v_and_says_so(
     clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +110,7 @@ def test_without_pyav_it_is_mp4v_and_says_so(
     assert "each whole frame is taken as one person" in outcome.err
 
 
+@pytest.mark.slow
 def test_smoothing_can_be_switched_off(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
     found = []
     for option in ("--smooth", "--no-smooth"):
@@ -122,6 +126,7 @@ def test_smoothing_can_be_switched_off(clip: Path, tiny_run: Path, tmp_path: Pat
     assert np.diff(smooth[..., :2], 2, axis=0).std() < 0.95 * np.diff(raw[..., :2], 2, axis=0).std()
 
 
+@pytest.mark.slow
 def test_earlier_results_are_replaced_and_nothing_else(
     clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli
 ) -> None:
@@ -139,6 +144,7 @@ def test_earlier_results_are_replaced_and_nothing_else(
     assert (outcome.code, "exists; delete it" in outcome.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_message(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
     out = tmp_path / "out.mp4"
     (tmp_path / "broken.mp4").write_bytes(b"no video")
@@ -208,6 +214,7 @@ def test_a_file_that_is_cut_off_gives_what_there_is(
     assert ", 1 frame unreadable): " in outcome.out
 
 
+@pytest.mark.slow
 def test_camera(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """A camera that is a file here: frames by the clock, no count, until it ends."""
     real = cv2.VideoCapture
@@ -230,6 +237,7 @@ def test_camera(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli, monke
     assert times[-1] != pytest.approx(44 / 15)  # the clock's, not the file's
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_keeps_what_is_done(clip: Path, tiny_run: Path, tmp_path: Path) -> None:
     long = tmp_path / "long.mp4"
@@ -369,6 +377,7 @@ def test_writer_leaves_nothing_of_no_frames(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_browser_plays_it(clip: Path, tiny_run: Path, tmp_path: Path, pose_cli: Cli) -> None:
     pytest.importorskip("av")
     assert pose_cli("predict", tiny_run, clip, "--out", tmp_path / "out.mp4", "--no-flip-test").code == 0

@@ -112,6 +112,7 @@ def track(clip: list[Frame], *, noise: float, drop: float, keypoints: bool = Tru
     return score_tracks(truth, found)
 
 
+@pytest.mark.slow
 def test_generated_people_keep_their_numbers_where_they_cross(clip: list[Frame]) -> None:
     assert sum(len(frame.people) for frame in clip) > 150
     assert track(clip, noise=0, drop=0).switches == 0
