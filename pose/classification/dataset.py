@@ -20,6 +20,7 @@ from pose.data.photometric import build_extra, import_albumentations, seed_compo
 from pose.images.read import read_image
 from pose.images.types import Image
 from pose.runtime.errors import DataError
+from pose.runtime.streams import Stream, stream
 from pose.runtime.text import first_few
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm")
@@ -179,7 +180,7 @@ class ImageFolderDataset(Dataset[tuple[Image, int, int]]):
             return center_crop(image, self.input_size, share=self.crop), labeled.label, index
         if self._compose is None:
             self._compose = _build_compose(self.augment, self.extra, input_size=self.input_size)
-        rng = np.random.default_rng((self.seed, epoch, index))
+        rng = stream(Stream.IMAGE, self.seed, epoch, index)
         seed_compose(self._compose, rng)
         return self._compose(image=image)["image"], labeled.label, index
 

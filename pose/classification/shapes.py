@@ -16,9 +16,11 @@ from pose.images.types import Image
 from pose.runtime.arrays import Bools, Floats
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_atomic, write_json
+from pose.runtime.streams import Stream, stream
 
 SIDE = 64  # pixels of an image
 SUPERSAMPLING = 4
+VERSION = 2  # of what is drawn for a seed
 DONE = "shapes.json"
 
 # A pattern: from coordinates x, y (H, W), in units of its own size about its own center, to 1 inside and 0 outside.
@@ -109,7 +111,7 @@ def generate_shapes(
     Raises:
         DataError: the folder holds images of other settings, or something else.
     """
-    settings = {"train": train, "val": val, "seed": seed}
+    settings = {"train": train, "val": val, "seed": seed, "version": VERSION}
     if (folder / DONE).is_file():
         there = json.loads((folder / DONE).read_text(encoding="utf-8"))
         if there != settings:
@@ -120,7 +122,7 @@ def generate_shapes(
     for split, (name, count) in enumerate((("train", train), ("val", val))):
         for index in range(count):
             kind = CLASSES[index % len(CLASSES)]
-            image = draw_image(kind, np.random.default_rng((seed, split, index)))
+            image = draw_image(kind, stream(Stream.SHAPES, seed, split, index))
             ok, data = cv2.imencode(".png", image[..., ::-1])
             if not ok:
                 raise OSError(f"OpenCV could not encode image {index} of {name} as PNG")

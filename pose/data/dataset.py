@@ -22,6 +22,7 @@ from pose.data.transforms import Augment, Draw
 from pose.images.read import read_image, warp
 from pose.keypoints.geometry import Affine, apply_affine
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.streams import Stream, stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +146,7 @@ class PeopleDataset(Dataset[Sample]):
         """
         epoch, index = item if isinstance(item, tuple) else (self.epoch, item)
         person = self.people[index]
-        rng = np.random.default_rng((self.seed, epoch, person.id))
+        rng = stream(Stream.CROP, self.seed, epoch, person.id)
         points = person.keypoints_img
         draw = Draw() if self.augment is None else self.augment.draw(points, skeleton=self.skeleton, rng=rng)
         affine = draw.affine(person.box_xywh, points, skeleton=self.skeleton, input_size=self.input_size)

@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pose.data.dataset import collate
 from pose.data.sharing import share
 from pose.runtime.distributed import Shard
+from pose.runtime.streams import Stream, stream
 
 WINDOW = 4  # batches that people of one image spread over, and that a worker makes at once
 GRACE_SECONDS = 20.0
@@ -76,7 +77,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = np.arange(self.length)
         if self.shuffle:
-            rng = np.random.default_rng((self.seed, self.epoch))
+            rng = stream(Stream.ORDER, self.seed, self.epoch)
             if self.groups is None:
                 order = rng.permutation(self.length)
             elif self.length:

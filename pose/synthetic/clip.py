@@ -15,6 +15,7 @@ import numpy as np
 from pose.images.types import Image
 from pose.runtime.arrays import Array
 from pose.runtime.errors import DataError
+from pose.runtime.streams import Stream, stream
 from pose.runtime.text import did_you_mean
 from pose.synthetic.annotate import Figure
 from pose.synthetic.levels import LEVELS
@@ -148,13 +149,13 @@ def render_clip(seed: int, *, frames: int, people: int = 2, fps: float = FPS, le
 
 def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> Iterator[Frame]:
     settings = LEVELS[level]
-    rng = np.random.default_rng((seed, 2))
+    rng = stream(Stream.CLIP, seed)
     who = walkers(rng, count)
     camera = _camera(eye=float(rng.uniform(1.2, 1.6)))
     outdoor, clutter = bool(rng.random() < 0.5), float(rng.uniform(*settings.clutter))
     light = random_light(rng, contrast=settings.contrast, outdoor=outdoor)
     scenery = int(rng.integers(2**31))
-    sensor = Sensor.random(np.random.default_rng(scenery), settings)
+    sensor = Sensor.random(stream(Stream.CAMERA, scenery), settings)
     materials = [m for walker in who for m in walker.clothes.materials.values()]
     for number in range(frames):
         people, meshes, points = _walk(who, number / fps)
@@ -162,7 +163,7 @@ def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> It
         shadows = ShadowMap(mesh, light.direction)
         layer = render(mesh, materials, camera=camera, light=light, shadows=shadows)
         behind = backdrop(
-            np.random.default_rng(scenery),  # the same place in every frame
+            stream(Stream.SCENERY, scenery),  # the same place in every frame
             camera=camera,
             light=light,
             shadows=shadows,
@@ -173,7 +174,7 @@ def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> It
             variety=settings.variety,
         )
         # Noise of its own in every frame: noise that stood still would be part of the scenery.
-        image = sensor.develop(np.random.default_rng((seed, 3, number)), compose(layer, behind))
+        image = sensor.develop(stream(Stream.NOISE, seed, number), compose(layer, behind))
         seen = {
             i + 1: annotate_person(
                 person, meshes[i], points[i], camera=camera, layer=layer, instance=i, only_visible=False

@@ -22,6 +22,7 @@ import numpy as np
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_atomic, write_json
+from pose.runtime.streams import Stream, stream
 from pose.runtime.text import did_you_mean
 from pose.synthetic.animals.image import render_animals
 from pose.synthetic.animals.skeleton import ANIMAL
@@ -30,7 +31,7 @@ from pose.synthetic.detections import detect
 from pose.synthetic.levels import LEVELS, Level
 from pose.synthetic.people.image import render_people
 
-GENERATOR_VERSION = 3
+GENERATOR_VERSION = 4
 SPLITS = {"train": 0, "val": 1}  # part of each image's seed
 JPEG_QUALITY = 92
 DONE, UNDERWAY = "figures.json", "figures.partial.json"
@@ -72,7 +73,7 @@ class Truth:
 
 def image_rng(seed: int, split: str, index: int) -> np.random.Generator:
     """Make the random stream of image `index` (from 0) of a split, a pure function of its arguments."""
-    return np.random.default_rng((seed, SPLITS[split], index))
+    return stream(Stream.PEOPLE, seed, SPLITS[split], index)
 
 
 def generate(

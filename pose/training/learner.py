@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pose.config.sections import TrainConfig
 from pose.runtime.distributed import World
 from pose.runtime.errors import ConfigError
+from pose.runtime.streams import Stream, stream
 from pose.training.bad_batches import check_finite
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -104,8 +105,8 @@ class Learner:
         optimizer.zero_grad(set_to_none=True)
         world, parts, total = self.world, self.split(batch, sizes), 0.0
         for number, (part, share) in enumerate(parts):
-            # From 1, which no sample has. N processes draw what one process draws for N parts.
-            rng = np.random.default_rng((*seed, 1 + world.rank * len(parts) + number))
+            # N processes draw what one process draws for N parts.
+            rng = stream(Stream.STEP, *seed, world.rank * len(parts) + number)
             torch.manual_seed(int(rng.integers(2**63)))  # for dropout and RReLU, on any device
             with self.joining(last=number + 1 == len(parts)):
                 value = loss(self.forward, part, rng)

@@ -25,6 +25,7 @@ from pose.evaluation.run import evaluate
 from pose.evaluation.splits import validation_set
 from pose.layers.dyrelu import DyReLU
 from pose.runtime.stop import Stopped
+from pose.runtime.streams import Stream, stream
 from pose.training.keypoints import KeypointTask
 from pose.training.learner import Learner, gradient_norm
 from pose.training.losses import heatmap_mse
@@ -127,7 +128,7 @@ def test_each_part_draws_from_its_own_generator(config: Config) -> None:
     model = task.build_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     make_learner(model, accumulate=2).step(optimizer, task.loss, batch, seed=(5, 6, 7))
-    generators = [np.random.default_rng((5, 6, 7, 1 + part)) for part in range(2)]
+    generators = [stream(Stream.STEP, 5, 6, 7, part) for part in range(2)]
     assert draws == [(int(rng.integers(2**63)), rng.random()) for rng in generators]
 
 
