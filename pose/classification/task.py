@@ -34,6 +34,7 @@ from pose.images.write import write_image
 from pose.models.folding import fold_batch_norms
 from pose.runtime.distributed import Shard, World
 from pose.runtime.files import write_atomic, write_json
+from pose.runtime.outputs import check_evaluation_folder
 from pose.training.losses import mixed_cross_entropy, mixup
 from pose.training.optim import cosine_learning_rate, learning_rate
 from pose.training.tasks import Task, evenly_spaced
@@ -55,11 +56,12 @@ class ImageEvaluation:
     metrics: dict[str, float]
     results: list[dict[str, Any]]
 
-    def write(self, folder: Path, *, config: ClassificationConfig, details: dict[str, Any]) -> None:
-        """results.json, config.yaml and metrics.json (`details` beside the numbers)."""
+    def write(self, folder: Path, *, config: ClassificationConfig, details: dict[str, Any], mark: str) -> None:
+        """results.json, config.yaml and metrics.json (`details` beside the numbers); see `Evaluation.write`."""
+        check_evaluation_folder(folder, mark)
+        write_atomic(folder / "config.yaml", (mark + config.to_yaml()).encode())
         write_json(folder / "results.json", self.results, indent=None)
         write_json(folder / "metrics.json", {**self.metrics, "images": len(self.results), **details})
-        write_atomic(folder / "config.yaml", config.to_yaml().encode())
 
     def line(self) -> str:
         top1, top5 = self.metrics["top1"], self.metrics["top5"]

@@ -70,6 +70,7 @@ def check(
     if fix is not None:
         document["fix"], left = _repair(fix, checked[0], found, decode=decode, as_json=as_json)
     if out is not None:
+        _check_out(out, [one.split.name for one in checked])
         sheets = _write_sheets(out, checked, config)
         write_json(out / "report.json", document)
         if not as_json:
@@ -100,6 +101,16 @@ def _check_options(
         _check_fix(fix, dataset)
     if out is not None:
         check_writable(out)
+        _check_out(out, [])
+
+
+def _check_out(out: Path, splits: list[str]) -> None:
+    """Replace nothing but an earlier report and its sheets."""
+    from pose.runtime.outputs import holds_json_of, refuse_foreign
+
+    ours = holds_json_of(out / "report.json", errors=..., warnings=..., notes=..., splits=..., findings=...)
+    targets = [out / "report.json", *(out / f"{split}.jpg" for split in splits)]
+    refuse_foreign(targets, ours=ours, writer="`pose check`")
 
 
 def _console() -> Console:

@@ -130,6 +130,7 @@ def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, wor
     from pose.evaluation.run import crop_predictor, predict_people, score
     from pose.evaluation.splits import training_people, validation_set
     from pose.runtime.console import Progress
+    from pose.runtime.outputs import evaluation_mark
     from pose.training.keypoints import metrics_table, summary_line
 
     skeleton = config.data.resolve_skeleton()
@@ -147,7 +148,13 @@ def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, wor
         )
     result = score(predictions, val, skeleton)
     details = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.epoch, "flip_test": True}
-    result.write(out / "eval", config=config, details=details)
+    mark = evaluation_mark(
+        out / "eval",
+        checkpoint=checkpoint.path,
+        data=Path(config.data.root, config.data.val.annotations),
+        boxes=val.boxes,
+    )
+    result.write(out / "eval", config=config, details=details, mark=mark)
     swapped = swap_left_and_right(predictions, skeleton)
     mean = mean_pose(training_people(config.data), predictions)
     print(summary_line(result))

@@ -13,7 +13,8 @@ from pose.cli.options import (
     Device,
     Overrides,
     Workers,
-    check_writable,
+    evaluation_folder,
+    name_in_run,
     pick_workers,
     prepare_figures,
 )
@@ -55,8 +56,8 @@ def evaluate(
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
-            help="Folder for the numbers and results. Default: eval-<boxes> beside the checkpoint; of demo, "
-            "demo-eval-<boxes>."
+            help="Folder for the numbers and results. Default: eval-<boxes> beside the checkpoint, "
+            "eval-<name>-<boxes> of another than a run's best one; of demo, demo-eval-<boxes>."
         ),
     ] = None,
     device: Device = "auto",
@@ -124,8 +125,13 @@ def _evaluate_keypoints(
     check_backend(settings.eval.backend)  # before the minutes that predictions take
     skeleton = settings.data.resolve_skeleton()
     val = validation_set(settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes)
-    folder = out or network.results.with_name(f"{network.results.name}-{Path(val.boxes).stem}")
-    check_writable(folder)
+    folder, mark = evaluation_folder(
+        out,
+        default=network.results.with_name(f"{network.results.name}-{Path(val.boxes).stem}"),
+        checkpoint=network.path,
+        data=Path(settings.data.root, settings.data.val.annotations),
+        boxes=val.boxes,
+    )
     predict_crops, model = network.open(settings)
     with Progress(console, len(val.people)) as progress:
         predictions = predict_people(
@@ -146,7 +152,7 @@ def _evaluate_keypoints(
         **network.details,
         "only_images_with_boxes": only_images_with_boxes,
     }
-    result.write(folder, config=settings, details=details)
+    result.write(folder, config=settings, details=details, mark=mark)
     _print_result(result, _write_analysis(result, val, settings, model, folder), folder)
 
 
@@ -207,8 +213,13 @@ def _evaluate_classifier(
     assert isinstance(settings, ClassificationConfig)
     classes = checkpoint.classes or ()
     images = find_images(Path(settings.data.root, settings.data.val), classes)
-    folder = out or checkpoint.path.parent / f"eval-{Path(settings.data.val).name}"
-    check_writable(folder)
+    folder, mark = evaluation_folder(
+        out,
+        default=checkpoint.path.parent / f"eval{name_in_run(checkpoint.path)}-{Path(settings.data.val).name}",
+        checkpoint=checkpoint.path,
+        data=Path(settings.data.root, settings.data.val),
+        boxes="",
+    )
     model = checkpoint.build_classifier(device)
     with Progress(console, len(images)) as progress:
         result = evaluate_images(
@@ -220,6 +231,7 @@ def _evaluate_classifier(
             workers=pick_workers(workers if workers is not None else settings.train.workers, device),
             on_batch=lambda count: progress.update("images", steps=count),
         )
-    result.write(folder, config=settings, details={"checkpoint": str(checkpoint.path), "epoch": checkpoint.epoch})
+    details = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.epoch}
+    result.write(folder, config=settings, details=details, mark=mark)
     print(result.line())
     print(f"metrics and results: {folder}")

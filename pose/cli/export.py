@@ -39,6 +39,11 @@ def export(
 
     from pose.checkpoint import load_checkpoint
     from pose.export.export import export_onnx
+    from pose.inference.onnx_predictor import FORMAT
+    from pose.runtime.outputs import contains, refuse_foreign
+
+    ours = contains(onnx, f'"format": "{FORMAT}"')
+    refuse_foreign([onnx], ours=ours, writer="`pose export` of this version", option="--onnx")
 
     loaded = load_checkpoint(checkpoint)
     print(export_onnx(loaded, onnx, flip_test=flip_test, heatmaps=heatmaps, int8=int8, calibrate=calibrate))

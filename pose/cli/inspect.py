@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from pose.cli.options import CHECKPOINT, Device, check_writable, prepare_figures
+from pose.runtime.outputs import holds_json_of, refuse_foreign
 
 if TYPE_CHECKING:
     import torch
@@ -52,6 +53,12 @@ def inspect(
     config = make_config(loaded.config.model_dump(mode="json"), changes, source=f"the config inside {loaded.path}")
     chosen = pick_device(device)
     check_writable(out)
+    names = [f"{name}{suffix}" for name in ("inputs_outputs", "spread", "attention") for suffix in (".png", ".pdf")]
+    refuse_foreign(
+        [out / name for name in (*names, "inspect.json")],
+        ours=holds_json_of(out / "inspect.json", checkpoint=..., images=..., layers=...),
+        writer="`pose inspect`",
+    )
     prepare_figures(config, make_console(), to_train=False, trusted=data is not None)
     model = loaded.build(chosen) if isinstance(config, Config) else loaded.build_classifier(chosen)
     batches = list(_batches(loaded, config, count=images, device=chosen))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pose.cli.options import name_in_run
 from pose.runtime.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def trained_network(checkpoint: Checkpoint, device: torch.device, *, flip_test: 
         )
         return predict_crops, model
 
+    own = f"eval{name_in_run(checkpoint.path)}"
     return Network(
         path=checkpoint.path,
         config=checkpoint.pose_config,
@@ -69,7 +71,7 @@ def trained_network(checkpoint: Checkpoint, device: torch.device, *, flip_test: 
         changes=[] if flip_test else ["eval.flip_test=false"],
         device=device,
         # Nothing is written into the package.
-        results=Path("demo-eval") if checkpoint.path == DEMO_MODEL else checkpoint.path.parent / "eval",
+        results=Path("demo-eval") if checkpoint.path == DEMO_MODEL else checkpoint.path.with_name(own),
         open=open_network,
     )
 

@@ -98,6 +98,34 @@ def check_writable(folder: Path) -> None:
         raise ValueError(f"cannot write to {folder}: no permission; choose another --out")
 
 
+def evaluation_folder(
+    out: Path | None, *, default: Path, checkpoint: Path, data: Path, boxes: str
+) -> tuple[Path, str]:
+    """Choose where an evaluation goes, before the work.
+
+    Args:
+        out: the user's choice; without one it is `default`, or default-2 and so on where that holds another one.
+        checkpoint, data, boxes: see `evaluation_mark`.
+    Returns:
+        The folder, and the line that marks its config.yaml.
+    Raises:
+        DataError: it holds something else.
+        ValueError: it cannot be written to.
+    """
+    from pose.runtime.outputs import check_evaluation_folder, evaluation_mark, free_evaluation_folder
+
+    folder = out or free_evaluation_folder(default, checkpoint=checkpoint, data=data, boxes=boxes)
+    mark = evaluation_mark(folder, checkpoint=checkpoint, data=data, boxes=boxes)
+    check_writable(folder)
+    check_evaluation_folder(folder, mark)
+    return folder, mark
+
+
+def name_in_run(checkpoint: Path) -> str:
+    """What tells a checkpoint from a run's best one in names of folders: "-last", and "" for the best."""
+    return "" if checkpoint.stem == "best" else f"-{checkpoint.stem}"
+
+
 def pick_workers(wanted: int | None, device: torch.device | None) -> int:
     """How many load beside the model, which runs on `device`, None for the CPU.
 

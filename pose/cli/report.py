@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from pose.runtime.outputs import contains, refuse_foreign
+
 if TYPE_CHECKING:
     from pose.report.load import RunReport
 
@@ -82,6 +84,8 @@ def _check_target(out: Path) -> None:
         raise ValueError(f"--out {out} is no page; name it with .html")
     if out.is_dir():
         raise ValueError(f"--out {out} is a folder; name a file in it, e.g. {out / 'report.html'}")
+    ours = contains(out, '<meta name="generator" content="pose report">')
+    refuse_foreign([out], ours=ours, writer="`pose report` of this version")
 
 
 def _write(out: Path, render: Callable[[], str]) -> None:

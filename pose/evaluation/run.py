@@ -27,6 +27,7 @@ from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
 from pose.runtime.distributed import World
 from pose.runtime.files import write_atomic, write_json
+from pose.runtime.outputs import check_evaluation_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +47,24 @@ class Evaluation:
     images: int
     people: int
 
-    def write(self, folder: Path, *, config: Config, details: dict[str, Any]) -> None:
-        """results.json, config.yaml and, with annotations, metrics.json (`details` beside the numbers)."""
+    def write(self, folder: Path, *, config: Config, details: dict[str, Any], mark: str) -> None:
+        """results.json, config.yaml and, with annotations, metrics.json (`details` beside the numbers).
+
+        Args:
+            mark: the line of `evaluation_mark`, the first of config.yaml.
+        Raises:
+            DataError: the folder holds something else.
+        """
+        check_evaluation_folder(folder, mark)
+        write_atomic(
+            folder / "config.yaml", (mark + config.to_yaml()).encode()
+        )  # first: it says whose the others are
         write_json(folder / "results.json", self.results, indent=None)
         counts = {"boxes": self.boxes, "images": self.images, "people": self.people}
         if self.metrics is None:
             (folder / "metrics.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results
         else:
             write_json(folder / "metrics.json", {**self.metrics, **counts, **details})
-        write_atomic(folder / "config.yaml", config.to_yaml().encode())
 
 
 CropPredictor = Callable[[Tensor], tuple[NDArray[np.float32], NDArray[np.float32]]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from pose.inference.results import People, nothing_to_draw
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_json
+from pose.runtime.outputs import holds_json_of
 from pose.runtime.text import plural
 
 PREDICTIONS = "predictions.json"
@@ -92,7 +95,7 @@ def predict_images(
     names = [image.name for image in inputs]
     read = partial(_boxes_by_name, names=names, skeleton=predictor.skeleton, min_score=min_box_score)
     source = box_source(predictor, boxes, what="image", read=read, min_score=min_box_score)
-    _check_targets(inputs, out, protected=[] if source.file is None else [source.file])
+    _check_targets(inputs, out, protected=[] if source.file is None else [source.file], heatmaps=heatmaps)
     document = _Document(out, predictor, boxes=source.label)
     drawing = _Drawing(out, threshold=threshold, boxes=boxes != "whole")
     loop = ImageLoop(inputs, upright=source.file is None, workers=workers, progress=progress)
@@ -207,13 +210,13 @@ def _target(image: ImageInput, out: Path) -> Path:
     return out / (image.name if Path(image.name).suffix.lower() in WRITABLE_SUFFIXES else f"{image.name}.png")
 
 
-def _check_targets(images: Sequence[ImageInput], out: Path, *, protected: Sequence[Path]) -> None:
+def _check_targets(images: Sequence[ImageInput], out: Path, *, protected: Sequence[Path], heatmaps: bool) -> None:
     """Make sure that nothing is written over an input, over another result, or over files that are not ours."""
     if out.exists() and not out.is_dir():
         raise DataError(f"--out {out} is a file; give a folder")
     files = [image.path for image in images if image.path is not None]
     inputs = {path.resolve() for path in (*files, *protected)}
-    ours = (out / PREDICTIONS).exists()
+    ours = holds_json_of(out / PREDICTIONS, format=FORMAT)
     sources: dict[Path, str] = {}
     targets = [(_target(image, out), str(image.path or image.name)) for image in images]
     for target, source in [*targets, (out / PREDICTIONS, "")]:
@@ -227,3 +230,21 @@ def _check_targets(images: Sequence[ImageInput], out: Path, *, protected: Sequen
                 f"or predict them into two folders"
             )
         sources[target] = source
+    if heatmaps:
+        _check_heatmaps(set(sources), out, inputs=inputs, ours=ours)
+
+
+def _check_heatmaps(targets: set[Path], out: Path, *, inputs: set[Path], ours: bool) -> None:
+    """The same for the names that heatmaps would get, of which nobody knows yet how many there will be."""
+    for target in sorted(targets):
+        found = re.fullmatch(r"(.+)\.heatmaps-\d+\.jpg", target.name)
+        if found and target.with_name(found[1]) in targets:
+            raise DataError(
+                f"{target} would be both a drawn image and the heatmaps of {found[1]}; rename the image, or "
+                "predict it into another folder"
+            )
+        for there in target.parent.glob(f"{glob.escape(target.name)}.heatmaps-*.jpg"):
+            if there.resolve() in inputs:
+                raise DataError(f"{there} is an input and would be overwritten; give another --out than {out}")
+            if not ours:
+                raise DataError(f"{there} exists and is not of an earlier prediction; give another --out than {out}")

@@ -21,6 +21,7 @@ from pose.evaluation.run import Evaluation, Predictions, crop_predictor, evaluat
 from pose.evaluation.splits import validation_set
 from pose.keypoints.geometry import crop_affine, grow_box
 from pose.keypoints.skeletons import COCO17
+from pose.runtime.outputs import evaluation_mark
 
 CPU = torch.device("cpu")
 SIZE = (256, 192)
@@ -225,11 +226,14 @@ def test_crop_is_the_protocols() -> None:
 def test_written_files(config: Config, tmp_path: Path) -> None:
     numbers = {name: 0.1 * i for i, name in enumerate(METRICS)}
     records = [{"image_id": 1, "category_id": 1, "keypoints": [0.0] * 51, "score": 0.5}]
-    Evaluation(numbers, records, "gt", images=3, people=2).write(tmp_path, config=config, details={"epoch": 4})
+    mark = evaluation_mark(tmp_path, checkpoint=tmp_path / "best.safetensors", data=tmp_path, boxes="gt")
+    Evaluation(numbers, records, "gt", images=3, people=2).write(
+        tmp_path, config=config, details={"epoch": 4}, mark=mark
+    )
     want = {**numbers, "boxes": "gt", "images": 3, "people": 2, "epoch": 4}
     assert json.loads((tmp_path / "metrics.json").read_text()) == want
     assert json.loads((tmp_path / "results.json").read_text()) == records
     assert load_config(tmp_path / "config.yaml") == config
     # Numbers of an earlier evaluation must not lie beside results that they do not belong to.
-    Evaluation(None, records, "b.json", images=3, people=2).write(tmp_path, config=config, details={})
+    Evaluation(None, records, "b.json", images=3, people=2).write(tmp_path, config=config, details={}, mark=mark)
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "config.yaml"}
