@@ -198,7 +198,7 @@ def test_make_divisible() -> None:
     [
         (
             lambda: Activation("dyrelo_b"),
-            "unknown activation 'dyrelo_b'; did you mean 'dyrelu_b'. Valid: default, relu",
+            r"unknown activation 'dyrelo_b'; did you mean 'dyrelu_b'\?",
         ),
         (lambda: Activation("xyz"), "unknown activation 'xyz'; valid: default"),
         (

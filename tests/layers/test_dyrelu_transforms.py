@@ -293,6 +293,27 @@ def test_compile(variant: Variant, layout: str, dynamic: bool, monkeypatch: pyte
 
 
 @pytest.mark.slow
+@needs_kernel
+@both
+@pytest.mark.parametrize("layout", COMPILED)
+def test_compilers_are_told_the_strides_that_come(variant: Variant, layout: str) -> None:
+    layer, x = lively_layer(variant), COMPILED[layout](lively_input())
+    projection = layer.attention.weight if variant == "C" else None
+    w1, b1, w2, b2 = layer.fc1.weight, layer.fc1.bias, layer.fc2.weight, layer.fc2.bias
+    settings = (1.0, 0.5, 1 / 3, 10.0)
+    fake = FakeTensorMode()
+
+    def call(operator: Any, *args: Any) -> list[Tensor]:
+        faked = [fake.from_tensor(arg) if isinstance(arg, Tensor) else arg for arg in args]
+        with torch.no_grad():
+            real, told = operator(*args, *settings), operator(*faked, *settings)
+        assert [t.stride() for t in told] == [t.stride() for t in real]
+        return real
+
+    _, _, *kept = call(torch.ops.pose.dyrelu, x, w1, b1, w2, b2, projection, layer.alpha, layer.beta)
+    call(torch.ops.pose.dyrelu_backward, x.cos(), x, w1, w2, projection, layer.alpha, layer.beta, *kept)
+
+
 @pytest.mark.parametrize("part", ["fc1", "fc2", "attention"])
 def test_compile_sees_hooks(part: str) -> None:
     layer, x = lively_layer(), lively_input()
