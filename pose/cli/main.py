@@ -8,11 +8,12 @@ import signal
 import sys
 import threading
 import warnings
-from typing import Annotated
+from typing import Annotated, Any, TextIO, cast
 
 try:
     import rich  # noqa: F401 (wanted by every command)
     import typer
+    from typer.core import TyperGroup
 except ModuleNotFoundError as error:  # of the install without PyTorch
     print(
         f"error: the command pose needs {error.name}, which is not installed: pip install typer rich; "
@@ -39,7 +40,8 @@ from pose.cli.runs import runs
 from pose.cli.summary import summary
 from pose.cli.tables import tables
 from pose.cli.train import train
-from pose.runtime.stop import Ended
+from pose.runtime.lasting_stream import READER_GONE, LastingStream
+from pose.runtime.stop import Ended, ending_signals
 
 # Every other import stands inside a command, so that `pose --help` answers at once.
 
@@ -55,8 +57,19 @@ HEAVY = {
     "PIL": "pillow",
 }
 
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("stopped by SIGINT; to start again, give the same command", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="pose",
+    cls=_Commands,
     help="Lightweight human pose estimation with Dynamic ReLU: train, evaluate, look.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -109,11 +122,41 @@ app.command()(env)
 
 
 def main() -> None:
-    """Run the command line; what users can get wrong ends in one message, not a traceback."""
+    """Run the command line and exit; the work goes on where its messages cannot be written.
+
+    Results on stdout that cannot be written do show in the exit code: 141, as of a process that SIGPIPE ends, if
+    their reader is gone, else 2.
+    """
+    before = sys.stdout, sys.stderr
+    out, err = (None if stream is None else LastingStream(stream) for stream in before)  # None: closed from the start
+    sys.stdout, sys.stderr = cast("tuple[TextIO, TextIO]", (out, err))
+    try:
+        _run()
+    except SystemExit as end:
+        if end.code or out is None:
+            raise
+        out.flush()
+        if out.error is None:
+            raise
+        out.silence()  # Python would try once more at its end
+        if out.error.errno in READER_GONE:
+            sys.exit(141)
+        print(f"error: cannot write the results: {out.error.strerror or out.error}", file=sys.stderr)
+        sys.exit(2)
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def _run() -> None:
+    """What users can get wrong ends in one message, not a traceback."""
     warnings.showwarning = _show_warning
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names of files may have letters that the terminal lacks
+            stream.reconfigure(errors="backslashreplace")
     if threading.current_thread() is threading.main_thread():
         # As Ctrl-C: what is open is closed, and processes that work for this one are ended. Training asks for more.
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        for number in ending_signals():
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         app(prog_name="pose")  # also where it is `python -m pose`
     except (ValueError, OSError) as error:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import TextIO, cast
 
 import rich.progress
 from rich.console import Console
+
+from pose.runtime.lasting_stream import LastingStream
 
 
 class Progress:
@@ -78,6 +81,7 @@ def duration(seconds: float) -> str:
 def make_console(*, quiet: bool = False) -> Console:
     """The console for messages and progress, on stderr, so that stdout holds results only.
 
-    Brackets and colons in messages are printed as they are.
+    Brackets and colons in messages are printed as they are. Where nobody can read them any more, nothing is printed.
     """
-    return Console(file=sys.stderr, soft_wrap=True, quiet=quiet, markup=False, emoji=False)
+    file = None if sys.stderr is None else cast(TextIO, LastingStream(sys.stderr))
+    return Console(file=file, soft_wrap=True, quiet=quiet, markup=False, emoji=False)

@@ -1,10 +1,13 @@
-"""Ctrl-C and SIGTERM as a request that the trainer answers between two steps, so that nothing is lost."""
+"""Ctrl-C, SIGTERM and SIGHUP as a request that the trainer answers between two steps, so that nothing is lost."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -21,8 +24,36 @@ class Ended(Exception):
     """Another of the processes that work together has failed and has told the user why; the text is its message."""
 
 
+def ending_signals() -> list[signal.Signals]:
+    """The signals by which a system ends a process in order: SIGTERM, and SIGHUP of a terminal that was closed.
+
+    Without SIGHUP where there is none, or where it is ignored, as `nohup` and `disown -h` want it.
+    """
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is None or signal.getsignal(hangup) == signal.SIG_IGN:
+        return [signal.SIGTERM]
+    return [signal.SIGTERM, hangup]
+
+
+@contextlib.contextmanager
+def hold_back_ctrl_c() -> Iterator[None]:
+    """Start processes that work for this one and that a Ctrl-C in the terminal, which reaches all, does not concern.
+
+    They inherit that SIGINT is held back for good; this process gets one that came meanwhile at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # Python's own helper, at whose start SIGINT is let through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class StopRequest:
-    """Inside `with`, the first SIGINT or SIGTERM is only noted; a second one acts at once.
+    """Inside `with`, the first SIGINT, SIGTERM or SIGHUP is only noted; a second one acts at once.
 
     Below torchrun later signals are only noted too: torchrun passes on signals that the scheduler may already have
     sent to every process, and kills after a time limit of its own.
@@ -35,7 +66,7 @@ class StopRequest:
     def __enter__(self) -> StopRequest:
         # Python allows handlers in the main thread only; elsewhere the caller stops training its own way.
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, *ending_signals()):
                 self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -54,7 +85,8 @@ class StopRequest:
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             self._restore()
             if number == signal.SIGINT:  # an evaluation, or a slow disk, may keep the user waiting
-                os.write(2, b"\nstopping as soon as nothing is lost by it; Ctrl-C again stops at once\n")
+                with contextlib.suppress(OSError):  # the reader of the messages may have ended by the same Ctrl-C
+                    os.write(2, b"\nstopping as soon as nothing is lost by it; Ctrl-C again stops at once\n")
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

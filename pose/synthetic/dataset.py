@@ -22,6 +22,7 @@ import numpy as np
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_atomic, write_json
+from pose.runtime.stop import hold_back_ctrl_c
 from pose.runtime.streams import Stream, stream
 from pose.runtime.text import did_you_mean
 from pose.synthetic.animals.image import render_animals
@@ -209,7 +210,9 @@ def _render_split(
     if workers == 0 or count == 0:
         yield from map(task, range(count))
         return
-    with multiprocessing.get_context("spawn").Pool(workers, initializer=_one_thread) as pool:
+    with hold_back_ctrl_c():  # who generates ends its helpers; they have nothing to say
+        made = multiprocessing.get_context("spawn").Pool(workers, initializer=_one_thread)
+    with made as pool:
         yield from pool.imap(task, range(count), chunksize=8)
 
 

@@ -135,7 +135,7 @@ def test_a_torn_checkpoint_changes_nothing(
     assert table(run) == table(whole)
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_signals_leave_a_checkpoint_and_their_code(
     tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signum: signal.Signals, code: int
 ) -> None:
