@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -73,7 +73,12 @@ def inspect(
     write_json(
         out / "inspect.json", {"checkpoint": str(loaded.path), "images": sum(map(len, batches)), "layers": rows}
     )
+    _print_table(rows)
+    figures = ["inputs_outputs", "spread", *(["attention"] if has_attention else [])]
+    print(f"figures: {', '.join(f'{out / name}.png' for name in figures)}")
 
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
     width = max(len(row["layer"]) for row in rows)
     print(f"{'layer':{width}}  a over images  over channels  b over images  over channels  dynamic")
     for row in rows:
@@ -82,10 +87,8 @@ def inspect(
             f"{row['intercept_spread_images']:13.3f}  {row['intercept_spread_channels']:13.3f}  "
             f"{row['dynamic_share']:7.1%}"
         )
-    figures = ["inputs_outputs", "spread", *(["attention"] if has_attention else [])]
     print("over images, channels: standard deviations of slopes a and intercepts b; over images, static ones have 0")
     print("dynamic: the share of the output's variance that the channels' mean coefficients do not explain")
-    print(f"figures: {', '.join(f'{out / name}.png' for name in figures)}")
 
 
 def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch.device) -> Iterator[Tensor]:
