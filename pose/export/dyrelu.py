@@ -21,7 +21,6 @@ import numpy as np
 
 from pose.export.graph import Array, Graph, Map, flatten, settle, to_numpy, unflatten
 from pose.layers.dyrelu import DyReLU
-from pose.layers.dyrelu_forms import ReducedDyReLU
 
 # From so many elements on, a pass over a map costs more than the nodes that save it.
 MIN_NORM_ELEMENTS = 40_000
@@ -85,7 +84,7 @@ def _pieces(g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], b: Sequence[st
     else:
         scaled = [g.op("Mul", x.name, slope) for slope in a]
         y = _maximum(g, [g.op("Add", s, i) for s, i in zip(scaled, b, strict=True)] if b else scaled)
-    if isinstance(layer, ReducedDyReLU) and layer.zero_piece:
+    if layer.zero_piece:
         y = g.op("Relu", y)
     return replace(x, name=y, scale=pi)
 
@@ -140,7 +139,7 @@ def _coefficients(
         weight, bias, x = weight @ seen.weight, bias + weight @ seen.bias, seen.u
     elif offset is not None:
         bias = bias + weight @ offset
-    has_intercepts = not isinstance(layer, ReducedDyReLU) or layer.intercept
+    has_intercepts = layer.intercept
     mean = g.op("ReduceMean", x.name, g.constant([2], name="axes"), keepdims=0)
     hidden = g.op("Relu", _linear(g, mean, weight, bias))
     rows = _linear(g, hidden, to_numpy(layer.fc2.weight), to_numpy(layer.fc2.bias))

@@ -19,7 +19,6 @@ from pose.export.dyrelu import Pointwise, emit_dyrelu, emit_pointwise, emit_poin
 from pose.export.graph import Array, Graph, Map, flatten, settle, to_numpy, unflatten
 from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
-from pose.layers.dyrelu_forms import ReducedDyReLU
 from pose.layers.inverted_residual import InvertedResidual
 from pose.layers.related import Maxout, SEReLU
 from pose.models.head import PoseHead
@@ -205,7 +204,6 @@ EMITTERS: dict[type[nn.Module], Callable[[Graph, Any, Map], Map]] = {
     SEReLU: lambda g, m, x: _elementwise("Relu")(g, m, emit(g, m.gate, x)),
     Maxout: _maxout,
     DyReLU: emit_dyrelu,
-    ReducedDyReLU: emit_dyrelu,
     nn.Conv2d: _conv,
     nn.MaxPool2d: _pool,
     nn.Upsample: _upsample,

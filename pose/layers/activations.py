@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, get_args
 
 from torch import nn
 
 from pose.layers.dyrelu import DyReLU, Variant
-from pose.layers.dyrelu_forms import ReducedDyReLU
 from pose.layers.related import Maxout, SEReLU
 from pose.runtime.text import did_you_mean
 
@@ -128,10 +126,7 @@ class Activation:
                 alpha, beta = slopes, idle if beta is None else beta
             else:
                 alpha = tuple(slope + offset for slope, offset in zip(slopes, idle, strict=True))
-        make: Callable[..., DyReLU] = DyReLU
-        if not self.intercept or self.zero_piece:
-            make = partial(ReducedDyReLU, intercept=self.intercept, zero_piece=self.zero_piece)
-        return make(
+        return DyReLU(
             channels,
             DYNAMIC[self.name],
             reduction=self.reduction,
@@ -143,6 +138,8 @@ class Activation:
             gamma=self.gamma,
             tau=self.tau,
             zero_init=self.form == "trainable",
+            intercept=self.intercept,
+            zero_piece=self.zero_piece,
         )
 
 

@@ -44,8 +44,8 @@ class DyReLU(nn.Module):
         variant: "A", "B" or "C".
         reduction: R; the hyper function's hidden width is max(1, C // R).
         num_pieces: K >= 1; with one piece the function is linear for a given input.
-        alpha: K initial slopes, (1, 0, ..., 0) by default.
-        beta: K initial intercepts, zeros by default.
+        alpha: K initial slopes, (1, 0, ..., 0) by default; one less with `zero_piece`.
+        beta: K initial intercepts, zeros by default; likewise.
         lambda_a: range of the slopes' residuals; a is in (alpha - lambda_a, alpha + lambda_a).
         lambda_b: the same for the intercepts.
         gamma: (C) the attention is min(gamma * H * W * softmax(z / tau), 1). The paper's 1/3 makes a uniform
@@ -53,6 +53,9 @@ class DyReLU(nn.Module):
         tau: (C) temperature of the attention's softmax.
         zero_init: start the hyper function's last layer and the attention's projection at zero, so that the layer
             starts as the static function that alpha and beta describe (times gamma for C).
+        intercept: False for b = 0 everywhere: the hyper function computes slopes only. With this and the next one the
+            layer is a form of Table 7: max(a x, 0), max(a x + b, 0), or max_k a^k x.
+        zero_piece: the last of the K pieces is the constant 0.
     Raises:
         ValueError: an argument out of its range.
     """
@@ -71,6 +74,8 @@ class DyReLU(nn.Module):
         gamma: float = 1 / 3,
         tau: float = 10.0,
         zero_init: bool = False,
+        intercept: bool = True,
+        zero_piece: bool = False,
     ) -> None:
         super().__init__()
         if variant not in get_args(Variant):
@@ -80,6 +85,11 @@ class DyReLU(nn.Module):
                 raise ValueError(f"DyReLU's {name} must be at least 1, got {value}")
         if gamma <= 0 or tau <= 0:
             raise ValueError(f"DyReLU's gamma and tau must be positive, got gamma {gamma}, tau {tau}")
+        if zero_piece and num_pieces < 2:
+            raise ValueError(f"with zero_piece, num_pieces counts it and must be at least 2, got {num_pieces}")
+        if not intercept and beta is not None and any(beta):
+            raise ValueError(f"without intercept, beta must be left out or 0, got {list(beta)}")
+        num_pieces -= zero_piece  # from here on those that are computed
         alpha = tuple(alpha) if alpha is not None else (1.0,) + (0.0,) * (num_pieces - 1)
         beta = tuple(beta) if beta is not None else (0.0,) * num_pieces
         for name, values in (("alpha", alpha), ("beta", beta)):
@@ -87,12 +97,13 @@ class DyReLU(nn.Module):
                 raise ValueError(f"DyReLU's {name} needs {num_pieces} values (num_pieces), got {len(values)}")
 
         self.channels, self.variant, self.num_pieces = channels, variant, num_pieces
+        self.intercept, self.zero_piece = intercept, zero_piece
         self.lambda_a, self.lambda_b = float(lambda_a), float(lambda_b)
         self.gamma, self.tau = float(gamma), float(tau)
         hidden = max(1, channels // reduction)
         per_piece = 1 if variant == "A" else channels
         self.fc1 = nn.Linear(channels, hidden)
-        self.fc2 = nn.Linear(hidden, 2 * num_pieces * per_piece)
+        self.fc2 = nn.Linear(hidden, (2 if intercept else 1) * num_pieces * per_piece)
         self.alpha: Tensor
         self.beta: Tensor
         # Constants, not weights: they travel with the module's device but not in its state dict.
@@ -113,8 +124,10 @@ class DyReLU(nn.Module):
             a, b: (N, K, C) each, or (N, K, 1) for variant A; fp32, or fp64 if x is.
         """
         # (N, 2K * C) -> (N, 2, K, C): all a^1, ..., all a^K, all b^1, ..., all b^K.
-        residuals = self.residuals(x).unflatten(1, (2, self.num_pieces, -1))
+        residuals = self.residuals(x).unflatten(1, (2 if self.intercept else 1, self.num_pieces, -1))
         a = self.alpha[:, None] + self.lambda_a * residuals[:, 0]
+        if not self.intercept:
+            return a, torch.zeros_like(a)
         b = self.beta[:, None] + self.lambda_b * residuals[:, 1]
         return a, b
 
@@ -168,6 +181,8 @@ class DyReLU(nn.Module):
         is_c = self.variant == "C"
         if not (
             self.num_pieces == 2
+            and self.intercept
+            and not self.zero_piece
             and (is_c or self.variant == "B")
             and is_unwatched()
             and dyrelu_fused.is_supported(x)
@@ -207,10 +222,12 @@ class DyReLU(nn.Module):
         if self.variant == "C":
             # pi >= 0, so scaling the maximum equals scaling all coefficients.
             y = y * self.spatial_attention(x).to(y.dtype)
-        return y
+        # The attention is positive, so clamping after it equals clamping before.
+        return y.clamp(min=0) if self.zero_piece else y
 
     def extra_repr(self) -> str:
-        return f"{self.channels}, variant={self.variant}, num_pieces={self.num_pieces}"
+        forms = ("" if self.intercept else ", intercept=False") + (", zero_piece=True" if self.zero_piece else "")
+        return f"{self.channels}, variant={self.variant}, num_pieces={self.num_pieces}{forms}"
 
     def __prepare_scriptable__(self) -> DyReLU:
         """What `torch.jit.script` asks for first."""

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from pose.layers.dyrelu import DyReLU
-from pose.layers.dyrelu_forms import ReducedDyReLU
 
 
 @dataclass(frozen=True)
@@ -99,5 +98,5 @@ def _params(module: nn.Module) -> int:
 def _dyrelu_madds(module: DyReLU, output: Tensor) -> int:
     fcs = module.fc1.weight.numel() + module.fc2.weight.numel()
     attention = output.numel() if module.variant == "C" else 0
-    kinds = 1 if isinstance(module, ReducedDyReLU) and not module.intercept else 2
+    kinds = 2 if module.intercept else 1
     return fcs + attention + kinds * module.num_pieces * output.numel()

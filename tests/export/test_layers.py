@@ -18,7 +18,6 @@ from pose.export.graph import Graph, Map, unflatten
 from pose.export.layers import bilinear, emit
 from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
-from pose.layers.dyrelu_forms import ReducedDyReLU
 from tests.helpers.randomize import assert_alive, randomise
 
 ort = pytest.importorskip("onnxruntime")
@@ -139,7 +138,7 @@ def test_pointwise_convolution_before_dyrelu(channels: int) -> None:
 
 def test_reduced_forms_without_attention() -> None:
     for settings in ({"intercept": False}, {"zero_piece": True}):
-        assert_equal(randomise(ReducedDyReLU(8, "B", **settings)), images(2, 8, 6, 5))  # type: ignore[arg-type]
+        assert_equal(randomise(DyReLU(8, "B", **settings)), images(2, 8, 6, 5))  # type: ignore[arg-type]
 
 
 def test_no_coefficient_is_broadcast_to_the_map() -> None:

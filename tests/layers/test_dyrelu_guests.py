@@ -18,7 +18,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pose.layers import dyrelu_fused, dyrelu_guard
 from pose.layers.dyrelu import DyReLU
-from pose.layers.dyrelu_forms import ReducedDyReLU
 from tests.helpers.dyrelu import CHANNELS, assert_as_plain, assert_same, lively_input, lively_layer, step
 from tests.helpers.processes import Fleet
 
@@ -365,7 +364,7 @@ def test_an_overridden_method_is_called() -> None:
 
 
 def test_reduced_forms_keep_their_definition() -> None:
-    layer, x = ReducedDyReLU(CHANNELS, "C", zero_piece=True, num_pieces=3), lively_input()
+    layer, x = DyReLU(CHANNELS, "C", zero_piece=True, num_pieces=3), lively_input()
     assert layer(x).min() == 0
     assert torch.equal(layer(x), layer.plain(x))
 

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from pose.layers.activations import ACTIVATIONS, RELATED, STATIC, Activation, Site
 from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
-from pose.layers.dyrelu_forms import ReducedDyReLU
 from pose.layers.inverted_residual import InvertedResidual
 from pose.layers.related import Maxout, SEReLU
 from pose.models.mobilenet_v2 import MobileNetV2
@@ -144,7 +143,7 @@ def test_every_name_trains_a_network(name: str) -> None:
 # --- DY-ReLU with fewer coefficients ---
 
 
-def reference(layer: ReducedDyReLU, x: Tensor) -> Tensor:
+def reference(layer: DyReLU, x: Tensor) -> Tensor:
     """One element at a time: max_k (a x + b), or 0 if that is a piece, times pi."""
     w1, b1, w2, b2 = layer.fc1.weight, layer.fc1.bias, layer.fc2.weight, layer.fc2.bias
     pieces = layer.num_pieces
@@ -174,7 +173,7 @@ def reference(layer: ReducedDyReLU, x: Tensor) -> Tensor:
 def test_reduced_forms_equal_a_loop(variant: str, pieces: int, intercept: bool, zero_piece: bool) -> None:
     torch.manual_seed(0)
     options = {"intercept": intercept, "zero_piece": zero_piece, "num_pieces": pieces, "reduction": 2}
-    layer = ReducedDyReLU(6, variant, **options, lambda_a=1.5)  # type: ignore[arg-type]
+    layer = DyReLU(6, variant, **options, lambda_a=1.5)  # type: ignore[arg-type]
     randomise(layer)
     x = torch.randn(2, 6, 4, 5)
     torch.testing.assert_close(layer(x), reference(layer, x))
@@ -191,7 +190,7 @@ def test_reduced_forms_start_as_the_networks_function(intercept: bool, zero_piec
     choice = Activation("dyrelu_b", intercept=intercept, zero_piece=zero_piece, num_pieces=pieces)
     for site in SITES:
         layer = at(choice, site)
-        assert isinstance(layer, ReducedDyReLU)
+        assert isinstance(layer, DyReLU)
         expected = x if site == "a3" and not zero_piece else F.relu(x)
         torch.testing.assert_close(layer(x), expected, rtol=0, atol=0.021 * float(x.abs().max()))
         assert len(set(zip(layer.alpha.tolist(), layer.beta.tolist(), strict=True))) == layer.num_pieces
@@ -204,9 +203,9 @@ def test_the_full_form_stays_the_plain_layer() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ReducedDyReLU(4, zero_piece=True, num_pieces=1), "counts it and must be at least 2, got 1"),
-        (lambda: ReducedDyReLU(4, intercept=False, beta=(0.1, 0)), r"beta must be left out or 0, got \[0\.1, 0\]"),
-        (lambda: ReducedDyReLU(4, zero_piece=True, alpha=(1, 0)), r"alpha needs 1 values"),
+        (lambda: DyReLU(4, zero_piece=True, num_pieces=1), "counts it and must be at least 2, got 1"),
+        (lambda: DyReLU(4, intercept=False, beta=(0.1, 0)), r"beta must be left out or 0, got \[0\.1, 0\]"),
+        (lambda: DyReLU(4, zero_piece=True, alpha=(1, 0)), r"alpha needs 1 values"),
     ],
 )
 def test_errors(make: Callable[[], object], message: str) -> None:
