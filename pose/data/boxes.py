@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from pose.keypoints.skeletons import COCO17, Skeleton
 
 Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) scores
+LARGEST_COORDINATE = 1e9  # pixels; images are far smaller
+SMALLEST_SIDE = 1e-3  # pixels of a box; crops of much smaller ones have coordinates that are not finite
 _EXAMPLE = '{"file_name": "street.jpg", "bbox": [x, y, width, height], "score": 0.9}'
 
 
@@ -38,13 +40,21 @@ def check_box(where: str, record: dict[str, Any]) -> tuple[list[float], float]:
         ValueError: either is malformed.
     """
     box, score = record.get("bbox"), record.get("score", 1.0)
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) <= 0:
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < SMALLEST_SIDE:
         raise ValueError(
-            f"{where} has bbox {box!r:.80}; expected [x, y, width, height] in pixels, width and height positive"
+            f"{where} has bbox {box!r:.80}; expected [x, y, width, height] in pixels, width and height positive and "
+            f"at least {SMALLEST_SIDE:g}"
         )
     if not _is_number(score):
         raise ValueError(f"{where} has score {score!r:.40}; expected a number, or none for 1")
     return [float(v) for v in box], float(score)
+
+
+def usable_boxes(boxes_xywh: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which boxes (N, 4) can be cut out of an image: (N,). Others give numbers that are not finite."""
+    small_enough = np.abs(boxes_xywh) < LARGEST_COORDINATE
+    large_enough = boxes_xywh[:, 2:] >= SMALLEST_SIDE
+    return np.asarray(small_enough.all(axis=1) & large_enough.all(axis=1))
 
 
 def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_score: float) -> dict[str, Boxes]:
@@ -181,4 +191,4 @@ def _is_id(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     """Say whether a value is a number that an image can have, which NaN and infinities are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_COORDINATE

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.data.boxes import SMALLEST_SIDE
 from pose.data.coco import CocoFile, is_int, numbers, read_json
 from pose.keypoints.geometry import clean_box
 
@@ -107,8 +108,11 @@ def detected_people(
         if record["category_id"] != coco.category_id:
             continue
         box, score = numbers(record["bbox"], where, "bbox"), numbers([record["score"]], where, "score")
-        if len(box) != 4 or box[2] <= 0 or box[3] <= 0:
-            raise ValueError(f"{where} has bbox {record['bbox']}; it needs x, y and a positive width and height")
+        if len(box) != 4 or min(box[2:]) < SMALLEST_SIDE:
+            raise ValueError(
+                f"{where} has bbox {record['bbox']}; it needs x, y and a positive width and height, at least "
+                f"{SMALLEST_SIDE:g}"
+            )
         image_id = record["image_id"]
         if not is_int(image_id) or image_id not in coco.images:
             unknown.append(image_id)

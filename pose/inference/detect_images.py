@@ -63,7 +63,7 @@ def detect_images(
     Args:
         images: what `find_images` makes of files, folders or arrays.
         out: a JSON file of {image_id, file_name, category_id, bbox: [x, y, width, height], score}, whole or not at
-            all. Only boxes are overwritten.
+            all. Only boxes are overwritten. If the work ends early, what is done goes into NAME.partial.json.
         image_ids: of each image; without them the records have none.
         batch_size: images at a time.
         workers: threads that read files ahead; 0 reads each when its turn comes.
@@ -81,16 +81,22 @@ def detect_images(
     finder = CheckedDetector(detector)
     loop = ImageLoop(images, upright=False, workers=workers, progress=progress)
     each = iter(loop)
-    while batch := list(islice(each, batch_size)):
-        for (index, _), (boxes, scores) in zip(batch, finder([pixels for _, pixels in batch]), strict=True):
-            about: dict[str, Any] = {"file_name": images[index].name, "category_id": category_id}
-            if image_ids is not None:
-                about = {"image_id": image_ids[index], **about}
-            empty += not len(boxes)
-            for box, score in zip(boxes.tolist(), scores.tolist(), strict=True):
-                records.append({**about, "bbox": [round(v, 2) for v in box], "score": round(score, 5)})
-        loop.tell(batch[-1][0] + 1)
-    write_json(out, records, indent=None)
+    done = 0
+    try:
+        while batch := list(islice(each, batch_size)):
+            for (index, _), (boxes, scores) in zip(batch, finder([pixels for _, pixels in batch]), strict=True):
+                about: dict[str, Any] = {"file_name": images[index].name, "category_id": category_id}
+                if image_ids is not None:
+                    about = {"image_id": image_ids[index], **about}
+                empty += not len(boxes)
+                for box, score in zip(boxes.tolist(), scores.tolist(), strict=True):
+                    records.append({**about, "bbox": [round(v, 2) for v in box], "score": round(score, 5)})
+            done = batch[-1][0] + 1
+            loop.tell(done)
+        write_json(out, records, indent=None)
+    except BaseException:
+        _keep_partial(records, out, done=done, total=len(images))
+        raise
     finder.warn()
     broken = loop.finish(out)
     return DetectSummary(
@@ -101,6 +107,19 @@ def detect_images(
         detector=detector.name,
         out=out,
     )
+
+
+def _keep_partial(records: list[dict[str, Any]], out: Path, *, done: int, total: int) -> None:
+    """Write the boxes of the first images beside `out`, where nobody takes them for all."""
+    partial = out.with_name(f"{out.stem}.partial.json")
+    if not records:
+        return
+    try:
+        check_target(partial)
+        write_json(partial, records, indent=None)
+    except (OSError, DataError):
+        return
+    warnings.warn(f"ended early: {partial} has the boxes of the first {done} of {total} images", stacklevel=3)
 
 
 def check_target(out: Path) -> None:

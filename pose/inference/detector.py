@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pose.data.boxes import Boxes
+from pose.data.boxes import Boxes, usable_boxes
 from pose.images.types import Image
 from pose.runtime.errors import CheckpointError
 from pose.runtime.text import plural
@@ -81,7 +81,7 @@ class CheckedDetector:
     def _usable(self, boxes: ArrayLike, scores: ArrayLike) -> Boxes:
         xywh = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
         confidence = np.asarray(scores, dtype=np.float64)
-        usable = np.isfinite(xywh).all(axis=1) & np.isfinite(confidence) & (xywh[:, 2:] > 0).all(axis=1)
+        usable = usable_boxes(xywh) & np.isfinite(confidence)
         self.left_out += int((~usable).sum())
         keep = usable & (confidence >= self.min_score)
         return xywh[keep], confidence[keep]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pose.data.boxes import Boxes
+from pose.data.boxes import LARGEST_COORDINATE, SMALLEST_SIDE, Boxes, usable_boxes
 from pose.images.read import MAX_IMAGE_SIDE, read_and_check, warn_of_cut_off
 from pose.images.types import Image, check_image
 from pose.runtime.errors import DataError
@@ -156,7 +156,7 @@ def _croppable(image: NDArray[Any], name: str) -> Image:
 
 
 def check_boxes(boxes_xywh: ArrayLike) -> NDArray[np.float64]:
-    """(N, 4) finite numbers with positive widths and heights.
+    """(N, 4) numbers that images can have, with positive widths and heights.
 
     Raises:
         DataError: they are not; with the first wrong one.
@@ -169,12 +169,12 @@ def check_boxes(boxes_xywh: ArrayLike) -> NDArray[np.float64]:
         return np.zeros((0, 4))
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise DataError(f"boxes must be (N, 4) x, y, width, height in pixels, got {boxes.shape}; one box is [[...]]")
-    wrong = ~np.isfinite(boxes).all(axis=1) | ~(boxes[:, 2:] > 0).all(axis=1)
+    wrong = ~usable_boxes(boxes)
     if wrong.any():
         index = int(wrong.argmax())
         raise DataError(
             f"box {index} is {boxes[index].tolist()}; it needs finite x, y and a positive width and height "
-            f"(not a second corner)"
+            f"(not a second corner), at least {SMALLEST_SIDE:g} pixels and below {LARGEST_COORDINATE:.0e}"
         )
     return boxes
 

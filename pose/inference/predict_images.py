@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from pose.data.boxes import Boxes, read_boxes
@@ -29,6 +32,7 @@ from pose.runtime.text import plural
 
 PREDICTIONS = "predictions.json"
 FORMAT = "pose-predictions-1"
+WRITE_SECONDS = 5.0  # between two writings of what is done, against loss by a killed process or a full disk
 MAX_PIXELS_HELD = 2**26  # of images that wait to be drawn together: 200 MB
 
 
@@ -89,7 +93,7 @@ def predict_images(
         FileNotFoundError: an input or the boxes are missing.
         DataError: nothing to do, an input would be overwritten, or boxes are malformed or of other images. A broken
             image in a folder is skipped with a warning; one that was named, or every one of a folder, is an
-            error once the rest is written.
+            error once the rest is written. Whatever ends the work, what was done by then stays.
     """
     inputs = find_images(images, out=out)
     names = [image.name for image in inputs]
@@ -103,12 +107,12 @@ def predict_images(
         (index, PredictRequest(pixels, *source.find(inputs[index].name, pixels), inputs[index].path))
         for index, pixels in loop
     )
-    for group in _in_groups(requests, predictor.batch_size):
-        for (index, request), (people, maps) in zip(group, _predict(predictor, group, heatmaps), strict=True):
-            document.add(inputs[index], people)
-            drawing.draw(inputs[index], request.image, people, maps)
-            loop.tell(index + 1)
-    document.write()
+    with document:
+        for group in _in_groups(requests, predictor.batch_size):
+            for (index, request), (people, maps) in zip(group, _predict(predictor, group, heatmaps), strict=True):
+                document.add(inputs[index], people)
+                drawing.draw(inputs[index], request.image, people, maps)
+                loop.tell(index + 1)
     source.warn()
     drawing.warn()
     return document.summary(broken=loop.finish(out))
@@ -147,7 +151,11 @@ def _predict(
 
 
 class _Document:
-    """predictions.json, which marks the folder as ours from the start, also if this run is cut off."""
+    """predictions.json, which marks the folder as ours from the start, also if this run is cut off.
+
+    Inside `with` it is written now and then, and at the end: whatever ends the work, the images done by then are in
+    it, with `complete` false.
+    """
 
     def __init__(self, out: Path, predictor: PredictorBase, *, boxes: str) -> None:
         self.out, self.boxes = out, boxes
@@ -159,14 +167,36 @@ class _Document:
             "keypoint_names": list(predictor.skeleton.keypoint_names),
         }
         self.images: list[dict[str, Any]] = []
-        write_json(out / PREDICTIONS, {**self.header, "complete": False, "images": []})
+        self.next_write = 0.0
+        self._write(complete=False)
+
+    def __enter__(self) -> _Document:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._write(complete=True)
+            return
+        with contextlib.suppress(OSError):  # the disk may be full; what was written before stays
+            self._write(complete=False)
+        warnings.warn(
+            f"ended early: {self.out / PREDICTIONS} has the {plural(len(self.images), 'image')} done by then",
+            stacklevel=2,
+        )
 
     def add(self, image: ImageInput, people: People) -> None:
         size = list(people.image_size)
         self.images.append({"file_name": image.name, "image_size": size, "people": people.to_records()})
+        if time.monotonic() >= self.next_write:
+            self._write(complete=False)
 
-    def write(self) -> None:
-        write_json(self.out / PREDICTIONS, {**self.header, "complete": True, "images": self.images}, indent=None)
+    def _write(self, *, complete: bool) -> None:
+        begin = time.monotonic()
+        write_json(self.out / PREDICTIONS, {**self.header, "complete": complete, "images": self.images}, indent=None)
+        end = time.monotonic()
+        self.next_write = end + max(WRITE_SECONDS, 50 * (end - begin))  # of many images this takes a while
 
     def summary(self, *, broken: tuple[Path, ...]) -> PredictSummary:
         return PredictSummary(
@@ -180,7 +210,7 @@ class _Document:
 
 
 class _Drawing:
-    """The drawn images, and those on which nothing could be drawn."""
+    """The drawn images, those on which nothing is drawn, and those that cannot be drawn."""
 
     def __init__(self, out: Path, *, threshold: float, boxes: bool) -> None:
         self.out, self.threshold, self.boxes = out, threshold, boxes
@@ -188,7 +218,11 @@ class _Drawing:
 
     def draw(self, image: ImageInput, pixels: Image, people: People, heatmaps: Sequence[CropHeatmaps]) -> None:
         target = _target(image, self.out)
-        write_image(target, people.draw(pixels, threshold=self.threshold, boxes=self.boxes))
+        try:
+            write_image(target, people.draw(pixels, threshold=self.threshold, boxes=self.boxes))
+        except ValueError as error:  # more pixels than the format holds: this image's trouble alone
+            warnings.warn(f"not drawn, but in {PREDICTIONS}: {error}", stacklevel=2)
+            return
         for person, (crop, maps) in enumerate(heatmaps):
             drawn = draw_heatmaps(crop, maps, people.skeleton)
             write_image(target.with_name(f"{target.name}.heatmaps-{person}.jpg"), drawn)
