@@ -148,6 +148,7 @@ def test_any_text_is_yaml_or_refused(text: str) -> None:
     ends_well(lambda: parse_yaml(text))
 
 
+@pytest.mark.slow
 @given(JSON.filter(lambda data: "\ud800" not in repr(data)))
 def test_yaml_gives_back_what_was_written(data: Any) -> None:
     again = parse_yaml(format_yaml(data))

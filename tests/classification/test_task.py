@@ -334,6 +334,7 @@ def test_a_classifier_starts_a_pose_backbone(run: Path) -> None:
     assert set(line.rsplit("; 2 not used: ")[1].split(", ")) == {"classifier.1.weight", "classifier.1.bias"}
 
 
+@pytest.mark.slow
 def test_torchvisions_weights_start_static_networks(tmp_path: Path) -> None:
     torch.manual_seed(0)
     theirs = torchvision.models.resnet18()

@@ -28,6 +28,7 @@ def pycocotools_numbers(annotations: Path, results: Path) -> list[float]:
     return [float(value) for value in evaluation.stats]
 
 
+@pytest.mark.slow
 def test_evaluation(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path) -> None:
     outcome = pose_cli("eval", tiny_run, "--out", tmp_path / "ev", "--workers", 0)
     assert (outcome.code, outcome.err) == (0, "")
@@ -114,6 +115,7 @@ def test_default_boxes_are_those_of_the_checkpoint(
     assert read(path.parent / "eval-gt" / "metrics.json")["boxes"] == "gt"
 
 
+@pytest.mark.slow
 def test_without_flipping(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     found = {}
     for option in ("--flip-test", "--no-flip-test"):
@@ -126,6 +128,7 @@ def test_without_flipping(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None
     assert found["--flip-test"] != found["--no-flip-test"]
 
 
+@pytest.mark.slow
 def test_images_without_annotations_give_results_only(
     pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path
 ) -> None:

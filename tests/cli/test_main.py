@@ -201,6 +201,7 @@ def test_unknown_device(pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, tiny_dat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_system_error_is_told_without_its_number(
     pose_cli: Cli, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def dataset(tiny_dataset: Path, tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_dataset_is_filled_in(pose_cli: Cli, dataset: Path, tmp_path: Path) -> None:
     outcome = pose_cli("new", tmp_path / "dogs.yaml", "--data", dataset)
     assert outcome.code == 0

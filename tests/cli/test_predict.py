@@ -13,6 +13,7 @@ from tests.helpers.cli import Cli, read, refusal
 DETECTIONS = "person_detection_results/COCO_val2017_sample_detections_person.json"
 
 
+@pytest.mark.slow
 def test_prediction(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in (tiny_dataset / "images").iterdir()}
     outcome = pose_cli("predict", tiny_run, tiny_dataset / "images", "--out", tmp_path / "out")

@@ -57,6 +57,7 @@ def test_streams_of_train(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) -> Non
     assert load_resume(tmp_path / "run" / "resume.pt")["position"]["epoch"] == 1
 
 
+@pytest.mark.slow
 def test_default_run_folder(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert pose_cli("train", "tiny.yaml", "--workers", 0).code == 0
@@ -239,6 +240,7 @@ def test_runs_that_cannot_be_continued(
     refusal(pose_cli("train", "--resume", tmp_path), "resume.pt is damaged: its length is not", "remove both")
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_overwritten(
     pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, tiny_dataset: Path, tmp_path: Path
 ) -> None:

@@ -235,6 +235,7 @@ def test_people_of_an_image_share_a_window_but_not_a_batch() -> None:
     assert neighbours / 200 / 119 == pytest.approx(within / 200 / 120 / 5, rel=0.15)
 
 
+@pytest.mark.slow
 def test_grouped_batches_do_not_depend_on_workers_or_resuming(people: list[Person]) -> None:
     dataset, groups = make(people * 3, extra=EXTRA), [p.image_id for p in people] * 3
 
@@ -261,6 +262,7 @@ def indexes(samples: Sequence[Sample]) -> list[int]:
     return [sample.index for sample in samples]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_shards_cover_each_batch_once(people: list[Person], count: int) -> None:
     """Also from the middle of a window, and where the last batch has fewer people than there are processes."""

@@ -142,6 +142,7 @@ def kind_of_crop(affine: np.ndarray, keypoints: np.ndarray) -> str:
     return "whole"
 
 
+@pytest.mark.slow
 def test_half_bodies_are_upper_in_69_percent() -> None:
     keypoints = make_keypoints()
     kinds = [kind_of_crop(draw(keypoints, seed, ONLY_HALF)[0], keypoints) for seed in range(2000)]

@@ -75,6 +75,7 @@ def test_file_explains_itself(exported: Path, run: Path) -> None:
     assert not any(node.input[1] in constants for node in norms)  # those of the network are folded
 
 
+@pytest.mark.slow
 def test_predictions_are_the_checkpoints(exported: Path, run: Path, tiny_dataset: Path) -> None:
     ours, theirs = OnnxPredictor(OnnxModel.open(exported), batch_size=2), Predictor.from_checkpoint(run, device="cpu")
     picture = render_people(image_rng(3, "val", 0), LEVELS["normal"])  # such as the batch norms have seen
@@ -163,6 +164,7 @@ for source, why in (("gone.onnx", FileNotFoundError), ("demo", ModuleNotFoundErr
         np.testing.assert_allclose([p[2] for p in record["keypoints"]], person.scores, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_load_refuses_what_the_file_has_decided(exported: Path) -> None:
     with pytest.raises(ValueError, match="runs on the CPU, got device cuda"):
         pose.load(exported, "cuda")

@@ -111,6 +111,7 @@ def test_what_cannot_be_read_is_one_kind_of_error(tmp_path: Path, monkeypatch: p
         read_upright(path)
 
 
+@pytest.mark.slow
 def test_prediction_names_the_file(pose_cli: Callable[..., Outcome], tiny_run: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(jpeg()[:-900])
     outcome = pose_cli("predict", tiny_run, tmp_path / "cut.jpg", "--out", tmp_path / "out", "--device", "cpu")

@@ -117,6 +117,7 @@ def test_boxes_become_double_on_the_cpu_only() -> None:
     assert boxes.dtype == scores.dtype == np.float64
 
 
+@pytest.mark.slow
 def test_wrong_detectors_and_weights(weights: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no detector 'yolo'; there are ssdlite and fasterrcnn"):
         load_detector("yolo")

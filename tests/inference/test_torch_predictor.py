@@ -30,6 +30,7 @@ from pose.runtime.device import pick_device
 from tests.helpers.dots import BOX, INPUT, SHARES, THREE, TRUTH, DotFinder, dots, example_image, in_box, predictor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flip_test", [False, True])
 @pytest.mark.parametrize(
     ("size", "box"),
@@ -176,6 +177,7 @@ def test_from_checkpoint_uses_its_skeleton_and_size(tmp_path: Path) -> None:
         Predictor.from_checkpoint(tmp_path / "none.safetensors", device="cpu")
 
 
+@pytest.mark.slow
 def test_from_checkpoint_folds_batch_norms() -> None:
     """Those of the demo model, which was trained: heatmaps are equal to a few roundings of fp32."""
     folded = Predictor.from_checkpoint("demo", device="cpu")

@@ -98,6 +98,7 @@ def test_trainable_form_starts_as_the_networks_own_function(name: str, pieces: i
             assert torch.equal(y, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DYNAMIC)
 @pytest.mark.parametrize("pieces", [2, 3])
 @pytest.mark.parametrize("site", ["a1", "a3"])

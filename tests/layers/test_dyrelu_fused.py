@@ -167,6 +167,7 @@ def test_compile_sees_one_operator() -> None:
     assert any("pose.dyrelu" in str(node.target) for node in graphs[0].graph.nodes)
 
 
+@pytest.mark.slow
 @needs_kernel
 @pytest.mark.parametrize("variant", ["B", "C"])
 def test_compiled_values_and_gradients_are_equal(variant: Variant) -> None:

@@ -260,6 +260,7 @@ def test_jit() -> None:
         torch.jit.script(nn.Sequential(layer))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strict", [True, False])
 def test_export_with_any_batch(strict: bool) -> None:
     layer, x = lively_layer(), lively_input()

@@ -130,6 +130,7 @@ def test_all_but_dyrelu_leave_the_third_site_linear(name: str) -> None:
     assert isinstance(at(Activation(name), "a3"), nn.Identity)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_name_trains_a_network(name: str) -> None:
     torch.manual_seed(0)

@@ -105,6 +105,7 @@ def test_out_channels() -> None:
     assert [network.out_channels for network in networks] == [1280, 1280, 1792, 960, 576]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["a", "b", "c"])
 @pytest.mark.parametrize(("make", "expected"), [(v2, 52), (v3_large, 46), (v3_small, 34)])
 def test_every_convolution_with_a_norm_gets_a_dyrelu(make: Make, expected: int, variant: str) -> None:

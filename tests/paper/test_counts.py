@@ -36,6 +36,7 @@ def test_static_networks_against_torchs_counter(name: str) -> None:
         assert sum(getattr(stage, field) for stage in stages) == getattr(total, field)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DYNAMIC)
 def test_dynamic_networks_by_formula(name: str) -> None:
     """Table 10's DY-ReLU rows: C with R = 8 and K = 2; C -> C/8 -> 4C, one product with C for each place."""

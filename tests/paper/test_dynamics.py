@@ -81,6 +81,7 @@ def test_the_spread_by_hand() -> None:
     assert seen.dynamic_share() > 0
 
 
+@pytest.mark.slow
 def test_layers_and_blocks_of_a_network() -> None:
     torch.manual_seed(0)
     network = MobileNetV2(0.35, activation=Activation("dyrelu_c", form="literal")).eval()

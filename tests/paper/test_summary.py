@@ -71,6 +71,7 @@ def test_text_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1] == "paper: 4.8M params, 747.9M MAdds (Table 10)"
 
 
+@pytest.mark.slow
 def test_configs_and_overrides(
     capsys: pytest.CaptureFixture[str], tiny_config: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -95,6 +95,7 @@ def test_relu_rows_have_the_published_multiply_adds(stem: str, madds: float) -> 
     assert counts.madds_dyrelu == 0
 
 
+@pytest.mark.slow
 def test_what_a_row_varies_is_what_is_built() -> None:
     def kinds(name: str, kind: type) -> list[Any]:
         config = row_config(ROWS[name])

@@ -302,6 +302,7 @@ def test_the_browser_test_would_notice(page: Path, tmp_path: Path) -> None:
         assert any("Content Security Policy" in problem for problem in browser.problems)
 
 
+@pytest.mark.slow
 def test_comparison_in_a_browser(evaluated: Path, tmp_path: Path, pose_cli: Cli) -> None:
     out = tmp_path / "c.html"
     assert pose_cli("compare", evaluated / "eval-gt", evaluated / "eval-boxes", "--out", out).code == 0

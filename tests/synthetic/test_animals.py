@@ -59,6 +59,7 @@ def test_a_folder_of_people_is_no_folder_of_animals(dataset: Path) -> None:
         generate(dataset, kind="animal")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_images_are_a_function_of_their_seed(level: str) -> None:
     first, again = (render_animals(image_rng(1, "train", 4), LEVELS[level]) for _ in range(2))
@@ -69,6 +70,7 @@ def test_images_are_a_function_of_their_seed(level: str) -> None:
     assert other.image.shape != first.image.shape or (other.image != first.image).any()
 
 
+@pytest.mark.slow
 def test_annotations_lie_where_the_animal_is() -> None:
     visible = labelled = 0
     for number in range(12):

@@ -297,6 +297,7 @@ def test_an_interrupted_generation_starts_over(tmp_path: Path) -> None:
     assert not (root / "figures.partial.json").exists()
 
 
+@pytest.mark.slow
 def test_images_to_train_on_can_be_added_later(dataset: Path, tmp_path: Path) -> None:
     root = tmp_path / "set"
     generate(root, level="normal", train=0, val=12, seed=5)

@@ -67,6 +67,7 @@ def test_images_are_more_varied_than_normal_ones(wild: list[SyntheticImage]) -> 
         assert a > 1.2 * b
 
 
+@pytest.mark.slow
 def test_the_same_numbers_give_the_same_image() -> None:
     for render_one in (render_people, render_animals):
         a, b = (render_one(image_rng(7, "train", 3), WILD) for _ in range(2))
@@ -74,6 +75,7 @@ def test_the_same_numbers_give_the_same_image() -> None:
         assert [f.keypoints.tolist() for f in a.figures] == [f.keypoints.tolist() for f in b.figures]
 
 
+@pytest.mark.slow
 def test_variety_zero_draws_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other levels' images must not depend on what the wild one adds."""
     rng, untouched = (np.random.default_rng(0) for _ in range(2))

@@ -233,6 +233,7 @@ def random_case(
     return coco, results, COCO17 if k == 17 else FISH
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "seed"), [(17, 0), (17, 1), (3, 2)])
 def test_equals_pycocotools(tmp_path: Path, k: int, seed: int) -> None:
     """AP and AR of everyone, of each keypoint as if it were alone, of the groups as if the others were ignored."""

@@ -187,6 +187,7 @@ def test_bad_input_is_one_message(clip: Path, tiny_run: Path, tmp_path: Path, po
         assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_is_cut_off_gives_what_there_is(
     tmp_path: Path, tiny_run: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

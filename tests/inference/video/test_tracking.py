@@ -122,6 +122,7 @@ def test_generated_people_keep_their_numbers_where_they_cross(clip: list[Frame])
     assert noisy.mota > 0.8  # one in ten is dropped
 
 
+@pytest.mark.slow
 def test_the_score_notices_a_tracker_that_numbers_by_order(clip: list[Frame]) -> None:
     rng = np.random.default_rng(0)
     truth, found = [], []
