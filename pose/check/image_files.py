@@ -83,7 +83,10 @@ def _look(path: Path, *, decode: bool) -> FileProbe:
             warnings.simplefilter("ignore")  # of large or odd images
             with Image.open(path if data is None else io.BytesIO(data)) as image:
                 size = (image.height, image.width)
-                orientation = image.getexif().get(ORIENTATION, 1) if "exif" in image.info else 1
+                has_exif = "exif" in image.info or image.format == "TIFF"
+                orientation = image.getexif().get(ORIENTATION, 1) if has_exif else 1
+                if image.format == "TIFF":  # Pillow tells the size upright; training reads it as stored
+                    size = (image.tag_v2[257], image.tag_v2[256])  # type: ignore[attr-defined]
                 if max(size) > MAX_IMAGE_SIDE:
                     return FileProbe(
                         "image-unreadable", f"{size[1]} x {size[0]}; sides go up to {MAX_IMAGE_SIDE}", size

@@ -17,13 +17,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pose.data.photometric import build_extra, import_albumentations, seed_compose
+from pose.images.files import SUFFIXES, files_below, is_image_name
 from pose.images.read import read_image
 from pose.images.types import Image
 from pose.runtime.errors import DataError
 from pose.runtime.streams import Stream, stream
 from pose.runtime.text import first_few
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm")
 HUE_SHARE = 0.25  # of colour_jitter: torchvision's 0.4, 0.4, 0.4, 0.1
 
 
@@ -112,12 +112,12 @@ def find_images(folder: Path, classes: Sequence[str]) -> list[LabeledImage]:
     images: list[LabeledImage] = []
     empty: list[str] = []
     for label, name in enumerate(classes):
-        files = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+        files = [path for path in files_below(folder / name) if is_image_name(path)]
         if not files:
             empty.append(name)
         images += [LabeledImage(path, label) for path in files]
     if empty:
-        raise DataError(f"{folder} has classes without images ({', '.join(IMAGE_SUFFIXES)}): {first_few(empty)}")
+        raise DataError(f"{folder} has classes without images ({', '.join(SUFFIXES)}): {first_few(empty)}")
     return images
 
 

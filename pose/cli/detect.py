@@ -52,7 +52,8 @@ def detect(
     if configs:
         chosen = _images_of(configs[0], split, console)
     else:
-        chosen = _Chosen(find_images(inputs, out=out), None, 1)
+        found = find_images(inputs, out=out, tell=lambda line: console.print(line, highlight=False))
+        chosen = _Chosen(found, None, 1)
         warn_if_turned(chosen.images)
     if min_score is None:
         min_score = CONFIG_MIN_SCORE if configs else MIN_SCORE

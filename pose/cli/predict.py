@@ -85,7 +85,8 @@ def predict(
             predictor, video, out=out, boxes=boxes, threshold=threshold, min_box_score=min_box_score, smooth=smooth
         )
         return
-    with Progress(make_console(), 0) as progress:
+    console = make_console()
+    with Progress(console, 0) as progress:
         summary = predict_images(
             predictor,
             inputs or [],
@@ -96,6 +97,7 @@ def predict(
             min_box_score=min_box_score,
             workers=pick_workers(workers, predictor.device),
             progress=lambda done, total: progress.reach("images", done, total=total),
+            tell=lambda line: console.print(line, highlight=False),
         )
     print(summary)
 

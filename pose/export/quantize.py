@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from pose.export.check import generated_crops
+from pose.images.files import SUFFIXES, files_below, is_image_name
 from pose.images.read import read_upright
-from pose.images.write import WRITABLE_SUFFIXES
 from pose.inference.base import crop_boxes
 from pose.inference.inputs import whole_box
 from pose.inference.onnx_predictor import INPUT
@@ -41,9 +41,9 @@ def calibration_crops(folder: Path | None, input_size: tuple[int, int]) -> NDArr
         return generated_crops(CALIBRATION_CROPS, input_size, seed=1)
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; --calibrate takes one of pictures of one person each")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in WRITABLE_SUFFIXES)
+    paths = [path for path in files_below(folder) if is_image_name(path)]
     if not paths:
-        raise ValueError(f"no picture in {folder}; expected {', '.join(WRITABLE_SUFFIXES)}")
+        raise ValueError(f"no image in {folder}; expected {', '.join(SUFFIXES)}")
     chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(len(paths), CALIBRATION_CROPS)).astype(int)]
     images = map(read_upright, chosen)
     return np.concatenate([crop_boxes(image, whole_box(image), input_size) for image in images])

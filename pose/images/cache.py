@@ -24,7 +24,7 @@ from pose.images.read import read_image
 from pose.images.types import Image
 from pose.runtime.files import write_atomic
 
-_MAGIC = b"poseimg1"  # with the format's version; part of the key too
+_MAGIC = b"poseimg2"  # with the format's version; part of the key too
 _FIELDS = struct.Struct("<8sIIIQI")  # magic, height, width, channels, bytes of pixels, their CRC-32
 _HEADER = _FIELDS.size + 4  # and a CRC-32 of the fields
 _STALE_SECONDS = 3600.0  # a file still unfinished after this is a crashed process's

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections import deque
+import warnings
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,9 +15,16 @@ from pathlib import Path, PurePath
 from pose.images.read import read_and_check
 from pose.images.types import Image, check_image
 from pose.runtime.errors import DataError
-from pose.runtime.text import first_few
+from pose.runtime.text import first_few, plural
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+# What OpenCV 5.0 decodes into colors of 8 or 16 bits, by the usual names of such files.
+# fmt: off
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".dib",
+    ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pxm", ".ras", ".sr",
+)
+# fmt: on
+_HEIC = (".heic", ".heif", ".hif")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,43 +44,104 @@ class ImageInput:
     array: Image | None = None
 
 
-def find_images(inputs: Sequence[Path] | Mapping[str, Image], *, out: Path) -> list[ImageInput]:
+def is_image_name(path: PurePath) -> bool:
+    """Whether a file is an image by the end of its name."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files in a folder and its sub-folders, sorted.
+
+    Links to folders are followed, but no folder is entered twice, so that a link to a folder above does no harm.
+    A folder that may not be read is warned of.
+    """
+    seen: set[str] = set()
+    found: list[Path] = []
+    folders, links = [folder], deque[Path]()
+    while folders or links:
+        current = folders.pop() if folders else links.popleft()  # real folders first: they keep their own names
+        real = os.path.realpath(current)
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            with os.scandir(current) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        (links if entry.is_symlink() else folders).append(current / entry.name)
+                    elif entry.is_file():
+                        found.append(current / entry.name)
+        except PermissionError:
+            warnings.warn(f"{current} may not be read, so its files are left out", stacklevel=2)
+        links = deque(sorted(links))
+    return sorted(found)
+
+
+def find_images(
+    inputs: Sequence[Path] | Mapping[str, Image], *, out: Path, tell: Callable[[str], None] = lambda line: None
+) -> list[ImageInput]:
     """Image files, and those of folders with their sub-folders: each once, those that were named first.
 
     Args:
         inputs: paths, or arrays (H, W, 3) of uint8 in RGB by their names.
         out: where results go; nothing below it is read, nor anything hidden.
+        tell: gets a line of how many files of folders are used, and of which suffixes others are left out.
     Raises:
         FileNotFoundError, DataError: an input is missing or no image, or there is none in all.
     """
     if isinstance(inputs, Mapping):
         return _named_arrays(inputs)
     listed: list[tuple[str, Path, bool]] = []
+    left_out = Counter[str]()
     below_out = out.resolve()
     for given in map(Path, inputs):
         if given.is_dir():
             if below_out == given.resolve():
                 raise DataError(f"--out {out} is the folder of the images, which would be overwritten; give another")
-            for path in sorted(given.rglob("*")):
+            for path in files_below(given):
                 relative = path.relative_to(given)
                 hidden = any(part.startswith(".") for part in relative.parts)
                 # Results that lie in the folder are no input; a folder of images that lies in `out` is one.
                 ours = given.resolve() in below_out.parents and below_out in path.resolve().parents
-                if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden and not ours:
+                if hidden or ours:
+                    continue
+                if is_image_name(path):
                     listed.append((relative.as_posix(), path, False))
+                else:
+                    left_out[path.suffix.lower() or "without suffix"] += 1
         elif given.is_file():
-            if given.suffix.lower() not in SUFFIXES:
+            if given.suffix.lower() in _HEIC:
+                raise DataError(
+                    f"{given} is HEIC, as telephones store it, which is not read here; convert it to JPEG"
+                )
+            if not is_image_name(given):
                 raise DataError(f"{given} is no image; expected {', '.join(SUFFIXES)}, or a folder")
             listed.append((given.name, given, True))
         else:
             url = "; it is a URL, and nothing is downloaded here" if re.match(r"https?:/", str(given)) else ""
             raise FileNotFoundError(f"no image or folder {given}{url or '; check the path'}")
     if not listed:
-        raise DataError(f"no image in {first_few(inputs) or 'the list given'}; expected {', '.join(SUFFIXES)}")
+        there = f" (there are {_counts(left_out)})" if left_out else ""
+        raise DataError(f"no image in {first_few(inputs) or 'the list given'}{there}; expected {', '.join(SUFFIXES)}")
     found: dict[Path, ImageInput] = {}
     for name, path, named in sorted(listed, key=lambda entry: not entry[2]):
         found.setdefault(path.resolve(), ImageInput(name, path, named))
+    if any(not named for _, _, named in listed):
+        tell(_used(len(listed), len(found), left_out))
     return list(found.values())
+
+
+def _used(listed: int, used: int, left_out: Counter[str]) -> str:
+    """For example "11 files: 8 images, 3 left out: .heic 2, .txt 1"."""
+    if listed > used:
+        left_out = left_out + Counter({"given twice": listed - used})
+    files = plural(used + left_out.total(), "file")
+    out = f", {left_out.total()} left out: {_counts(left_out)}" if left_out else ""
+    return f"{files}: {plural(used, 'image')}{out}"
+
+
+def _counts(suffixes: Counter[str]) -> str:
+    return first_few(f"{suffix} {count}" for suffix, count in suffixes.most_common())
 
 
 def _named_arrays(arrays: Mapping[str, Image]) -> list[ImageInput]:

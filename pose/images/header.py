@@ -1,4 +1,4 @@
-"""The size that an image file claims, from its first bytes: before anything is decoded, and without a library.
+"""What the first bytes of an image file claim: before anything is decoded, and without a library.
 
 A file of a few KB can claim a billion pixels. Sizes are (height, width), as stored.
 """
@@ -74,20 +74,63 @@ def _bmp(data: bytes) -> tuple[int, int]:
     return abs(height), abs(width)  # a negative height: the rows go down
 
 
-def _tiff(data: bytes) -> tuple[int, int] | None:
-    """Tags 256 (width) and 257 (height) of the first page; also of a BigTIFF, whose numbers have 64 bits."""
+def is_tiff(data: bytes) -> bool:
+    """Whether a file is a TIFF or BigTIFF."""
+    return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def tiff_tags(data: bytes) -> dict[int, tuple[int, int]]:
+    """The value and its place in the file of the first page's tags with one whole number.
+
+    That includes a BigTIFF, whose numbers have 64 bits. Of several numbers, such as the bits of each channel, the
+    first is taken where they stand in the tag itself.
+
+    Raises:
+        struct.error: the header is cut off.
+    """
     order = "<" if data[:2] == b"II" else ">"
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
     (at,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
     (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
     at += 8 if big else 2
-    sides: dict[int, int] = {}
+    tags: dict[int, tuple[int, int]] = {}
     for entry in range(at, at + min(count, 4096) * (20 if big else 12), 20 if big else 12):
         tag, kind = struct.unpack_from(order + "HH", data, entry)
-        if tag in (256, 257) and kind in (3, 4, 16):
-            code = {3: "H", 4: "I", 16: "Q"}[kind]
-            sides.setdefault(tag, struct.unpack_from(order + code, data, entry + (12 if big else 8))[0])
-    return (sides[257], sides[256]) if len(sides) == 2 else None
+        (values,) = struct.unpack_from(order + ("Q" if big else "I"), data, entry + 4)
+        if kind in (3, 4, 16):
+            code, size = {3: ("H", 2), 4: ("I", 4), 16: ("Q", 8)}[kind]
+            place = entry + (12 if big else 8)
+            if values * size > (8 if big else 4):  # they stand elsewhere, and here is where
+                (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, place)
+            if place + size <= len(data):
+                tags.setdefault(tag, (struct.unpack_from(order + code, data, place)[0], place))
+    return tags
+
+
+def _tiff(data: bytes) -> tuple[int, int] | None:
+    """The tags 256 (width) and 257 (height)."""
+    tags = tiff_tags(data)
+    return (tags[257][0], tags[256][0]) if {256, 257} <= tags.keys() else None
+
+
+def tiff_bits(data: bytes) -> int:
+    """The bits of a channel (tag 258); 8 where a TIFF's header is broken, which the decoder will say."""
+    try:
+        return tiff_tags(data).get(258, (1, 0))[0]
+    except (struct.error, OverflowError):
+        return 8
+
+
+def tiff_as_stored(data: bytes) -> bytes:
+    """A TIFF without its orientation (tag 274), by which OpenCV turns it whatever it is told."""
+    try:
+        value, place = tiff_tags(data).get(274, (1, 0))
+    except (struct.error, OverflowError):
+        return data
+    if value == 1:
+        return data
+    upright = struct.pack("<H" if data[:2] == b"II" else ">H", 1)
+    return data[:place] + upright + data[place + 2 :]
 
 
 def _jpeg_2000(data: bytes) -> tuple[int, int] | None:

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pose.images.header import image_size
+from pose.images.depth import to_8_bits
+from pose.images.header import image_size, is_tiff, tiff_as_stored, tiff_bits
 from pose.images.types import Image
 from pose.runtime.errors import DataError
 
@@ -27,6 +28,8 @@ MAX_IMAGE_SIDE = 32_766  # cv2.warpAffine holds coordinates in 16 bits
 # From memory, OpenCV does not decode a JPEG that is cut off; from a file it does, since libjpeg puts end markers
 # behind the end of a file as long as it wants more. These outlast the longest segment (64 KB): pixels come out equal.
 _JPEG_ENDS = b"\xff\xd9" * 33_000
+_ALWAYS_8_BITS = (b"\xff\xd8", b"RIFF", b"BM", b"GIF8")  # JPEG, WebP, BMP and GIF
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 def _max_pixels(text: str) -> int:
@@ -43,31 +46,47 @@ def _max_pixels(text: str) -> int:
 MAX_IMAGE_PIXELS = _max_pixels(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", ""))
 
 
+_told: list[str] = []  # what `read_image` warned of
+
+
 class UnreadableImage(DataError):
     """An image file that is there but cannot be used."""
 
 
 def read_image(path: Path | str) -> Image:
-    """Read an image as (height, width, 3) uint8 RGB, its EXIF orientation ignored as COCO's annotations do.
+    """Read an image as (height, width, 3) uint8 RGB, its orientation ignored as COCO's annotations do.
 
-    A TIFF is turned all the same: its decoder does that.
+    An image of 16 bits that is nearly black because it uses few of them is warned of, once in a process.
 
     Raises:
         FileNotFoundError: no such file.
         UnreadableImage: the file is broken, no image, or too large to crop from.
     """
-    return _decode(_read_bytes(path), path, upright=False)
+    image, dark = _decode(_read_bytes(path), path, upright=False)
+    if dark:
+        _warn_of_dark_once(dark)
+    return image
 
 
 def read_upright(path: Path | str) -> Image:
-    """Like `read_image`, but turned by its EXIF orientation, as viewers show it."""
-    return _decode(_read_bytes(path), path, upright=True)
+    """Like `read_image`, but turned by its EXIF orientation, as viewers show it, and each dark image is warned of."""
+    return read_and_check(path, upright=True)[0]
 
 
 def read_and_check(path: Path | str, *, upright: bool) -> tuple[Image, bool]:
     """The image, and whether its file is cut off (`is_cut_off`)."""
     data = _read_bytes(path)
-    return _decode(data, path, upright=upright), is_cut_off(data)
+    image, dark = _decode(data, path, upright=upright)
+    if dark:
+        warnings.warn(dark, stacklevel=3)
+    return image, is_cut_off(data)
+
+
+def _warn_of_dark_once(text: str) -> None:
+    """Training reads each image many times, and a dataset's are of one kind: the first speaks for the others."""
+    if not _told:
+        _told.append(text)
+        warnings.warn(f"{text}; other such images are not named", stacklevel=3)
 
 
 def _read_bytes(path: Path | str) -> bytes:
@@ -79,7 +98,8 @@ def _read_bytes(path: Path | str) -> bytes:
         raise UnreadableImage(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def _decode(data: bytes, path: Path | str, *, upright: bool) -> Image:
+def _decode(data: bytes, path: Path | str, *, upright: bool) -> tuple[Image, str]:
+    """The image, and what to warn of; "" for nothing."""
     _check_size(image_size(data), path)
     try:
         image = _imdecode(data, upright=upright)
@@ -89,16 +109,36 @@ def _decode(data: bytes, path: Path | str, *, upright: bool) -> Image:
         if "PIXELS" in str(error):
             raise UnreadableImage(_too_many_pixels(path)) from None
         raise UnreadableImage(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if image is None and data[4:8] == b"ftyp" and data[8:12] in _HEIC:
+        raise UnreadableImage(f"cannot read {path}: HEIC, as telephones store it; convert it to JPEG")
     if image is None:
         raise UnreadableImage(f"cannot read {path}: broken, or not an image; replace the file")
     _check_size(image.shape[:2], path)  # of formats whose header `image_size` does not know
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if _RGB is None else image, dtype=np.uint8)
+    try:
+        return to_8_bits(image, str(path))
+    except DataError as error:
+        raise UnreadableImage(f"cannot read {error}") from None
 
 
 def _imdecode(data: bytes, *, upright: bool) -> Any:
-    flags = cv2.IMREAD_COLOR if _RGB is None else _RGB
-    flags = flags if upright else flags | cv2.IMREAD_IGNORE_ORIENTATION
-    return cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if data else None
+    """RGB of the depth that the file has; None if it cannot be decoded."""
+    if not data:
+        return None
+    orientation = 0 if upright else cv2.IMREAD_IGNORE_ORIENTATION
+    if not upright and is_tiff(data):
+        data = tiff_as_stored(data)
+    array = np.frombuffer(data, dtype=np.uint8)
+    if data.startswith(_ALWAYS_8_BITS) or (data.startswith(b"\x89PNG") and data[24:25] <= b"\x08"):
+        image = cv2.imdecode(array, (cv2.IMREAD_COLOR if _RGB is None else _RGB) | orientation)
+        return image if image is None or _RGB is not None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    if is_tiff(data) and tiff_bits(data) > 16:  # of these OpenCV makes no color image
+        image = cv2.imdecode(array, cv2.IMREAD_UNCHANGED)
+        if image is not None and image.ndim == 2:
+            return np.repeat(image[..., None], 3, axis=2)
+        return image if image is None else np.ascontiguousarray(image[..., 2::-1])
+    # Not _RGB, with which OpenCV 5.0 garbles TIFFs of three channels of 16 bits.
+    image = cv2.imdecode(array, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | orientation)
+    return image if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _check_size(size: tuple[int, ...] | None, path: Path | str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.images.depth import advice
 from pose.runtime.errors import DataError
 
 Image = NDArray[np.uint8]
@@ -28,17 +29,19 @@ def check_image(image: NDArray[Any], name: str = "the image") -> Image:
     shape = image.shape
     if image.ndim == 3 and shape[2] == 3 and image.dtype == np.uint8 and image.size:
         return image
-    fix = ""
+    fixes = []
     if not image.size:
-        fix = "; it is empty"
+        fixes = ["it is empty"]
     elif image.ndim == 4:
-        fix = "; for several images give a list of arrays"
-    elif image.ndim == 2 or (image.ndim == 3 and shape[2] == 1):
-        fix = "; make a gray image one by cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)"
-    elif image.ndim == 3 and shape[2] == 4:
-        fix = "; leave the fourth channel out: image[..., :3]"
-    elif image.ndim == 3 and shape[0] == 3 and shape[2] != 3:
-        fix = "; put the channels last: image.transpose(1, 2, 0)"
-    elif image.ndim == 3 and image.dtype != np.uint8:
-        fix = "; make numbers from 0 to 1 such by (image * 255).round().astype(np.uint8)"
+        fixes = ["for several images give a list of arrays"]
+    elif image.ndim in (2, 3):
+        if image.ndim == 2 or shape[2] == 1:
+            fixes = ["make a gray image one by cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)"]
+        elif shape[2] == 4:
+            fixes = ["leave the fourth channel out: image[..., :3]"]
+        elif shape[0] == 3 and shape[2] != 3:
+            fixes = ["put the channels last: image.transpose(1, 2, 0)"]
+        if image.dtype.kind in "buif" and image.dtype != np.uint8:
+            fixes.insert(0, f"make its numbers 0 to 255 by {advice(image)}")
+    fix = "".join(f"; {each}" for each in fixes)
     raise DataError(f"{name} is an array {shape} of {image.dtype}; expected (H, W, 3) of uint8{fix}")

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import LARGEST_COORDINATE, SMALLEST_SIDE, Boxes, usable_boxes
+from pose.images.depth import to_8_bits
 from pose.images.read import MAX_IMAGE_SIDE, read_and_check, warn_of_cut_off
 from pose.images.types import Image, check_image
 from pose.runtime.errors import DataError
@@ -127,7 +128,13 @@ def read_input(image: ImageLike, *, color: ChannelOrder, name: str = "the image"
     if pillow is not None and isinstance(image, pillow.Image):
         from PIL import ImageOps
 
-        return _croppable(np.asarray(ImageOps.exif_transpose(image).convert("RGB")), name), None
+        upright = ImageOps.exif_transpose(image)
+        if not upright.mode.startswith(("I", "F")):
+            return _croppable(np.asarray(upright.convert("RGB")), name), None
+        gray, dark = to_8_bits(np.asarray(upright), name)  # Pillow's own conversion makes these white
+        if dark:
+            warnings.warn(dark, stacklevel=3)
+        return _croppable(np.repeat(gray[..., None], 3, axis=2), name), None
     hint = "; of a tensor make one by tensor.permute(1, 2, 0).cpu().numpy()" if hasattr(image, "permute") else ""
     raise DataError(f"{name} is of type {type(image).__name__}; expected {_EXPECTED}{hint}")
 

@@ -74,6 +74,7 @@ def predict_images(
     min_box_score: float = 0.0,
     workers: int = 0,
     progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> PredictSummary:
     """Draw the people of images, and write all that was found into predictions.json.
 
@@ -89,13 +90,14 @@ def predict_images(
         min_box_score: boxes that score less are left out.
         workers: threads that read files ahead; 0 reads each when its turn comes.
         progress: called with the numbers of images done and in all.
+        tell: gets a line of what is used of folders, see `find_images`.
     Raises:
         FileNotFoundError: an input or the boxes are missing.
         DataError: nothing to do, an input would be overwritten, or boxes are malformed or of other images. A broken
             image in a folder is skipped with a warning; one that was named, or every one of a folder, is an
             error once the rest is written. Whatever ends the work, what was done by then stays.
     """
-    inputs = find_images(images, out=out)
+    inputs = find_images(images, out=out, tell=tell)
     names = [image.name for image in inputs]
     read = partial(_boxes_by_name, names=names, skeleton=predictor.skeleton, min_score=min_box_score)
     source = box_source(predictor, boxes, what="image", read=read, min_score=min_box_score)

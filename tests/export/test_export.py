@@ -302,7 +302,7 @@ def test_user_errors(exported: Path, run: Path, tiny_dataset: Path, pose_cli: Cl
         (["export", run, "--onnx", tmp_path / "m.onnx", "--int8", "--calibrate", tmp_path / "no"], "no folder "),
         (
             ["export", run, "--onnx", tmp_path / "m.onnx", "--int8", "--calibrate", tmp_path / "empty"],
-            "no picture in",
+            "no image in",
         ),
     ]
     for arguments, message in cases:

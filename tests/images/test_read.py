@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 import pytest
+from numpy.typing import NDArray
 
 from pose.images.read import UnreadableImage, is_cut_off, read_image, read_upright
 from pose.inference.inputs import read_input
@@ -68,7 +69,7 @@ def test_others_are_left_to_the_decoder() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "tif"])
-@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
 def test_pixels_as_stored_and_upright(tmp_path: Path, suffix: str, orientation: int) -> None:
     exif = PIL.Image.Exif()
     exif[0x0112] = orientation
@@ -76,7 +77,8 @@ def test_pixels_as_stored_and_upright(tmp_path: Path, suffix: str, orientation: 
     IMAGE.save(path, **({} if suffix == "bmp" else {"exif": exif}))
     with PIL.Image.open(path) as opened:
         upright = np.asarray(PIL.ImageOps.exif_transpose(opened).convert("RGB"))
-        stored = np.asarray(opened.convert("RGB"))  # which turns a TIFF too
+        # Pillow turns a TIFF too, and the pixels of the others may be lossy.
+        stored = np.asarray(IMAGE if suffix == "tif" else opened.convert("RGB"))
     for got, expected in ((read_upright(path), upright), (read_image(path), stored)):
         assert got.shape == expected.shape
         assert got.dtype == np.uint8
@@ -117,3 +119,83 @@ def test_prediction_names_the_file(pose_cli: Callable[..., Outcome], tiny_run: P
     outcome = pose_cli("predict", tiny_run, tmp_path / "cut.jpg", "--out", tmp_path / "out", "--device", "cpu")
     assert outcome.code == 0
     assert f"warning: {tmp_path / 'cut.jpg'} is cut off" in outcome.err
+
+
+GRAY_16 = np.linspace(0, 65535, 80 * 60).round().astype(np.uint16).reshape(60, 80)
+
+
+def encoded(suffix: str, pixels: NDArray[Any]) -> bytes:
+    return bytes(cv2.imencode(suffix, pixels)[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.png", encoded(".png", GRAY_16)),
+        ("a.tif", encoded(".tif", GRAY_16)),
+        ("a.pgm", encoded(".pgm", GRAY_16)),
+        ("a.jp2", encoded(".jp2", GRAY_16)),
+        ("rgb.png", encoded(".png", np.stack([GRAY_16] * 3, axis=-1))),
+        ("rgb.tif", encoded(".tif", np.stack([GRAY_16] * 3, axis=-1))),
+        ("float.tif", encoded(".tif", (GRAY_16 / 65535).astype(np.float32))),
+        ("int.tif", encoded(".tif", GRAY_16.astype(np.int32))),
+    ],
+)
+def test_deep_pixels_are_scaled_alike(tmp_path: Path, name: str, data: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    expected = np.round(GRAY_16 / 257).astype(np.uint8)
+    for image in (read_image(path), read_upright(path), read_input(path, color="rgb")[0]):
+        np.testing.assert_array_equal(image, np.stack([expected] * 3, axis=-1))
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_a_deep_pil_image_is_as_its_file(tmp_path: Path, mode: str) -> None:
+    pixels = (GRAY_16 / 65535).astype(np.float32) if mode == "F" else GRAY_16.astype(np.int32)
+    image = PIL.Image.fromarray(GRAY_16 if mode == "I;16" else pixels)
+    assert image.mode == mode
+    (tmp_path / "a.png").write_bytes(encoded(".png", GRAY_16))
+    np.testing.assert_array_equal(read_input(image, color="rgb")[0], read_image(tmp_path / "a.png"))
+
+
+def test_few_bits_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(".png", GRAY_16 >> 4))
+    said = r"uses 12 of its 16 bits \(values up to 4095\), so it is taken as nearly black; store it multiplied by 16"
+    for image, name in ((path, "a.png"), (PIL.Image.fromarray(GRAY_16 >> 4), "the image")):
+        with pytest.warns(UserWarning, match=f"{name} {said}"):
+            read_input(image, color="rgb")
+
+
+def test_training_tells_of_few_bits_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pose.images.read._told", [])
+    (tmp_path / "a.png").write_bytes(encoded(".png", GRAY_16 >> 4))
+    (tmp_path / "b.png").write_bytes(encoded(".png", GRAY_16 >> 5))
+    with pytest.warns(UserWarning, match=r"a\.png uses 12 of its 16 bits") as said:
+        [read_image(tmp_path / name) for name in ("a.png", "b.png", "a.png")]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("pixels", [GRAY_16, GRAY_16 >> 4, GRAY_16 / 65535, GRAY_16 / 257, GRAY_16 > 9, GRAY_16 >> 8])
+def test_the_advice_for_arrays_gives_the_whole_range(pixels: NDArray[Any]) -> None:
+    image = np.stack([pixels] * 3, axis=-1)
+    with pytest.raises(ValueError, match="make its numbers 0 to 255 by ") as error:
+        read_input(image, color="rgb")
+    advised = eval(str(error.value).split("0 to 255 by ")[1], {"np": np, "image": image})
+    assert (advised.dtype, advised.min(), advised.max()) == (np.uint8, 0, 255)
+    if pixels is GRAY_16:
+        np.testing.assert_array_equal(advised[..., 0], np.round(GRAY_16 / 257))
+
+
+def test_other_numbers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(encoded(".tif", GRAY_16.astype(np.float32)))
+    with pytest.raises(UnreadableImage, match=r"a\.tif holds float32 from 0 to 65535; expected 8 bits, 16 bits, or"):
+        read_image(path)
+
+
+def test_heic_is_called_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    with pytest.raises(UnreadableImage, match=r"a\.jpg: HEIC, as telephones store it; convert it to JPEG"):
+        read_image(path)
