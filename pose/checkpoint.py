@@ -20,11 +20,12 @@ from pose.config.load import AnyConfig, make_config
 from pose.keypoints.skeletons import Skeleton
 from pose.models.classifier import Classifier
 from pose.models.pose_net import PoseNet
-from pose.models.weights import check_weights, convert_torchvision, load_weights
+from pose.models.weights import can_replace, check_weights, convert_torchvision, load_weights
 from pose.runtime.errors import CheckpointError
 from pose.runtime.files import write_atomic
 from pose.runtime.headers import parse_header
 from pose.runtime.safe_torch import read_torch
+from pose.runtime.text import plural
 
 FORMAT = "pose-checkpoint-1"
 DEMO_MODEL = Path(pose.__file__).parent / "assets" / "demo.safetensors"
@@ -205,6 +206,12 @@ def load_initial_weights(model: nn.Module, path: str | Path, *, skeleton: Skelet
         raise CheckpointError(
             f"{source} holds another network: {fitting} of {len(shared)} convolutions of the backbone match "
             "this config; give weights of the same backbone and width as model.init"
+        )
+    wrong = [f"{key} is {value.dtype}" for key, value in matched.items() if not can_replace(value, own[key])]
+    if wrong:
+        raise CheckpointError(
+            f"{source} holds {plural(len(wrong), 'tensor')} of a type that is none of weights{_listed(wrong)}; "
+            "give weights in 16, 32 or 64 bits"
         )
     model.load_state_dict(matched, strict=False)
     fresh, unused = [key for key in own if key not in matched], [key for key in weights if key not in own]

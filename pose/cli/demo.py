@@ -101,7 +101,7 @@ def run_demo(
     started = time.monotonic()
     config = demo_config(out, batch_size=batch_size)
     run = out / "run"
-    resume = (run / "resume.pt").is_file()
+    resume = (run / "config.yaml").is_file()  # also of one that was stopped before its first checkpoint
     if resume and load_config(run / "config.yaml") != config:
         raise ConfigError(f"{run} was made with other settings; delete {out}, or choose another folder with --out")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -11,6 +12,7 @@ from pose.cli.options import BatchSize, Device, Overrides, Workers, check_writab
 
 if TYPE_CHECKING:
     from pose.config.load import AnyConfig
+    from pose.training.run_lock import RunLock
     from pose.training.tasks import Task
 
 
@@ -46,9 +48,11 @@ def train(
     if batch_size is not None:
         changes.append(f"train.batch_size={batch_size}")
     try:
-        with join_world(device) as (world, chosen):
+        with join_world(device) as (world, chosen), contextlib.ExitStack() as stack:
             console = make_console(quiet=not world.is_main)
-            settings, run = world.from_main(lambda: _settings_and_folder(config, changes, out, resume))
+            claimed = _claim(config, changes, out, resume) if world.is_main else None
+            lock = stack.enter_context(claimed[1]) if claimed else None
+            settings, run = world.broadcast((claimed[0], claimed[1].run) if claimed else None, source=0)
             world.once_per_node(lambda: prepare_figures(settings, console))
             console.print(f"run folder {run}", highlight=False)
             Trainer(
@@ -59,6 +63,7 @@ def train(
                 workers=pick_workers(workers if workers is not None else settings.train.workers, chosen),
                 console=console,
                 resume=resume is not None,
+                lock=lock,
                 world=world,
             ).run()
     except Stopped as stop:
@@ -87,21 +92,27 @@ def make_task(config: AnyConfig) -> Task:
     return KeypointTask(config) if isinstance(config, Config) else ClassificationTask(config)
 
 
-def _settings_and_folder(
+def _claim(
     config: Path | None, changes: list[str], out: Path | None, resume: Path | None
-) -> tuple[AnyConfig, Path]:
-    """What to train, and the run folder, which is not made yet."""
+) -> tuple[AnyConfig, RunLock]:
+    """What to train, and the run folder, which nobody else gets while the data is made and read."""
     import time
 
     from pose.config.files import find_config
     from pose.config.load import load_config
+    from pose.training.run_lock import check_free, claim_numbered_run, claim_run, lock_run
 
     if resume is not None:
         if config is not None or changes or out is not None:
             raise ValueError("--resume continues a run as it was: give the run folder alone, no config or overrides")
         if not (resume / "config.yaml").is_file():
             raise ValueError(f"no run to continue in {resume}; give the folder that `pose train` wrote to")
-        return load_config(resume / "config.yaml"), resume
+        lock = lock_run(resume)
+        try:
+            return load_config(resume / "config.yaml"), lock
+        except BaseException:
+            lock.close()
+            raise
     if config is None:
         raise ValueError(
             "give a config file, e.g. `pose train configs/figures/mobilenet_v2_x0.5_dyrelu.yaml`, or its name, e.g. "
@@ -111,12 +122,7 @@ def _settings_and_folder(
         raise ValueError(f"{config} is a folder; give a YAML file, or continue a run with --resume {config}")
     settings = load_config(config, changes)
     run = out or Path("runs", f"{find_config(config).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if run.exists() and (not run.is_dir() or _holds_something(run)):
-        raise ValueError(f"{run} exists already; choose another --out, or continue it with --resume {run}")
+    if out:
+        check_free(run)
     check_writable(run)
-    return settings, run
-
-
-def _holds_something(folder: Path) -> bool:
-    """Other than the hidden files of a training that was killed before it had written anything else."""
-    return any(not entry.name.startswith(".") for entry in folder.iterdir())
+    return settings, claim_run(run) if out else claim_numbered_run(run)

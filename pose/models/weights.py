@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
+FRACTIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 CLASSIFIER = ("classifier.", "fc.")  # what torchvision calls the layers behind the backbone
 
 
@@ -47,8 +50,11 @@ def convert_torchvision(weights: dict[str, Tensor], network: nn.Module) -> dict[
 def check_weights(model: nn.Module, weights: Mapping[str, object], *, source: str) -> None:
     """Compare a state dict with a model's, which may be on the meta device.
 
+    Fractional numbers may be of 16, 32 or 64 bits. Any other type, which loading would convert without a word, holds
+    something else than weights.
+
     Raises:
-        ValueError: keys or shapes that do not match, all of them counted and the first few listed.
+        ValueError: keys, shapes or types that do not match, all of them counted and the first few listed.
     """
     own = model.state_dict()
     missing = [key for key in own if key not in weights]
@@ -58,17 +64,37 @@ def check_weights(model: nn.Module, weights: Mapping[str, object], *, source: st
         for key in own
         if key in weights and getattr(weights[key], "shape", None) != own[key].shape
     ]
+    types = [
+        f"{key} is {_type_name(weights[key])}, expected {_type_name(own[key])}"
+        for key in own
+        if getattr(weights.get(key), "shape", None) == own[key].shape and not can_replace(weights[key], own[key])
+    ]
     problems = [
         f"{len(keys)} {what}: {', '.join(keys[:4])}{' ...' if len(keys) > 4 else ''}"
-        for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+        for what, keys in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", shapes),
+            ("of another type", types),
+        )
         if keys
     ]
     if problems:
-        matched = len(own) - len(missing) - len(shapes)
+        matched = len(own) - len(missing) - len(shapes) - len(types)
         raise ValueError(
             f"{source} holds the weights of another model: {matched} of {len(own)} tensors match; "
             + "; ".join(problems)
         )
+
+
+def can_replace(given: object, own: Tensor) -> bool:
+    """Whether a tensor can take the place of another one at no more than a rounding."""
+    kinds = FRACTIONS if own.dtype in FRACTIONS else INTEGERS if own.dtype in INTEGERS else (own.dtype,)
+    return getattr(given, "dtype", None) in kinds
+
+
+def _type_name(tensor: object) -> str:
+    return str(getattr(tensor, "dtype", type(tensor).__name__)).removeprefix("torch.")
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, object], *, source: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import struct
@@ -15,6 +14,7 @@ import yaml
 from pose.evaluation.analysis.analyse import FORMAT
 from pose.keypoints import oks
 from pose.runtime.errors import DataError
+from pose.training.metrics_file import finite_numbers, read_metrics
 
 METRICS = (*oks.METRICS, "top1", "top5")
 PARTS = (  # of analysis.json
@@ -87,7 +87,7 @@ def read_run(folder: Path) -> RunReport:
         raise FileNotFoundError(f"{folder} holds neither metrics.csv nor metrics.json; {WHERE}")
     history = [] if run is None else _read_history(run / "metrics.csv")
     first = evaluations[0] if evaluations else None
-    versions = _object(run / "versions.json") if run is not None and (run / "versions.json").is_file() else {}
+    versions = _versions(run / "versions.json") if run is not None and (run / "versions.json").is_file() else {}
     if not versions and first is not None and first.analysis is not None:
         versions = first.analysis.get("versions", {})
     own_config = folder / "config.yaml" if run is None else run / "config.yaml"
@@ -134,15 +134,15 @@ def _run_of(evaluation: Evaluated) -> Path | None:
 def _read_history(path: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
-    rows = []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                numbers = {key: float(value) for key, value in row.items() if key and key != "time" and value}
-                rows.append({key: value for key, value in numbers.items() if math.isfinite(value)})
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path} is damaged ({error}); expected the numbers that `pose train` writes") from None
-    return [row for row in rows if "epoch" in row]
+    return [finite_numbers(row) for row in read_metrics(path, metrics=METRICS).rows]
+
+
+def _versions(path: Path) -> dict[str, str]:
+    found = _object(path)
+    for name, version in found.items():
+        if not isinstance(version, str):
+            raise DataError(f"{path}: {name} is {version!r:.40}, expected a text; remove the file, or mend it")
+    return found
 
 
 def _object(path: Path) -> dict[str, Any]:

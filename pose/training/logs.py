@@ -1,13 +1,11 @@
-"""What a run tells of itself: metrics.csv, TensorBoard, and the last lines of a training."""
+"""What a run tells of itself beside metrics.csv: TensorBoard, and the last lines of a training."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,7 @@ from rich.console import Console
 
 from pose.runtime import system
 from pose.runtime.console import duration
-from pose.runtime.files import write_atomic
+from pose.training.metrics_file import finite_numbers, read_metrics
 
 if TYPE_CHECKING:
     import torch
@@ -30,48 +28,6 @@ def peak_memory_mb(device: torch.device) -> int | None:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) // 2**20
     return system.peak_memory_mb()
-
-
-class MetricsFile:
-    """metrics.csv, with one row per epoch; it is rewritten whole, so that a crash never leaves half a row.
-
-    Args:
-        path: the file; None in processes that write nothing.
-        metrics: names of the evaluation's columns.
-        keep_epochs: rows that are there already are kept up to this epoch, for a run that is resumed.
-    """
-
-    FIELDS: tuple[str, ...] = (
-        "epoch",
-        "lr",
-        "loss",
-        "images_per_s",
-        "data_wait",
-        "seconds",
-        "time",
-        "memory_mb",
-        "unreadable",
-        "skipped_batches",
-    )
-
-    def __init__(self, path: Path | None, *, metrics: Sequence[str], keep_epochs: int) -> None:
-        self.path = path
-        self.fields = (*self.FIELDS, *metrics)
-        self.rows: list[Mapping[str, Any]] = []
-        if keep_epochs and path is not None and path.is_file():
-            with path.open(newline="") as file:
-                self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= keep_epochs]
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Append a row, with the time of day (UTC) in `time`."""
-        if self.path is None:
-            return
-        self.rows.append({**row, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.fields, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_atomic(self.path, text.getvalue().encode())
 
 
 class TensorBoard:
@@ -131,26 +87,35 @@ class TensorBoard:
 
 
 def print_end(run: Path, console: Console) -> None:
-    """Print what a complete run gave, where its files are, and what to do next."""
-    with (run / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    seconds = sum(float(row["seconds"]) for row in rows)
+    """Print what a complete run gave, where its files are, and what to do next.
+
+    Raises:
+        FileNotFoundError, DataError: metrics.csv is missing or damaged.
+    """
+    table = read_metrics(run / "metrics.csv", metrics=("AP", "top1"))
+    rows = [finite_numbers(row) for row in table.rows]
+    seconds = sum(row.get("seconds", 0.0) for row in rows)
     lines = [f"done: {len(rows)} epochs in {duration(seconds)}, in {run}"]
-    metric = next((name for name in ("AP", "top1") if name in rows[-1]), "")
-    scored = [row for row in rows if row.get(metric)]
+    metric = next((name for name in ("AP", "top1") if name in table.fields), "")
+    scored = [row for row in rows if metric in row]
     if scored:
-        best = max(scored, key=lambda row: float(row[metric]))  # the first of equal ones, as best.safetensors is
-        lines.append(f"  best   {metric} {float(best[metric]):.3f}, epoch {best['epoch']}: best.safetensors")
-    lines.append(f"  last   epoch {rows[-1]['epoch']}: last.safetensors; every epoch: metrics.csv, tb/")
-    speeds, waits = ([float(row[name]) for row in rows] for name in ("images_per_s", "data_wait"))
-    trend = f", from {speeds[0]:.0f} in the first epoch to {speeds[-1]:.0f} in the last" if len(rows) > 1 else ""
-    lines.append(
-        f"  speed  {statistics.median(speeds):.0f} images/s{trend}; {statistics.median(waits):.0%} of the time "
-        "waiting for data"
-    )
-    unreadable, skipped = max(int(row["unreadable"] or 0) for row in rows), int(rows[-1]["skipped_batches"] or 0)
+        best = max(scored, key=lambda row: row[metric])  # the first of equal ones, as best.safetensors is
+        lines.append(f"  best   {metric} {best[metric]:.3f}, epoch {best['epoch']:.0f}: best.safetensors")
+    if rows:
+        lines.append(f"  last   epoch {rows[-1]['epoch']:.0f}: last.safetensors; every epoch: metrics.csv, tb/")
+    speeds, waits = ([row[name] for row in rows if name in row] for name in ("images_per_s", "data_wait"))
+    if speeds and waits:
+        trend = f", from {speeds[0]:.0f} in the first epoch to {speeds[-1]:.0f} in the last" if len(rows) > 1 else ""
+        lines.append(
+            f"  speed  {statistics.median(speeds):.0f} images/s{trend}; {statistics.median(waits):.0%} of the time "
+            "waiting for data"
+        )
+    unreadable = max((row.get("unreadable", 0) for row in rows), default=0)
+    skipped = rows[-1].get("skipped_batches", 0) if rows else 0
     if unreadable or skipped:
-        lines.append(f"  not used: up to {unreadable} unreadable images an epoch, {skipped} bad batches in all")
+        lines.append(
+            f"  not used: up to {unreadable:.0f} unreadable images an epoch, {skipped:.0f} bad batches in all"
+        )
     lines.append(f"  next   pose eval {run}; pose report {run}")
     if any((run / "tb").glob("events.*")):
         lines.append(f"         tensorboard --logdir {run / 'tb'}")

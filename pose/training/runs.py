@@ -1,7 +1,7 @@
-"""Who works in a run folder: a lock for the time of a training, state.json with its progress, and the list of runs.
+"""What became of runs: state.json with the progress of a training, and the list of runs.
 
-The lock belongs to the process and ends with it, however it ends. So a run whose state.json says "running" and whose
-lock is free has crashed. This module imports nothing heavy, so that `pose runs` answers at once.
+A run whose state.json says "running" and whose lock is free has crashed. This module imports nothing heavy, so that
+`pose runs` answers at once.
 """
 
 from __future__ import annotations
@@ -14,41 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
-from pose.runtime.files import remove_leftovers, write_json
+from pose.runtime.files import write_json
 from pose.runtime.stop import Stopped
-from pose.runtime.system import try_lock
+from pose.training.run_lock import RunLock, is_running
 
 BEAT_SECONDS = 30.0
-
-
-def lock_run(run: Path) -> IO[bytes]:
-    """Lock a run folder for this process, and remove files that a killed process left half written.
-
-    Returns:
-        The open lock file; closing it, or the end of the process, unlocks the folder.
-    Raises:
-        OSError: another process trains in the folder, or it cannot be written to.
-    """
-    run.mkdir(parents=True, exist_ok=True)
-    file = (run / ".lock").open("ab")
-    for _ in range(20):  # `pose runs` holds the lock for a moment to see whether it is free
-        if try_lock(file):
-            remove_leftovers(run)
-            return file
-        time.sleep(0.05)
-    file.close()
-    raise OSError(f"another process trains in {run}; wait for it or stop it (`pose runs {run.parent}` shows it)")
-
-
-def is_running(run: Path) -> bool:
-    """Whether another process has locked the run folder."""
-    try:
-        with (run / ".lock").open("rb") as file:
-            return not try_lock(file, shared=True)
-    except OSError:
-        return False
+STATES = ("running", "done", "stopped", "failed")
 
 
 class Heartbeat:
@@ -59,7 +32,7 @@ class Heartbeat:
         progress: gives the numbers to write, such as epoch, step and best.
     """
 
-    def __init__(self, run: Path, lock: IO[bytes] | None, *, progress: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, run: Path, lock: RunLock | None, *, progress: Callable[[], dict[str, Any]]) -> None:
         self.path, self.lock, self.progress = run / "state.json", lock, progress
         self.next = 0.0
 
@@ -86,6 +59,7 @@ class Heartbeat:
     def _write(self, state: str, message: str) -> None:
         if self.lock is None:
             return
+        self.lock.check()
         self.next = time.monotonic() + BEAT_SECONDS
         beat = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         data = {"state": state, "heartbeat": beat, "pid": os.getpid(), **self.progress(), "message": message}
@@ -144,7 +118,9 @@ def _read_run(run: Path) -> Run:
             data = {}
     except (OSError, ValueError, RecursionError):
         data = {}
-    state = str(data.get("state", "unknown"))
+    state = data.get("state")
+    if state not in STATES:
+        state = "unknown"
     if running:
         state = "running"
     elif state == "running":
@@ -163,4 +139,5 @@ def _read_run(run: Path) -> Run:
 
 def _number(data: dict[str, Any], key: str) -> Any:
     value = data.get(key)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    usual = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15  # not NaN either
+    return value if usual else None

@@ -7,6 +7,7 @@ share of each batch. They agree on every number, and the main process alone writ
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import warnings
@@ -33,10 +34,12 @@ from pose.runtime.versions import versions
 from pose.training.bad_batches import BadBatches
 from pose.training.error_messages import explained
 from pose.training.learner import Learner
-from pose.training.logs import MetricsFile, TensorBoard, peak_memory_mb
+from pose.training.logs import TensorBoard, peak_memory_mb
+from pose.training.metrics_file import MetricsFile
 from pose.training.optim import warmup
 from pose.training.resume import load_latest, restore, save_resume
-from pose.training.runs import Heartbeat, lock_run
+from pose.training.run_lock import RunLock, claim_run, lock_run
+from pose.training.runs import Heartbeat
 from pose.training.state import TrainState
 from pose.training.tasks import Task
 
@@ -51,6 +54,7 @@ class Trainer:
         workers: loader processes; 0 loads in this one.
         console: quiet in all but the main process.
         resume: continue the run that is in `folder`, from its beginning if it was killed before the first checkpoint.
+        lock: on the folder, of the main process; by default it is taken when `run` begins.
         world: the processes that train together, each of which has such a trainer.
     """
 
@@ -64,11 +68,12 @@ class Trainer:
         workers: int,
         console: Console,
         resume: bool = False,
+        lock: RunLock | None = None,
         world: World = World(),
     ) -> None:
         self.given = config
         self.folder, self.make_task, self.console, self.resume = folder, make_task, console, resume
-        self.device, self.workers, self.world = device, workers, world
+        self.device, self.workers, self.lock, self.world = device, workers, lock, world
 
     def run(self) -> dict[str, float]:
         """Train until `train.epochs`; to be called once.
@@ -78,9 +83,15 @@ class Trainer:
         Raises:
             Stopped: by SIGINT or SIGTERM; the state is saved.
             Ended: another process failed.
-            FileNotFoundError, ValueError, OSError: data, config, disk, memory, or another process that trains in
-                the folder; what was saved before stays.
+            FileNotFoundError, ValueError, OSError: data, config, disk, memory, another process that trains in the
+                folder, or a folder that was deleted or moved; what was saved before stays.
         """
+        if self.world.is_main and self.lock is None:  # before minutes of data, in which another one could start
+            self.lock = lock_run(self.folder) if self.resume else claim_run(self.folder)
+        with self.lock or contextlib.nullcontext():
+            return self._run()
+
+    def _run(self) -> dict[str, float]:
         self.setup()
         state, epochs = self.state, self.config.train.epochs
         if state.epoch >= epochs:
@@ -97,7 +108,7 @@ class Trainer:
     def setup(self) -> None:
         """Read the data, and make network, optimizer and state, or take up those of the run's last checkpoint.
 
-        A new run's folder is not touched yet, as data and config can still turn out to be wrong.
+        Nothing is written yet, as data and config can still turn out to be wrong.
         """
         if isinstance(self.given, Config):
             self.given = with_skeleton(self.given)
@@ -113,7 +124,6 @@ class Trainer:
             self.sampler, workers=self.workers, pin_memory=self.device.type == "cuda", shard=world.shard
         )
         model = task.build_model()
-        self.lock = lock_run(self.folder) if self.resume and world.is_main else None
         saved, notice = world.from_main(lambda: load_latest(self.folder)) if self.resume else (None, "")
         if notice:
             warnings.warn(notice, stacklevel=3)
@@ -127,11 +137,11 @@ class Trainer:
             self.state = restore(self.folder, saved, self.learner, self.optimizer, batch_size=train.batch_size)
 
     def open_folder(self) -> None:
-        """Lock the run folder, write what is known before the first step, and say what will be trained."""
+        """Write what is known before the first step, and say what will be trained."""
         folder, task, train, state, model = self.folder, self.task, self.config.train, self.state, self.learner.model
         main = self.world.is_main
-        if main and self.lock is None:
-            self.lock = lock_run(folder)
+        self.check_folder()
+        if main and not self.resume:
             write_atomic(folder / "config.yaml", self.given.to_yaml().encode())
         if main:
             write_json(folder / "versions.json", versions())
@@ -265,6 +275,7 @@ class Trainer:
         """Write what resuming needs."""
         if not self.world.is_main:
             return
+        self.check_folder()
         state = {"position": asdict(self.state), **self.learner.state_dict()}
         save_resume(self.folder, {**state, "optimizer": self.optimizer.state_dict()})
         self.next_save = time.monotonic() + 60 * self.config.train.checkpoint_minutes
@@ -273,10 +284,16 @@ class Trainer:
     def save_weights(self, name: str, epoch: int) -> None:
         """Write the weights to use, after this number of epochs, with all that is needed to use them."""
         if self.world.is_main:
+            self.check_folder()
             path, metrics, classes = self.folder / name, self.state.metrics, self.task.classes
             save_checkpoint(
                 path, self.learner.averaged, config=self.given, epoch=epoch, metrics=metrics, classes=classes
             )
+
+    def check_folder(self) -> None:
+        """Look whether the run's folder is still there, before something is written."""
+        if self.lock is not None:
+            self.lock.check()
 
     def say(self, line: str) -> None:
         """Print a line for people."""

@@ -146,6 +146,33 @@ def test_weights_of_another_model(saved: Path, tmp_path: Path) -> None:
         load_checkpoint(path).build()
 
 
+def retyped(saved: Path, to: Path, dtype: torch.dtype) -> Path:
+    """A copy whose first convolution is of another type."""
+    with safe_open(saved, framework="pt") as file:
+        metadata = file.metadata()
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    key = next(key for key, value in weights.items() if value.ndim == 4)
+    save_file({**weights, key: weights[key].to(dtype)}, to, metadata)
+    return to
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int64, torch.uint8, torch.float8_e4m3fn, torch.complex64])
+def test_weights_of_a_type_that_holds_none(config: Config, saved: Path, tmp_path: Path, dtype: torch.dtype) -> None:
+    path, name = retyped(saved, tmp_path / "other.safetensors", dtype), str(dtype).removeprefix("torch.")
+    with pytest.raises(ValueError, match=rf"1 of another type: backbone\S+ is {name}, expected float32"):
+        load_checkpoint(path).build()
+    with pytest.raises(ValueError, match=rf"other.safetensors holds 1 tensor of a type .* is torch.{name}"):
+        load_initial_weights(fresh(config), path)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_another_precision(config: Config, saved: Path, tmp_path: Path, dtype: torch.dtype) -> None:
+    path = retyped(saved, tmp_path / "other.safetensors", dtype)
+    ours, theirs = load_checkpoint(path).build().state_dict(), fresh(config).state_dict()
+    assert all(torch.allclose(ours[key], theirs[key], rtol=1e-2, atol=1e-3) for key in theirs)
+    assert load_initial_weights(fresh(config), path).startswith(f"{len(theirs)} of {len(theirs)} tensors taken")
+
+
 def test_initial_weights_take_what_fits(config: Config, tiny_config: dict[str, Any], saved: Path) -> None:
     model = fresh(config, seed=1)
     total = len(model.state_dict())

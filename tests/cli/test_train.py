@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -253,3 +254,72 @@ def test_what_is_there_is_not_overwritten(
     outcome = pose_cli("train", tiny_yaml, "data.train.annotations=gone.json", "--out", tmp_path / "empty")
     refusal(outcome, "no file ")
     assert (tmp_path / "empty").is_dir()
+
+
+# Sleeps where data would be made for minutes, until it is told to go on.
+SLOW_DATA = """
+import pathlib, sys, time
+import pose.cli.train as train
+go, make = pathlib.Path(sys.argv.pop()), train.make_task
+def slow(config):
+    print("making data", file=sys.stderr, flush=True)
+    while not go.exists():
+        time.sleep(0.02)
+    return make(config)
+train.make_task = slow
+from pose.cli.main import main
+main()
+"""
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("named", [True, False])
+def test_of_two_starts_each_has_its_folder(
+    pose_cli: Cli, tiny_yaml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """The first one has it from the start, before its data is there; the second one changes nothing of it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda *arguments: "20260101-120000")  # one second for both
+    code = "import time; time.strftime = lambda *arguments: '20260101-120000'\n" + SLOW_DATA
+    out = ("--out", tmp_path / "same") if named else ()
+    first = tmp_path / "same" if named else Path("runs/tiny-20260101-120000")
+    process, lines = start("train", tiny_yaml, "--workers", 0, *out, tmp_path / "go", code=code)
+    with ended(process):
+        wait_for(lines, "making data", process)
+        second = pose_cli("train", tiny_yaml, "train.seed=5", "--workers", 0, *out)
+        if named:
+            refusal(second, f"error: another process trains in {first}; wait for it or stop it")
+        else:
+            assert second.code == 0, second.err
+            assert second.err.startswith(f"run folder {first}-2\n")
+        (tmp_path / "go").touch()
+        assert process.wait(60) == 0
+    assert load_checkpoint(first).config.train.seed == 1
+    if named:
+        refusal(pose_cli("train", tiny_yaml, "train.seed=5", *out), f"{first} exists already; choose another --out")
+    assert load_checkpoint(first).config.train.seed == 1
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_a_run_folder_that_goes_away_ends_the_run(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path, how: str) -> None:
+    run, place = tmp_path / "run", tmp_path / "place"
+    many = ("train.epochs=100000", "eval.every=100000", "train.checkpoint_minutes=100")
+    process, lines = start("train", tiny_yaml, *many, "--workers", 0, "--out", run)
+    with ended(process):
+        wait_for(lines, "epoch 1/100000", process)
+        if how == "moved":
+            run.rename(place)
+        else:
+            shutil.rmtree(run)
+        assert process.wait(60) == 2
+    time.sleep(0.05)  # for the thread that reads
+    assert lines[-1].startswith(f"error: {run} was {how} ")
+    assert not any("Traceback" in line for line in lines)
+    assert not run.exists()
+    if how == "moved":
+        assert lines[-1].endswith(f"Go on with: pose train --resume {place}\n")
+        config = yaml.safe_load((place / "config.yaml").read_text())
+        config["train"]["epochs"] = load_resume(place / "resume.pt")["position"]["epoch"] + 1
+        (place / "config.yaml").write_text(yaml.safe_dump(config))
+        assert pose_cli("train", "--resume", place, "--workers", 0).code == 0

@@ -222,7 +222,7 @@ def test_compare(evaluated: Path, tmp_path: Path, pose_cli: Cli) -> None:
         (lambda folder: folder.write_text("x"), "is a file; give a run folder"),
         (lambda folder: _write(folder, "metrics.json", "{"), "metrics.json is not JSON"),
         (lambda folder: _write(folder, "metrics.json", "[]"), "holds a list, expected an object"),
-        (lambda folder: _write(folder, "metrics.csv", "epoch,loss\n1,much\n"), "metrics.csv is damaged"),
+        (lambda folder: _write(folder, "metrics.csv", "epoch,loss\n1,much\n"), "metrics.csv, row 2: loss is 'much'"),
         (lambda folder: _write(folder, "metrics.json", "{}", "analysis.json", "{}"), "has format None, expected"),
         (
             lambda folder: _write(folder, "metrics.json", "{}", "analysis.json", '{"format": "pose-analysis-1"}'),

@@ -27,7 +27,7 @@ sys.modules |= dict.fromkeys(("fcntl", "resource", "pwd", "grp", "termios"))
 sys.modules["msvcrt"] = types.SimpleNamespace(LK_NBLCK=2, locking=locking) if sys.argv.pop(1) == "locks" else None
 """
 POSE = WINDOWS + "from pose.cli.main import main; main()"
-HOLD = WINDOWS + "from pose.training.runs import lock_run; lock = lock_run(Path(sys.argv[1]));"
+HOLD = WINDOWS + "from pose.training.run_lock import lock_run; lock = lock_run(Path(sys.argv[1]));"
 HOLD += "print('held', flush=True); sys.stdin.read()"
 
 

@@ -23,7 +23,8 @@ from pose.keypoints.geometry import apply_affine, crop_affine, grow_box
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.console import Progress, make_console
 from pose.training.keypoints import KeypointTask
-from pose.training.logs import MetricsFile, TensorBoard, print_end
+from pose.training.logs import TensorBoard, print_end
+from pose.training.metrics_file import MetricsFile
 from tests.helpers.running import run_training
 
 CPU = torch.device("cpu")

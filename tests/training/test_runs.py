@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from typing import Any
 import pytest
 
 from pose.runtime.stop import Stopped
-from pose.training.runs import Heartbeat, find_runs, is_running, lock_run
+from pose.training.run_lock import claim_numbered_run, claim_run, is_running, lock_run
+from pose.training.runs import Heartbeat, find_runs
 
-HOLD = "import sys, pathlib; from pose.training.runs import lock_run; lock = lock_run(pathlib.Path(sys.argv[1]));"
+HOLD = "import sys, pathlib; from pose.training.run_lock import lock_run; lock = lock_run(pathlib.Path(sys.argv[1]));"
 HOLD += "print('held', flush=True); sys.stdin.read()"
 
 
@@ -106,3 +108,65 @@ def test_a_state_that_cannot_be_read_is_unknown(tmp_path: Path, text: str) -> No
     run = make_run(tmp_path / "run", "done")
     (run / "state.json").write_text(text)
     assert find_runs(run)[0].state == "unknown"
+
+
+def in_another_process(run: Path) -> str:
+    """What becomes of a second one who locks the folder."""
+    code = "import sys, pathlib; from pose.training.run_lock import lock_run; lock_run(pathlib.Path(sys.argv[1]))"
+    return subprocess.run([sys.executable, "-c", code, run], capture_output=True, text=True, timeout=60).stderr
+
+
+def test_a_lock_survives_who_looks_in_its_own_process(tmp_path: Path) -> None:
+    """The system drops a lock when its process closes the file, even one that it opened only to look."""
+    run = make_run(tmp_path / "run", "running")
+    with lock_run(run):
+        for _ in range(2):
+            assert is_running(run)
+            assert [found.state for found in find_runs(tmp_path)] == ["running"]
+        with pytest.raises(OSError, match="another process trains in"):
+            lock_run(run)
+        assert "another process trains in" in in_another_process(run)
+    assert not is_running(run)
+    assert in_another_process(run) == ""
+
+
+def test_a_claim_leaves_no_trace_of_a_run_that_did_not_begin(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "a"
+    with claim_run(run):
+        assert (run / ".lock").is_file()
+    assert not (tmp_path / "runs").exists()
+    (tmp_path / "mine").mkdir()
+    claim_run(tmp_path / "mine").close()
+    assert list((tmp_path / "mine").iterdir()) == []
+    with claim_run(run):
+        (run / "config.yaml").touch()
+    assert sorted(path.name for path in run.iterdir()) == [".lock", "config.yaml"]
+    with pytest.raises(ValueError, match="exists already; choose another --out, or continue it"):
+        claim_run(run)
+
+
+def test_runs_that_start_in_one_second_get_numbers(tmp_path: Path) -> None:
+    name = tmp_path / "runs" / "a-20260101-120000"
+    with claim_numbered_run(name) as first, claim_numbered_run(name) as second, claim_numbered_run(name) as third:
+        names = [lock.run.name for lock in (first, second, third)]
+    assert names == [name.name, f"{name.name}-2", f"{name.name}-3"]
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_a_folder_that_goes_away_is_not_made_anew(tmp_path: Path, how: str) -> None:
+    run, place = tmp_path / "run", tmp_path / "place"
+    heart = Heartbeat(run, lock_run(run), progress=progress)
+    with heart:
+        pass
+    assert (run / "state.json").exists()
+    heart = Heartbeat(run, lock_run(run), progress=progress)
+    if how == "moved":
+        run.rename(place)
+    else:
+        shutil.rmtree(run)
+    with pytest.raises(OSError, match=f"{run} was {how}") as caught:
+        heart.beat(now=True)
+    assert (f"was moved to {place} while it trained" if how == "moved" else "nothing is left") in str(caught.value)
+    heart.__exit__(OSError, caught.value, None)
+    assert not run.exists()
