@@ -11,6 +11,7 @@ from rich.text import Text
 from pose.check.checker import Checked
 from pose.check.findings import Finding, Findings
 from pose.check.fix import Repair
+from pose.runtime.text import visible
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 SHOWN = 3
@@ -21,12 +22,12 @@ def print_split(console: Console, checked: Checked) -> None:
     """Print what a split holds: numbers, and three charts of text."""
     split, counts = checked.split, checked.counts
     where = f"{split.path}{f', pictures in {split.images_dir}' if split.images_dir else ''}"
-    console.print(Text(split.name, style="bold"), Text(where), soft_wrap=True)
+    console.print(Text(visible(split.name), style="bold"), Text(visible(where)), soft_wrap=True)
     people = f"{_count(counts['people'], 'person', 'people')} with keypoints"
     console.print(
         f"  {_count(counts['images'], 'image')}, {_count(counts['annotations'], 'annotation')}; "
         f"{people} in {_count(counts['images_with_people'], 'image')}; "
-        f"skeleton {split.skeleton.name}, {_count(split.skeleton.num_keypoints, 'keypoint')}",
+        f"skeleton {visible(split.skeleton.name)}, {_count(split.skeleton.num_keypoints, 'keypoint')}",
         soft_wrap=True,
         highlight=False,
     )
@@ -99,9 +100,9 @@ def _print_finding(console: Console, finding: Finding, *, where: str) -> None:
 
 
 def _lines(console: Console, text: str, *, indent: int) -> None:
-    # Names come from someone else's file, and a terminal obeys control characters.
-    safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    for line in textwrap.wrap(safe, max(40, console.width - indent), break_long_words=False, break_on_hyphens=False):
+    for line in textwrap.wrap(
+        visible(text), max(40, console.width - indent), break_long_words=False, break_on_hyphens=False
+    ):
         console.print(Text(" " * indent + line), soft_wrap=True)
 
 
@@ -110,7 +111,7 @@ def _keypoint_table(keypoints: dict[str, dict[str, int]], people: int) -> Table:
     for name, numbers in keypoints.items():
         labelled = numbers["visible"] + numbers["hidden"]
         values = [str(numbers[key]) for key in ("visible", "hidden", "unlabelled")]
-        table.add_row(Text(f"  {name}"), *values, f"{labelled / people:4.0%} {_bar(labelled / people)}")
+        table.add_row(Text(f"  {visible(name)}"), *values, f"{labelled / people:4.0%} {_bar(labelled / people)}")
     return table
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO, cast
 
 import typer
 
@@ -117,7 +117,10 @@ def _console() -> Console:
     """For stdout; a file gets lines of 110 characters."""
     from rich.console import Console
 
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110, markup=False, emoji=False)
+    from pose.runtime.lasting_stream import TerminalStream
+
+    file = None if sys.stdout is None else cast(TextIO, TerminalStream(sys.stdout))
+    return Console(file=file, width=None if file is None or file.isatty() else 110, markup=False, emoji=False)
 
 
 def _print(checked: list[Checked], found: Findings) -> None:

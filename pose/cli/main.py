@@ -42,6 +42,7 @@ from pose.cli.tables import tables
 from pose.cli.train import train
 from pose.runtime.lasting_stream import READER_GONE, LastingStream
 from pose.runtime.stop import Ended, ending_signals
+from pose.runtime.text import as_message
 
 # Every other import stands inside a command, so that `pose --help` answers at once.
 
@@ -162,7 +163,7 @@ def _run() -> None:
     except (ValueError, OSError) as error:
         if os.environ.get("POSE_DEBUG"):
             raise
-        print(f"error: {_explain(error)}", file=sys.stderr)
+        print(as_message(f"error: {_explain(error)}"), file=sys.stderr)
         sys.exit(2)
     except RecursionError:
         if os.environ.get("POSE_DEBUG"):
@@ -195,4 +196,4 @@ def _explain(error: ValueError | OSError) -> str:
 
 
 def _show_warning(message: Warning | str, *details: object, **more: object) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    print(as_message(f"warning: {message}"), file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import TextIO, cast
 import rich.progress
 from rich.console import Console
 
-from pose.runtime.lasting_stream import LastingStream
+from pose.runtime.lasting_stream import TerminalStream
 
 
 class Progress:
@@ -83,5 +83,5 @@ def make_console(*, quiet: bool = False) -> Console:
 
     Brackets and colons in messages are printed as they are. Where nobody can read them any more, nothing is printed.
     """
-    file = None if sys.stderr is None else cast(TextIO, LastingStream(sys.stderr))
+    file = None if sys.stderr is None else cast(TextIO, TerminalStream(sys.stderr))
     return Console(file=file, soft_wrap=True, quiet=quiet, markup=False, emoji=False)

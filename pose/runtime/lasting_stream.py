@@ -7,11 +7,15 @@ import errno
 import os
 from typing import Any, TextIO
 
-READER_GONE = (errno.EPIPE, errno.EIO, errno.EBADF)  # the reader has ended, the terminal is closed, nobody listens
+from pose.runtime.text import visible
+
+READER_GONE = (errno.EPIPE, errno.EIO, errno.EBADF)  # its reader has ended, its terminal is closed
 
 
 class LastingStream:
-    """A text stream that drops what it cannot write; all else is that of the stream below.
+    """A text stream that drops what it cannot write, and writes control characters as their escapes.
+
+    All else is that of the stream below.
 
     Attributes:
         error: why something was dropped; None if nothing was.
@@ -26,6 +30,10 @@ class LastingStream:
 
     def write(self, text: str) -> int:
         """Write the text if that is possible."""
+        return self.write_as_it_is(visible(text, keep="\n\t"))
+
+    def write_as_it_is(self, text: str) -> int:
+        """Write colors and moves of the cursor too."""
         try:
             return self.stream.write(text)
         except OSError as error:
@@ -50,3 +58,17 @@ class LastingStream:
         self.error = self.error or error
         if error.errno in READER_GONE:  # a full disk may have room again
             self.silence()
+
+
+class TerminalStream:
+    """A stream for who draws on a terminal, with colors and moves of the cursor; it lasts too."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.lasting = stream if isinstance(stream, LastingStream) else LastingStream(stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.lasting, name)
+
+    def write(self, text: str) -> int:
+        """Write the text as it is, if that is possible."""
+        return self.lasting.write_as_it_is(text)

@@ -23,3 +23,18 @@ def first_few(items: Iterable[object], most: int = 5) -> str:
 def plural(count: int, noun: str, plural_noun: str | None = None) -> str:
     """ "1 image", "1,200 images"; irregular plurals are given."""
     return f"{count:,} {noun if count == 1 else plural_noun or noun + 's'}"
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Write control characters as their escapes: names come from files of others, and a terminal obeys them.
+
+    Args:
+        keep: characters that are left as they are, such as line breaks.
+    """
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
+def as_message(text: str) -> str:
+    """A message whose lines after the first are indented, so that no name in it looks like a message of its own."""
+    first, *more = visible(text, keep="\n").split("\n")
+    return "\n".join([first, *(line if line.startswith("  ") else f"  {line}" for line in more)])

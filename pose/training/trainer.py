@@ -30,6 +30,7 @@ from pose.runtime.distributed import SyncedBatch, World
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_atomic, write_json
 from pose.runtime.stop import Stopped, StopRequest
+from pose.runtime.text import as_message
 from pose.runtime.versions import versions
 from pose.training.bad_batches import BadBatches
 from pose.training.error_messages import explained
@@ -297,7 +298,7 @@ class Trainer:
 
     def say(self, line: str) -> None:
         """Print a line for people."""
-        self.console.print(line, highlight=False)
+        self.console.print(as_message(line), highlight=False)
 
 
 def for_all_processes(config: AnyConfig, world: World) -> AnyConfig:
