@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from pose.data.coco import LARGEST, is_int
+from pose.data.category import edge_fits
+from pose.data.coco import of_category
+from pose.data.records import is_int, read_flag, read_id, read_number, read_numbers, read_whole
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.runtime.arrays import Array
 
@@ -72,7 +74,7 @@ class Split:
         name: "train", "val", or the file's stem.
         images_dir: None if the images are not to be looked at.
         skeleton_given: whether it came from a config rather than from the file's category.
-        category_id: the category of the people.
+        category_id: the category of the people, as read: 1 where it is written "1".
         categories: (id, object) of the listed ones that have keypoints.
     """
 
@@ -113,13 +115,15 @@ def read_split(
     images = _read_images(document["images"])
     annotations = [(i, a) for i, a in enumerate(as_list(document.get("annotations"))) if isinstance(a, dict)]
     categories = [
-        (c.get("id"), c) for c in as_list(document.get("categories")) if isinstance(c, dict) and c.get("keypoints")
+        (_category_key(c.get("id")), c)
+        for c in as_list(document.get("categories"))
+        if isinstance(c, dict) and c.get("keypoints")
     ]
     if category_name is not None:
         categories = [c for c in categories if c[1].get("name") == category_name] or categories
-    used = Counter(_hashable(a.get("category_id")) for _, a in annotations if "keypoints" in a)
+    used = Counter(_category_key(a.get("category_id")) for _, a in annotations if "keypoints" in a)
     if categories:
-        category = max(categories, key=lambda c: used[_hashable(c[0])])
+        category = max(categories, key=lambda c: used[c[0]])
         category_id = category[0]
     else:
         category_id = next((key for key, _ in used.most_common() if key is not None), 1)
@@ -130,7 +134,7 @@ def read_split(
         lengths = Counter(len(a["keypoints"]) // 3 for _, a in annotations if isinstance(a.get("keypoints"), list))
         k = max(1, lengths.most_common(1)[0][0]) if lengths else 17
         skeleton = COCO17 if k == 17 else Skeleton.from_names("unnamed", keypoint_names=[f"{i}" for i in range(k)])
-    chosen = [(i, a) for i, a in annotations if a.get("category_id", category_id) in (category_id, None)]
+    chosen = [(i, a) for i, a in annotations if of_category(a, category_id)]
     people = _read_people(chosen, images, skeleton.num_keypoints)
     return Split(name, path, images_dir, document, skeleton, given, category_id, categories, images, people)
 
@@ -144,37 +148,28 @@ def category_skeleton(category: dict[str, Any]) -> Skeleton | None:
         return COCO17
     edges = [
         (names[a - 1], names[b - 1])
-        for a, b in (e for e in as_list(category.get("skeleton")) if isinstance(e, list) and len(e) == 2)
-        if is_int(a) and is_int(b) and 1 <= a <= len(names) and 1 <= b <= len(names) and a != b
+        for a, b in (e for e in as_list(category.get("skeleton")) if edge_fits(e, len(names)))
     ]
     name = category.get("name")
     return Skeleton.from_names(name if isinstance(name, str) else "category", keypoint_names=names, edges=edges)
 
 
 def as_id(value: Any) -> int | str | None:
-    """Read an id that may be written as text or 7.0; None if it is none."""
-    if is_int(value):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and value:
-        return int(value) if value.isascii() and value.isdigit() else value
-    return None
+    """Read an id as training does; what it refuses but tells images apart is text, and the rest None."""
+    number = read_id(value)
+    if number is not None:
+        return number
+    return str(value) if is_int(value) or (isinstance(value, str) and value) else None
 
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def numbers_or_nan(value: Any, length: int) -> list[Any]:
-    """Return a list of `length` numbers as it is, anything else as NaN, such as bools, texts and the absurd."""
-    if (
-        isinstance(value, list)
-        and len(value) == length
-        and all(type(v) in (int, float) and abs(v) <= LARGEST for v in value)
-    ):
-        return value
-    return [np.nan] * length
+def numbers_or_nan(value: Any, length: int) -> list[float]:
+    """Read a list of `length` numbers as training does; anything else becomes NaN."""
+    array = read_numbers(value)
+    return [np.nan] * length if array is None or len(array) != length else array.tolist()
 
 
 def finite_rows(rows: list[list[Any]], length: int) -> Array:
@@ -195,15 +190,15 @@ def _read_images(entries: Sequence[Any]) -> ImageTable:
         key = as_id(record.get("id"))
         if key is not None:
             rows.setdefault(key, row)
-        height, width = record.get("height"), record.get("width")
-        known = is_int(height) and is_int(width) and 0 < height <= LARGEST and 0 < width <= LARGEST
-        sizes.append((height, width) if known else (np.nan, np.nan))
+        height, width = read_whole(record.get("height")), read_whole(record.get("width"))
+        sizes.append((height, width) if height and width else (np.nan, np.nan))
     return ImageTable(records, names, rows, np.array(sizes, dtype=np.float64).reshape(-1, 2))
 
 
 def _read_people(chosen: list[tuple[int, dict[str, Any]]], images: ImageTable, k: int) -> AnnotationTable:
     names: list[int | str] = []
-    image, boxes, scalars, keypoints = [], [], [], []
+    image, boxes, scalars = [], [], []
+    keypoints: list[list[Any]] = []
     blank = [np.nan] * (3 * k)
     for position, a in chosen:
         number = a.get("id")
@@ -211,24 +206,15 @@ def _read_people(chosen: list[tuple[int, dict[str, Any]]], images: ImageTable, k
         key = as_id(a.get("image_id"))
         image.append(-1 if key is None else images.rows.get(key, -1))
         boxes.append(numbers_or_nan(a.get("bbox"), 4))
-        scalars.append(numbers_or_nan([a.get("area"), a.get("num_keypoints")], 2))
-        if np.isnan(scalars[-1][0]):
-            scalars[-1] = [numbers_or_nan([a.get(key)], 1)[0] for key in ("area", "num_keypoints")]
+        numbers = read_number(a.get("area")), read_whole(a.get("num_keypoints"))
+        scalars.append([np.nan if number is None else number for number in numbers])
         points = a.get("keypoints")
-        good = isinstance(points, list) and len(points) == 3 * k
-        keypoints.append(points if good else blank)
-    try:
-        points_array: Array = np.array(keypoints, dtype=np.float64).reshape(-1, 3 * k)
-    except (TypeError, ValueError, OverflowError):  # some row holds text or lists: look at each number
-        rows = [numbers_or_nan(p, 3 * k) for p in keypoints]
-        points_array = np.array(rows, dtype=np.float64).reshape(-1, 3 * k)
-    points_array[np.abs(points_array) > LARGEST] = np.nan
-    points_array = points_array.reshape(-1, k, 3)
+        keypoints.append(points if isinstance(points, list) and len(points) == 3 * k else blank)
+    points_array = np.array([_each_number(p) for p in keypoints], dtype=np.float64).reshape(-1, k, 3)
     rows_of = np.array(image, dtype=np.int64)
     sizes = np.full((len(chosen), 2), np.nan)
     sizes[rows_of >= 0] = images.sizes[rows_of[rows_of >= 0]]
     scalar = np.array(scalars, dtype=np.float64).reshape(-1, 2)
-    scalar[~np.isfinite(scalar)] = np.nan
     return AnnotationTable(
         records=[a for _, a in chosen],
         names=names,
@@ -240,9 +226,18 @@ def _read_people(chosen: list[tuple[int, dict[str, Any]]], images: ImageTable, k
         counts=scalar[:, 1],
         keypoints=points_array,
         labelled=(points_array[..., 2] > 0) & np.isfinite(points_array).all(axis=2),
-        crowd=np.array([bool(a.get("iscrowd", 0)) for _, a in chosen], dtype=bool),
+        crowd=np.array([read_flag(a.get("iscrowd")) is True for _, a in chosen], dtype=bool),
     )
 
 
-def _hashable(value: Any) -> Any:
-    return value if isinstance(value, int | str | float | None) else repr(value)
+def _each_number(values: list[Any]) -> Array | list[float]:
+    """Read a list of numbers, as training does; each that is none becomes NaN."""
+    array = read_numbers(values)
+    if array is not None:
+        return array
+    return [np.nan if (number := read_number(v)) is None else number for v in values]
+
+
+def _category_key(value: Any) -> int | str | None:
+    """Read the id of a category; None if there is none, and text for what is no number."""
+    return None if value is None else number if (number := read_id(value)) is not None else repr(value)

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pose.check.columns import Split, finite_rows, numbers_or_nan
+from pose.check.columns import Split, as_id, finite_rows, numbers_or_nan
 from pose.check.findings import Findings
 from pose.check.people import looks_xyxy
-from pose.data.coco import is_int, read_json
+from pose.data.coco import read_json
+from pose.data.records import read_id
 from pose.keypoints.geometry import iou
 from pose.runtime.arrays import Array
 
@@ -36,7 +37,7 @@ def check_detections(path: Path, split: Split, found: Findings) -> dict[str, Any
         return {"file": str(path), "boxes": 0, "images": 0, "recall": None}
     chosen = _choose(path, records, split, found)
     boxes = finite_rows([numbers_or_nan(r["bbox"], 4) for _, r in chosen], 4)
-    images = np.array([split.images.rows[r["image_id"]] for _, r in chosen], dtype=np.int64)
+    images = np.array([split.images.rows[as_id(r["image_id"]) or 0] for _, r in chosen], dtype=np.int64)
     corners = _check_numbers(path, chosen, boxes, images, split, found)
     recall = None
     if len(chosen) and not corners.any():
@@ -53,10 +54,10 @@ def _choose(path: Path, records: list[Any], split: Split, found: Findings) -> li
         missing = [key for key in KEYS if not isinstance(record, dict) or record.get(key) is None]
         if missing:
             found.add("detection-malformed", name, "detection", index, f"lacks {', '.join(missing)}")
-        elif record["category_id"] != split.category_id:
+        elif read_id(record["category_id"]) != split.category_id:
             detail = f"category_id {record['category_id']!r:.40}"
             found.add("detection-category-other", name, "detection", index, detail)
-        elif not is_int(record["image_id"]) or record["image_id"] not in split.images.rows:
+        elif read_id(record["image_id"]) not in split.images.rows:
             unknown += 1
             found.add("detection-unknown-image", name, "detection", index, f"image_id {record['image_id']!r:.40}")
         else:

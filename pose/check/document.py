@@ -8,7 +8,9 @@ import numpy as np
 
 from pose.check.columns import Split, as_id, as_list
 from pose.check.findings import Findings
-from pose.data.coco import is_int, leaves_folder
+from pose.data.category import edge_fits
+from pose.data.coco import leaves_folder
+from pose.data.records import plain_values, read_flag, read_id
 from pose.keypoints.skeletons import COCO17, Skeleton, split_side
 
 
@@ -33,7 +35,9 @@ def _check_images(split: Split, found: Findings) -> None:
     listed: dict[str, Any] = {}
     for row, record in enumerate(images.records):
         label, number = images.names[row] or f"images[{row}]", record.get("id")
-        if not is_int(number):
+        if plain_values(record):
+            found.add("number-type", name, "record", f"images[{row}]", _written(record))
+        if read_id(number) is None:
             found.add("image-id-type", name, "image", label, f"id {number!r:.40}")
         key, file_name = as_id(number), str(label)
         if key is not None:
@@ -80,24 +84,26 @@ def _check_annotations(split: Split, found: Findings, *, has_detections: bool) -
     for index, a in enumerate(document["annotations"]):
         if not isinstance(a, dict):
             continue
-        number, image_id = a.get("id"), a.get("image_id")
-        label = number if is_int(number) else f"annotations[{index}]"
-        if number == 0 and is_int(number):
+        number, image_id = read_id(a.get("id")), a.get("image_id")
+        label = f"annotations[{index}]" if number is None else number
+        if plain_values(a):
+            found.add("number-type", name, "record", label, _written(a))
+        if number == 0:
             found.add("annotation-id-zero", name, "annotation", label)
-        elif not is_int(number) or number < 0:
-            found.add("annotation-id-missing", name, "annotation", label, f"id {number!r:.40}")
+        elif number is None or number < 0:
+            found.add("annotation-id-missing", name, "annotation", label, f"id {a.get('id')!r:.40}")
         elif number in seen:
             found.add("annotation-id-twice", name, "annotation", label, f"image_id {image_id!r:.40}")
-        if is_int(number):
+        if number is not None:
             seen.add(number)
         key = as_id(image_id)
         if key is None or key not in known:
             unknown.append((label, image_id))
-            swapped += as_id(number) in known
-        elif type(image_id) is not type(split.images.records[known[key]].get("id")):
-            found.add("image-id-text", name, "annotation", label, f"image_id {image_id!r:.40}")
-        if "iscrowd" not in a:
+            swapped += number in known
+        if a.get("iscrowd") is None:
             found.add("crowd-missing", name, "annotation", label)
+        elif read_flag(a["iscrowd"]) is None:
+            found.add("crowd-malformed", name, "annotation", label, f"iscrowd {a['iscrowd']!r:.40}")
     total = len(people.names)
     # Where most ids are those of images and most image_ids are not, the two have changed places.
     mixed = len(unknown) > 2 and len(unknown) > 0.5 * total and swapped > 0.8 * len(unknown)
@@ -113,16 +119,16 @@ def _check_categories(split: Split, found: Findings) -> None:
     if len(split.categories) > 1:
         for number, category in split.categories:
             found.add("category-several", name, "category", str(number), f"{category.get('name')!r}")
-    ids = [c.get("id") for c in as_list(split.document.get("categories")) if isinstance(c, dict)]
+    ids = [read_id(c.get("id")) for c in as_list(split.document.get("categories")) if isinstance(c, dict)]
     for index, a in enumerate(as_list(split.document.get("annotations"))):
         if not isinstance(a, dict):
             continue
-        number, own = a.get("category_id"), a.get("id")
-        label = own if is_int(own) else f"annotations[{index}]"
-        if number is None:
+        number, own = read_id(a.get("category_id")), read_id(a.get("id"))
+        label = f"annotations[{index}]" if own is None else own
+        if a.get("category_id") is None:
             found.add("category-id-missing", name, "annotation", label)
-        elif ids and number not in ids:
-            found.add("category-unknown", name, "annotation", label, f"category_id {number!r:.40}")
+        elif number is None or (ids and number not in ids):
+            found.add("category-unknown", name, "annotation", label, f"category_id {a['category_id']!r:.40}")
         elif number != split.category_id and not any(number == n for n, _ in split.categories):
             found.add("category-other", name, "annotation", label, f"category_id {number!r:.40}")
 
@@ -140,8 +146,7 @@ def _check_skeleton(split: Split, found: Findings) -> None:
                     "names-differ", name, "keypoint", index + 1, f"{here or 'none'}, skeleton {there or 'none'}"
                 )
         for edge in as_list(category.get("skeleton")):
-            good = isinstance(edge, list) and len(edge) == 2 and all(is_int(i) and 1 <= i <= len(names) for i in edge)
-            if not good:
+            if not edge_fits(edge, len(names)):
                 found.add("edges-wrong", name, "edge", f"{edge!r:.40}")
     for index in missing_pairs(skeleton):
         found.add("pair-missing", name, "keypoint", skeleton.keypoint_names[index])
@@ -157,3 +162,9 @@ def missing_pairs(skeleton: Skeleton) -> list[int]:
         for i, keypoint in enumerate(skeleton.keypoint_names)
         if skeleton.sides[i] == "middle" and split_side(keypoint)[0] != "middle"
     ]
+
+
+def _written(record: dict[str, Any]) -> str:
+    """Name the values of a record whose numbers have another type."""
+    parts = [f"{key} {record[key]!r:.40}" for key in plain_values(record)]
+    return ", ".join(parts[:3]) + ", ..." * (len(parts) > 3)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from pose.check.columns import Split, as_id, as_list, read_split
 from pose.check.findings import Findings
 from pose.check.image_files import FileProbe
 from pose.check.people import far_areas, outline_areas, polygons, repeats
-from pose.data.coco import is_int
+from pose.data.records import LARGEST_ID, is_int, plain_values, read_number, read_numbers
 
 
 @dataclass
@@ -44,6 +44,7 @@ def repair(split: Split, found: Findings, probes: Sequence[FileProbe | None] | N
     """
     # A copy; unlike deepcopy it follows as deep a nesting as reading did.
     result = Repair(json.loads(json.dumps(split.document)))
+    _write_plainly(result)
     _repair_images(result, split, probes)
     if not isinstance(result.document.get("annotations"), list):
         return result
@@ -67,6 +68,16 @@ def _read_again(result: Repair, split: Split) -> Split:
     return read_split(split.name, split.path, result.document, images_dir=split.images_dir, skeleton=split.skeleton)
 
 
+def _write_plainly(result: Repair) -> None:
+    """Write numbers of another type, such as "7" or true, as what training reads them as."""
+    for key in ("images", "annotations", "categories"):
+        for index, record in enumerate(as_list(result.document.get(key))):
+            if isinstance(record, dict) and (values := plain_values(record)):
+                record.update(values)
+                name = record["id"] if is_int(record.get("id")) else f"{key}[{index}]"
+                result.did("numbers written as plain numbers", name)
+
+
 def _repair_images(result: Repair, split: Split, probes: Sequence[FileProbe | None] | None) -> None:
     """Take sizes from the files, make ids integers, and list no image twice."""
     document = result.document
@@ -76,15 +87,13 @@ def _repair_images(result: Repair, split: Split, probes: Sequence[FileProbe | No
             if probe is not None and probe.size is not None and _size_is_safe(split, row, probe):
                 record["height"], record["width"] = probe.size
                 result.did("image sizes taken from the files", split.images.names[row])
-    fresh = max((key for record in records if is_int(key := as_id(record.get("id")))), default=0)
+    fresh = _largest(as_id(record.get("id")) for record in records)
     numbers: dict[Any, int] = {}
     for row, record in enumerate(records):
         key = as_id(record.get("id"))
-        if is_int(record.get("id")):
-            continue
         if is_int(key):
-            number = key
-        elif key is not None and key in numbers:
+            continue  # written plainly above
+        if key is not None and key in numbers:
             number = numbers[key]
         else:
             fresh += 1
@@ -94,11 +103,10 @@ def _repair_images(result: Repair, split: Split, probes: Sequence[FileProbe | No
         record["id"] = number
         result.did("image ids made integers", split.images.names[row] or f"images[{row}]")
     for a in as_list(document.get("annotations")):
-        if isinstance(a, dict) and (key := as_id(a.get("image_id"))) is not None:
-            known: Any = a["image_id"] if is_int(a["image_id"]) else numbers.get(key) or key
-            if is_int(known) and not is_int(a["image_id"]):
-                a["image_id"] = known
-                result.did("image_id of annotations made integers", _name(a))
+        key = as_id(a.get("image_id")) if isinstance(a, dict) else None
+        if key is not None and key in numbers:
+            a["image_id"] = numbers[key]
+            result.did("image_id of annotations made integers", _name(a))
     kept: list[Any] = []
     first: set[tuple[Any, Any]] = set()
     for entry in document["images"]:
@@ -147,7 +155,7 @@ def _repair_entries(result: Repair, split: Split, found: Findings) -> None:
             result.did("annotations of unknown images dropped", _name(a))
         else:
             kept.append(a)
-            if "iscrowd" not in a:
+            if a.get("iscrowd") is None:
                 a["iscrowd"] = 0
                 result.did("iscrowd set to 0", _name(a))
             if a.get("category_id") is None:
@@ -159,15 +167,14 @@ def _repair_entries(result: Repair, split: Split, found: Findings) -> None:
 def _repair_keypoints(result: Repair, a: dict[str, Any], name: int | str, split: Split) -> None:
     k = split.skeleton.num_keypoints
     points = a.get("keypoints")
-    if not isinstance(points, list):
+    if points is None or points == []:
         a["keypoints"] = points = [0] * (3 * k)
         result.did("keypoints set to not labelled", name)
-    if len(points) != 3 * k:
+    if not isinstance(points, list) or len(points) != 3 * k:
         return
     for i in range(0, 3 * k, 3):
         x, y, v = points[i : i + 3]
-        finite = all(type(n) in (int, float) and math.isfinite(n) for n in (x, y, v))
-        if not finite:
+        if any(read_number(n) is None for n in (x, y, v)):
             result.did("keypoints without numbers set to not labelled", name)
         elif v == 0 and (x != 0 or y != 0):
             result.did("coordinates of unlabelled keypoints set to 0", name)
@@ -185,8 +192,8 @@ def _repair_keypoints(result: Repair, a: dict[str, Any], name: int | str, split:
 def _repair_box(result: Repair, a: dict[str, Any], name: int | str, size: np.ndarray) -> None:
     """Take a box from the segmentation where there is none, and clip it to the image."""
     box: Any = a.get("bbox")
-    good = isinstance(box, list) and len(box) == 4 and all(type(n) in (int, float) and math.isfinite(n) for n in box)
-    if not good or min(box[2:]) <= 0:
+    numbers = read_numbers(box)
+    if numbers is None or len(numbers) != 4 or min(box[2:]) <= 0:
         rings = polygons(a.get("segmentation"))
         if not rings:
             return
@@ -239,18 +246,22 @@ def _drop_repeats(result: Repair, split: Split) -> None:
 def _renumber(result: Repair) -> None:
     """Give new ids after the largest where they are missing, 0, or used before; all others stay."""
     annotations = result.document["annotations"]
-    fresh = max((a["id"] for a in annotations if is_int(a.get("id"))), default=0)
-    fresh = max(fresh, 0)
+    fresh = _largest(a.get("id") for a in annotations)
     seen: set[int] = set()
     for a in annotations:
         number = a.get("id")
-        if is_int(number) and number > 0 and number not in seen:
+        if is_int(number) and 0 < number <= LARGEST_ID and number not in seen:
             seen.add(number)
             continue
         fresh += 1
         result.did("annotations renumbered", f"{_name(a)}, now {fresh}")
         a["id"] = fresh
         seen.add(fresh)
+
+
+def _largest(ids: Iterable[Any]) -> int:
+    """Find the id after which new ones are given: the largest that leaves room for them."""
+    return max((i for i in ids if is_int(i) and 0 < i < LARGEST_ID // 2), default=0)
 
 
 def without_nan(value: Any) -> Any:

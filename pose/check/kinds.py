@@ -33,13 +33,13 @@ KINDS: dict[str, Kind] = {
     "image-malformed": Kind(
         "error",
         "images that are no object or have no file_name",
-        "The file does not load.",
+        "They are left out with their people.",
         "Give each an id, a file_name, a height and a width.",
     ),
     "image-id-type": Kind(
         "error",
-        "images whose id is missing or no integer",
-        "The file does not load; elsewhere text and number do not match and images lose their people.",
+        "images whose id is missing, no number, or beyond 64 bits",
+        "They are left out with their people.",
         "Number the images, and use the same numbers as image_id.",
         fix=True,
     ),
@@ -61,13 +61,13 @@ KINDS: dict[str, Kind] = {
     "file-name-escapes": Kind(
         "error",
         "file names that leave the images folder",
-        "The file does not load: a name from someone else's file must not reach other folders.",
+        "They are left out: a name from someone else's file must not reach other folders.",
         "Write names below the images folder, without '..', a drive or a leading slash.",
     ),
     "image-size-missing": Kind(
         "error",
         "images without height and width",
-        "The file does not load.",
+        "They are left out with their people.",
         "Write the size of the file.",
         fix=True,
     ),
@@ -75,7 +75,7 @@ KINDS: dict[str, Kind] = {
         "error", "no list of annotations", "There is nothing to train on, and no AP.", "Give the annotated file."
     ),
     "annotation-malformed": Kind(
-        "error", "annotations that are no object", "The file does not load.", "Remove them.", fix=True
+        "error", "annotations that are no object", "They are left out.", "Remove them.", fix=True
     ),
     "annotation-id-missing": Kind(
         "error",
@@ -98,17 +98,17 @@ KINDS: dict[str, Kind] = {
         "Give each its own id.",
         fix=True,
     ),
-    "image-id-text": Kind(
-        "error",
-        "annotations whose image_id is text or a fraction",
-        "The file does not load; elsewhere '7' is not 7 and the people are lost.",
-        "Write the image's number.",
+    "number-type": Kind(
+        "warning",
+        'images or annotations with numbers written as another type, such as "7", 7.0 or true',
+        "`pose` reads them as what they mean; elsewhere '7' is not 7 and people are lost.",
+        "Write plain numbers.",
         fix=True,
     ),
     "image-unknown": Kind(
         "error",
         "annotations of images that are not listed",
-        "The file does not load; pycocotools drops them silently.",
+        "They are left out; pycocotools drops them silently.",
         "Add the images or drop the annotations.",
         fix=True,
     ),
@@ -140,7 +140,7 @@ KINDS: dict[str, Kind] = {
     "category-unknown": Kind(
         "error",
         "annotations of a category that is not listed",
-        "They are left out silently.",
+        "They are left out.",
         "Use an id from categories (a number, not a name).",
     ),
     "category-other": Kind(
@@ -155,7 +155,7 @@ KINDS: dict[str, Kind] = {
     "edges-wrong": Kind(
         "warning",
         "edges of the category that join no two keypoints",
-        "Drawings are wrong: COCO counts keypoints from 1 in skeleton.",
+        "They are left out, the others drawn: COCO counts keypoints from 1 in skeleton.",
         "Write pairs of numbers from 1 to the number of keypoints.",
     ),
     "pair-missing": Kind(
@@ -248,14 +248,14 @@ KINDS: dict[str, Kind] = {
     "box-malformed": Kind(
         "error",
         "annotations without a bbox of four numbers",
-        "The file does not load.",
+        "They are left out.",
         "Write [x, y, width, height] in pixels.",
         fix=True,
     ),
     "box-empty": Kind(
         "error",
         "boxes without width or height",
-        "The people are left out silently.",
+        "The people are left out.",
         "Write [x, y, width, height], both positive.",
         fix=True,
     ),
@@ -312,26 +312,38 @@ KINDS: dict[str, Kind] = {
         "If area is then that of the box, OKS forgives more than COCO's and AP is not comparable with it.",
         "-",
     ),
+    "crowd-malformed": Kind(
+        "error",
+        "annotations whose iscrowd is neither 0 nor 1",
+        "They are left out.",
+        "Write 0, or 1 for a group.",
+    ),
     "crowd-missing": Kind(
         "warning", "annotations without iscrowd", "pycocotools stops.", "Write 0, or 1 for a group.", fix=True
     ),
     "keypoints-missing": Kind(
-        "error",
+        "warning",
         "annotations without keypoints",
-        "The file does not load.",
+        "They are taken as not labelled; pycocotools stops.",
         "Write 0, 0, 0 for each: not labelled.",
         fix=True,
+    ),
+    "keypoints-malformed": Kind(
+        "error",
+        "annotations whose keypoints are no list",
+        "They are left out.",
+        "Write x, y, visibility for each keypoint, as one list.",
     ),
     "keypoints-count": Kind(
         "error",
         "annotations with another number of keypoints than the skeleton",
-        "The file does not load, or each number is read as another one's.",
+        "They are left out; if that is all of them, the file does not load.",
         "Write x, y, visibility for each keypoint; set data.skeleton to the file's.",
     ),
     "keypoints-not-numbers": Kind(
         "error",
         "annotations with keypoints that are no finite numbers",
-        "The file does not load; elsewhere the loss becomes NaN.",
+        "They are left out; elsewhere the loss becomes NaN.",
         "Write 0, 0, 0 for what is not labelled.",
         fix=True,
     ),
@@ -393,9 +405,9 @@ KINDS: dict[str, Kind] = {
         fix=True,
     ),
     "count-wrong": Kind(
-        "error",
+        "warning",
         "people whose num_keypoints is not the number of labelled ones",
-        "pycocotools ignores people with 0, so AP is of the wrong people.",
+        "`pose` counts them; pycocotools ignores people with 0, so its AP is of the wrong people.",
         "Write the number of keypoints with visibility above 0.",
         fix=True,
     ),

@@ -10,7 +10,7 @@ import numpy as np
 from pose.check.columns import AnnotationTable, Split, as_list
 from pose.check.findings import Findings
 from pose.check.sides import check_sides
-from pose.data.coco import is_int
+from pose.data.records import is_int
 from pose.keypoints.geometry import grow_box
 from pose.runtime.arrays import Array
 
@@ -44,8 +44,10 @@ def _adder(split: Split, found: Findings) -> Callable[..., None]:
 def _check_keypoints(split: Split, found: Findings) -> None:
     people, add, k = split.people, _adder(split, found), split.skeleton.num_keypoints
     lengths = np.array([len(p) if isinstance(p := a.get("keypoints"), list) else -1 for a in people.records])
-    add("keypoints-missing", lengths < 0)
-    add("keypoints-count", (lengths >= 0) & (lengths != 3 * k), lambda row: f"{lengths[row]} numbers, not {3 * k}")
+    missing = np.array([a.get("keypoints") in (None, []) for a in people.records])
+    add("keypoints-missing", missing)
+    add("keypoints-malformed", (lengths < 0) & ~missing, lambda row: f"{people.records[row]['keypoints']!r:.40}")
+    add("keypoints-count", (lengths > 0) & (lengths != 3 * k), lambda row: f"{lengths[row]} numbers, not {3 * k}")
     points, v = people.keypoints, people.keypoints[..., 2]
     whole = lengths == 3 * k
     add("keypoints-not-numbers", whole & ~np.isfinite(points).all(axis=(1, 2)))
@@ -60,10 +62,10 @@ def _check_keypoints(split: Split, found: Findings) -> None:
     origin = people.labelled & ~somewhere
     add("keypoint-at-origin", origin.any(axis=1), lambda row: _which(split, origin, row))
     labelled = people.labelled.sum(axis=1)
-    add("nothing-labelled", whole & (labelled == 0))
+    add("nothing-labelled", (whole | missing) & (labelled == 0))
     if not labelled.any():
         found.add("nobody-labelled", split.name, "file", split.path.name)
-    counted = np.array([is_int(a.get("num_keypoints")) for a in people.records])
+    counted = np.isfinite(people.counts)
     add("count-missing", ~counted)
     add(
         "count-wrong",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pose.data.records import is_int, read_id
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.text import did_you_mean
 
@@ -46,7 +47,8 @@ def find_category(
     """
     if not isinstance(categories or [], list):
         raise ValueError(f"{path}: 'categories' is no list but {categories!r:.40}; expected e.g. [{_EXAMPLE}]")
-    listed = {c["id"]: c for c in categories or [] if isinstance(c, dict) and _is_id(c.get("id"))}
+    rows = [c for c in categories or [] if isinstance(c, dict)]
+    listed = {i: c for c in rows if (i := read_id(c.get("id"))) is not None}
     if name is not None and listed:
         found = [c for c in listed.values() if _name(c) == name]
         if len(found) != 1:
@@ -64,8 +66,8 @@ def find_category(
         )
     if found:
         return _read(path, found[0])
-    used = [a.get("category_id", 1) for a in annotations or [] if isinstance(a, dict) and "keypoints" in a]
-    ids = sorted({i for i in used if _is_id(i)})
+    used = [read_id(a.get("category_id", 1)) for a in annotations or [] if isinstance(a, dict) and "keypoints" in a]
+    ids = sorted({i for i in used if i is not None})
     if len(ids) > 1:
         raise ValueError(
             f"{path} has keypoints in several categories, {ids}, and no 'categories' that name them; a model is for "
@@ -124,6 +126,16 @@ def check_names(path: Path, category: Category, skeleton: Skeleton) -> None:
     )
 
 
+def edge_fits(pair: Any, count: int) -> bool:
+    """Say whether an entry of a category's skeleton joins two of its `count` keypoints."""
+    return (
+        isinstance(pair, list)
+        and len(pair) == 2
+        and all(is_int(i) and 0 < i <= count for i in pair)
+        and pair[0] != pair[1]
+    )
+
+
 def _read(path: Path, record: dict[str, Any]) -> Category:
     name = _name(record)
     names, pairs = record.get("keypoints") or [], record.get("skeleton") or []
@@ -132,14 +144,21 @@ def _read(path: Path, record: dict[str, Any]) -> Category:
         raise ValueError(f"{where} has keypoints {names!r:.80}; expected a list of names, e.g. {_EXAMPLE}")
     count = len(names)
     edges: list[tuple[str, str]] = []
+    left_out: list[Any] = []
     for pair in pairs if isinstance(pairs, list) else [pairs]:
-        if not (isinstance(pair, list) and len(pair) == 2 and all(_is_id(i) and 0 < i <= count for i in pair)):
-            raise ValueError(
-                f"{where} has the edge {pair!r:.80} in its skeleton; expected two numbers from 1 to {count}, which "
-                f"count its keypoints from 1. Mend the file"
-            )
-        edges.append((names[pair[0] - 1], names[pair[1] - 1]))
-    return Category(record["id"], name, tuple(names), tuple(edges))
+        if edge_fits(pair, count):
+            edges.append((names[pair[0] - 1], names[pair[1] - 1]))
+        else:
+            left_out.append(pair)
+    if left_out:
+        warnings.warn(
+            f"{where}: {len(left_out)} edges of its skeleton are left out, e.g. {left_out[0]!r:.80}; expected two "
+            f"numbers from 1 to {count}, which count its keypoints from 1 (edges are only drawn)",
+            stacklevel=4,
+        )
+    number = read_id(record["id"])
+    assert number is not None  # it was read to find the record
+    return Category(number, name, tuple(names), tuple(edges))
 
 
 def _name(record: dict[str, Any]) -> str:
@@ -148,7 +167,3 @@ def _name(record: dict[str, Any]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

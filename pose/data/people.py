@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.boxes import SMALLEST_SIDE
-from pose.data.coco import CocoFile, is_int, numbers, read_json
+from pose.data.coco import CocoFile, numbers, read_json
+from pose.data.records import read_id
 from pose.keypoints.geometry import clean_box
 
 
@@ -105,7 +106,7 @@ def detected_people(
         ]
         if missing:
             raise ValueError(f"{where} lacks {', '.join(missing)}, got {record!r:.100}")
-        if record["category_id"] != coco.category_id:
+        if read_id(record["category_id"]) != coco.category_id:
             continue
         box, score = numbers(record["bbox"], where, "bbox"), numbers([record["score"]], where, "score")
         if len(box) != 4 or min(box[2:]) < SMALLEST_SIDE:
@@ -113,9 +114,9 @@ def detected_people(
                 f"{where} has bbox {record['bbox']}; it needs x, y and a positive width and height, at least "
                 f"{SMALLEST_SIDE:g}"
             )
-        image_id = record["image_id"]
-        if not is_int(image_id) or image_id not in coco.images:
-            unknown.append(image_id)
+        image_id = read_id(record["image_id"])
+        if image_id is None or image_id not in coco.images:
+            unknown.append(record["image_id"])
         elif score[0] >= min_score:
             x, y, w, h = box.tolist()
             image = coco.images[image_id]

@@ -99,6 +99,31 @@ def test_values(folder: Path) -> None:
     assert (d["keypoints"][6:9], d["num_keypoints"], d["id"]) == ([0, 0, 0], 16, 103)
 
 
+def test_values_that_training_reads_are_written_plainly_not_erased(folder: Path) -> None:
+    document = make()
+    a, b, c, d = document["annotations"][:4]
+    a["keypoints"] = [bool(v) if i % 3 == 2 else v for i, v in enumerate(a["keypoints"])]
+    b["keypoints"] = [str(v) for v in b["keypoints"]]
+    c.update(id="102", image_id=11.0, category_id="1", iscrowd=False, num_keypoints="17", area="10400")
+    d.update(bbox=[str(v) for v in d["bbox"]])
+    document["images"][0].update(id="10", width="200", height=160.0)
+    result, left = mend(document, folder)
+    want = make()
+    want["annotations"][0]["keypoints"][2::3] = [1] * 17
+    assert result.document == want
+    assert kinds(left) == set()
+
+
+def test_ids_beyond_64_bits_are_renumbered(folder: Path) -> None:
+    document = make()
+    document["images"][0]["id"] = 2**63
+    document["annotations"][0].update(id=2**63 + 1, image_id=2**63)
+    document["annotations"][1].update(image_id=2**63)
+    result, left = mend(document, folder)
+    assert kinds(left) == set()
+    assert [a["image_id"] for a in result.document["annotations"][:2]] == [result.document["images"][0]["id"]] * 2
+
+
 def test_ids_of_images_that_are_text(folder: Path) -> None:
     document = make()
     for record in document["images"]:

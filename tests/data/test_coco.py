@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -208,42 +209,125 @@ def broken(*keys: Any, value: Any) -> dict[str, Any]:
         ([], "list .detections.*not a COCO file"),
         ({"annotations": []}, "no list 'images'"),
         ({"images": []}, "no list 'annotations'"),
-        (broken("images", 0, value=7), r"images\[0\] has no integer 'id'"),
-        (broken("images", 0, "id", value="5"), r"images\[0\] has no integer 'id'"),
-        (broken("images", 0, "width", value=0), "'height' and 'width'"),
-        (broken("images", 0, "file_name", value="/etc/passwd"), "leaves the images folder"),
-        (broken("images", 0, "file_name", value="x/../../y.jpg"), "leaves the images folder"),
-        (broken("images", 0, "file_name", value="..\\y.jpg"), "leaves the images folder"),
-        (broken("images", 0, "file_name", value="C:y.jpg"), "leaves the images folder"),
-        (broken("images", 0, "file_name", value=""), "no 'file_name'"),
         (broken("images", 0, "id", value=3), "image id 3 stands for two files"),
-        (broken("annotations", 0, value=None), r"annotations\[0\]"),
-        (broken("annotations", 0, "image_id", value=6), "annotation 17 has image_id 6"),
-        (broken("annotations", 0, "image_id", value=[5]), "annotation 17 has image_id"),
         (
-            broken("annotations", 0, "keypoints", value=[1] * 42),
-            "17 has 42 numbers, skeleton 'two' with 2 .* needs 6",
+            broken("images", value=[7, "b.jpg"]),
+            r"none of the 2 images can be read; .* images\[0\] has no integer 'id'",
         ),
-        (broken("annotations", 0, "keypoints", value=None), "annotation 17 has no list 'keypoints'"),
-        (broken("annotations", 0, "keypoints", value=[1, 1, 2, float("nan"), 1, 2]), "finite"),
-        (broken("annotations", 0, "keypoints", value=["x"] * 6), "finite numbers"),
-        (broken("annotations", 0, "bbox", value=[1, 2, 3]), "bbox of 3"),
-        (broken("annotations", 0, "area", value="big"), "'area' must hold finite numbers"),
-        (broken("annotations", 0, "area", value=10**400), "'area' must hold finite numbers up to 1e.12 only"),
-        (broken("annotations", 0, "keypoints", value=[1e300, 1, 2, 1, 1, 2]), "'keypoints' must hold finite numbers"),
-        (broken("annotations", 0, "bbox", value=[1, 2, 10**400, 4]), "'bbox' must hold finite numbers"),
-        (broken("images", 0, "width", value=10**30), "needs 'height' and 'width' in pixels, got 100 and 1000"),
-        (broken("annotations", 0, "num_keypoints", value="all"), "'num_keypoints' must hold"),
+        (broken("annotations", value=[None]), r"none of the 1 annotations can be read; the first: annotations\[0\]"),
         (
             broken("categories", value=[{"id": i, "keypoints": ["x"]} for i in (1, 2)]),
             "several categories, '1', '2'; .*data.category=1",
         ),
     ],
 )
-def test_errors_name_the_entry(tmp_path: Path, data: Any, message: str) -> None:
+def test_errors_name_the_file(tmp_path: Path, data: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         load(tmp_path, data)
     assert "annotations.json" in str(caught.value)
+
+
+IMAGE_RECORDS = [
+    (broken("images", 0, value=7), r"images\[0\] has no integer 'id'"),
+    (broken("images", 0, "id", value="a5"), r"images\[0\] has no integer 'id'"),
+    (broken("images", 0, "id", value=2**63), "has no integer 'id' up to 9223372036854775807"),
+    (broken("images", 0, "width", value=0), "'height' and 'width'"),
+    (broken("images", 0, "width", value=10**30), "needs 'height' and 'width' in pixels, got 100 and 1000"),
+    (broken("images", 0, "file_name", value="/etc/passwd"), "leaves the images folder"),
+    (broken("images", 0, "file_name", value="x/../../y.jpg"), "leaves the images folder"),
+    (broken("images", 0, "file_name", value="..\\y.jpg"), "leaves the images folder"),
+    (broken("images", 0, "file_name", value="C:y.jpg"), "leaves the images folder"),
+    (broken("images", 0, "file_name", value=""), "no 'file_name'"),
+]
+ANNOTATION_RECORDS = [
+    (broken("annotations", 0, value=None), r"annotations\[0\]"),
+    (broken("annotations", 0, "image_id", value=6), "annotation 17 has image_id 6"),
+    (broken("annotations", 0, "image_id", value=[5]), "annotation 17 has image_id"),
+    (broken("annotations", 0, "image_id", value=2**63 + 5), "annotation 17 has image_id"),
+    (broken("annotations", 0, "category_id", value="person"), "annotation 17 has category_id 'person'"),
+    (broken("annotations", 0, "iscrowd", value=2), "annotation 17 has iscrowd 2; it needs 0, or 1"),
+    (broken("annotations", 0, "iscrowd", value="no"), "annotation 17 has iscrowd 'no'"),
+    (broken("annotations", 0, "keypoints", value=[1] * 42), "17 has 42 numbers, skeleton 'two' with 2 .* needs 6"),
+    (broken("annotations", 0, "keypoints", value={"x": 1}), "annotation 17 has no list 'keypoints'"),
+    (broken("annotations", 0, "keypoints", value=[1, 1, 2, float("nan"), 1, 2]), "finite"),
+    (broken("annotations", 0, "keypoints", value=["x"] * 6), "finite numbers"),
+    (broken("annotations", 0, "keypoints", value=[1e300, 1, 2, 1, 1, 2]), "'keypoints' must hold finite numbers"),
+    (broken("annotations", 0, "bbox", value=[1, 2, 3]), "bbox of 3"),
+    (broken("annotations", 0, "bbox", value=[1, 2, 10**400, 4]), "'bbox' must hold finite numbers"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), IMAGE_RECORDS + ANNOTATION_RECORDS)
+def test_a_record_that_cannot_be_read_is_left_out_and_counted(tmp_path: Path, data: Any, message: str) -> None:
+    with pytest.warns(UserWarning, match=r"annotations\.json: 1 of 2 .* left out: 1 .*; the first: ") as caught:
+        coco = load(tmp_path, data)
+    assert any(re.search(message, str(w.message)) for w in caught)
+    assert coco.annotations is not None
+    assert [a.id for a in coco.annotations] == [9]
+    assert sum(coco.left_out.values()) == 1
+
+
+@pytest.mark.parametrize("value", ["big", 10**400, None])
+def test_an_area_that_cannot_be_read_is_taken_from_the_box(tmp_path: Path, value: Any) -> None:
+    with pytest.warns(UserWarning, match="1 annotations without area"):
+        coco = load(tmp_path, broken("annotations", 0, "area", value=value))
+    assert coco.annotations is not None
+    assert coco.annotations[0].area == 1200
+
+
+def as_text(record: dict[str, Any]) -> None:
+    record.update({key: str(value) for key, value in record.items() if isinstance(value, int)})
+    record.update({key: [str(v) for v in value] for key, value in record.items() if isinstance(value, list)})
+
+
+def as_floats(record: dict[str, Any]) -> None:
+    record.update({key: float(value) for key, value in record.items() if isinstance(value, int)})
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("change", [as_text, as_floats])
+def test_numbers_of_other_types_mean_what_they_plainly_mean(tmp_path: Path, change: Any) -> None:
+    want = load(tmp_path, make())
+    data = make()
+    for record in data["images"] + data["annotations"]:
+        change(record)
+    data["categories"][0]["id"] = "1"
+    got = load(tmp_path, data)
+    assert got.images == want.images
+    assert got.annotations is not None
+    assert want.annotations is not None
+    for a, b in zip(got.annotations, want.annotations, strict=True):
+        assert np.array_equal(a.keypoints_img, b.keypoints_img)
+        assert repr(a) == repr(b)
+
+
+@pytest.mark.parametrize(("value", "crowd"), [("0", 0), ("1", 1), (False, 0), (True, 1), (None, 0), (1.0, 1)])
+def test_iscrowd_is_read_by_its_meaning(tmp_path: Path, value: Any, crowd: bool) -> None:
+    coco = load(tmp_path, broken("annotations", 0, "iscrowd", value=value))
+    assert coco.annotations is not None
+    assert coco.annotations[0].is_crowd == crowd
+
+
+@pytest.mark.parametrize(
+    ("number", "annotations_of"), [(0, "2 annotations whose num_keypoints"), ("all", "2 annotations without num_")]
+)
+def test_num_keypoints_is_counted(tmp_path: Path, number: Any, annotations_of: str) -> None:
+    data = make()
+    for record in data["annotations"]:
+        record["num_keypoints"] = number
+    with pytest.warns(UserWarning, match=annotations_of):
+        coco = load(tmp_path, data)
+    assert coco.annotations is not None
+    assert [a.num_keypoints for a in coco.annotations] == [2, 2]
+
+
+@pytest.mark.parametrize("value", [[], None])
+def test_no_keypoints_are_not_labelled(tmp_path: Path, value: Any) -> None:
+    data = broken("annotations", 0, "keypoints", value=value)
+    data["annotations"][0]["num_keypoints"] = 0
+    with pytest.warns(UserWarning, match="1 annotations without keypoints .taken as not labelled"):
+        coco = load(tmp_path, data)
+    assert [p.id for p in ground_truth_people(coco, tmp_path)] == [9]
 
 
 def detection(**other: Any) -> dict[str, Any]:

@@ -21,12 +21,7 @@ from pose.synthetic.scene.objects import random_material, random_thing
 from pose.synthetic.scene.stage import compose, light_scene
 
 MAX_ANIMALS = 3
-# Where the ground is darker. The front paws would be right, but with the front knees the images of a seed stay what
-# they are.
-FEET = [
-    ANIMAL.keypoint_names.index(name)
-    for name in ("left_front_knee", "right_front_knee", "left_back_paw", "right_back_paw")
-]
+FEET = [i for i, name in enumerate(ANIMAL.keypoint_names) if name.endswith("_paw")]  # below them the ground is darker
 
 
 @dataclass(frozen=True)
