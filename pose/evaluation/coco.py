@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pose.data.coco import CocoFile
 from pose.evaluation.coco_backends import coco_numbers
-from pose.evaluation.oks_nms import oks_nms
+from pose.evaluation.oks_nms import NMS_THRESHOLD, oks_nms
 from pose.inference.results import person_scores
 from pose.keypoints.geometry import grow_box
 from pose.keypoints.oks import MAX_DETECTIONS, METRICS
@@ -73,7 +73,7 @@ def to_coco_results(
     *,
     category_id: int = 1,
     keypoint_threshold: float = 0.2,
-    nms_threshold: float = 0.9,
+    nms_threshold: float = NMS_THRESHOLD,
 ) -> tuple[list[dict[str, Any]], NDArray[np.int64]]:
     """Rescore, apply OKS-NMS to each image, and write what is left as COCO's result records.
 

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from pose.keypoints.oks import keypoint_similarity
 
+NMS_THRESHOLD = 0.9  # HRNet's: above this OKS one of two people is dropped
 _NMS_ELEMENTS = 2**20  # similarities of keypoints held at once
 
 
 def oks_nms(
-    keypoints: ArrayLike, scores: ArrayLike, areas: ArrayLike, sigmas: ArrayLike, *, threshold: float = 0.9
+    keypoints: ArrayLike, scores: ArrayLike, areas: ArrayLike, sigmas: ArrayLike, *, threshold: float = NMS_THRESHOLD
 ) -> NDArray[np.int64]:
     """Drop the people of one image who are too similar to one that scores higher.
 

@@ -82,7 +82,7 @@ class Trainer:
         Returns:
             The metrics of the last evaluation.
         Raises:
-            Stopped: by SIGINT or SIGTERM; the state is saved.
+            Stopped: by SIGINT, SIGTERM or SIGHUP; the state is saved.
             Ended: another process failed.
             FileNotFoundError, ValueError, OSError: data, config, disk, memory, another process that trains in the
                 folder, or a folder that was deleted or moved; what was saved before stays.
