@@ -8,6 +8,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pose.runtime.opencv_settings import check_opencv_settings
+
 if TYPE_CHECKING:
     from pose.config.zoo import create_model, list_models
     from pose.inference.load import load
@@ -30,6 +32,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'pose' has no attribute '{name}'; it has {', '.join(__all__)}")
+    check_opencv_settings()
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -41,6 +41,7 @@ from pose.cli.summary import summary
 from pose.cli.tables import tables
 from pose.cli.train import train
 from pose.runtime.lasting_stream import READER_GONE, LastingStream
+from pose.runtime.opencv_settings import check_opencv_settings
 from pose.runtime.stop import Ended, ending_signals
 from pose.runtime.text import as_message
 
@@ -159,8 +160,9 @@ def _run() -> None:
         for number in ending_signals():
             signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
+        check_opencv_settings()
         app(prog_name="pose")  # also where it is `python -m pose`
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, Warning) as error:  # a warning with PYTHONWARNINGS=error
         if os.environ.get("POSE_DEBUG"):
             raise
         print(as_message(f"error: {_explain(error)}"), file=sys.stderr)
@@ -182,9 +184,17 @@ def _run() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+    except ImportError as error:
+        if os.environ.get("POSE_DEBUG"):
+            raise
+        message = (
+            f"error: a library cannot be loaded ({error}); is there too little memory (ulimit -v), or is it broken?"
+        )
+        print(as_message(message), file=sys.stderr)
+        sys.exit(2)
 
 
-def _explain(error: ValueError | OSError) -> str:
+def _explain(error: ValueError | OSError | Warning) -> str:
     """What to tell the user: the system's errors without their number, a loader process's without its traceback."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"

@@ -17,6 +17,7 @@ from pose.export.network import build_graph
 from pose.export.quantize import calibration_crops, quantize
 from pose.inference.onnx_predictor import FORMAT, OnnxModel
 from pose.models.pose_net import STRIDE
+from pose.runtime.errors import CheckpointError
 from pose.runtime.files import write_atomic
 
 CHECKED_CROPS = 16
@@ -73,6 +74,8 @@ def export_onnx(
     input_size = checkpoint.pose_config.model.input_size
     calibration = calibration_crops(calibrate, input_size) if int8 else None
     model = checkpoint.build()
+    if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
+        raise CheckpointError(f"{checkpoint.path} has weights that are not finite; give those of a good run")
     graph = build_graph(
         model, skeleton=checkpoint.skeleton, input_size=input_size, stride=STRIDE, flip_test=flip_test
     )

@@ -121,7 +121,8 @@ class OnnxModel:
         """
         found: list[NDArray[np.float32]] = self.session.run(None, {INPUT: crops})
         if not all(np.isfinite(array).all() for array in found):
-            raise ValueError(f"{self.path}: the network's output is not finite; are these weights of a good run?")
+            name = self.path or "the network in memory"
+            raise ValueError(f"{name}: the network's output is not finite; are these weights of a good run?")
         return found
 
 

@@ -30,6 +30,8 @@ class LastingStream:
 
     def write(self, text: str) -> int:
         """Write the text if that is possible."""
+        if not isinstance(text, str):  # by this, libraries find out that the stream is one of text
+            raise TypeError(f"expected text, got {type(text).__name__}")
         return self.write_as_it_is(visible(text, keep="\n\t"))
 
     def write_as_it_is(self, text: str) -> int:

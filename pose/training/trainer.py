@@ -27,7 +27,7 @@ from pose.config.skeleton import with_skeleton
 from pose.data.loader import WINDOW, EpochSampler
 from pose.runtime.console import Progress, duration
 from pose.runtime.distributed import SyncedBatch, World
-from pose.runtime.errors import DataError
+from pose.runtime.errors import CheckpointError, DataError
 from pose.runtime.files import write_atomic, write_json
 from pose.runtime.stop import Stopped, StopRequest
 from pose.runtime.text import as_message
@@ -136,6 +136,12 @@ class Trainer:
         self.state = TrainState(batch_size=train.batch_size)
         if saved is not None:
             self.state = restore(self.folder, saved, self.learner, self.optimizer, batch_size=train.batch_size)
+        if self.state.taken > task.num_samples:
+            raise CheckpointError(
+                f"{self.folder} was stopped after {self.state.taken} samples of an epoch, and its data has only "
+                f"{task.num_samples} now; put back the data that it was trained on, or start another run with "
+                f"model.init={self.folder}"
+            )
 
     def open_folder(self) -> None:
         """Write what is known before the first step, and say what will be trained."""
@@ -177,7 +183,7 @@ class Trainer:
                 self.save()
                 self.world.barrier()  # so that torchrun ends nobody who still writes
                 raise Stopped(synced.signal)
-            state.waiting += time.perf_counter() - asked
+            state.waiting += max(0.0, time.perf_counter() - asked)  # clocks of some virtual machines step back
             self.train_step(synced)
             self.heart.beat()
             if time.monotonic() >= self.next_save:
@@ -209,7 +215,7 @@ class Trainer:
         state.unreadable += len(synced.unreadable)
         state.skipped = self.bad.skipped
         now = time.perf_counter()
-        state.seconds, self.clock = state.seconds + now - self.clock, now
+        state.seconds, self.clock = state.seconds + max(0.0, now - self.clock), now
         self.progress.update(
             f"epoch {state.epoch + 1}/{train.epochs}  loss {self.loss:.5f}  "
             f"lr {self.learning_rate(state.epoch, 0):.0e}  {state.used / state.seconds:.0f} images/s  "

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import pose
+from pose.runtime.opencv_settings import check_opencv_settings
 from tests.helpers.cli import Cli, refusal
 
 COMMANDS = ["new", "train", "eval", "predict", "detect", "runs", "summary", "demo", "figures", "env"]
@@ -214,3 +215,36 @@ def test_a_system_error_is_told_without_its_number(
     monkeypatch.setenv("POSE_DEBUG", "1")
     with pytest.raises(OSError, match="No space left"):
         pose_cli("eval", tiny_run, "--out", tmp_path / "ev")
+
+
+def test_settings_of_opencv_are_checked_before_it_reads_them() -> None:
+    """On texts only: nothing here reaches OpenCV."""
+    flag, size = "OPENCV_DUMP_ERRORS", "OPENCV_IO_MAX_IMAGE_WIDTH"
+    for good in ({}, {flag: "1", size: "100"}, {flag: "True", size: "5MB"}, {flag: "false", size: "7kb"}, {"x": "y"}):
+        check_opencv_settings(good)
+    for name, value, message in (
+        (flag, "on", "expected 0 or 1: set that, or unset OPENCV_DUMP_ERRORS"),
+        (flag, "", "has OPENCV_DUMP_ERRORS=''"),
+        (size, "-5", "a whole number, which KB or MB may follow"),
+        (size, "true", "with which OpenCV ends the process"),
+        (size, "5 MB", "has OPENCV_IO_MAX_IMAGE_WIDTH='5 MB'"),
+        (size, "9" * 30, "a whole number"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            check_opencv_settings({name: value})
+
+
+def test_a_library_that_cannot_be_loaded(pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*arguments: object) -> None:
+        raise ImportError("libtorch.so: failed to map segment from shared object")
+
+    monkeypatch.setattr("pose.runtime.versions.versions", load)
+    refusal(pose_cli("env"), "error: a library cannot be loaded (libtorch.so: failed to map", "ulimit -v")
+
+
+def test_a_warning_that_is_to_be_an_error(pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warn() -> None:
+        raise UserWarning("be careful")
+
+    monkeypatch.setattr("pose.runtime.versions.versions", warn)
+    assert refusal(pose_cli("env")) == "error: be careful"

@@ -7,7 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from tests.helpers.cli import Cli, read, refusal
 
@@ -112,3 +115,14 @@ def test_heatmaps_replace_nothing(pose_cli: Cli, run: Path, tiny_dataset: Path, 
     outcome = pose_cli("predict", run, tmp_path / "in", "--heatmaps", "--out", tmp_path / "new")
     refusal(outcome, "would be both a drawn image and the heatmaps of 000001.png")
     assert not (tmp_path / "new").exists()
+
+
+def test_an_export_of_weights_that_are_not_finite_names_their_file(pose_cli: Cli, run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    with safe_open(run / "best.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    next(value for value in weights.values() if value.ndim == 4)[0] = torch.nan
+    save_file(weights, tmp_path / "nan.safetensors", metadata)
+    outcome = pose_cli("export", tmp_path / "nan.safetensors", "--onnx", tmp_path / "m.onnx")
+    refusal(outcome, f"error: {tmp_path / 'nan.safetensors'} has weights that are not finite")

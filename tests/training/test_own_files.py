@@ -6,12 +6,14 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from pose.training.metrics_file import read_metrics
 from tests.helpers.cli import Cli, refusal
+from tests.helpers.running import stop_in_step
 
 HEADER = "epoch,lr,loss,images_per_s,data_wait,seconds,time,memory_mb,unreadable,skipped_batches,AP"
 ROW = "1,1e-3,0.5,10,0.1,2.0,t,100,0,0,0.25"
@@ -25,6 +27,12 @@ def unfinished(tiny_run: Path, tmp_path: Path) -> Path:
     config["train"]["epochs"] = 3
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     return run
+
+
+@pytest.fixture
+def tiny_yaml(tiny_config: dict[str, Any], tmp_path: Path) -> Path:
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_config))
+    return tmp_path / "tiny.yaml"
 
 
 def table(run: Path) -> list[dict[str, str]]:
@@ -134,3 +142,18 @@ def test_odd_versions(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     (run / "versions.json").write_text('{"torch": {"a": 1}}')
     outcome = pose_cli("report", run, "--out", tmp_path / "r.html")
     refusal(outcome, f"error: {run / 'versions.json'}: torch is {{'a': 1}}, expected a text")
+
+
+def test_data_that_shrank_after_the_stop(
+    pose_cli: Cli, tiny_yaml: Path, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, run = Path(shutil.copytree(tiny_dataset, tmp_path / "data")), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_in_step(patch, 2)
+        arguments = (tiny_yaml, f"data.root={data}", "--out", run, "--workers", 0)
+        assert pose_cli("train", *arguments).code == 130
+    document = json.loads((data / "people.json").read_text())
+    document["annotations"] = document["annotations"][:3]
+    (data / "people.json").write_text(json.dumps(document))
+    message = refusal(pose_cli("train", "--resume", run, "--workers", 0))
+    assert f"{run} was stopped after 8 samples of an epoch, and its data has only 3 now" in message
