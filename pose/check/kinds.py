@@ -255,7 +255,7 @@ KINDS: dict[str, Kind] = {
     "box-empty": Kind(
         "error",
         "boxes without width or height",
-        "The people are left out.",
+        "A box without either is left out; of one without width or height the crop is a guess.",
         "Write [x, y, width, height], both positive.",
         fix=True,
     ),

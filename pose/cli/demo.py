@@ -128,7 +128,7 @@ def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, wor
     from pose.checkpoint import load_checkpoint
     from pose.evaluation.baselines import mean_pose, swap_left_and_right
     from pose.evaluation.run import crop_predictor, predict_people, score
-    from pose.evaluation.splits import training_people, validation_set
+    from pose.evaluation.splits import training_set, validation_set
     from pose.runtime.console import Progress
     from pose.runtime.outputs import evaluation_mark
     from pose.training.keypoints import metrics_table, summary_line
@@ -156,7 +156,7 @@ def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, wor
     )
     result.write(out / "eval", config=config, details=details, mark=mark)
     swapped = swap_left_and_right(predictions, skeleton)
-    mean = mean_pose(training_people(config.data), predictions)
+    mean = mean_pose(training_set(config.data).people, predictions)
     print(summary_line(result))
     for name, other in (("left and right swapped", swapped), ("a mean pose in every box", mean)):
         metrics = score(other, val, skeleton).metrics

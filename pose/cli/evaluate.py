@@ -125,6 +125,8 @@ def _evaluate_keypoints(
     check_backend(settings.eval.backend)  # before the minutes that predictions take
     skeleton = settings.data.resolve_skeleton()
     val = validation_set(settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes)
+    if val.usage is not None:
+        console.print(str(val.usage), highlight=False)
     folder, mark = evaluation_folder(
         out,
         default=network.results.with_name(f"{network.results.name}-{Path(val.boxes).stem}"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.data.records import read_flag, read_id
 from pose.keypoints.skeletons import COCO17, Skeleton
 
 Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) scores
@@ -78,9 +79,9 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
     for index, record in records:
         where = f"{path}: record {index}"
         box, score = _check_record(where, record)
-        file_name = record.get("file_name") or file_names.get(record["image_id"])
+        file_name = record.get("file_name") or file_names.get(_as_key(record["image_id"]))
         said.append(f"file_name {file_name}" if file_name else f"image_id {record['image_id']}")
-        hits = match.by_name(file_name) if file_name else match.by_id(record["image_id"])
+        hits = match.by_name(file_name) if file_name else match.by_id(_as_key(record["image_id"]))
         if len(hits) > 1:
             raise ValueError(
                 f"{where} with {said[-1]} fits {hits[0]} and {hits[1]}; "
@@ -158,11 +159,11 @@ def _load_records(path: Path, skeleton: Skeleton) -> tuple[list[tuple[int, Any]]
     for index, image in enumerate(images):
         if not isinstance(image, dict) or not _is_id(image.get("id")) or not isinstance(image.get("file_name"), str):
             raise ValueError(f"{path}: images[{index}] needs an id and a file_name, got {image!r:.80}")
-        file_names[image["id"]] = image["file_name"]
-    kinds = {r["category_id"] for r in data if isinstance(r, dict) and _is_id(r.get("category_id"))}
-    listed = [c for c in categories if isinstance(c, dict) and _is_id(c.get("id")) and c["id"] in kinds]
-    named = {c["id"] for c in listed if c.get("name") == skeleton.name}
-    posed = {c["id"] for c in listed if c.get("keypoints")}
+        file_names[_as_key(image["id"])] = image["file_name"]
+    kinds = {_as_key(r["category_id"]) for r in data if isinstance(r, dict) and _is_id(r.get("category_id"))}
+    listed = {_as_key(c["id"]): c for c in categories if isinstance(c, dict) and _is_id(c.get("id"))}
+    named = {i for i, c in listed.items() if i in kinds and c.get("name") == skeleton.name}
+    posed = {i for i, c in listed.items() if i in kinds and c.get("keypoints")}
     person = {1} & kinds if skeleton.keypoint_names == COCO17.keypoint_names else set()
     wanted = named or posed or person or kinds
     if len(wanted) > 1:
@@ -170,7 +171,8 @@ def _load_records(path: Path, skeleton: Skeleton) -> tuple[list[tuple[int, Any]]
     people = [
         (index, r)
         for index, r in enumerate(data)
-        if not isinstance(r, dict) or (r.get("category_id") in (None, *wanted) and not r.get("iscrowd"))
+        if not isinstance(r, dict)
+        or (_as_key(r.get("category_id")) in (None, *wanted) and read_flag(r.get("iscrowd")) is not True)
     ]
     return people, file_names
 
@@ -182,11 +184,19 @@ def _check_record(where: str, record: Any) -> tuple[list[float], float]:
     name = record.get("file_name")
     if not (isinstance(name, str) and name if name is not None else _is_id(record.get("image_id"))):
         raise ValueError(f"{where} needs a file_name or an image_id, got {record!r:.80}; e.g. {_EXAMPLE}")
+    if read_flag(record.get("iscrowd")) is None:
+        raise ValueError(f"{where} has iscrowd {record['iscrowd']!r:.40}; expected 0, or 1 for a group")
     return check_box(where, record)
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, int | str) and not isinstance(value, bool)
+    return isinstance(value, str) or read_id(value) is not None
+
+
+def _as_key(value: Any) -> Any:
+    """Read an id as a number where it is one, 785 of "785" and 785.0; other text stays."""
+    number = read_id(value)
+    return value if number is None else number
 
 
 def _is_number(value: Any) -> bool:

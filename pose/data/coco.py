@@ -59,7 +59,7 @@ class CocoFile:
         images: by image id, in the file's order, each id once.
         annotations: those of `category_id`; None if the file has none at all (test-dev).
         category_id: the category that has keypoints; 1, COCO's person, where the file does not say.
-        left_out: why annotations could not be read, and how many.
+        left_out: why annotations of the file are not among these, and how many.
     """
 
     path: Path
@@ -104,10 +104,10 @@ def load_coco(
         check_names(path, found, skeleton)
     if given is None:
         return CocoFile(path, images, None, category_id)
-    left_out: Counter[str] = Counter()
     records = [(i, a) for i, a in enumerate(given) if not isinstance(a, dict) or of_category(a, category_id)]
+    left_out = Counter({"of other categories": len(given) - len(records)})
     annotations = _read_annotations(path, records, images, skeleton, left_out)
-    return CocoFile(path, images, annotations, category_id, left_out)
+    return CocoFile(path, images, annotations, category_id, +left_out)
 
 
 def read_json(path: Path) -> Any:

@@ -6,7 +6,8 @@ width, height). Imports neither torch nor albumentations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.boxes import SMALLEST_SIDE
-from pose.data.coco import CocoFile, numbers, read_json
+from pose.data.coco import Annotation, CocoFile, numbers, read_json
 from pose.data.records import read_id
 from pose.keypoints.geometry import clean_box
 
@@ -44,6 +45,56 @@ class Person:
     score: float = 1.0
 
 
+@dataclass(frozen=True)
+class Usage:
+    """How many annotations of a file are used, and why the others are not.
+
+    Attributes:
+        total: all of the file's.
+        left_out: numbers by reason.
+    """
+
+    total: int
+    used: int
+    left_out: Mapping[str, int]
+
+    def __str__(self) -> str:
+        """Say it in a line: 132 annotations: 80 used, 51 without labels, 1 crowd."""
+        parts = [f"{self.used:,} used", *(f"{count:,} {why}" for why, count in self.left_out.items())]
+        return f"{self.total:,} annotations: {', '.join(parts)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"annotations": self.total, "used": self.used, "left_out": dict(self.left_out)}
+
+
+def count_usage(coco: CocoFile, *, limit: int | None = None, min_keypoints: int = 1, min_area: float = 0.0) -> Usage:
+    """Count whom `ground_truth_people` lists with the same arguments, and why it leaves out the others."""
+    annotations = coco.annotations or ()
+    reasons = Counter(_why_not(a, coco, min_keypoints=min_keypoints, min_area=min_area) for a in annotations)
+    used = reasons.pop(None, 0)
+    left_out = {why: count for why, count in (*reasons.items(), *coco.left_out.items()) if why is not None}
+    if limit is not None and used > limit:
+        left_out["beyond the limit"] = used - limit
+        used = limit
+    return Usage(used + sum(left_out.values()), used, left_out)
+
+
+def _why_not(a: Annotation, coco: CocoFile, *, min_keypoints: int, min_area: float) -> str | None:
+    """Say why an annotation is not used; None if it is."""
+    labeled = (a.keypoints_img[:, 2] > 0).sum()
+    if a.is_crowd:
+        return "crowd"
+    if labeled < min(min_keypoints, 1):
+        return "without labels"
+    if clean_box(a.box_xywh, coco.images[a.image_id].image_size) is None:
+        return "with an empty box, or one outside the image"
+    if a.area <= 0:
+        return "with area 0"
+    if a.area < min_area:
+        return f"with an area below {min_area:g}"
+    return f"with fewer than {min_keypoints} labeled keypoints" if labeled < min_keypoints else None
+
+
 def ground_truth_people(
     coco: CocoFile,
     images_dir: Path | str,
@@ -67,12 +118,11 @@ def ground_truth_people(
         raise ValueError(f"{coco.path} has no annotations; give detected boxes instead")
     people = []
     for a in sorted(coco.annotations, key=lambda a: a.id):
+        if _why_not(a, coco, min_keypoints=min_keypoints, min_area=min_area) is not None:
+            continue
         image = coco.images[a.image_id]
         box = clean_box(a.box_xywh, image.image_size)
-        if box is None or a.is_crowd or a.area <= 0 or a.area < min_area:
-            continue
-        if (a.keypoints_img[:, 2] > 0).sum() < min_keypoints:
-            continue
+        assert box is not None  # `_why_not` looks at it
         path = Path(images_dir, image.file_name)
         people.append(Person(a.id, a.image_id, path, box, a.keypoints_img, image.image_size, a.area))
         if limit is not None and len(people) >= limit:

@@ -140,18 +140,19 @@ def evaluate_coco(
         AP, AP50, AP75, APM, APL, AR, AR50, AR75, ARM, ARL, in [0, 1]; -1 where no person of that size is
         annotated. All 0 for empty results.
     Raises:
-        DataError: no annotations, a record is malformed, of an unknown image or of another category, or the
-            backend is unknown or not installed.
+        DataError: no annotations, or nobody in them who counts; a record is malformed, of an unknown image or of
+            another category; or the backend is unknown or not installed.
     """
     if coco.annotations is None:
         raise DataError(f"{coco.path} has no annotations to evaluate against; the results can still be written")
     _check_results(results, coco, skeleton)
     images = list(coco.images) if image_ids is None else list(set(image_ids))
+    people = None if person_ids is None else set(person_ids)
     wanted = set(images)
     results = [r for r in results if r["image_id"] in wanted]
     if not results:
         return dict.fromkeys(METRICS, 0.0)
-    people = None if person_ids is None else set(person_ids)
+    check_somebody_counts(coco, image_ids=images, person_ids=people)
     truth = {
         "info": {},
         "images": [{"id": i, "file_name": x.file_name, **_size(x.image_size)} for i, x in coco.images.items()],
@@ -174,6 +175,32 @@ def evaluate_coco(
     return coco_numbers(
         truth, _detections(results), image_ids=images, oks_sigmas=skeleton.oks_sigmas, backend=backend
     )
+
+
+def check_somebody_counts(
+    coco: CocoFile, *, image_ids: Iterable[int] | None = None, person_ids: Iterable[int] | None = None
+) -> None:
+    """Look for a person whom COCO's AP counts; without one it is -1, which is no result.
+
+    Raises:
+        DataError: there are annotations, and none of them counts.
+    """
+    images = None if image_ids is None else set(image_ids)
+    people = None if person_ids is None else set(person_ids)
+    counting = (
+        not a.is_crowd
+        and a.num_keypoints > 0
+        and 0 <= a.area <= 1e10  # COCOeval's own bounds
+        and (images is None or a.image_id in images)
+        and (people is None or a.id in people)
+        for a in coco.annotations or ()
+    )
+    if coco.annotations is not None and not any(counting):
+        raise DataError(
+            f"{coco.path} has nobody to count AP with: none of its {len(coco.annotations)} annotations on the images "
+            "evaluated has a labeled keypoint and is no crowd; give the annotated file, or one without a list "
+            "'annotations' to write results only"
+        )
 
 
 def _size(size: tuple[int, int]) -> dict[str, int]:

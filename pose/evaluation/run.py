@@ -16,7 +16,7 @@ from pose.codecs.heatmap import decode
 from pose.config.keypoints import Config
 from pose.data.dataset import PeopleDataset
 from pose.data.loader import EpochSampler, make_loader
-from pose.data.people import Person
+from pose.data.people import Person, Usage
 from pose.evaluation.coco import Predictions, evaluate_coco, to_coco_results
 from pose.evaluation.coco_backends import check_backend
 from pose.evaluation.splits import ValidationSet
@@ -39,6 +39,7 @@ class Evaluation:
         results: COCO's result records.
         boxes: where the boxes came from: "gt" or a file.
         images, people: how many were evaluated.
+        usage: of the annotations, where they give the boxes; else None.
     """
 
     metrics: dict[str, float] | None
@@ -46,6 +47,7 @@ class Evaluation:
     boxes: str
     images: int
     people: int
+    usage: Usage | None = None
 
     def write(self, folder: Path, *, config: Config, details: dict[str, Any], mark: str) -> None:
         """results.json, config.yaml and, with annotations, metrics.json (`details` beside the numbers).
@@ -60,7 +62,9 @@ class Evaluation:
             folder / "config.yaml", (mark + config.to_yaml()).encode()
         )  # first: it says whose the others are
         write_json(folder / "results.json", self.results, indent=None)
-        counts = {"boxes": self.boxes, "images": self.images, "people": self.people}
+        counts: dict[str, Any] = {"boxes": self.boxes, "images": self.images, "people": self.people}
+        if self.usage is not None:
+            counts["usage"] = self.usage.to_dict()
         if self.metrics is None:
             (folder / "metrics.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results
         else:
@@ -147,7 +151,7 @@ def score(
         metrics = evaluate_coco(
             val.coco, results, skeleton, image_ids=val.image_ids, person_ids=val.person_ids, backend=backend
         )
-    return Evaluation(metrics, results, val.boxes, images=len(val.image_ids), people=len(val.people))
+    return Evaluation(metrics, results, val.boxes, images=len(val.image_ids), people=len(val.people), usage=val.usage)
 
 
 def evaluate(

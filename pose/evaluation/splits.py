@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pose.config.keypoints import DataConfig, SplitConfig
 from pose.data.coco import CocoFile, load_coco
-from pose.data.people import Person, check_images_exist, detected_people, ground_truth_people
+from pose.data.people import (
+    Person,
+    Usage,
+    check_images_exist,
+    count_usage,
+    detected_people,
+    ground_truth_people,
+)
+from pose.evaluation.coco import check_somebody_counts
 from pose.runtime.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Who is trained on, and how many of the file's annotations these are."""
+
+    people: list[Person]
+    usage: Usage
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +38,7 @@ class ValidationSet:
         boxes: "gt", or the detections file.
         image_ids: images that count.
         person_ids: annotations that count; None for all.
+        usage: of the annotations, where they give the boxes; else None.
     """
 
     coco: CocoFile
@@ -28,6 +46,7 @@ class ValidationSet:
     boxes: str
     image_ids: list[int]
     person_ids: list[int] | None
+    usage: Usage | None = None
 
 
 def make_figures(
@@ -54,7 +73,7 @@ def make_figures(
     )
 
 
-def training_people(data: DataConfig) -> list[Person]:
+def training_set(data: DataConfig) -> TrainingSet:
     """People of the training split.
 
     Raises:
@@ -62,9 +81,9 @@ def training_people(data: DataConfig) -> list[Person]:
     """
     split = data.train
     coco = load_coco(Path(data.root, split.annotations), data.resolve_skeleton(), category=data.category)
-    people = _annotated(data, split, coco)
+    people, usage = _annotated(data, split, coco)
     check_images_exist(person.path for person in people)
-    return people
+    return TrainingSet(people, usage)
 
 
 def validation_set(
@@ -86,8 +105,9 @@ def validation_set(
     if source == "gt" and coco.annotations is None:
         raise DataError(f"{path} has no annotations and so no boxes; give detected ones with --boxes FILE")
     person_ids: list[int] | None = None
+    usage: Usage | None = None
     if source == "gt":
-        people = _annotated(data, split, coco)
+        people, usage = _annotated(data, split, coco)
         if split.limit or split.min_keypoints > 1 or split.min_area:
             person_ids = [person.id for person in people]
     else:
@@ -97,7 +117,8 @@ def validation_set(
     check_images_exist(person.path for person in people)
     with_boxes = {person.image_id for person in people}
     image_ids = [i for i in coco.images if i in with_boxes or not only_images_with_boxes]
-    return ValidationSet(coco, people, source, image_ids, person_ids)
+    check_somebody_counts(coco, image_ids=image_ids, person_ids=person_ids)
+    return ValidationSet(coco, people, source, image_ids, person_ids, usage)
 
 
 def _check_filters(split: SplitConfig, source: str) -> None:
@@ -112,17 +133,14 @@ def _check_filters(split: SplitConfig, source: str) -> None:
         )
 
 
-def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> list[Person]:
-    people = ground_truth_people(
-        coco,
-        Path(data.root, split.images),
-        limit=split.limit,
-        min_keypoints=split.min_keypoints,
-        min_area=split.min_area,
-    )
+def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> tuple[list[Person], Usage]:
+    filters: dict[str, Any] = {"min_keypoints": split.min_keypoints, "min_area": split.min_area}
+    usage = count_usage(coco, limit=split.limit, **filters)
+    people = ground_truth_people(coco, Path(data.root, split.images), limit=split.limit, **filters)
     if not people:
-        raise DataError(
-            f"{coco.path} has no person with at least {split.min_keypoints} labeled keypoints and an area of at "
-            f"least {split.min_area:g} pixels; check it with `pose check`, or lower min_keypoints and min_area"
+        too_strict = count_usage(coco).used > 0
+        advice = (
+            "lower min_keypoints and min_area" if too_strict else "`pose check` shows which, and how to mend them"
         )
-    return people
+        raise DataError(f"{coco.path} has nobody to use ({usage}); {advice}")
+    return people, usage

@@ -21,7 +21,7 @@ from pose.data.transforms import Augment, normalize
 from pose.drawing.sheets import draw_batch, draw_pairs
 from pose.evaluation.coco_backends import check_backend
 from pose.evaluation.run import Evaluation, predict_set, score
-from pose.evaluation.splits import training_people, validation_set
+from pose.evaluation.splits import training_set, validation_set
 from pose.images.cache import DiskCache
 from pose.images.read import read_image
 from pose.images.types import Image
@@ -46,7 +46,8 @@ class KeypointTask(Task):
         check_backend(config.eval.backend)
         self.config = config
         self.skeleton = config.data.resolve_skeleton()
-        self.people = training_people(config.data)
+        training = training_set(config.data)
+        self.people, self.usage = training.people, training.usage
         self.val = validation_set(config.data)
         self.num_samples = len(self.people)
         self.groups = [person.image_id for person in self.people] if config.data.group_images else None
@@ -113,9 +114,10 @@ class KeypointTask(Task):
         return world.from_main(count)
 
     def describe_data(self) -> str:
+        of_val = "" if self.val.usage is None else f" ({self.val.usage})"
         return (
-            f"{len(self.people)} people to train on, {len(self.val.people)} boxes ({self.val.boxes}) in "
-            f"{len(self.val.image_ids)} images to evaluate"
+            f"{len(self.people)} people to train on ({self.usage}), {len(self.val.people)} boxes ({self.val.boxes}) "
+            f"in {len(self.val.image_ids)} images to evaluate{of_val}"
         )
 
     def identify(self, batch: Batch) -> dict[str, list[Any]]:

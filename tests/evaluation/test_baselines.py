@@ -16,7 +16,7 @@ from pose.data.people import Person
 from pose.evaluation.baselines import mean_pose, swap_left_and_right
 from pose.evaluation.coco import Predictions
 from pose.evaluation.run import score
-from pose.evaluation.splits import training_people, validation_set
+from pose.evaluation.splits import training_set, validation_set
 from pose.keypoints.skeletons import COCO17
 
 
@@ -77,7 +77,7 @@ def test_baselines_score_low_where_the_truth_scores_high(tiny_config: dict[str, 
         image_ids=np.array([p.image_id for p in val.people]),
         keypoints_img=np.stack([np.reshape(a["keypoints"], (17, 3))[:, :2] for a in annotations]),
     )
-    mean = mean_pose(training_people(config.data), truth)
+    mean = mean_pose(training_set(config.data).people, truth)
     found = [score(p, val, COCO17).metrics for p in (truth, mean, swap_left_and_right(truth, COCO17))]
     ours, baseline, swapped = (metrics["AP"] for metrics in found if metrics is not None)
     assert ours == pytest.approx(1.0)

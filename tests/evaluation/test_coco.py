@@ -323,6 +323,14 @@ def test_bbox_in_results_changes_nothing_and_records_stay_as_they_are(tmp_path: 
     assert json.dumps(with_box) == before
 
 
+def test_nobody_who_counts_gives_no_result(tmp_path: Path) -> None:
+    coco = make_coco(tmp_path)
+    assert coco.annotations is not None
+    nobody = replace(coco, annotations=tuple(replace(a, num_keypoints=0) for a in coco.annotations))
+    with pytest.raises(ValueError, match="has nobody to count AP with"):
+        evaluate_coco(nobody, as_results(coco), TWO)
+
+
 def test_no_results_give_zeros(tmp_path: Path) -> None:
     coco = make_coco(tmp_path)
     zeros = dict.fromkeys(METRICS, 0.0)

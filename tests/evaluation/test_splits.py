@@ -11,7 +11,7 @@ import pytest
 
 from pose.config.keypoints import DataConfig
 from pose.config.load import make_config
-from pose.evaluation.splits import make_figures, training_people, validation_set
+from pose.evaluation.splits import make_figures, training_set, validation_set
 
 MakeData = Callable[..., DataConfig]
 
@@ -48,7 +48,7 @@ def make_data(root: Path, tiny_config: dict[str, Any]) -> MakeData:
 
 
 def test_training_people(make_data: MakeData, root: Path) -> None:
-    people = training_people(make_data())
+    people = training_set(make_data()).people
     assert [p.id for p in people] == list(range(1, 11))
     assert people[2].path == root / "images" / "000003.png"
     assert people[2].box_xywh == (8, 10, 47, 59)  # HRNet's cleaning takes a pixel
@@ -64,17 +64,51 @@ def test_training_people(make_data: MakeData, root: Path) -> None:
     ],
 )
 def test_filters(make_data: MakeData, filters: dict[str, Any], ids: list[int]) -> None:
-    assert [p.id for p in training_people(make_data(train=filters))] == ids
+    assert [p.id for p in training_set(make_data(train=filters)).people] == ids
     val = validation_set(make_data(val=filters))
     assert [p.id for p in val.people] == val.person_ids == ids
     assert val.image_ids == list(range(1, 11))  # a person found where nobody is looked for counts against
 
 
+@pytest.mark.parametrize("crowd", [0, 1])
+def test_advice_names_the_reason(make_data: MakeData, root: Path, crowd: int) -> None:
+    document = json.loads((root / "people.json").read_text())
+    for person in document["annotations"]:
+        person.update({"iscrowd": 1} if crowd else {"keypoints": [0] * 51, "num_keypoints": 0})
+    (root / "people.json").write_text(json.dumps(document))
+    why = "10 crowd" if crowd else "10 without labels"
+    with pytest.raises(ValueError, match=rf"10 annotations: 0 used, {why}\); `pose check` shows which"):
+        training_set(make_data())
+    with pytest.raises(ValueError, match="nobody to count AP with"):
+        validation_set(make_data(val={"boxes": "boxes.json"}))
+
+
+def test_usage_counts_every_annotation(make_data: MakeData, root: Path) -> None:
+    document = json.loads((root / "people.json").read_text())
+    first, second, third, fourth, *_ = document["annotations"]
+    first["iscrowd"] = 1
+    second.update(keypoints=[0] * 51, num_keypoints=0)
+    third["bbox"] = [5000, 5, 9, 9]
+    fourth["category_id"] = 2
+    document["annotations"].append({**first, "id": 99, "bbox": None})
+    (root / "people.json").write_text(json.dumps(document))
+    with pytest.warns(UserWarning, match="1 of 10 annotations are left out: 1 without a bbox of four numbers"):
+        usage = validation_set(make_data(val={"limit": 5})).usage
+    assert str(usage) == (
+        "11 annotations: 5 used, 1 crowd, 1 without labels, 1 with an empty box, or one outside the image, "
+        "1 of other categories, 1 without a bbox of four numbers, 1 beyond the limit"
+    )
+
+
 def test_nobody_is_left(make_data: MakeData) -> None:
-    message = r"no person with at least 17 labeled keypoints and an area of at least 2500 pixels; check"
+    message = (
+        r"nobody to use \(10 annotations: 0 used, 4 with an area below 2500, 6 with fewer than 17 labeled "
+        r"keypoints\); "
+        "lower min_keypoints and min_area"
+    )
     data = make_data(train={"min_keypoints": 17, "min_area": 2500}, val={"min_keypoints": 17, "min_area": 2500})
     with pytest.raises(ValueError, match=message):
-        training_people(data)
+        training_set(data)
     with pytest.raises(ValueError, match=message):
         validation_set(data)
 
@@ -82,7 +116,7 @@ def test_nobody_is_left(make_data: MakeData) -> None:
 def test_missing_images_are_counted(make_data: MakeData) -> None:
     data = make_data(train={"images": "gone"}, val={"images": "gone"})
     with pytest.raises(FileNotFoundError, match=r"10 of 10 images are missing: .*gone/000001\.png.*, \.\.\.; check"):
-        training_people(data)
+        training_set(data)
     with pytest.raises(FileNotFoundError, match="3 of 3 images"):
         validation_set(make_data(val={"limit": 3}))
 
@@ -131,7 +165,7 @@ def test_images_without_annotations(make_data: MakeData) -> None:
     with pytest.raises(ValueError, match=r"testdev\.json has no annotations and so no boxes; .*--boxes FILE"):
         validation_set(make_data(val={"annotations": "testdev.json", "boxes": "gt"}))
     with pytest.raises(ValueError, match="no list 'annotations'"):
-        training_people(make_data(train={"annotations": "testdev.json"}))
+        training_set(make_data(train={"annotations": "testdev.json"}))
 
 
 @pytest.mark.slow
@@ -151,7 +185,7 @@ def test_figures_are_made_once(make_data: MakeData, root: Path, tmp_path: Path) 
     steps: list[tuple[int, int]] = []
     make_figures(data, progress=lambda done, total: steps.append((done, total)))
     assert steps[-1] == (2, 2)
-    assert training_people(data)
+    assert training_set(data)
     assert validation_set(data).people
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "made").rglob("*.jpg")}
     assert len(times) == 3

@@ -19,7 +19,7 @@ from pose.codecs.heatmap import encode
 from pose.config.load import load_config, make_config
 from pose.data.dataset import PeopleDataset
 from pose.data.loader import EpochSampler, make_loader
-from pose.evaluation.splits import training_people
+from pose.evaluation.splits import training_set
 from pose.runtime.stop import Stopped
 from pose.training.optim import learning_rate
 from tests.helpers.running import run_training, stop_in_step
@@ -75,7 +75,7 @@ def test_the_model_learns(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     config = make_config(tiny_config)
     run_training(config, tmp_path / "run")
     losses = [float(row["loss"]) for row in rows(tmp_path / "run")]
-    people = training_people(config.data)
+    people = training_set(config.data).people
     dataset = PeopleDataset(people, config.data.resolve_skeleton(), input_size=(64, 64))
     batch = next(iter(make_loader(dataset, batch_size=10, workers=0, sampler=EpochSampler(10, seed=0))))
     targets, _ = encode(batch.keypoints_crop / 4, batch.weights, heatmap_size=(16, 16))

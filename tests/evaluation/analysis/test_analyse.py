@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -243,7 +244,6 @@ def test_equals_pycocotools(tmp_path: Path, k: int, seed: int) -> None:
     official = evaluate_coco(coco, results, skeleton)
     assert a["ap"] == pytest.approx(official["AP"], abs=1e-12)
     assert 0.02 < official["AP"] < 0.98
-    document = json.loads(coco.path.read_text())
     for index in range(0, k, 1 if k == 3 else 5):
         changed = json.loads(coco.path.read_text())
         for annotation in changed["annotations"]:
@@ -259,13 +259,13 @@ def test_equals_pycocotools(tmp_path: Path, k: int, seed: int) -> None:
         if group.kind == "size":
             continue  # COCO has other limits; below
         members = {int(i) for s in scenes for i in s.ids[group.includes(s)]}
-        changed = {**document, "annotations": [dict(x) for x in document["annotations"]]}
-        for annotation in changed["annotations"]:
-            annotation["num_keypoints"] *= annotation["id"] in members  # as COCOeval marks whom to ignore
-        (tmp_path / "group.json").write_text(json.dumps(changed))
-        want = evaluate_coco(load_coco(tmp_path / "group.json", skeleton), results, skeleton)
-        assert (got["ap"] if got["people"] else -1) == pytest.approx(want["AP"], abs=1e-12)
-        assert (got["ar"] if got["people"] else -1) == pytest.approx(want["AR"], abs=1e-12)
+        if not got["people"]:
+            continue
+        # As COCOeval marks whom to ignore.
+        marked = [x if x.id in members else replace(x, num_keypoints=0) for x in coco.annotations]
+        want = evaluate_coco(replace(coco, annotations=tuple(marked)), results, skeleton)
+        assert got["ap"] == pytest.approx(want["AP"], abs=1e-12)
+        assert got["ar"] == pytest.approx(want["AR"], abs=1e-12)
 
 
 def test_sizes_equal_pycocotools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
