@@ -89,6 +89,7 @@ def test_a_page_replaces_only_a_page(pose_cli: Cli, run: Path, tmp_path: Path) -
     assert [pose_cli("report", run, "--out", page).code for _ in range(2)] == [0, 0]
 
 
+@pytest.mark.slow
 def test_an_export_replaces_only_an_export(pose_cli: Cli, run: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     model = tmp_path / "m.onnx"

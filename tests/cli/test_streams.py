@@ -20,7 +20,7 @@ from pose.checkpoint import load_checkpoint
 from pose.training.resume import load_resume
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 
 
 def start(*arguments: object, **streams: Any) -> subprocess.Popen[bytes]:

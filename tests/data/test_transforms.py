@@ -77,6 +77,7 @@ def naive_affine(keypoints: np.ndarray, seed: int, augment: Augment) -> tuple[np
     return crop_affine(center, scale[0], INPUT, rotation=r) @ mirror, flipped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["uniform", "hrnet"])
 @pytest.mark.parametrize(
     "labelled",

@@ -409,6 +409,7 @@ def test_offloading_by_accelerate() -> None:
     torch.testing.assert_close(layer(x), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["ddp", "fsdp", "fsdp_parts", "fsdp_fc2"])
 def test_two_processes(fleet: Fleet, tmp_path: Path, how: str) -> None:
     ends = fleet.run(2, "tests.helpers.layer_jobs:train_dyrelu", tmp_path, how=how)

@@ -157,6 +157,7 @@ def test_filter_equals_the_formulas() -> None:
         np.testing.assert_allclose(got, [[want, 3.0]], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_filter_calms_what_rests_and_follows_what_moves(clip: list[Frame]) -> None:
     rng = np.random.default_rng(0)
     valid = np.ones(17, dtype=bool)
