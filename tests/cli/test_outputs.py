@@ -39,6 +39,7 @@ def test_an_evaluation_replaces_no_file_of_the_users(pose_cli: Cli, run: Path, t
     assert len(list((tmp_path / "mine").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_each_evaluation_has_a_folder_of_its_own(
     pose_cli: Cli, run: Path, tiny_dataset: Path, tmp_path: Path
 ) -> None:

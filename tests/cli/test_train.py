@@ -272,6 +272,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("named", [True, False])
 def test_of_two_starts_each_has_its_folder(
@@ -300,6 +301,7 @@ def test_of_two_starts_each_has_its_folder(
     assert load_checkpoint(first).config.train.seed == 1
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("how", ["deleted", "moved"])
 def test_a_run_folder_that_goes_away_ends_the_run(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path, how: str) -> None:

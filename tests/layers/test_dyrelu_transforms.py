@@ -315,6 +315,7 @@ def test_compilers_are_told_the_strides_that_come(variant: Variant, layout: str)
     call(torch.ops.pose.dyrelu_backward, x.cos(), x, w1, w2, projection, layer.alpha, layer.beta, *kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["fc1", "fc2", "attention"])
 def test_compile_sees_hooks(part: str) -> None:
     layer, x = lively_layer(), lively_input()

@@ -40,6 +40,7 @@ def table(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_table_with_notes_goes_on_with_them(pose_cli: Cli, unfinished: Path) -> None:
     """Saved by a spreadsheet, with its mark at the beginning, whole numbers as 1.0, and a column of the user's."""
     path = unfinished / "metrics.csv"
@@ -52,6 +53,7 @@ def test_a_table_with_notes_goes_on_with_them(pose_cli: Cli, unfinished: Path) -
     assert pose_cli("report", unfinished, "--out", unfinished / "r.html").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [None, "", HEADER + "\n"])
 def test_lost_rows_are_said(pose_cli: Cli, unfinished: Path, text: str | None) -> None:
     path = unfinished / "metrics.csv"
@@ -75,6 +77,7 @@ DAMAGED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", DAMAGED)
 def test_a_damaged_table_is_told_before_training(pose_cli: Cli, unfinished: Path, tmp_path: Path, what: str) -> None:
     text, message = DAMAGED[what]
@@ -90,6 +93,7 @@ def test_a_damaged_table_is_told_before_training(pose_cli: Cli, unfinished: Path
     assert pose_cli("train", "--resume", unfinished, "--workers", 0).code == 0
 
 
+@pytest.mark.slow
 def test_the_end_of_a_run_whose_table_was_changed(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     """Columns that somebody has taken out, and numbers that are none, leave their part out."""
     run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
