@@ -11,7 +11,7 @@ import numpy as np
 
 from pose.check.columns import Split, finite_rows, numbers_or_nan
 from pose.check.findings import Findings
-from pose.check.people import looks_xyxy
+from pose.data.box_habits import looks_xyxy
 from pose.data.coco import is_int, read_json
 from pose.keypoints.geometry import iou
 from pose.runtime.arrays import Array

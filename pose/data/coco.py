@@ -121,6 +121,11 @@ def leaves_folder(name: str) -> bool:
     return PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts or "\0" in name
 
 
+def local_name(name: str) -> str:
+    """A file's name below its folder as every system reads it: files written on Windows have backslashes."""
+    return name.replace("\\", "/")
+
+
 def is_int(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -136,6 +141,7 @@ def _read_images(path: Path, records: Sequence[Any]) -> dict[int, ImageInfo]:
             raise ValueError(f"{where} (id {record['id']}) has no 'file_name'")
         if leaves_folder(name):
             raise ValueError(f"{where}: file_name {name!r} leaves the images folder; give a path below it")
+        name = local_name(name)
         height, width = record.get("height"), record.get("width")
         if not (is_int(height) and is_int(width) and 0 < height <= LARGEST and 0 < width <= LARGEST):
             raise ValueError(f"{where} needs 'height' and 'width' in pixels, got {height!r} and {width!r}")
