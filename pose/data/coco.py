@@ -127,6 +127,11 @@ def leaves_folder(name: str) -> bool:
     return PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts or "\0" in name
 
 
+def local_name(name: str) -> str:
+    """A file's name below its folder as every system reads it: files written on Windows have backslashes."""
+    return name.replace("\\", "/")
+
+
 def of_category(record: Mapping[str, Any], category_id: int | str | None) -> bool:
     """Say whether an annotation is of a category, as one that names none, or nothing readable, is taken to be."""
     return read_id(record.get("category_id")) in (category_id, None)
@@ -194,7 +199,7 @@ def _read_image(record: Any, where: str) -> ImageInfo:
     if not (height and width):
         got = f"{record.get('height')!r:.40} and {record.get('width')!r:.40}"
         raise _Unusable("without height and width", f"{where} needs 'height' and 'width' in pixels, got {got}")
-    return ImageInfo(number, name, (height, width))
+    return ImageInfo(number, local_name(name), (height, width))
 
 
 def _read_annotations(
