@@ -22,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -61,18 +62,19 @@ class Life:
     """`pose ARGUMENTS` in a forked process that leads a group of its own.
 
     Args:
-        log: gets all it says; None for a pipe without a reader.
+        log: gets all it says.
+        heard: false for messages into a pipe without a reader; then `log` gets a crash only.
     """
 
-    def __init__(self, arguments: list[str], log: Path | None) -> None:
+    def __init__(self, arguments: list[str], log: Path, *, heard: bool = True) -> None:
         self.code: int | None = None
-        self.done = (0,) if log else (0, 141)  # the last line is a result, which nobody takes
+        self.done = (0,) if heard else (0, 141)  # the last line is a result, which nobody takes
         sys.stdout.flush()
         self.pid = os.fork()
         if self.pid == 0:
             os.setsid()
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
-            if log is None:
+            if not heard:
                 read, write = os.pipe()
                 os.close(read)
             else:
@@ -86,6 +88,9 @@ class Life:
                 code = 0
             except SystemExit as error:
                 code = error.code or 0
+            except BaseException:
+                with log.open("a") as crashed:
+                    traceback.print_exc(file=crashed)
             finally:
                 with contextlib.suppress(OSError):
                     sys.stderr.flush()
@@ -175,7 +180,7 @@ def soak(folder: Path, options: argparse.Namespace) -> int:
             known = (run / "config.yaml").is_file()
             arguments = ["train", "--resume", str(run)] if known else ["train", str(config), "--out", str(run)]
             heard = rng.random() < 0.8
-            life = Life([*arguments, "--workers", str(int(rng.random() < 0.2))], log if heard else None)
+            life = Life([*arguments, "--workers", str(int(rng.random() < 0.2))], log, heard=heard)
             lives += 1
             delay = rng.uniform(0, length / 3)
             code = life.wait(delay if kills < options.kills else 3600)
