@@ -33,7 +33,7 @@ import pose  # noqa: F401 isort: skip (before OpenCV, whose limits it sets)
 import albumentations  # noqa: F401 (before the fork: it takes seconds)
 import onnxruntime  # noqa: F401
 import torch
-from fuzzing.cases import HTML, KINDS, pick
+from fuzzing.cases import FOREIGN, FOREIGN_LIST, HTML, KINDS, pick
 from fuzzing.guard import Guard, Outcome
 from fuzzing.models import CANARY
 from fuzzing.seeds import Seeds, make_seeds
@@ -56,6 +56,10 @@ def run_case(guard: Guard, seeds: Seeds, case: Path, *, seed: int, number: int) 
 def _faults_left(case: Path) -> list[str]:
     """What is wrong with the files that a command wrote."""
     faults = [f"code was run: {path.name} was made" for path in case.rglob(f"*{CANARY}*")]
+    if (case / FOREIGN_LIST).exists():
+        names = json.loads((case / FOREIGN_LIST).read_text())
+        kept = [name for name in names if (case / name).is_file() and (case / name).read_bytes() == FOREIGN]
+        return faults + [f"a file of the user's was changed: {name}" for name in names if name not in kept]
     for path in (case / "out").rglob("*") if (case / "out").is_dir() else ():
         if path.suffix == ".html":
             page = path.read_text(encoding="utf-8")

@@ -1,10 +1,11 @@
-"""Kill a training with SIGKILL at random moments, resume it each time, and compare its end with an undisturbed one.
+"""End a training at random moments, resume it each time, and compare its end with an undisturbed one.
 
     python tools/soak.py --kills 50 --seed 0
 
 Trains a tiny network on generated people, with a checkpoint after every step. Every life of the run is a process of
-its own, forked from this one so that it starts at once, and killed after a random time: while it starts, loads,
-trains, writes or evaluates. Now and then a life has a loader process. When the run is complete, its weights, its
+its own, forked from this one so that it starts at once, and ended after a random time: while it starts, loads,
+trains, writes or evaluates. Most are killed by SIGKILL, some are stopped by SIGHUP, as by a terminal that is closed.
+Now and then a life has a loader process, or messages that nobody reads. When the run is complete, its weights, its
 columns of metrics.csv that are not times, and its resume.pt must equal those of a run that nobody killed, to the bit;
 then another run starts, until the kills are spent. Exit code 0 if all agree, 1 if not.
 """
@@ -12,6 +13,7 @@ then another run starts, until the kills are spent. Exit code 0 if all agree, 1 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import os
 import random
@@ -20,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -33,6 +36,8 @@ from pose.synthetic.dataset import generate
 from pose.training.resume import load_resume
 from pose.training.runs import find_runs
 
+# Exit codes; SIGHUP may come before there is anybody to answer it.
+ENDS = {signal.SIGKILL: (-signal.SIGKILL,), signal.SIGHUP: (129, -signal.SIGHUP)}
 TIMES = ("images_per_s", "data_wait", "seconds", "time", "memory_mb")
 
 
@@ -54,17 +59,28 @@ def make_config(root: Path, *, epochs: int) -> dict[str, object]:
 
 
 class Life:
-    """`pose ARGUMENTS` in a forked process that leads a group of its own, with all it says in `log`."""
+    """`pose ARGUMENTS` in a forked process that leads a group of its own.
 
-    def __init__(self, arguments: list[str], log: Path) -> None:
+    Args:
+        log: gets all it says.
+        heard: false for messages into a pipe without a reader; then `log` gets a crash only.
+    """
+
+    def __init__(self, arguments: list[str], log: Path, *, heard: bool = True) -> None:
         self.code: int | None = None
+        self.done = (0,) if heard else (0, 141)  # the last line is a result, which nobody takes
         sys.stdout.flush()
         self.pid = os.fork()
         if self.pid == 0:
             os.setsid()
-            with log.open("a") as file:
-                os.dup2(file.fileno(), 1)
-                os.dup2(file.fileno(), 2)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+            if not heard:
+                read, write = os.pipe()
+                os.close(read)
+            else:
+                write = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            os.dup2(write, 1)
+            os.dup2(write, 2)
             sys.argv = ["pose", *arguments]
             code: object = 70
             try:
@@ -72,8 +88,12 @@ class Life:
                 code = 0
             except SystemExit as error:
                 code = error.code or 0
+            except BaseException:
+                with log.open("a") as crashed:
+                    traceback.print_exc(file=crashed)
             finally:
-                sys.stderr.flush()
+                with contextlib.suppress(OSError):
+                    sys.stderr.flush()
                 os._exit(code if isinstance(code, int) else 1)
 
     def wait(self, seconds: float) -> int | None:
@@ -89,10 +109,13 @@ class Life:
                 time.sleep(0.005)
         return self.code
 
-    def kill(self) -> None:
-        """SIGKILL to the trainer alone, as the system's out-of-memory killer does; its loaders must follow."""
-        os.kill(self.pid, signal.SIGKILL)
-        self.wait(60)
+    def end(self, number: signal.Signals) -> None:
+        """Send a signal to the trainer alone, as the system's out-of-memory killer does; its loaders must follow."""
+        os.kill(self.pid, number)
+        if self.wait(60) is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait(60)
+            self.code = None
 
 
 def outcome(run: Path) -> dict[str, object]:
@@ -119,7 +142,7 @@ def _bytes(value: object) -> object:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--kills", type=int, default=50, help="SIGKILLs in all (50)")
+    parser.add_argument("--kills", type=int, default=50, help="signals in all (50)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (0)")
     parser.add_argument("--people", type=int, default=24, help="pictures to train on (24)")
     parser.add_argument("--epochs", type=int, default=4, help="of a run (4)")
@@ -149,22 +172,30 @@ def soak(folder: Path, options: argparse.Namespace) -> int:
     print(f"undisturbed: {length:.1f} s; kills after 0 to {length / 3:.1f} s", flush=True)
 
     rng, kills, lives, number, equal, states = random.Random(options.seed), 0, 0, 0, 0, Counter[str]()
+    sent, unheard = Counter[str](), 0
     while kills < options.kills:
         number += 1
         run, log = folder / f"run{number}", folder / f"run{number}.log"
         while True:
             known = (run / "config.yaml").is_file()
             arguments = ["train", "--resume", str(run)] if known else ["train", str(config), "--out", str(run)]
-            life = Life([*arguments, "--workers", str(int(rng.random() < 0.2))], log)
+            heard = rng.random() < 0.8
+            life = Life([*arguments, "--workers", str(int(rng.random() < 0.2))], log, heard=heard)
             lives += 1
             delay = rng.uniform(0, length / 3)
             code = life.wait(delay if kills < options.kills else 3600)
-            if code == 0:
+            if code in life.done:
                 break
             if code is not None or kills == options.kills:
-                print(f"run {number}, life {lives}: exit code {code}: {log.read_text()[-2000:]}")
+                print(f"run {number}, life {lives}: exit code {code}: {last_words(log)}")
                 return 1
-            life.kill()
+            number_sent = signal.SIGHUP if rng.random() < 0.2 else signal.SIGKILL
+            life.end(number_sent)
+            if life.code not in ENDS[number_sent] + life.done:
+                print(f"run {number}, life {lives}: {number_sent.name} gave {life.code}: {last_words(log)}")
+                return 1
+            sent.update([number_sent.name])
+            unheard += not heard
             kills += 1
             states.update([found.state for found in find_runs(run)] if run.is_dir() else ["no run yet"])
         different = compare(whole, outcome(run))
@@ -174,14 +205,28 @@ def soak(folder: Path, options: argparse.Namespace) -> int:
     logs = "".join(path.read_text() for path in sorted(folder.glob("run*.log")))
     shown = ", ".join(f"{name} {count}" for name, count in sorted(states.items()))
     print(f"{kills} kills, seed {options.seed}, {lives} lives, {number} runs in {time.monotonic() - start:.0f} s")
+    print(f"by {', '.join(f'{name} {count}' for name, count in sorted(sent.items()))}; without a reader: {unheard}")
     print(f"state after a kill: {shown}")
     print(
         f"started from the beginning: {logs.count('starts from the beginning')}, from resume.previous.pt: "
-        f"{logs.count('the checkpoint before')}, tracebacks: {logs.count('Traceback')}"
+        f"{logs.count('the checkpoint before')}, tracebacks: {count_tracebacks(logs)}"
     )
     left = [str(path) for path in folder.glob("run*/.*.part")]
     print(f"runs equal to the undisturbed one: {equal} of {number}; unfinished files left: {len(left)}")
-    return 0 if equal == number and not left and "Traceback" not in logs else 1
+    return 0 if equal == number and not left and not count_tracebacks(logs) else 1
+
+
+def last_words(log: Path) -> str:
+    return log.read_text()[-2000:] if log.exists() else "nobody listened"
+
+
+def count_tracebacks(text: str) -> int:
+    """Those of the program: Python's own threads, and objects at its end, may meet that all around them ends."""
+    lines = text.splitlines()
+    return sum(
+        line.startswith("Traceback") and not before.startswith(("Exception in thread", "Exception ignored"))
+        for before, line in zip(["", *lines], lines, strict=False)
+    )
 
 
 def compare(ours: dict[str, object], theirs: dict[str, object]) -> list[str]:

@@ -107,7 +107,7 @@ def start(*arguments: object, code: str = "from pose.cli.main import main; main(
         start_new_session=True,
         # In the background of a shell tests run with SIGINT ignored, which a new process would inherit.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
-        env={**os.environ, "OMP_NUM_THREADS": "1"},  # as in conftest.py
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},  # wherever it runs
     )
     lines: list[str] = []
     threading.Thread(target=lambda: lines.extend(iter(process.stderr.readline, "")), daemon=True).start()

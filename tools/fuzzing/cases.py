@@ -196,6 +196,58 @@ def _run_folder(*command: str) -> Case:
     return make
 
 
+def _own_files(rng: random.Random, seeds: Seeds, case: Path) -> list[str]:
+    """A run to resume whose table or state somebody has changed."""
+    _put(seeds, case, "data", "run")
+    config = case / "run/config.yaml"
+    config.write_text(config.read_text().replace("epochs: 1", f"epochs: {rng.choice((1, 2))}"))
+    file = case / "run" / rng.choice(("metrics.csv", "metrics.csv", "state.json"))
+    if file.suffix == ".json":
+        file.write_bytes(_json(rng, seeds, case, json.loads(file.read_bytes())))
+    else:
+        file.write_bytes(_table(rng, file.read_text()))
+    return ["train", "--resume", "run", "--workers", "0"]
+
+
+def _table(rng: random.Random, text: str) -> bytes:
+    """A metrics.csv as spreadsheets, editors and accidents leave it."""
+    rows = [line.split(",") for line in text.splitlines()]
+    what = rng.randrange(7)
+    if what == 0:
+        rows = [[*row, str(mutate.odd(rng))] for row in rows]  # a column more
+    elif what == 1:
+        rows[-1].append("note")
+    elif what == 2:
+        column = rng.randrange(len(rows[0]))
+        rows = [row[:column] + row[column + 1 :] for row in rows]
+    elif what == 3:
+        rows[rng.randrange(len(rows))][rng.randrange(len(rows[0]))] = str(mutate.odd(rng))
+    elif what == 4:
+        rows = rows[: rng.randrange(len(rows))]
+    changed = "\n".join(map((";" if what == 5 else ",").join, rows))
+    data = (rng.choice(("", "\ufeff")) + changed).encode(errors="surrogatepass")
+    return mutate.raw_bytes(rng, data) if what == 6 else data
+
+
+FOREIGN = b"mine"
+FOREIGN_LIST = "foreign.json"  # names of the files that no command may change
+
+
+def _foreign(*command: str, names: tuple[str, ...]) -> Case:
+    """A command whose targets are there already, and are the user's."""
+
+    def make(rng: random.Random, seeds: Seeds, case: Path) -> list[str]:
+        _put(seeds, case, "data", "run", "config.yaml")
+        chosen = rng.sample(names, rng.randint(1, len(names)))
+        for name in chosen:
+            (case / name).parent.mkdir(parents=True, exist_ok=True)
+            (case / name).write_bytes(FOREIGN)
+        (case / FOREIGN_LIST).write_text(json.dumps(chosen))
+        return list(command)
+
+    return make
+
+
 PICTURES = "data/images/val"
 PREDICT = ("predict", "run", PICTURES, "--no-flip-test", "--workers", "0", "--out", "out")
 # Name, how often in a round, and the case. Those that train or evaluate take longest.
@@ -229,6 +281,28 @@ KINDS: tuple[tuple[str, int, Case], ...] = (
     ("run folder: runs", 4, _run_folder("runs", "run")),
     ("run folder: report", 6, _run_folder("report", "run", "--out", "out/report.html")),
     ("run folder: compare", 2, _run_folder("compare", "run", "run", "--out", "out/compare.html")),
+    ("own files: train --resume", 5, _own_files),
+    (
+        "foreign files: eval",
+        1,
+        _foreign(*EVAL, names=("out/config.yaml", "out/results.json", "out/metrics.json", "out/analysis.json")),
+    ),
+    (
+        "foreign files: predict",
+        2,
+        _foreign(
+            *(*PREDICT, "--heatmaps"),
+            names=("out/predictions.json", "out/000001.jpg", "out/000002.jpg.heatmaps-0.jpg"),
+        ),
+    ),
+    (
+        "foreign files: check",
+        2,
+        _foreign("check", VAL, "--images", PICTURES, "--out", "out", names=("out/report.json",)),
+    ),
+    ("foreign files: report", 1, _foreign("report", "run", "--out", "out/r.html", names=("out/r.html",))),
+    ("foreign files: export", 1, _foreign("export", "run", "--onnx", "m.onnx", names=("m.onnx",))),
+    ("foreign files: train", 1, _foreign("train", "config.yaml", *TRAIN, names=("out/metrics.csv", "out/mine"))),
 )
 SCHEDULE = tuple(entry for entry in KINDS for _ in range(entry[1]))
 HTML = mutate.HTML
