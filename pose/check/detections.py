@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,11 @@ def _choose(path: Path, records: list[Any], split: Split, found: Findings) -> li
             found.add("detection-unknown-image", name, "detection", index, f"image_id {record['image_id']!r:.40}")
         else:
             chosen.append((index, record))
+            listed = split.images.names[split.images.rows[as_id(record["image_id"]) or 0]]
+            said = record.get("file_name")
+            if isinstance(said, str) and PureWindowsPath(said).name != PureWindowsPath(str(listed)).name:
+                detail = f"image_id {record['image_id']} is {listed}, file_name {said!r:.60}"
+                found.add("detection-name-contradicts", name, "detection", index, detail)
     if records and not chosen and not unknown:
         detail = f"the people have category_id {split.category_id!r}"
         found.add("detections-category", name, "file", path.name, detail)

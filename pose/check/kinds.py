@@ -74,6 +74,12 @@ KINDS: dict[str, Kind] = {
     "annotations-none": Kind(
         "error", "no list of annotations", "There is nothing to train on, and no AP.", "Give the annotated file."
     ),
+    "one-person-an-image": Kind(
+        "warning",
+        "file of an exporter that keeps one person's keypoints an image",
+        "The keypoints of all but the last person of an image are lost, or mixed with another's.",
+        "Export Label Studio's own JSON instead of COCO, and convert that.",
+    ),
     "annotation-malformed": Kind(
         "error", "annotations that are no object", "They are left out.", "Remove them.", fix=True
     ),
@@ -259,6 +265,12 @@ KINDS: dict[str, Kind] = {
         "Write [x, y, width, height], both positive.",
         fix=True,
     ),
+    "box-is-keypoint-extent": Kind(
+        "warning",
+        "boxes, as most here, that are the extent of their keypoints",
+        "Crops cut off what lies beyond the outermost keypoints, and boxes of a detector are larger.",
+        "Give boxes of the whole body, or grow these before training and predicting alike.",
+    ),
     "box-outside": Kind(
         "error",
         "boxes outside their image",
@@ -438,6 +450,12 @@ KINDS: dict[str, Kind] = {
         "detections on images that are not in the annotation file",
         "`pose eval` stops; elsewhere they are lost.",
         "Give the detections of this split.",
+    ),
+    "detection-name-contradicts": Kind(
+        "error",
+        "detections whose file_name is not that of their image_id",
+        "Every crop is of another image: `image_id` counts.",
+        "Write the id that the annotation file gives the image.",
     ),
     "detections-xyxy": Kind(
         "error",

@@ -24,6 +24,8 @@ def check_people(split: Split, found: Findings, *, input_size: tuple[int, int]) 
     """
     people = split.people
     if not len(people.names):
+        if isinstance(split.document.get("annotations"), list):
+            found.add("nobody-labelled", split.name, "file", split.path.name, "no annotation has keypoints")
         return
     with np.errstate(invalid="ignore", divide="ignore"):  # NaN stands for what is missing; it compares as False
         _check_keypoints(split, found)
@@ -129,6 +131,7 @@ def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) 
     add("keypoints-elsewhere", elsewhere & many, lambda row: f"bbox {_box(box[row])}")
     far = beside > np.where(elsewhere[:, None], 0.1, 0.5) * longer
     add("keypoint-far", far.any(axis=1) & ~(elsewhere & many), lambda row: _which(split, far, row, place=True))
+    _check_extent(split, found)
     center, size = grow_box(np.where(good[:, None], box, 1.0), input_size)
     away = np.abs(people.keypoints[..., :2] - center[:, None]) > size[:, None, ::-1] / 2
     hidden = away.any(axis=2) & labelled & good[:, None]
@@ -137,6 +140,22 @@ def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) 
         hidden.any(axis=1) & ~far.any(axis=1),
         lambda row: _which(split, hidden, row),
     )
+
+
+def _check_extent(split: Split, found: Findings) -> None:
+    """Find whether most boxes are just the extent of their labelled keypoints."""
+    people = split.people
+    several = people.labelled.sum(axis=1) > 1
+    points: Array = np.where(people.labelled[..., None], people.keypoints[..., :2], np.nan)[several]
+    if not len(points):
+        return
+    low, high = np.nanmin(points, axis=1), np.nanmax(points, axis=1)
+    box = people.boxes[several]
+    # One side may have been made wider, so that it is not 0.
+    same = (np.abs(np.concatenate([box[:, :2] - low, box[:, :2] + box[:, 2:] - high], axis=1)) <= 1).sum(axis=1) >= 3
+    if same.sum() > 0.5 * len(same):
+        detail = f"{same.sum()} of {len(same)} people, {same.mean():.0%}"
+        found.add("box-is-keypoint-extent", split.name, "file", split.path.name, detail)
 
 
 def _check_areas(split: Split, found: Findings) -> None:

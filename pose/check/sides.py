@@ -25,14 +25,15 @@ def frontal_sides(skeleton: Skeleton, people: AnnotationTable) -> list[tuple[tup
     """Count for each flip pair in how many faces seen from the front left lies at the image's right, of how many.
 
     A face is from the front if its nose is between its eyes, and upright if it is below them; whoever shows only a
-    profile or the back does not count.
+    profile or the back, or whose face is hidden, does not count.
     """
     index = {name.lower(): i for i, name in enumerate(skeleton.keypoint_names)}
     face = [index.get(name, -1) for name in ("nose", "left_eye", "right_eye")]
     if min(face) < 0:
         return []
     nose, eye_a, eye_b = (people.keypoints[:, i] for i in face)
-    frontal = people.labelled[:, face].all(axis=1)
+    # A hidden nose or eye is a guess: of people seen from behind it lies where it would be in front.
+    frontal = people.labelled[:, face].all(axis=1) & (people.keypoints[:, face, 2] == 2).all(axis=1)
     frontal &= (np.minimum(eye_a[:, 0], eye_b[:, 0]) < nose[:, 0]) & (
         nose[:, 0] < np.maximum(eye_a[:, 0], eye_b[:, 0])
     )

@@ -115,8 +115,15 @@ def read_json(path: Path) -> Any:
         raise FileNotFoundError(f"no file {path}; check the path, or download the annotations first")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty; the download may have been cut off, fetch it again")
+    content = path.read_bytes()
+    if content.lstrip()[:1] == b"<":
+        raise ValueError(f"{path} is XML, as CVAT exports for images; export COCO Keypoints instead")
+    if path.suffix.lower() == ".txt":
+        raise ValueError(f"{path} is text, as YOLO's labels are; convert them to one COCO keypoint JSON")
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(content)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 ({error}); save it as UTF-8, e.g. from GBK or Latin-1") from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON ({error}); the download may have been cut off") from error
 

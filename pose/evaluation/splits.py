@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from pose.data.people import (
     ground_truth_people,
 )
 from pose.evaluation.coco import check_somebody_counts
+from pose.keypoints.oks import MAX_DETECTIONS
 from pose.runtime.errors import DataError
 
 
@@ -118,7 +121,22 @@ def validation_set(
     with_boxes = {person.image_id for person in people}
     image_ids = [i for i in coco.images if i in with_boxes or not only_images_with_boxes]
     check_somebody_counts(coco, image_ids=image_ids, person_ids=person_ids)
+    _warn_of_many(coco)
     return ValidationSet(coco, people, source, image_ids, person_ids, usage)
+
+
+def _warn_of_many(coco: CocoFile) -> None:
+    """Warn of images with more people than COCO counts answers in."""
+    in_image = Counter(a.image_id for a in coco.annotations or () if a.num_keypoints and not a.is_crowd)
+    many = [count for count in in_image.values() if count > MAX_DETECTIONS]
+    if many:
+        beyond = sum(count - MAX_DETECTIONS for count in many)
+        warnings.warn(
+            f"{coco.path}: {len(many)} images have more than {MAX_DETECTIONS} annotated, up to {max(many)}; COCO's "
+            f"AP counts the {MAX_DETECTIONS} best answers of an image, so {beyond} of {sum(in_image.values())} "
+            "count as missed whatever the model finds",
+            stacklevel=3,
+        )
 
 
 def _check_filters(split: SplitConfig, source: str) -> None:

@@ -144,10 +144,12 @@ class Skeleton:
 
 
 _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
+# Of names such as Leye and Rkne; others that begin with L or R (Lip, Root) have no side.
+_SHORT_PARTS = "eye|ear|sho|shoulder|elb|elbow|wri|wrist|hand|hip|kne|knee|ank|ankle|foot|toe|heel|paw"
 
 
 def split_side(name: str) -> tuple[str, str]:
-    """Split a keypoint's name into side and part: ("left", "eye") of left_eye, eye_l, L-Eye, leftEye, lefteye.
+    """Split a keypoint's name into side and part: ("left", "eye") of left_eye, eye_l, L-Eye, leftEye, lefteye, Leye.
 
     Both are in lower case; the side is "middle" where the name has none.
     """
@@ -155,6 +157,9 @@ def split_side(name: str) -> tuple[str, str]:
     sides = [i for i, word in enumerate(words) if word in _SIDES]
     if len(sides) == 1 and len(words) > 1:
         return _SIDES[words.pop(sides[0])], "_".join(words)
+    short = re.fullmatch(rf"([LR])({_SHORT_PARTS})", name)
+    if short:
+        return _SIDES[short[1].lower()], short[2]
     glued = re.fullmatch(r"(left|right)(\w+)", "_".join(words))
     return (glued[1], glued[2]) if glued and not sides else ("middle", "_".join(words) or name)
 

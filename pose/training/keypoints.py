@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class KeypointTask(Task):
         training = training_set(config.data)
         self.people, self.usage = training.people, training.usage
         self.val = validation_set(config.data)
+        warn_of_settings(config)
         self.num_samples = len(self.people)
         self.groups = [person.image_id for person in self.people] if config.data.group_images else None
         augment, data = config.augment, config.data
@@ -159,6 +161,35 @@ class KeypointTask(Task):
             annotated = ground_truth_people(self.val.coco, Path(self.config.data.root, self.config.data.val.images))
             people = [person for person in annotated if person.path in there]
         return evenly_spaced(people, SHOWN)
+
+
+def warn_of_settings(config: Config) -> None:
+    """Warn of settings that are allowed and defeat their purpose."""
+    data, train, skeleton = config.data, config.train, config.data.resolve_skeleton()
+    late = [epoch for epoch in train.milestones if epoch >= train.epochs]
+    if late:
+        warnings.warn(
+            f"train.milestones {late} are not before the last of {train.epochs} epochs: the learning rate does not "
+            "fall there; set train.milestones to epochs of this training",
+            stacklevel=3,
+        )
+    if (
+        config.augment is not None
+        and config.augment.flip > 0
+        and skeleton.num_keypoints > 1
+        and not skeleton.flip_pairs
+    ):
+        warnings.warn(
+            f"crops are mirrored (augment.flip), and skeleton '{skeleton.name}' has no flip pairs: if it has a left "
+            "and a right, list them in data.skeleton.flip_pairs, or set augment.flip=0",
+            stacklevel=3,
+        )
+    if Path(data.root, data.train.annotations).resolve() == Path(data.root, data.val.annotations).resolve():
+        warnings.warn(
+            f"{data.train.annotations} is for training and for validation: AP is of images "
+            "learned by heart; split it",
+            stacklevel=3,
+        )
 
 
 def summary_line(result: Evaluation) -> str:

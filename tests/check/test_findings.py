@@ -199,6 +199,7 @@ DETECTIONS: dict[str, tuple[str, Callable[[list[dict[str, Any]]], Any], set[str]
     "no width": ("detection-box", lambda boxes: boxes[0].update(bbox=[1, 2, 0, 4]), set()),
     "unknown image": ("detection-unknown-image", lambda boxes: boxes[0].update(image_id=1), set()),
     "corners": ("detections-xyxy", each(to_corners), set()),
+    "another name": ("detection-name-contradicts", lambda boxes: boxes[0].update(file_name="x/5.png"), set()),
     "other category": ("detection-category-other", lambda boxes: boxes[0].update(category_id=2), set()),
     "another category": (
         "detections-category",

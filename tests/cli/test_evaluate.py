@@ -31,13 +31,14 @@ def pycocotools_numbers(annotations: Path, results: Path) -> list[float]:
 @pytest.mark.slow
 def test_evaluation(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path) -> None:
     outcome = pose_cli("eval", tiny_run, "--out", tmp_path / "ev", "--workers", 0)
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.err) == (0, "10 annotations: 10 used\n")
     names = {"analysis.json", "metrics.json", "results.json", "config.yaml"}
     assert {path.name for path in (tmp_path / "ev").iterdir()} == names
     found = read(tmp_path / "ev" / "metrics.json")
     assert list(found)[:13] == [*METRICS, "boxes", "images", "people"]
     assert (found["boxes"], found["images"], found["people"]) == ("gt", 10, 10)
-    details = {"checkpoint": str(tiny_run / "best.safetensors"), "epoch": 2, "flip_test": True}
+    details: dict[str, Any] = {"checkpoint": str(tiny_run / "best.safetensors"), "epoch": 2, "flip_test": True}
+    details["usage"] = {"annotations": 10, "used": 10, "left_out": {}}
     assert {key: found[key] for key in list(found)[13:]} == {**details, "only_images_with_boxes": False}
 
     records = read(tmp_path / "ev" / "results.json")

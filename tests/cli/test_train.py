@@ -41,7 +41,11 @@ def test_streams_of_train(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) -> Non
     assert outcome.out == f"best AP 0.000, boxes gt: {tmp_path / 'run' / 'best.safetensors'}\n"
     lines = outcome.err.splitlines()
     assert lines[0] == f"run folder {tmp_path / 'run'}"
-    assert lines[1].startswith("10 people to train on, 10 boxes (gt) in 10 images to evaluate, ")
+    assert lines.pop(1).startswith("warning: people.json is for training and for validation: ")
+    assert lines[1].startswith(
+        "10 people to train on (10 annotations: 10 used), 10 boxes (gt) in 10 images to evaluate "
+        "(10 annotations: 10 used), "
+    )
     assert re.fullmatch(
         r"epoch 1/1  loss 0\.0\d+  lr 1e-03  AP 0\.000 \(boxes gt, 10 images, 10 people\)  0:\d\d", lines[2]
     )

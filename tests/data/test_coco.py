@@ -227,6 +227,20 @@ def test_errors_name_the_file(tmp_path: Path, data: Any, message: str) -> None:
     assert "annotations.json" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.json", '{"name": "\u4eba"}'.encode("gbk"), "is not UTF-8"),
+        ("a.json", b"<?xml version='1.0'?><annotations/>", "is XML, as CVAT exports for images"),
+        ("a.txt", b"0 0.5 0.5 0.1 0.2 0.5 0.5 2", "is text, as YOLO's labels are"),
+    ],
+)
+def test_files_of_other_formats_are_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_coco(tmp_path / name, TWO)
+
+
 IMAGE_RECORDS = [
     (broken("images", 0, value=7), r"images\[0\] has no integer 'id'"),
     (broken("images", 0, "id", value="a5"), r"images\[0\] has no integer 'id'"),

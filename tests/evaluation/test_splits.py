@@ -83,6 +83,14 @@ def test_advice_names_the_reason(make_data: MakeData, root: Path, crowd: int) ->
         validation_set(make_data(val={"boxes": "boxes.json"}))
 
 
+def test_more_people_than_coco_counts_in_an_image_are_told(make_data: MakeData, root: Path) -> None:
+    document = json.loads((root / "people.json").read_text())
+    document["annotations"] = [{**document["annotations"][0], "id": i} for i in range(1, 25)]
+    (root / "people.json").write_text(json.dumps(document))
+    with pytest.warns(UserWarning, match=r"1 images have more than 20 annotated, up to 24; .* so 4 of 24 count as"):
+        validation_set(make_data())
+
+
 def test_usage_counts_every_annotation(make_data: MakeData, root: Path) -> None:
     document = json.loads((root / "people.json").read_text())
     first, second, third, fourth, *_ = document["annotations"]

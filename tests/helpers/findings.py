@@ -132,6 +132,17 @@ def mirror(a: dict[str, Any]) -> None:
     a["keypoints"] = points.ravel().tolist()
 
 
+def to_extent(a: dict[str, Any]) -> None:
+    xy = np.array(a["keypoints"]).reshape(-1, 3)[:, :2]
+    a["bbox"] = [*xy.min(axis=0).tolist(), *np.ptp(xy, axis=0).tolist()]
+
+
+def one_an_image(d: Document) -> None:
+    d["info"] = {"contributor": "Label Studio"}
+    for a in d["annotations"][::2]:
+        unlabel(a)
+
+
 def unlabel(a: dict[str, Any]) -> None:
     a["keypoints"], a["num_keypoints"] = [0] * 51, 0
 
@@ -185,6 +196,8 @@ CASES: dict[str, tuple[Callable[[Document], Any], int, set[str]]] = {
     "coordinates-normalised": (every(to_shares), PEOPLE, set()),
     "box-malformed": (first(bbox=[1, 2, None, 4]), 1, set()),
     "box-empty": (first(bbox=[10, 10, 80, 0]), 1, set()),
+    "box-is-keypoint-extent": (every(to_extent), 1, set()),
+    "one-person-an-image": (one_an_image, 1, {"nothing-labelled"}),
     "box-outside": (first(bbox=[300, 10, 80, 130]), 1, {"keypoints-elsewhere"}),
     "box-leaves-image": (first(bbox=[-5, 10, 95, 130]), 1, set()),
     "box-twice": (again(keypoints=MOVED), 1, set()),

@@ -70,6 +70,8 @@ def test_from_names_fills_in_what_is_left_out() -> None:
         ("LEye", "REye"),
         ("eyeL", "eyeR"),
         ("lefteye", "righteye"),
+        ("Lear", "Rear"),
+        ("Lsho", "Rsho"),
         ("left eye", "right eye"),
         ("Left-Eye", "Right-Eye"),
         ("front.left.paw", "front.right.paw"),

@@ -1,0 +1,38 @@
+"""Settings of a training that are allowed and defeat their purpose are told before the first step."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import pytest
+
+from pose.config.load import make_config
+from pose.training.keypoints import warn_of_settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": {"milestones": [1, 9]}}, r"train.milestones \[9\] are not before the last of 5 epochs"),
+        ({"data": {"skeleton": {"keypoint_names": ["a", "b"]}}}, r"mirrored .augment.flip., and skeleton .* no flip"),
+        ({"data": {"val": {"annotations": "people.json"}}}, "people.json is for training and for validation"),
+        ({}, None),
+    ],
+)
+def test_settings_that_defeat_their_purpose(
+    tiny_config: dict[str, Any], changes: dict[str, Any], message: str | None
+) -> None:
+    tiny_config["train"] |= {"epochs": 5, "milestones": []}
+    tiny_config["data"]["val"]["annotations"] = "other.json"
+    tiny_config["augment"] = {"half_body": 0}
+    for section, values in changes.items():
+        for key, value in values.items():
+            old = tiny_config[section].get(key)
+            tiny_config[section][key] = {**old, **value} if key == "val" else value
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_settings(make_config(tiny_config))
+    assert len(caught) == (message is not None)
+    assert message is None or re.search(message, str(caught[0].message))
