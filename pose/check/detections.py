@@ -11,7 +11,7 @@ import numpy as np
 
 from pose.check.columns import Split, as_id, finite_rows, numbers_or_nan
 from pose.check.findings import Findings
-from pose.check.people import looks_xyxy
+from pose.data.box_habits import looks_xyxy
 from pose.data.coco import read_json
 from pose.data.records import read_id
 from pose.keypoints.geometry import iou

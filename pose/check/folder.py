@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pose.data.coco import read_json
+from pose.data.coco import local_name, read_json
 
 LAYOUT = "annotations/*.json with images/NAME or NAME beside it, as `pose figures` and COCO have it"
 TRIED = 20  # listed files that are looked for to tell which folder is theirs
@@ -81,7 +81,7 @@ def _images_dir(folder: Path, name: str, path: Path, document: dict[str, Any]) -
     listed = [image.get("file_name") for image in document["images"] if isinstance(image, dict)]
     files = [file for file in islice(listed, TRIED) if isinstance(file, str) and file]
     for place in places:
-        if any((place / file).is_file() for file in files):
+        if any((place / local_name(file)).is_file() for file in files):
             return place
     for place in places[:-1]:
         if place.is_dir():

@@ -21,7 +21,7 @@ from PIL import Image
 
 from pose.check.columns import Split
 from pose.check.findings import Findings
-from pose.data.coco import leaves_folder
+from pose.data.coco import leaves_folder, local_name
 from pose.images.read import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE, UnreadableImage, read_image
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -61,7 +61,8 @@ def probe_files(split: Split, *, decode: bool, progress: Progress | None = None)
     assert split.images_dir is not None
     folder = split.images_dir
     paths = [
-        Path(folder, str(name)) if name and not leaves_folder(str(name)) else None for name in split.images.names
+        Path(folder, local_name(str(name))) if name and not leaves_folder(str(name)) else None
+        for name in split.images.names
     ]
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
     found: list[FileProbe | None] = []

@@ -10,6 +10,7 @@ import numpy as np
 from pose.check.columns import AnnotationTable, Split, as_list
 from pose.check.findings import Findings
 from pose.check.sides import check_sides
+from pose.data.box_habits import are_shares, looks_xyxy
 from pose.data.records import is_int
 from pose.keypoints.geometry import grow_box
 from pose.runtime.arrays import Array
@@ -78,7 +79,7 @@ def _check_units(split: Split, found: Findings) -> bool:
     """Say whether coordinates are shares of the image."""
     people = split.people
     box = people.boxes
-    boxes_small = np.asarray((box > 0).any(axis=1) & (np.abs(box) <= 1.001).all(axis=1))
+    boxes_small = are_shares(box)
     points: Array = np.where(people.labelled[..., None], people.keypoints[..., :2], 0)
     points_small = (
         people.labelled.any(axis=1) & (np.abs(points) <= 1.001).all(axis=(1, 2)) & (points > 0).any(axis=(1, 2))
@@ -97,18 +98,6 @@ def _check_format(split: Split, found: Findings) -> bool:
     box = split.people.boxes
     _adder(split, found)("boxes-xyxy", suspects, lambda row: f"bbox {_box(box[row])}")
     return bool(suspects.any())
-
-
-def looks_xyxy(boxes: Array, sizes: Array) -> Array:
-    """Say which boxes (N,) look like corners; none unless nearly all fit as corners and many do not as they are."""
-    x, y, w, h = boxes.T
-    height, width = sizes.T
-    known = np.isfinite(boxes).all(axis=1) & np.isfinite(sizes).all(axis=1)
-    corners = known & (w > x) & (h > y) & (w <= width + 1) & (h <= height + 1)
-    leaves = known & ((x + w > width + 1) | (y + h > height + 1))
-    enough = known.sum() > 1 and corners.sum() >= 0.98 * known.sum() and leaves.sum() >= 0.2 * known.sum()
-    result: Array = leaves & corners if enough else np.zeros(len(boxes), dtype=bool)
-    return result
 
 
 def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.data.box_habits import warn_of_empty_boxes
 from pose.data.records import read_flag, read_id
 from pose.keypoints.skeletons import COCO17, Skeleton
 
@@ -37,14 +38,15 @@ def load_box_file(path: Path, *, example: str) -> Any:
 def check_box(where: str, record: dict[str, Any]) -> tuple[list[float], float]:
     """Check a record, and return its box (4) and its score, 1 where there is none; `where` names it in errors.
 
+    A width or height of 0 passes: such boxes are left out, see `is_empty`.
+
     Raises:
         ValueError: either is malformed.
     """
     box, score = record.get("bbox"), record.get("score", 1.0)
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < SMALLEST_SIDE:
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < 0:
         raise ValueError(
-            f"{where} has bbox {box!r:.80}; expected [x, y, width, height] in pixels, width and height positive and "
-            f"at least {SMALLEST_SIDE:g}"
+            f"{where} has bbox {box!r:.80}; expected [x, y, width, height] in pixels, width and height positive"
         )
     if not _is_number(score):
         raise ValueError(f"{where} has score {score!r:.40}; expected a number, or none for 1")
@@ -58,6 +60,11 @@ def usable_boxes(boxes_xywh: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(small_enough.all(axis=1) & large_enough.all(axis=1))
 
 
+def is_empty(box: Sequence[float]) -> bool:
+    """Whether a box x, y, width, height has no width or no height to speak of."""
+    return min(box[2:]) < SMALLEST_SIDE
+
+
 def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_score: float) -> dict[str, Boxes]:
     """Read the boxes of each of the images `names`, in pixels as stored, as COCO's are.
 
@@ -68,13 +75,17 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
             Left out are other images, crowds, and all but one category: that with the skeleton's name, with
             keypoints, COCO's 1 for people, or the only one.
         min_score: boxes that score less are left out.
+
+    Boxes of size 0 are left out with a warning.
+
     Raises:
-        FileNotFoundError, ValueError: no such file; or boxes are malformed, ambiguous or of other images.
+        FileNotFoundError, ValueError: no such file; or boxes are malformed, ambiguous, of other images, or all empty.
     """
     records, file_names = _load_records(path, skeleton)
     match = _Matcher(names)
     boxes: dict[str, list[list[float]]] = {name: [] for name in names}
     said: list[str] = []
+    empty: list[int] = []
     matched = 0
     for index, record in records:
         where = f"{path}: record {index}"
@@ -88,13 +99,20 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
                 f"write the path below the input folder as its file_name"
             )
         matched += len(hits)
-        if hits and score >= min_score:
+        if hits and is_empty(box):
+            empty.append(index)
+        elif hits and score >= min_score:
             boxes[hits[0]].append([*box, score])
     if not matched:
         raise ValueError(
             f"none of the {len(records)} boxes of {path} is of the {len(names)} images given: the boxes are of "
             f"{', '.join(list(dict.fromkeys(said))[:3])}, the images are {', '.join(names[:3])}"
         )
+    if len(empty) == matched:
+        raise ValueError(
+            f"no box of {path} for these images has a width and a height; expected [x, y, width, height] in pixels"
+        )
+    warn_of_empty_boxes(empty, str(path))
     arrays = {name: np.array(rows, dtype=np.float64).reshape(-1, 5) for name, rows in boxes.items()}
     return {name: (array[:, :4], array[:, 4]) for name, array in arrays.items()}
 

@@ -160,6 +160,11 @@ def _warn_left_out(path: Path, what: str, problems: Sequence[_Unusable], total: 
     return reasons
 
 
+def local_name(name: str) -> str:
+    """A file's name below its folder as every system reads it: files written on Windows have backslashes."""
+    return name.replace("\\", "/")
+
+
 def _read_images(path: Path, records: Sequence[Any]) -> dict[int, ImageInfo]:
     images: dict[int, ImageInfo] = {}
     problems = []
@@ -194,7 +199,7 @@ def _read_image(record: Any, where: str) -> ImageInfo:
     if not (height and width):
         got = f"{record.get('height')!r:.40} and {record.get('width')!r:.40}"
         raise _Unusable("without height and width", f"{where} needs 'height' and 'width' in pixels, got {got}")
-    return ImageInfo(number, name, (height, width))
+    return ImageInfo(number, local_name(name), (height, width))
 
 
 def _read_annotations(

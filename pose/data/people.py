@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.boxes import SMALLEST_SIDE
+from pose.data.box_habits import warn_of_empty_boxes, warn_of_odd_boxes
+from pose.data.boxes import is_empty
 from pose.data.coco import Annotation, CocoFile, numbers, read_json
 from pose.data.records import read_id
 from pose.keypoints.geometry import clean_box
@@ -138,6 +139,9 @@ def detected_people(
     Args:
         detections: a JSON file, or its content: a list of {image_id, category_id, bbox: [x, y, w, h], score}.
         min_score: boxes that score less are dropped, as are other categories.
+
+    Boxes of size 0 are left out with a warning. Boxes that look like corners or shares of the image are warned of.
+
     Raises:
         FileNotFoundError: no such file.
         ValueError: a record is malformed, an image is unknown, or nothing is left.
@@ -148,7 +152,7 @@ def detected_people(
         source, records = str(detections), read_json(Path(detections))
     if not isinstance(records, list):
         raise ValueError(f"{source} holds a {type(records).__name__}; detections are a list of records")
-    people, unknown = [], []
+    people, unknown, empty = [], [], []
     for index, record in enumerate(records):
         where = f"{source}: detection {index}"
         missing = [
@@ -159,14 +163,13 @@ def detected_people(
         if read_id(record["category_id"]) != coco.category_id:
             continue
         box, score = numbers(record["bbox"], where, "bbox"), numbers([record["score"]], where, "score")
-        if len(box) != 4 or min(box[2:]) < SMALLEST_SIDE:
-            raise ValueError(
-                f"{where} has bbox {record['bbox']}; it needs x, y and a positive width and height, at least "
-                f"{SMALLEST_SIDE:g}"
-            )
+        if len(box) != 4 or min(box[2:]) < 0:
+            raise ValueError(f"{where} has bbox {record['bbox']}; it needs x, y and a positive width and height")
         image_id = read_id(record["image_id"])
         if image_id is None or image_id not in coco.images:
             unknown.append(record["image_id"])
+        elif is_empty(box.tolist()):
+            empty.append(index)
         elif score[0] >= min_score:
             x, y, w, h = box.tolist()
             image = coco.images[image_id]
@@ -184,6 +187,9 @@ def detected_people(
             f"{source} has no box of category {coco.category_id} that scores at least {min_score} "
             f"({len(records)} records); check the file and the score threshold"
         )
+    warn_of_empty_boxes(empty, source)
+    boxes, sizes = np.array([p.box_xywh for p in people]), np.array([p.image_size for p in people], dtype=np.float64)
+    warn_of_odd_boxes(boxes, sizes, source)
     return people
 
 

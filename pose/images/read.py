@@ -157,14 +157,21 @@ def _too_many_pixels(path: Path | str) -> str:
     )
 
 
-def is_turned(path: Path | str) -> bool:
-    """Whether the EXIF orientation tells viewers to turn or mirror an image; False for what is none."""
+def read_header(path: Path | str) -> tuple[tuple[int, int] | None, int]:
+    """The (height, width) as stored, and the EXIF orientation, 1 to 8; (None, 1) of what is no image.
+
+    Viewers turn or mirror an image by any orientation but 1.
+    """
     from PIL import ExifTags
     from PIL import Image as Pillow
 
     with contextlib.suppress(OSError, ValueError, SyntaxError), Pillow.open(path) as image:
-        return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    return False
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        size = (image.height, image.width)
+        if image.format == "TIFF":  # Pillow tells its size upright
+            size = (image.tag_v2[257], image.tag_v2[256])  # type: ignore[attr-defined]
+        return size, orientation if orientation in range(1, 9) else 1
+    return None, 1
 
 
 def is_cut_off(data: bytes) -> bool:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pose.data.boxes import Boxes
+from pose.data.box_habits import fit_only_turned, warn_of_odd_boxes
+from pose.data.boxes import Boxes, read_boxes
+from pose.images.files import ImageInput
+from pose.images.read import read_header
 from pose.images.types import Image
 from pose.inference.base import PredictorBase
 from pose.inference.detector import CheckedDetector
 from pose.inference.inputs import whole_box
+from pose.keypoints.skeletons import Skeleton
+from pose.runtime.arrays import Array
+from pose.runtime.text import first_few, plural
 
 
 @dataclass(frozen=True)
@@ -62,3 +68,44 @@ def box_source(
         return BoxSource(f"found by {finder.name}", None, lambda key, pixels: finder([pixels])[0], finder.warn)
     boxes_of = read(Path(boxes))
     return BoxSource(str(boxes), Path(boxes), lambda key, pixels: boxes_of(key))
+
+
+def boxes_of_images(
+    file: Path, *, images: Sequence[ImageInput], skeleton: Skeleton, min_score: float
+) -> Callable[[str], Boxes]:
+    """What gives the boxes of a file by the name of the image; see `read_boxes`.
+
+    Boxes that look like corners or shares of the image are warned of, and images that are stored turned.
+    """
+    boxes = read_boxes(file, [image.name for image in images], skeleton=skeleton, min_score=min_score)
+    all_boxes: list[Array] = []
+    sizes: list[Array] = []
+    turned: list[str] = []
+    upright = 0
+    for image in images:
+        xywh, _ = boxes[image.name]
+        if not len(xywh):
+            continue
+        if image.path is not None:
+            size, orientation = read_header(image.path)
+        else:
+            size, orientation = image.array.shape[:2] if image.array is not None else None, 1
+        size_of_each = np.tile(np.array(size or (np.nan, np.nan), dtype=np.float64), (len(xywh), 1))
+        all_boxes.append(xywh)
+        sizes.append(size_of_each)
+        if orientation != 1:
+            turned.append(image.name)
+        if orientation >= 5:
+            upright += int(np.sum(fit_only_turned(xywh, size_of_each)))
+    if all_boxes:
+        warn_of_odd_boxes(np.concatenate(all_boxes), np.concatenate(sizes), str(file), stacklevel=5)
+    if turned:
+        fix = "if they are for the images as shown, turn these, e.g. with `mogrify -auto-orient`"
+        if upright:
+            fix = f"{upright} would fit only the image as shown; turn the images, e.g. with `mogrify -auto-orient`"
+        warnings.warn(
+            f"{plural(len(turned), 'image is', 'images are')} stored turned ({first_few(turned, 3)}), and the boxes "
+            f"of {file} are taken for the pixels as stored; {fix}",
+            stacklevel=4,
+        )
+    return boxes.__getitem__

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pose.images.files import ImageInput
-from pose.images.read import is_turned
+from pose.images.read import read_header
 from pose.inference.detector import CheckedDetector, Detector
 from pose.inference.image_loop import ImageLoop, Progress
 from pose.runtime.errors import DataError
@@ -144,7 +144,7 @@ def check_target(out: Path) -> None:
 
 def warn_if_turned(images: Sequence[ImageInput]) -> None:
     """Say which images viewers show turned: boxes in a file are for the pixels as stored."""
-    turned = [image.name for image in images if image.path is not None and is_turned(image.path)]
+    turned = [image.name for image in images if image.path is not None and read_header(image.path)[1] != 1]
     if turned:
         count = plural(len(turned), "image is", "images are")
         warnings.warn(

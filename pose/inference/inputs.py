@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pose.data.box_habits import fit_only_turned, odd_boxes
 from pose.data.boxes import LARGEST_COORDINATE, SMALLEST_SIDE, Boxes, usable_boxes
 from pose.images.depth import to_8_bits
-from pose.images.read import MAX_IMAGE_SIDE, read_and_check, warn_of_cut_off
+from pose.images.read import MAX_IMAGE_SIDE, read_and_check, read_header, warn_of_cut_off
 from pose.images.types import Image, check_image
 from pose.runtime.errors import DataError
+from pose.runtime.text import plural
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -71,6 +73,7 @@ def read_requests(
         raise DataError(f'boxes is "{boxes:.60}"; expected an array (N, 4), "detect", or None for the whole image')
     if boxes is not None and not isinstance(boxes, str) and len(boxes) != len(images):
         raise DataError(f"{len(images)} images need a list of {len(images)} box arrays (N, 4), got {len(boxes)}")
+    odd = False
     for start in range(0, len(images), READ_AT_ONCE):
         chunk = range(start, min(start + READ_AT_ONCE, len(images)))
         names = [f"images[{i}]" if len(images) > 1 else "the image" for i in chunk]
@@ -81,12 +84,42 @@ def read_requests(
             for (image, path), (xywh, scores) in zip(found, people, strict=True):
                 yield PredictRequest(image, xywh, scores, path)
             continue
+        given_boxes: list[tuple[NDArray[np.float64], Image]] = []
         for index, name, (image, path) in zip(chunk, names, read, strict=True):
             given = None if boxes is None else boxes[index]
             if given is None:
                 _warn_of_whole_image(image, path or name)
                 given = whole_box(image)
+            else:
+                given = check_boxes(given)
+                given_boxes.append((given, image))
+                if path is not None:
+                    _warn_of_turned(given, image, path)
             yield PredictRequest(image, given, None, path)
+        if not odd:  # said once
+            odd = _warn_of_odd(given_boxes)
+
+
+def _warn_of_odd(given: Sequence[tuple[NDArray[np.float64], Image]]) -> bool:
+    """Say if boxes look like corners or shares of the image."""
+    sizes = [np.tile(np.array(image.shape[:2], dtype=np.float64), (len(boxes), 1)) for boxes, image in given]
+    said = odd_boxes(np.concatenate([boxes for boxes, _ in given]), np.concatenate(sizes)) if given else ""
+    if said:
+        warnings.warn(f"boxes: {said}", stacklevel=6)
+    return bool(said)
+
+
+def _warn_of_turned(boxes: NDArray[np.float64], image: Image, path: Path) -> None:
+    """Say if boxes are for the pixels as stored, while the image was turned upright."""
+    sizes = np.tile(np.array(image.shape[:2], dtype=np.float64), (len(boxes), 1))
+    stored = int(fit_only_turned(boxes, sizes).sum())
+    if stored and read_header(path)[1] >= 5:
+        warnings.warn(
+            f"{path} is stored turned and was turned upright, but {stored} of "
+            f"{plural(len(boxes), 'box', 'boxes')} would fit only the pixels as stored; "
+            f"give boxes of the upright image",
+            stacklevel=6,
+        )
 
 
 def _warn_of_whole_image(image: Image, name: str | Path) -> None:

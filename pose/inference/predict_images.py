@@ -14,17 +14,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pose.data.boxes import Boxes, read_boxes
 from pose.drawing.sheets import draw_heatmaps
 from pose.images.files import ImageInput, find_images
 from pose.images.types import Image
 from pose.images.write import WRITABLE_SUFFIXES, write_image
 from pose.inference.base import CropHeatmaps, PredictorBase
-from pose.inference.box_source import box_source
+from pose.inference.box_source import box_source, boxes_of_images
 from pose.inference.image_loop import ImageLoop, Progress
 from pose.inference.inputs import PredictRequest
 from pose.inference.results import People, nothing_to_draw
-from pose.keypoints.skeletons import Skeleton
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_json
 from pose.runtime.outputs import holds_json_of
@@ -98,8 +96,7 @@ def predict_images(
             error once the rest is written. Whatever ends the work, what was done by then stays.
     """
     inputs = find_images(images, out=out, tell=tell)
-    names = [image.name for image in inputs]
-    read = partial(_boxes_by_name, names=names, skeleton=predictor.skeleton, min_score=min_box_score)
+    read = partial(boxes_of_images, images=inputs, skeleton=predictor.skeleton, min_score=min_box_score)
     source = box_source(predictor, boxes, what="image", read=read, min_score=min_box_score)
     _check_targets(inputs, out, protected=[] if source.file is None else [source.file], heatmaps=heatmaps)
     document = _Document(out, predictor, boxes=source.label)
@@ -118,12 +115,6 @@ def predict_images(
     source.warn()
     drawing.warn()
     return document.summary(broken=loop.finish(out))
-
-
-def _boxes_by_name(
-    file: Path, *, names: Sequence[str], skeleton: Skeleton, min_score: float
-) -> Callable[[str], Boxes]:
-    return read_boxes(file, names, skeleton=skeleton, min_score=min_score).__getitem__
 
 
 def _in_groups(

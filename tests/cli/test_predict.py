@@ -19,7 +19,8 @@ def test_prediction(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path:
     outcome = pose_cli("predict", tiny_run, tiny_dataset / "images", "--out", tmp_path / "out")
     assert outcome.code == 0
     assert outcome.out == f"10 people in 10 images (boxes: whole image): {tmp_path / 'out'}\n"
-    whole, undrawn = outcome.err.splitlines()
+    used, whole, undrawn = outcome.err.splitlines()
+    assert used == "10 files: 10 images"
     assert whole == "warning: each whole image is taken as one person; for several give --boxes detect or FILE"
     assert undrawn.startswith("warning: no keypoint of anybody scores more than 0.2 on 10 of 10 images, so none")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {p.name for p in before} | {"predictions.json"}
@@ -36,7 +37,7 @@ def test_prediction_in_boxes_equals_evaluation(
     pose_cli("eval", tiny_run, "--boxes", boxes, "--out", tmp_path / "ev")
     options = ("--boxes", boxes, "--heatmaps", "--workers", 2, "--batch-size", 2, "--threshold", -1)
     outcome = pose_cli("predict", tiny_run, images, *options, "--out", tmp_path / "out")
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.err) == (0, "10 files: 10 images\n")
     assert (tmp_path / "out" / "000003.png.heatmaps-0.jpg").is_file()
     evaluated = {r["image_id"]: np.reshape(r["keypoints"], (17, 3)) for r in read(tmp_path / "ev" / "results.json")}
     for record in read(tmp_path / "out" / "predictions.json")["images"]:

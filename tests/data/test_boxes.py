@@ -41,3 +41,11 @@ def test_the_categorys_name_decides(tmp_path: Path) -> None:
     }
     assert counts(tmp_path, data, DOG) == 2
     assert counts(tmp_path, data, COCO17) == 1
+
+
+def test_one_empty_box_is_left_out_and_counted(tmp_path: Path) -> None:
+    data = [*records(1), {"image_id": 7, "bbox": [0, 0, 0, 5]}, {"image_id": 7, "bbox": [0, 0, 5, 0]}]
+    with pytest.warns(UserWarning, match=r"boxes\.json: left out 2 boxes without width or height \(record 1, 2\)"):
+        assert counts(tmp_path, data, DOG) == 1
+    with pytest.raises(ValueError, match=r"no box of .*boxes\.json for these images has a width and a height"):
+        counts(tmp_path, data[1:], DOG)

@@ -364,7 +364,7 @@ def test_detections_of_the_real_sample(coco_sample: Path) -> None:
         ([detection(), 7], "detection 1 lacks"),
         ([{"image_id": 5, "score": 1}], "lacks category_id, bbox"),
         ([detection(bbox=[1, 2, 3])], "positive width and height"),
-        ([detection(bbox=[1, 2, 0, 3])], "positive width and height"),
+        ([detection(bbox=[1, 2, -1, 3])], "positive width and height"),
         ([detection(bbox=[1, 2, float("inf"), 3])], "finite"),
         ([detection(score=float("nan"))], "finite"),
         ([detection(image_id=i) for i in (1, 2, 4, 6, 7, 8, 8)], "7 boxes on 6 images .*: 1, 2, 4, 6, 7, ...;"),
@@ -373,6 +373,11 @@ def test_detections_of_the_real_sample(coco_sample: Path) -> None:
 def test_wrong_detections(tmp_path: Path, records: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         detected_people(records, load(tmp_path, make()), tmp_path)
+
+
+def test_names_written_on_windows(tmp_path: Path) -> None:
+    data = broken("images", 0, "file_name", value="walk\\1.png")
+    assert next(iter(load(tmp_path, data).images.values())).file_name == "walk/1.png"
 
 
 def test_a_coco_file_is_no_detections_file(tmp_path: Path) -> None:
