@@ -100,12 +100,13 @@ def predict_video(
         _check_targets(out, lines.path, inputs=[Path(source.name), *([finder.file] if finder.file else [])])
         follow = _Followed(predictor, threshold=threshold, smooth=smooth)
         done, pace, stopped, started = 0, 0.0, False, time.monotonic()
+        last = before = 0.0
         with VideoWriter(out, size=source.size, fps=source.fps) as writer, contextlib.closing(lines):
             for at, image in source:
                 people, tracks = follow(image, finder.find(done, image), at)
                 writer.write(draw_tracks(image, people, tracks, threshold=threshold, boxes=boxes != "whole"), at)
                 lines.write(done, at, people, tracks)
-                done += 1
+                done, before, last = done + 1, last, at
                 pace = done / max(time.monotonic() - started, 1e-9)
                 if progress is not None:
                     progress(done, source.frames, pace)
@@ -115,7 +116,7 @@ def predict_video(
     follow.warn()
     return VideoSummary(
         frames=done,
-        missing=0 if stopped else _count_missing(source, done),
+        missing=0 if stopped else _count_missing(source, done, end=2 * last - before),
         tracks=follow.tracker.count,
         frames_per_s=pace,
         codec="H.264" if writer.codec else "mp4v",
@@ -126,14 +127,27 @@ def predict_video(
     )
 
 
-def _count_missing(source: VideoSource, done: int) -> int:
-    """How many frames fewer there were than the file promises; a warning says so."""
-    missing = max((source.frames or 0) - done, 0)
-    if missing:
+def _count_missing(source: VideoSource, done: int, *, end: float) -> int:
+    """How many frames fewer there were than the file promises; a warning says if the number differs.
+
+    Many files hold no number of frames: it is computed from their length and a rate, which frames at irregular times
+    do not have. Then as many were read as there are if the last one reaches the promised length.
+
+    Args:
+        end: seconds at which the last frame ended.
+    """
+    if source.frames is None or done == source.frames:
+        return 0
+    if done > source.frames or end >= (source.frames - 0.5) / source.fps:
         warnings.warn(
-            f"{source.name} ended after {done} of its {source.frames} frames; the file may be damaged", stacklevel=3
+            f"{source.name} has {plural(done, 'frame')}; the {source.frames} of its header are an estimate",
+            stacklevel=3,
         )
-    return missing
+        return 0
+    warnings.warn(
+        f"{source.name} ended after {done} of its {source.frames} frames; the file may be damaged", stacklevel=3
+    )
+    return source.frames - done
 
 
 def _header(predictor: PredictorBase, source: VideoSource, *, boxes: str, smooth: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pose.runtime.errors import DataError
 
 FPS_LIMITS = (1.0, 480.0)  # what lies outside is not a rate but a broken header
 USUAL_FPS = 30.0
+MAX_GAP = 3600.0  # seconds between two frames; more is a broken time
 
 
 @dataclass
@@ -26,8 +28,9 @@ class VideoSource:
     Attributes:
         name: file or "camera 0", for messages and headers.
         size: (height, width) of the frames, turned upright.
-        fps: frames per second; 30 where the source does not say.
-        frames: how many frames the file claims to hold; None if it does not say, and for cameras.
+        fps: frames per second, on average; 30 where the source does not say.
+        frames: how many frames the file claims to hold, which may be an estimate from its length and rate; None if
+            it does not say, and for cameras.
         live: whether it is a camera, whose frames are taken as they come, by the clock.
     """
 
@@ -38,16 +41,36 @@ class VideoSource:
     live: bool
     _capture: Any
     _first: Image
+    _first_time: float = 0.0  # of the file's clock
 
     def __iter__(self) -> Iterator[tuple[float, Image]]:
-        """Give seconds from the first frame, and the frame (H, W, 3) uint8 RGB, until the file ends."""
-        started, number = time.monotonic(), 0
+        """Give seconds from the first frame, and the frame (H, W, 3) uint8 RGB, until the file ends.
+
+        The seconds are each frame's own. Where they do not rise, the rest is counted at the rate `fps`, with a
+        warning.
+        """
+        started, number, at = time.monotonic(), 0, 0.0
+        counted_from: tuple[int, float] | None = None  # the last frame whose own time was good
         frame: Image | None = self._first
         while frame is not None:
-            yield (time.monotonic() - started if self.live else number / self.fps), frame
+            yield at, frame
             frame, number = _read(self._capture), number + 1
-            if frame is not None and frame.shape != self._first.shape:
+            if frame is None:
+                return
+            if frame.shape != self._first.shape:
                 raise DataError(f"{self.name}: frame {number} has another size than the first; convert the video")
+            if self.live:
+                at = time.monotonic() - started
+                continue
+            own = _own_time(self._capture) - self._first_time
+            if counted_from is None and not 0 < own - at <= MAX_GAP:
+                counted_from = number - 1, at
+                warnings.warn(
+                    f"{self.name}: the file has no usable time of frame {number} ({own:.3f} s after {at:.3f} s); "
+                    f"from there on {self.fps:g} frames/s are assumed",
+                    stacklevel=2,
+                )
+            at = own if counted_from is None else counted_from[1] + (number - counted_from[0]) / self.fps
 
     def close(self) -> None:
         self._capture.release()
@@ -89,8 +112,18 @@ def open_camera(number: int) -> VideoSource:
 def _source(name: str, capture: Any, frame: Image, *, frames: int | None, live: bool) -> VideoSource:
     fps = float(capture.get(cv2.CAP_PROP_FPS))
     if not FPS_LIMITS[0] <= fps <= FPS_LIMITS[1]:  # also NaN
-        fps = USUAL_FPS
-    return VideoSource(name, (frame.shape[0], frame.shape[1]), fps, frames, live, capture, frame)
+        if not live:
+            warnings.warn(
+                f"{name}: its header says {fps:g} frames/s, so the times of its frames are used alone", stacklevel=3
+            )
+        fps, frames = USUAL_FPS, None  # the number is computed from the rate
+    size = frame.shape[0], frame.shape[1]
+    return VideoSource(name, size, fps, frames, live, capture, frame, 0.0 if live else _own_time(capture))
+
+
+def _own_time(capture: Any) -> float:
+    """Seconds of the frame that was read last, by the clock of the file."""
+    return float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
 
 
 def _read(capture: Any) -> Image | None:

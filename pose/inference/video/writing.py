@@ -33,7 +33,8 @@ class VideoWriter:
     Args:
         path: ends in .mp4.
         size: (height, width); codecs want even ones, so an odd edge is doubled.
-        fps: nominal; `write` takes each frame's own time (mp4v keeps the nominal rate).
+        fps: nominal; `write` takes each frame's own time. mp4v keeps the nominal rate, so frames that are shown
+            for longer are repeated there.
     Raises:
         OSError: not writable.
     """
@@ -44,6 +45,7 @@ class VideoWriter:
         self.codec = h264_by()
         self.frames = 0
         self._last = -1
+        self._written = 0  # with those that were repeated
         self._container: Any = None
         self._stream: Any = None
         self._writer: Any = None
@@ -78,7 +80,10 @@ class VideoWriter:
         height, width = self.size
         even = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if self._writer is not None:
-            self._writer.write(np.ascontiguousarray(even[..., ::-1]))
+            self._repeat_until(time)
+            self._image = np.ascontiguousarray(even[..., ::-1])
+            self._writer.write(self._image)
+            self._written += 1
         else:
             import av
 
@@ -87,6 +92,12 @@ class VideoWriter:
             frame.pts, frame.time_base = self._last, TIME_BASE
             self._container.mux(self._stream.encode(frame))
         self.frames += 1  # at the end: a file without any frame does not take the place of an earlier one
+
+    def _repeat_until(self, time: float) -> None:
+        """Show the last frame until `time`, at the rate that mp4v has."""
+        for _ in range(self._written, round(time * self.fps) if self._written else 0):
+            self._writer.write(self._image)
+            self._written += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

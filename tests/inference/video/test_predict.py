@@ -279,9 +279,9 @@ def test_writer_takes_odd_sizes_and_irregular_times(
         for at, value in ((0.0, 40), (0.5, 120), (0.5, 130), (2.0, 200)):  # a time that stands still is moved on
             writer.write(np.full((61, 79, 3), value, dtype=np.uint8), at)
     frames = read_frames(path)
-    assert frames.shape[0] == 4
     assert frames.shape[1] - 61 in (0, 1)
-    np.testing.assert_allclose(frames.mean(axis=(1, 2, 3)), [40, 120, 130, 200], atol=6)
+    shown = [40] * 5 + [120] + [130] * 14 + [200] if codec == "mp4v" else [40, 120, 130, 200]
+    np.testing.assert_allclose(frames.mean(axis=(1, 2, 3)), shown, atol=6)
 
 
 class BlackFrames:
