@@ -46,8 +46,8 @@ def check_box(where: str, record: dict[str, Any]) -> tuple[list[float], float]:
     box, score = record.get("bbox"), record.get("score", 1.0)
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < 0:
         raise ValueError(
-            f"{where} has bbox {box!r:.80}; expected [x, y, width, height] in pixels, width and height positive and "
-            f"at least {SMALLEST_SIDE:g}"
+            f"{where} has bbox {box!r:.80}; expected [x, y, width, height] in pixels, width and height positive "
+            f"and at least {SMALLEST_SIDE:g}"
         )
     if not _is_number(score):
         raise ValueError(f"{where} has score {score!r:.40}; expected a number, or none for 1")
@@ -111,7 +111,8 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
         )
     if len(empty) == matched:
         raise ValueError(
-            f"no box of {path} for these images has a width and a height; expected [x, y, width, height] in pixels"
+            f"no box of {path} for these images has a width and a height of at least {SMALLEST_SIDE:g}; "
+            f"expected [x, y, width, height] in pixels"
         )
     warn_of_empty_boxes(empty, str(path))
     arrays = {name: np.array(rows, dtype=np.float64).reshape(-1, 5) for name, rows in boxes.items()}

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pose.data.people import Person
-from pose.data.photometric import build_compose, build_extra, seed_compose
+from pose.data.photometric import build_compose, check_extra, seed_compose
 from pose.data.transforms import Augment, Draw
 from pose.images.read import read_image, warp
 from pose.keypoints.geometry import Affine, apply_affine
@@ -83,7 +83,7 @@ class PeopleDataset(Dataset[Sample]):
         skeleton: of their keypoints.
         input_size: (height, width) of the crop.
         augment: None for the plain crop of evaluation.
-        extra: albumentations' transforms from the config (see `build_extra`), applied to the crop.
+        extra: albumentations' transforms from the config (see `check_extra`), applied to the crop.
         seed: of the augmentation; not negative.
         read: from a path to an image (H, W, 3) uint8 RGB, e.g. a `DiskCache`.
     Raises:
@@ -101,7 +101,7 @@ class PeopleDataset(Dataset[Sample]):
         seed: int = 0,
         read: Callable[[Path], NDArray[np.uint8]] = read_image,
     ) -> None:
-        build_extra(extra)  # wrong transforms fail here, not in a worker
+        check_extra(extra)  # wrong transforms fail here, not in a worker
         self.people = people
         self.skeleton = skeleton
         self.input_size = input_size

@@ -163,7 +163,7 @@ def detected_people(
         if read_id(record["category_id"]) != coco.category_id:
             continue
         box, score = numbers(record["bbox"], where, "bbox"), numbers([record["score"]], where, "score")
-        if len(box) != 4 or box[2] < 0 or box[3] < 0:
+        if len(box) != 4 or min(box[2:]) < 0:
             raise ValueError(f"{where} has bbox {record['bbox']}; it needs x, y and a positive width and height")
         image_id = read_id(record["image_id"])
         if image_id is None or image_id not in coco.images:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.data.movement import check_still
 from pose.images.read import warp
 from pose.keypoints.geometry import Affine, apply_affine
 from pose.runtime.text import did_you_mean
@@ -86,6 +87,16 @@ def _build(transform_class: Any, entry: Mapping[str, Any], what: str) -> A.Basic
     if result.dtype != np.uint8 or result.shape != probe.shape:
         raise ValueError(f"{what} returns {result.dtype} {result.shape}, not uint8 RGB (normalizing comes later)")
     return transform
+
+
+def check_extra(extra: Sequence[Mapping[str, Any]]) -> None:
+    """Make the transforms of a config's list and see that they leave the content where its keypoints are.
+
+    Raises:
+        ValueError: see `build_extra` and `check_still`.
+    """
+    for index, transform in enumerate(build_extra(extra)):
+        check_still(transform, f"augment.extra[{index}]: {extra[index]['name']}")
 
 
 def build_compose(extra: Sequence[Mapping[str, Any]], *, input_size: tuple[int, int]) -> A.Compose:

@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from pose.data.box_habits import fit_only_turned, odd_boxes
 from pose.data.boxes import LARGEST_COORDINATE, SMALLEST_SIDE, Boxes, usable_boxes
 from pose.images.depth import to_8_bits
-from pose.images.read import MAX_IMAGE_SIDE, read_and_check, read_header, warn_of_cut_off
+from pose.images.header import image_size
+from pose.images.read import MAX_IMAGE_SIDE, read_and_check, warn_of_cut_off
 from pose.images.types import Image, check_image
 from pose.runtime.errors import DataError
 from pose.runtime.text import plural
@@ -113,7 +114,7 @@ def _warn_of_turned(boxes: NDArray[np.float64], image: Image, path: Path) -> Non
     """Say if boxes are for the pixels as stored, while the image was turned upright."""
     sizes = np.tile(np.array(image.shape[:2], dtype=np.float64), (len(boxes), 1))
     stored = int(fit_only_turned(boxes, sizes).sum())
-    if stored and read_header(path)[1] >= 5:
+    if stored and image_size(path.read_bytes()) == image.shape[1::-1]:
         warnings.warn(
             f"{path} is stored turned and was turned upright, but {stored} of "
             f"{plural(len(boxes), 'box', 'boxes')} would fit only the pixels as stored; "

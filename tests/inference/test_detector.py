@@ -339,7 +339,7 @@ def test_wrong_input_of_detect(tiny_run: Path, tiny_dataset: Path, tmp_path: Pat
     ):
         outcome = pose_cli("detect", *arguments, "--out", out)
         assert (outcome.code, outcome.out) == (2, "")
-        assert outcome.err.startswith("error: ")
+        assert outcome.err.splitlines()[-1].startswith("error: ")
         assert message in outcome.err
     outcome = pose_cli("predict", tiny_run, images, "--weights", "w.pth", "--out", tmp_path / "out")
     assert outcome.code == 2
