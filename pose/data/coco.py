@@ -172,11 +172,6 @@ def _warn_left_out(path: Path, what: str, problems: Sequence[_Unusable], total: 
     return reasons
 
 
-def local_name(name: str) -> str:
-    """A file's name below its folder as every system reads it: files written on Windows have backslashes."""
-    return name.replace("\\", "/")
-
-
 def _read_images(path: Path, records: Sequence[Any]) -> dict[int, ImageInfo]:
     images: dict[int, ImageInfo] = {}
     problems = []
