@@ -51,7 +51,9 @@ def gradients_of_an_epoch(
     model(normalize(next(iter(task.make_loader(sampler, workers=0, pin_memory=False))).batch.images))
     model.train(not frozen)
     learner = Learner(model, settings.train, device=CPU, world=world)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01 if frozen else 0.0)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=1e-6 if frozen else 0.0
+    )  # more would diverge, which makes much of any rounding
     found = []
     for step, loaded in enumerate(task.make_loader(sampler, workers=0, pin_memory=False, shard=world.shard)):
         synced = world.sync_batch(loaded.batch, unreadable=loaded.unreadable, taken=loaded.taken, signal=None)
