@@ -52,7 +52,7 @@ def gradients_of_an_epoch(
     model.train(not frozen)
     learner = Learner(model, settings.train, device=CPU, world=world)
     optimizer = torch.optim.SGD(
-        model.parameters(), lr=1e-6 if frozen else 0.0
+        model.parameters(), lr=1e-7 if frozen else 0.0
     )  # more would diverge, which makes much of any rounding
     found = []
     for step, loaded in enumerate(task.make_loader(sampler, workers=0, pin_memory=False, shard=world.shard)):
