@@ -89,13 +89,13 @@ def test_every_command_with_k_keypoints(tmp_path: Path, pose_cli: Cli, k: int) -
     # The run is complete in itself: nothing is guessed again.
     assert yaml.safe_load((run / "config.yaml").read_text())["data"]["skeleton"]["oks_sigmas"] == [0.072] * k
 
-    for boxes in ("gt", root / "boxes.json"):
-        outcome = command("eval", run, "--boxes", boxes, "--workers", 0, "--out", tmp_path / "eval")
+    for boxes, out in (("gt", tmp_path / "eval"), (root / "boxes.json", tmp_path / "eval-boxes")):
+        outcome = command("eval", run, "--boxes", boxes, "--workers", 0, "--out", out)
         assert "guessed" not in outcome.err
         assert "AP " in outcome.out
-        results = json.loads((tmp_path / "eval/results.json").read_text())
+        results = json.loads((out / "results.json").read_text())
         assert {(r["category_id"], len(r["keypoints"])) for r in results} == {(7, 3 * k)}
-        analysis = json.loads((tmp_path / "eval/analysis.json").read_text())
+        analysis = json.loads((out / "analysis.json").read_text())
         assert NAMES[k][-1] in json.dumps(analysis)
     command("report", tmp_path / "eval", "--out", tmp_path / "report.html")
     assert NAMES[k][0] in (tmp_path / "report.html").read_text()
