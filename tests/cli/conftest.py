@@ -36,6 +36,7 @@ def sample_run(coco_sample: Path, pose_cli: Cli, tmp_path_factory: pytest.TempPa
     short = ["train.epochs=1", "train.milestones=[]", "train.batch_size=4"]
     outcome = pose_cli("train", CONFIGS / "coco" / "sample.yaml", *small, *short, "--out", run, "--workers", 0)
     assert outcome.code == 0, outcome.err
-    assert "8 people to train on, 8 boxes (gt) in 51 images to evaluate" in outcome.err
+    assert "8 people to train on (271 annotations: 8 used, " in outcome.err
+    assert "8 boxes (gt) in 51 images to evaluate" in outcome.err
     assert cv2.imread(str(run / "batch0.jpg")).mean() > 20
     return run

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +17,7 @@ import torch
 
 from pose.checkpoint import load_checkpoint
 from pose.training.resume import load_resume
+from tests.helpers.command import take_default_signals
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
@@ -27,8 +27,7 @@ def start(*arguments: object, **streams: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "pose", *map(str, arguments)],
         env=ENVIRONMENT,
-        # In the background of a shell tests run with SIGINT ignored, which a new process would inherit.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
+        preexec_fn=take_default_signals,
         **streams,
     )
 

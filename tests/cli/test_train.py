@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import yaml
 from pose.checkpoint import load_checkpoint
 from pose.training.resume import load_resume
 from tests.helpers.cli import Cli, refusal
+from tests.helpers.command import take_default_signals
 
 
 def test_training_leaves_a_run(tiny_run: Path) -> None:
@@ -109,8 +109,7 @@ def start(*arguments: object, code: str = "from pose.cli.main import main; main(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # In the background of a shell tests run with SIGINT ignored, which a new process would inherit.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
+        preexec_fn=take_default_signals,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},  # wherever it runs
     )
     lines: list[str] = []

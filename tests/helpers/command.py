@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
 import sys
 import warnings
 from dataclasses import dataclass
@@ -37,3 +38,12 @@ def call_pose(*arguments: object) -> Outcome:
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def take_default_signals() -> None:
+    """Before a new process starts: SIGINT and SIGHUP as a terminal gives them.
+
+    In the background of a shell, or below nohup, tests run with them ignored, which a new process would inherit.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -22,7 +22,7 @@ from pose.checkpoint import load_checkpoint
 from pose.data.dataset import PeopleDataset
 from pose.training.error_messages import explain
 from pose.training.resume import load_resume
-from tests.helpers.command import Outcome, call_pose
+from tests.helpers.command import Outcome, call_pose, take_default_signals
 from tests.helpers.running import stop_in_step
 from tests.helpers.tiny import make_tiny_config
 
@@ -160,6 +160,7 @@ def test_sigterm_to_the_whole_group(tiny_config: dict[str, Any], tmp_path: Path)
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=take_default_signals,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert process.stderr is not None
