@@ -35,6 +35,7 @@ from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, Augment, normalize
 from pose.images.cache import DiskCache
 from pose.images.read import read_image
 from pose.keypoints.skeletons import COCO17
+from pose.runtime.streams import Stream, stream
 
 INPUT, HEATMAP = (256, 192), (64, 48)
 BATCH = 64
@@ -88,7 +89,7 @@ def plain_affine(center: Array, size: Array, degrees: float) -> Array:
 
 def plain_sample(person: Person, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
     """HRNet's JointsDataset.__getitem__."""
-    rng = np.random.default_rng((0, epoch, person.id))
+    rng = stream(Stream.CROP, 0, epoch, person.id)
     image = cv2.imread(str(person.path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     assert person.keypoints_img is not None
