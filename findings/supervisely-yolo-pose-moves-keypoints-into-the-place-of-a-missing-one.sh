@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # version: supervisely 6.74.51, numpy 2.4.6, opencv-python 4.14.0.94, pandas 2.3.3
-# Behaviour: the YOLO pose export writes the nodes that a skeleton has, one after the other, and fills up with "0 0 0" at the end of
+# Behaviour: the exporter of YOLO-pose writes the nodes that a skeleton has, one after the other, and fills up with "0 0 0" at the end of
 #   the line. A keypoint that was not placed therefore does not leave a hole: all keypoints after it move up one place.
 # Guess: each keypoint stands at its place in the template, the missing one as 0 0 0, as the COCO export of the same package does.
 # Seen: a person without a nose: left_eye is written as keypoint 0 (the nose), right_eye as the left eye, left_ear as right_eye,

@@ -44,9 +44,7 @@ def train(
     from pose.training.logs import print_end
     from pose.training.trainer import Trainer
 
-    changes = list(overrides or [])
-    if batch_size is not None:
-        changes.append(f"train.batch_size={batch_size}")
+    changes = [*(overrides or []), *([] if batch_size is None else [f"train.batch_size={batch_size}"])]
     try:
         with join_world(device) as (world, chosen), contextlib.ExitStack() as stack:
             console = make_console(quiet=not world.is_main)
