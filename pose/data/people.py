@@ -71,29 +71,33 @@ class Usage:
 def count_usage(coco: CocoFile, *, limit: int | None = None, min_keypoints: int = 1, min_area: float = 0.0) -> Usage:
     """Count whom `ground_truth_people` lists with the same arguments, and why it leaves out the others."""
     annotations = coco.annotations or ()
-    reasons = Counter(_why_not(a, coco, min_keypoints=min_keypoints, min_area=min_area) for a in annotations)
-    used = reasons.pop(None, 0)
-    left_out = {why: count for why, count in (*reasons.items(), *coco.left_out.items()) if why is not None}
+    looked = (_box_or_reason(a, coco, min_keypoints=min_keypoints, min_area=min_area) for a in annotations)
+    reasons = Counter(found for found in looked if isinstance(found, str))
+    used = len(annotations) - reasons.total()
+    left_out = dict((*reasons.items(), *coco.left_out.items()))
     if limit is not None and used > limit:
         left_out["beyond the limit"] = used - limit
         used = limit
     return Usage(used + sum(left_out.values()), used, left_out)
 
 
-def _why_not(a: Annotation, coco: CocoFile, *, min_keypoints: int, min_area: float) -> str | None:
-    """Say why an annotation is not used; None if it is."""
+def _box_or_reason(
+    a: Annotation, coco: CocoFile, *, min_keypoints: int, min_area: float
+) -> tuple[float, float, float, float] | str:
+    """Clean the box of an annotation that is used, or say why it is not used."""
     labeled = (a.keypoints_img[:, 2] > 0).sum()
     if a.is_crowd:
         return "crowd"
     if labeled < min(min_keypoints, 1):
         return "without labels"
-    if clean_box(a.box_xywh, coco.images[a.image_id].image_size) is None:
+    box = clean_box(a.box_xywh, coco.images[a.image_id].image_size)
+    if box is None:
         return "with an empty box, or one outside the image"
     if a.area <= 0:
         return "with area 0"
     if a.area < min_area:
         return f"with an area below {min_area:g}"
-    return f"with fewer than {min_keypoints} labeled keypoints" if labeled < min_keypoints else None
+    return f"with fewer than {min_keypoints} labeled keypoints" if labeled < min_keypoints else box
 
 
 def ground_truth_people(
@@ -119,11 +123,10 @@ def ground_truth_people(
         raise ValueError(f"{coco.path} has no annotations; give detected boxes instead")
     people = []
     for a in sorted(coco.annotations, key=lambda a: a.id):
-        if _why_not(a, coco, min_keypoints=min_keypoints, min_area=min_area) is not None:
+        box = _box_or_reason(a, coco, min_keypoints=min_keypoints, min_area=min_area)
+        if isinstance(box, str):
             continue
         image = coco.images[a.image_id]
-        box = clean_box(a.box_xywh, image.image_size)
-        assert box is not None  # `_why_not` looks at it
         path = Path(images_dir, image.file_name)
         people.append(Person(a.id, a.image_id, path, box, a.keypoints_img, image.image_size, a.area))
         if limit is not None and len(people) >= limit:
@@ -182,12 +185,12 @@ def detected_people(
             f"{', '.join(different[:5])}{', ...' * (len(different) > 5)}; "
             f"give the detections of this annotation file's images"
         )
+    warn_of_empty_boxes(empty, source)
     if not people:
         raise ValueError(
             f"{source} has no box of category {coco.category_id} that scores at least {min_score} "
             f"({len(records)} records); check the file and the score threshold"
         )
-    warn_of_empty_boxes(empty, source)
     boxes, sizes = np.array([p.box_xywh for p in people]), np.array([p.image_size for p in people], dtype=np.float64)
     warn_of_odd_boxes(boxes, sizes, source)
     return people
