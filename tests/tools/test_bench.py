@@ -60,7 +60,9 @@ def test_training_step_runs() -> None:
 
 def test_gpu_runs_without_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     gpu.main(["--quick"])
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()[2:]]
+    layers, training = capsys.readouterr().out.strip().split("\n\n")
+    assert len(layers.splitlines()) == 2 + 8
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in training.splitlines()[2:]]
     assert [row[:3] for row in rows] == [
         [precision, "eager", network]
         for precision in ("fp32", "bf16")

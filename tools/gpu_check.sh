@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Checks what only a GPU can tell, in at most eight minutes, and writes one report: tools/gpu_check.sh [OUT]
+# Needs one GPU, a C compiler and a Python with PyTorch for CUDA (PYTHON=...); other packages are installed into it.
+# OUT (default: runs/gpu_check) gets report.md and the logs. What is left of the time trains the demo model's last stage.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+python="${PYTHON:-python3}"
+out="${1:-runs/gpu_check}"
+seconds=$((${MINUTES:-8} * 60))
+failed=0
+export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
+
+mkdir -p "$out"
+"$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' ||
+    { echo "error: $python has no PyTorch with a CUDA device; set PYTHON=/path/to/python" >&2; exit 2; }
+"$python" -c 'import pose, xdist, albumentations, pycocotools' 2>/dev/null && ls pose/csrc/_dyrelu*.so >/dev/null 2>&1 ||
+    "$python" -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout pytest-xdist || exit 2
+
+left() { echo $((seconds - SECONDS - 10)); }
+
+step() { # step TITLE LOG COMMAND...: runs within the time that is left, and writes the end of its output to the report
+    local title="$1" log="$out/$2" code=0 started=$SECONDS
+    shift 2
+    echo "== $title"
+    timeout --signal=INT --kill-after=20 "$(left)" "$@" >"$log" 2>&1 || code=$?
+    tail -n 40 "$log"
+    { echo; echo "## $title"; echo; echo "\`$*\`: exit code $code after $((SECONDS - started)) s"; echo; echo '```'
+      tail -n 40 "$log"; echo '```'; } >>"$out/report.md"
+    [ "$code" = 0 ] || [ "$code" = "${ALLOWED:-0}" ] || failed=1
+}
+
+{ echo "# What a GPU says"; echo; nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
+  "$python" -c 'import torch, triton; print(f"PyTorch {torch.__version__}, Triton {triton.__version__}")'
+  git log -1 --format='commit %h of %as' 2>/dev/null; } >"$out/report.md"
+
+step "Kernels, precisions, NCCL, resume and inference" tests.log "$python" -m pytest tests/gpu -v -n 8 -o timeout=300 -rs
+step "Speed of a layer and of training" bench.log "$python" tools/bench/gpu.py
+if [ "$(left)" -gt 60 ]; then # the end of the time stops it as Ctrl-C does: exit code 130
+    ALLOWED=124 step "Training of the demo model's last stage" train.log "$python" -m pose train figures/demo_model model.init=demo \
+        data.figures.train=3000 data.figures.val=100 data.root="$out/people" train.precision=bf16 --out "$out/run" --device cuda
+fi
+echo "report: $out/report.md"
+exit $failed
