@@ -24,7 +24,6 @@ from pose.layers.dyrelu_guard import bare_weights, is_unwatched
 Variant = Literal["A", "B", "C"]
 
 _DEFINITION = frozenset(("coefficients", "residuals", "spatial_attention", "plain"))
-_NUMBERS = frozenset((float, int))
 
 
 class DyReLU(nn.Module):
@@ -206,8 +205,8 @@ class DyReLU(nn.Module):
         kind, own = type(self), self.__dict__
         return (
             (kind is DyReLU or all(getattr(kind, name) is getattr(DyReLU, name) for name in _DEFINITION))
-            and _DEFINITION.isdisjoint(own)
-            and _NUMBERS.issuperset((type(self.lambda_a), type(self.lambda_b), type(self.gamma), type(self.tau)))
+            and not any(name in own for name in _DEFINITION)
+            and all(type(v) in (float, int) for v in (self.lambda_a, self.lambda_b, self.gamma, self.tau))
         )
 
     def plain(self, x: Tensor) -> Tensor:
@@ -238,6 +237,5 @@ class DyReLU(nn.Module):
 
 
 def _in_full_precision(x: Tensor) -> AbstractContextManager[Any]:
-    """Autocast off, for x's kind of device; some, as "meta", have none."""
-    device = x.device.type
-    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
+    """Autocast off, for x's kind of device; "meta" has none."""
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch._C import _dispatch_keys
 from torch.autograd import forward_ad
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn.modules import module as global_hooks
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 from torch.utils._python_dispatch import _disable_current_modes
@@ -27,12 +27,16 @@ def is_unwatched() -> bool:
     if torch._C._functorch.maybe_current_level() is not None or forward_ad._current_level >= 0:
         return False
     if torch.compiler.is_compiling():
-        return not torch.compiler.is_exporting()
+        # The flag itself, as torch.compile of PyTorch 2.11 takes `is_exporting()` for true whatever it compiles.
+        return not getattr(torch.compiler, "_is_exporting_flag", False)
     return not (
         torch._C._len_torch_dispatch_stack()
         or (torch._C._len_torch_function_stack() and _is_function_mode_active())
         or torch.jit.is_tracing()
-        or _has_any_global_hook()
+        or global_hooks._global_forward_hooks
+        or global_hooks._global_forward_pre_hooks
+        or global_hooks._global_backward_hooks
+        or global_hooks._global_backward_pre_hooks
     )
 
 

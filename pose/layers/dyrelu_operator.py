@@ -5,7 +5,6 @@ Eager mode does without it: see `pose.layers.dyrelu_autograd`.
 
 from __future__ import annotations
 
-from functools import wraps
 from typing import Any
 
 import torch
@@ -22,14 +21,12 @@ def call(x: Tensor, *args: Any) -> Tensor:
     return torch.ops.pose.dyrelu(x, *args)[0]
 
 
-@wraps(dyrelu_fused.forward)
 def _forward(x: Tensor, *args: Any) -> Outputs:
     if x.dtype is not torch.float32 or not dyrelu_fused.takes(x, *args[:7]):
         raise _refusal((x, *args))
     return dyrelu_fused.forward(x, *args)
 
 
-@wraps(dyrelu_fused.backward)
 def _backward(dy: Tensor, x: Tensor, *args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     if not (is_memory(dy) and is_memory(x) and dy.dtype is x.dtype is torch.float32 and dy.shape == x.shape):
         raise _refusal((dy, x, *args))
@@ -68,10 +65,22 @@ def _gradients(ctx: Any, dy: Tensor | None, *_: Tensor | None) -> Gradients:
     return dyrelu_autograd.gradients(torch.ops.pose.dyrelu_backward, ctx.settings, dy, ctx.saved_tensors)
 
 
-_forward_op = library.custom_op("pose::dyrelu", _forward, mutates_args=(), device_types="cpu")
+# Spelled out, as PyTorch 2.6 cannot read annotations that name an alias.
+_NUMBERS = "float lambda_a, float lambda_b, float gamma, float tau"
+_FORWARD = (
+    "(Tensor x, Tensor w1, Tensor b1, Tensor w2, Tensor b2, Tensor? projection, Tensor alpha, Tensor beta, "
+    f"{_NUMBERS}) -> (Tensor, Tensor, Tensor, Tensor, Tensor)"
+)
+_BACKWARD = (
+    "(Tensor dy, Tensor x, Tensor w1, Tensor w2, Tensor? projection, Tensor alpha, Tensor beta, Tensor hidden, "
+    f"Tensor coefficients, Tensor pi, {_NUMBERS}) -> (Tensor, Tensor, Tensor, Tensor)"
+)
+_forward_op = library.custom_op("pose::dyrelu", _forward, mutates_args=(), device_types="cpu", schema=_FORWARD)
 _forward_op.register_kernel("cuda", dyrelu_fused.cuda_forward)
 _forward_op.register_fake(_fake_forward)
 _forward_op.register_autograd(_gradients, setup_context=dyrelu_autograd.save)
-_backward_op = library.custom_op("pose::dyrelu_backward", _backward, mutates_args=(), device_types="cpu")
+_backward_op = library.custom_op(
+    "pose::dyrelu_backward", _backward, mutates_args=(), device_types="cpu", schema=_BACKWARD
+)
 _backward_op.register_kernel("cuda", dyrelu_fused.cuda_backward)
 _backward_op.register_fake(_fake_backward)
