@@ -16,11 +16,16 @@ mkdir -p "$out"
 "$python" -c 'import pose, xdist, albumentations, pycocotools' 2>/dev/null && ls pose/csrc/_dyrelu*.so >/dev/null 2>&1 ||
     "$python" -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout pytest-xdist || exit 2
 
-left() { echo $((seconds - SECONDS - 10)); }
+left() { local s=$((seconds - SECONDS - 10)); echo $((s > 0 ? s : 0)); }
 
 step() { # step TITLE LOG COMMAND...: runs within the time that is left, and writes the end of its output to the report
     local title="$1" log="$out/$2" code=0 started=$SECONDS
     shift 2
+    if [ "$(left)" = 0 ]; then
+        echo "no time left for: $title" | tee -a "$out/report.md"
+        failed=1
+        return
+    fi
     echo "== $title"
     timeout --signal=INT --kill-after=20 "$(left)" "$@" >"$log" 2>&1 || code=$?
     tail -n 40 "$log"
@@ -33,7 +38,10 @@ step() { # step TITLE LOG COMMAND...: runs within the time that is left, and wri
   "$python" -c 'import torch, triton; print(f"PyTorch {torch.__version__}, Triton {triton.__version__}")'
   git log -1 --format='commit %h of %as' 2>/dev/null; } >"$out/report.md"
 
-step "Kernels, precisions, NCCL, resume and inference" tests.log "$python" -m pytest tests/gpu -v -n 8 -o timeout=300 -rs
+step "Kernels against the plain path in double precision" kernels.log \
+    "$python" -m pytest tests/gpu/test_kernels.py -n 8 -o timeout=300 -rs --durations=3
+step "Precisions, NCCL, same seed, resume and inference" training.log \
+    "$python" -m pytest tests/gpu/test_training.py -o timeout=300 -rs --durations=0
 step "Speed of a layer and of training" bench.log "$python" tools/bench/gpu.py
 if [ "$(left)" -gt 60 ]; then # the end of the time stops it as Ctrl-C does: exit code 130
     ALLOWED=124 step "Training of the demo model's last stage" train.log "$python" -m pose train figures/demo_model model.init=demo \

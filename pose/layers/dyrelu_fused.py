@@ -47,16 +47,17 @@ FIRST_POINTER = 10  # of `_Args`
 # The compiled dyrelu.c; None where the install could not build it.
 CPU_KERNEL = load_library("dyrelu")
 HAS_TRITON = find_spec("triton") is not None
+MAX_CUDA_CHANNELS = 4096  # a program holds all of them at once
 
 
 def is_supported(x: Tensor) -> bool:
-    """Whether there is a kernel for this tensor: fp32, bf16 or fp16, four dimensions, not empty.
+    """Whether there is a kernel for this tensor: fp32, bf16 or fp16, four dimensions, not empty, not too wide.
 
     CPUs' works in fp32, and half precision is to be widened for it.
     """
     if x.ndim != 4 or x.numel() == 0 or x.dtype not in DTYPES:
         return False
-    return CPU_KERNEL is not None if x.is_cpu else x.is_cuda and HAS_TRITON
+    return CPU_KERNEL is not None if x.is_cpu else x.is_cuda and HAS_TRITON and x.shape[1] <= MAX_CUDA_CHANNELS
 
 
 def takes(

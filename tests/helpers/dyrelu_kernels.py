@@ -49,8 +49,10 @@ def check_kernels(
         plain = _step(double.plain, double, x.cpu().double(), dy.cpu().double())
         for number, (a, b) in enumerate(zip(ours, plain, strict=True)):
             rounding = ROUNDING[dtype] if number < 2 else 0.0
-            error = ((a.cpu().double() - b).abs().max() / b.abs().max().clamp_min(1e-12)).item()
-            assert error < 2e-5 + rounding, f"{case}: output {number} is off by {error:.2e} of its largest value"
+            error = (a.cpu().double() - b).abs() / b.abs().max().clamp_min(1e-12)
+            # Where both pieces are equal but for rounding, either slope is right: a few of 10,000 numbers of dx.
+            off, most = (error > 2e-5 + rounding).double().mean().item(), 2e-4 if number == 1 else 0.0
+            assert off <= most, f"{case}: output {number} is off by up to {error.max():.2e} of its largest value"
         if variant == "C" and shape in SMALL:
             clamped = (double.spatial_attention(x.cpu().double()) == 1).double().mean().item()
             assert 0 < clamped < 1, f"{case}: the attention's limit of 1 is not tried"

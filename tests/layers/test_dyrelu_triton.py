@@ -44,7 +44,7 @@ def test_cuda_without_triton_takes_the_plain_path(monkeypatch: pytest.MonkeyPatc
     from pose.layers import dyrelu_fused
 
     class OnCuda:
-        ndim, is_cpu, is_cuda, dtype = 4, False, True, torch.bfloat16
+        ndim, is_cpu, is_cuda, dtype, shape = 4, False, True, torch.bfloat16, (1, 1, 1, 1)
 
         def numel(self) -> int:
             return 1

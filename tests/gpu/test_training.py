@@ -1,8 +1,7 @@
-"""What only a GPU can tell; skipped without one. `tools/gpu_check.sh` runs these."""
+"""Training and prediction on a GPU; skipped without one. `tools/gpu_check.sh` runs these."""
 
 from __future__ import annotations
 
-import copy
 import csv
 import os
 import signal
@@ -10,19 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from torch import Tensor, nn
 
 import pose
-from pose.codecs import heatmap
-from pose.layers import dyrelu_fused
-from pose.layers.dyrelu import DyReLU
-from tests.helpers.dyrelu_kernels import LARGE, SMALL, check_kernels
 from tests.helpers.tiny import make_tiny_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]
@@ -75,57 +68,6 @@ def exact(settings: Path) -> Path:
     """A run in fp32 that nothing disturbed."""
     train(settings, settings.parent / "exact")
     return settings.parent / "exact"
-
-
-# DY-ReLU
-
-
-@pytest.mark.skipif(not dyrelu_fused.HAS_TRITON, reason="Triton is not installed")
-@pytest.mark.parametrize("shape", [*SMALL, *LARGE], ids=str)
-def test_kernels_equal_the_plain_path_in_double_precision(shape: tuple[int, int, int, int]) -> None:
-    assert dyrelu_fused.is_supported(torch.zeros(shape, device="cuda"))
-    check_kernels([shape], "cuda")
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
-def test_autocast_around_the_layer(dtype: torch.dtype) -> None:
-    torch.manual_seed(0)
-    layer = DyReLU(24, "C").cuda()
-    nn.init.normal_(layer.fc2.weight)
-    nn.init.normal_(layer.attention.weight)
-    x = torch.randn(4, 24, 16, 12, device="cuda", dtype=dtype)
-    with torch.autocast("cuda", dtype=dtype):
-        ours, plain = layer(x), layer.plain(x)
-    error = ((ours.float() - plain.float()).abs().max() / plain.float().abs().max()).item()
-    assert error < 4 * torch.finfo(dtype).eps
-
-
-def test_compiled_layer_equals_the_eager_one() -> None:
-    torch.manual_seed(0)
-    layer = DyReLU(24, "C").cuda()
-    nn.init.normal_(layer.fc2.weight)
-    compiled = torch.compile(copy.deepcopy(layer))
-    x = torch.randn(4, 24, 16, 12, device="cuda")
-
-    def step(function: Any, x: Tensor) -> list[Tensor]:
-        x = x.detach().requires_grad_()
-        y = function(x)
-        y.square().sum().backward()
-        assert x.grad is not None
-        return [y.detach(), x.grad]
-
-    for one, other in zip(step(layer, x), step(compiled, x), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
-
-
-# Heatmaps
-
-
-def test_codec_on_the_gpu_equals_the_cpu() -> None:
-    generator = torch.Generator().manual_seed(0)
-    maps = torch.rand(5, 17, 64, 48, generator=generator)
-    for one, other in zip(heatmap.decode(maps.cuda()), heatmap.decode(maps), strict=True):
-        torch.testing.assert_close(one.cpu(), other, rtol=0, atol=0)
 
 
 # Training
