@@ -21,6 +21,7 @@ from pose.keypoints.skeletons import Skeleton
 from pose.models.classifier import Classifier
 from pose.models.pose_net import PoseNet
 from pose.models.weights import can_replace, check_weights, convert_torchvision, load_weights
+from pose.runtime.device import without_memory
 from pose.runtime.errors import CheckpointError
 from pose.runtime.files import write_atomic
 from pose.runtime.headers import parse_header
@@ -88,7 +89,7 @@ class Checkpoint:
         return self._filled(lambda: section.build(num_classes=count), device)
 
     def _filled(self, make: Callable[[], Network], device: torch.device | str) -> Network:
-        with torch.device("meta"):  # the config may speak of a network that no memory holds
+        with without_memory():  # the config may speak of a network that no memory holds
             check_weights(make(), self.weights, source=str(self.path))
         model = make()
         load_weights(model, self.weights, source=str(self.path))

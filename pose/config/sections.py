@@ -66,11 +66,13 @@ class ActivationConfig(Section):
     def _is_known(self) -> ActivationConfig:
         import torch  # here, as it takes long
 
+        from pose.runtime.device import without_memory
+
         if not self.sites:
             raise ValueError("sites names no place; give some of a1, a2, a3, or another activation")
         activation = self.make()
         if activation.is_dynamic:
-            with torch.device("meta"):  # numbers that do not fit together; nothing is allocated or drawn
+            with without_memory():  # numbers that do not fit together
                 activation.at("a1", 8, default=torch.nn.Identity)
         return self
 

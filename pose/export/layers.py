@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from torch import nn
-from torchvision.ops import SqueezeExcitation
 
 from pose.export.dyrelu import Pointwise, emit_dyrelu, emit_pointwise, emit_pointwise_dyrelu
 from pose.export.graph import Array, Graph, Map, flatten, settle, to_numpy, unflatten
@@ -21,6 +20,7 @@ from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
 from pose.layers.inverted_residual import InvertedResidual
 from pose.layers.related import Maxout, SEReLU
+from pose.layers.squeeze_excitation import SqueezeExcitation
 from pose.models.head import PoseHead
 from pose.models.mobilenet_v2 import MobileNetV2
 from pose.models.mobilenet_v3 import MobileNetV3

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch import Tensor, nn
-from torchvision.ops import SqueezeExcitation
 
 from pose.layers.activations import Activation
 from pose.layers.conv import ConvNormAct
+from pose.layers.squeeze_excitation import SqueezeExcitation
 
 
 def make_divisible(value: float, divisor: int = 8) -> int:
@@ -66,7 +66,7 @@ class InvertedResidual(nn.Module):
         )
         if squeeze_excite and not activation.is_dynamic and activation.name != "se_relu":
             squeezed = make_divisible(hidden_channels // 4)
-            layers.append(SqueezeExcitation(hidden_channels, squeezed, scale_activation=nn.Hardsigmoid))
+            layers.append(SqueezeExcitation(hidden_channels, squeezed, gate=nn.Hardsigmoid))
         a3 = activation.at("a3", out_channels, default=nn.Identity)
         layers.append(ConvNormAct(hidden_channels, out_channels, kernel=1, activation=a3, norm_eps=norm_eps))
         self.layers = nn.Sequential(*layers)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import SqueezeExcitation
+
+from pose.layers.squeeze_excitation import SqueezeExcitation
 
 
 class SEReLU(nn.Module):

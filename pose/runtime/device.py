@@ -1,10 +1,16 @@
-"""Choose the device to run on."""
+"""Choose the device to run on, or none."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
+
+DRAWS = ("normal_", "uniform_", "trunc_normal_")
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -27,3 +33,29 @@ def pick_device(name: str = "auto") -> torch.device:
             f"('auto' takes {present[0]})"
         )
     return torch.device(name)
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Networks made within have shapes alone: nothing is allocated, and no weights are drawn.
+
+    PyTorch's meta device does the first. To draw numbers there it imports its compiler, which takes a second.
+    """
+    with torch.device("meta"), _Undrawn():
+        yield
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leave out what fills tensors with random numbers."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in DRAWS:
+            return args[0] if args else kwargs["tensor"]  # methods, and functions of torch.nn.init
+        return func(*args, **kwargs)

@@ -11,6 +11,7 @@ from torch import nn
 
 from pose.layers.activations import Activation
 from pose.layers.dyrelu import DyReLU
+from pose.layers.squeeze_excitation import SqueezeExcitation
 from pose.models.mobilenet_v2 import MobileNetV2
 from pose.models.mobilenet_v3 import MobileNetV3
 from pose.models.weights import convert_torchvision
@@ -133,7 +134,7 @@ def test_own_activations_of_v3() -> None:
     with torch.device("meta"):
         large, small = v3_large(), v3_small()
     assert (of_type(large, nn.Hardswish), of_type(small, nn.Hardswish)) == (2 + 2 * 9, 2 + 2 * 8)
-    squeezes = torchvision.ops.SqueezeExcitation
+    squeezes = SqueezeExcitation
     assert (of_type(large, squeezes), of_type(small, squeezes)) == (8, 9)
     relu_of_squeezes = (8, 9)
     assert of_type(large, nn.ReLU) - relu_of_squeezes[0] == 2 * 6 - 1
@@ -193,3 +194,12 @@ def test_convert_refuses_other_networks() -> None:
             convert_torchvision(weights, v2(0.5))
         with pytest.raises(ValueError, match="hold 0 tensors"):
             convert_torchvision({}, v2())
+
+
+def test_squeeze_excitation_is_torchvisions() -> None:
+    torch.manual_seed(0)
+    ours = SqueezeExcitation(8, 3, gate=nn.Hardsigmoid)
+    theirs = torchvision.ops.SqueezeExcitation(8, 3, scale_activation=nn.Hardsigmoid)
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 8, 5, 4)
+    torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=0)
