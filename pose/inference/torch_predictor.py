@@ -19,7 +19,7 @@ from pose.images.types import Image
 from pose.inference.base import CropPredictions, PredictorBase, crop_boxes
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.keypoints.skeletons import Skeleton
-from pose.models.folding import fold_batch_norms
+from pose.models.folding import fold_batch_norms_
 from pose.models.pose_net import STRIDE
 from pose.runtime.device import pick_device
 
@@ -101,7 +101,7 @@ class Predictor(PredictorBase):
         chosen = pick_device(device)
         checkpoint = load_checkpoint(source)
         return cls(
-            fold_batch_norms(checkpoint.build(chosen)),
+            fold_batch_norms_(checkpoint.build(chosen)),
             skeleton=checkpoint.skeleton,
             input_size=checkpoint.config.model.input_size,
             device=chosen,

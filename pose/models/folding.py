@@ -9,18 +9,22 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fold_batch_norms(model: nn.Module) -> nn.Module:
-    """Copy a model in evaluation mode to one that computes the same with fewer operators.
+    """Copy a model in evaluation mode to one that computes the same with fewer operators; see `fold_batch_norms_`."""
+    return fold_batch_norms_(copy.deepcopy(model))
+
+
+def fold_batch_norms_(model: nn.Module) -> nn.Module:
+    """Change a model in evaluation mode to one that computes the same with fewer operators.
 
     In evaluation a batch norm is a fixed scale and shift of each channel, which the weights and the bias of the
     convolution before it can take over. Folded are those that follow their convolution in an `nn.Sequential`, as all
-    do in this package; an `nn.Identity` takes their place. The copy is not for training.
+    do in this package; an `nn.Identity` takes their place. The result is not for training.
 
     Raises:
         ValueError: the model is in training mode, where a batch norm depends on the batch.
     """
     if model.training:
         raise ValueError("batch norms are folded in evaluation mode only; call model.eval() first")
-    model = copy.deepcopy(model)
     for sequence in model.modules():
         if not isinstance(sequence, nn.Sequential):
             continue

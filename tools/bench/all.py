@@ -32,6 +32,7 @@ BENCHES = {
     "data": False,
     "codec": True,
     "evaluation": False,
+    "startup": False,
 }
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
