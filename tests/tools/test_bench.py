@@ -54,7 +54,7 @@ def test_activations_run_and_keep_little_memory() -> None:
 
 def test_training_step_runs() -> None:
     rows = training_step.rows(quick=True)
-    assert [bool(row["target"]) for row in rows] == [True, False]
+    assert [bool(row["target"]) for row in rows] == [True, False, True]
     assert all(row["ratio"] > 0 for row in rows)
 
 

@@ -34,7 +34,7 @@ def children() -> float:
     return times.children_user + times.children_system
 
 
-def rows(*, quick: bool) -> list[Row]:
+def rows(quick: bool) -> list[Row]:
     """Rows of a table; `quick` runs each command once."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -62,4 +62,4 @@ def rows(*, quick: bool) -> list[Row]:
 
 
 if __name__ == "__main__":
-    print(markdown(rows(quick=False)))
+    print(markdown(rows(False)))
