@@ -167,7 +167,7 @@ def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
         person = _random_person(rng, level, position=position, toward=float(np.degrees(np.arctan2(away[0], away[2]))))
         builder = BodyBuilder(person.body, person.bones, person.clothes, first_material=len(materials), instance=i)
         mesh, points = builder.build()
-        materials += person.clothes.materials.values()
+        materials += person.clothes.surfaces.values()
         meshes.append(moved(mesh, position))
         keypoints.append(points + position)
         people.append(person)

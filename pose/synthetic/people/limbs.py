@@ -20,6 +20,7 @@ class Arm:
         turn: of the upper arm about itself; positive turns the bent forearm inwards.
         elbow, wrist: flexion.
         palm: turn of the hand.
+        curl: of the fingers' first joints.
     """
 
     lift: float
@@ -28,6 +29,7 @@ class Arm:
     elbow: float
     palm: float
     wrist: float
+    curl: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Leg:
 def draw_arm(rng: np.random.Generator, mode: str) -> Arm:
     """Draw an arm that does one thing, a word of `ARMS`."""
     u, n = rng.uniform, rng.normal
-    palm, wrist = n(70, 35), n(8, 15)
+    palm, wrist, curl = n(70, 35), n(8, 15), u(5, 62)
     if mode == "hang":
         values = (abs(n(9, 6)), u(20, 130), u(-10, 35), u(4, 38))
     elif mode == "forward":
@@ -80,7 +82,8 @@ def draw_arm(rng: np.random.Generator, mode: str) -> Arm:
         if values[1] > 130:
             values = (min(values[0], 50.0), *values[1:])
     lift, plane, turn, elbow = (float(v) for v in values)
-    return Arm(min(lift, 172.0), plane, turn, float(np.clip(elbow + n(0, 4), *ELBOW)), float(palm), float(wrist))
+    elbow = float(np.clip(elbow + n(0, 4), *ELBOW))
+    return Arm(min(lift, 172.0), plane, turn, elbow, float(palm), float(wrist), float(curl))
 
 
 ARMS = {
