@@ -183,6 +183,7 @@ class Clothes:
                 0.08,
                 phase=float(hair == "long" and hat == "none"),
                 mottle=float(rng.uniform(0, 0.12)),
+                beard=float(rng.uniform(0.2, 1)) if rng.random() < 0.2 else 0.0,
             ),
             "top": Material(
                 pattern,

@@ -75,6 +75,8 @@ def draw_arm(rng: np.random.Generator, mode: str) -> Arm:
         values = (u(5, 45), u(0, 60), u(-5, 40), u(65, 125))
     elif mode == "phone":
         values = (u(30, 60), u(25, 70), u(-15, 20), u(130, 146))
+    elif mode == "face":  # eats, drinks, takes a picture, leans the head on the hand
+        values = (u(25, 80), u(0, 45), u(-5, 45), u(105, 146))
     elif mode == "back":
         values = (u(15, 35), u(150, 180), u(45, 70), u(55, 90))
     else:  # anywhere
@@ -104,21 +106,10 @@ ARMS = {
     ),
     "few": ("hang", "hang", "hang", "hips", "raised", "aside"),
     "mixed": (
-        "hang",
-        "hang",
-        "hips",
-        "holding",
-        "holding",
-        "folded",
-        "phone",
-        "back",
-        "reach",
-        "forward",
-        "raised",
-        "wave",
-        "aside",
-        "any",
-        "any",
+        *("hang",) * 5,
+        *("holding",) * 4,
+        *("hips", "folded", "back", "forward", "forward", "backward", "phone", "face", "face"),
+        *("reach", "reach", "raised", "wave", "aside", "any", "any"),
     ),
     "busy": ("raised", "raised", "wave", "reach", "reach", "aside", "holding", "any", "any", "phone", "hang"),
 }

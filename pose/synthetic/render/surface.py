@@ -47,6 +47,7 @@ class Material:
         phase: offset of pattern and creases (`head`: 1 if hair hides the ears).
         print: (S, S, 3) linear RGB repeated over the surface, `scale` meters of it, instead of a pattern.
         mottle: strength of spots in the color. crumple: strength of irregular creases.
+        beard: of a head, its strength.
         bands: other materials that take its place.
     """
 
@@ -60,6 +61,7 @@ class Material:
     print: Array | None = field(default=None, compare=False)
     mottle: float = 0.0
     crumple: float = 0.0
+    beard: float = 0.0
     bands: Bands | None = None
 
 
@@ -89,7 +91,8 @@ def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[
         on = np.flatnonzero(kind == k)
         a, b, c, f = x[on], y[on], z[on], 2 * np.pi / np.maximum(scale[on], 1e-3)
         if name == "head":
-            albedo[on] = _face(local[on], color[index[on]], second[index[on]], scale[on], phase[on])
+            beard = np.array([m.beard for m in materials], np.float32)[index[on]]
+            albedo[on] = _face(local[on], color[index[on]], second[index[on]], scale[on], phase[on], beard)
             continue
         if name == "eye":
             albedo[on] = np.where(_from_eye(local[on])[:, None] < 0.0062, second[index[on]], albedo[on])
@@ -203,7 +206,7 @@ def _from_eye(local: Array) -> Array:
     return np.hypot(np.abs(local[:, 0]) - EYE[0], local[:, 1] - EYE[1])
 
 
-def _face(local: Array, skin: Array, hair: Array, line: Array, covered: Array) -> Array:
+def _face(local: Array, skin: Array, hair: Array, line: Array, covered: Array, beard: Array) -> Array:
     """Paint a head: colors (N, 3) at points (N, 3) of the template, before the hair of `hair_mask`."""
     q = on_head(local)
     x, y, front = np.abs(local[:, 0]), local[:, 1] - EYE[1], local[:, 2] > 0.09
@@ -222,6 +225,10 @@ def _face(local: Array, skin: Array, hair: Array, line: Array, covered: Array) -
     brow = front & (np.abs(x - 0.031) < 0.019) & (np.abs(y - 0.0215 + 9 * (x - 0.034) ** 2) < 0.0036)
     color[brow] = 0.3 * hair[brow] + 0.15 * skin[brow]
     paint(oval(0.0085, -0.041, 0.0045, 0.003), 0.02, 0.6)  # nostrils
+    chin = np.clip((-0.052 - y) / 0.006, 0, 1) * np.clip((q[:, 2] + 0.05) * 4, 0, 1)
+    cheeks = np.clip((x - 0.052) / 0.006, 0, 1) * np.clip((-0.02 - y) / 0.01, 0, 1) * np.clip((q[:, 2] + 0.05) * 4, 0, 1)
+    share = (np.maximum(chin, cheeks) * beard)[:, None]
+    color += (0.8 * hair - color) * share
     paint(oval(0.0, -0.0725, 0.025, 0.0095), np.array([0.32, 0.08, 0.08], np.float32), 0.5)
     paint(front & (x < 0.023) & (np.abs(y + 0.0725) < 0.0016), 0.02, 0.7)
     mask = hair_mask(q, line, covered)[:, None]
