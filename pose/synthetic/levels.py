@@ -141,7 +141,7 @@ LEVELS: dict[str, Level] = {
     "wild": Level(
         name="wild",
         people=(0.34, 0.28, 0.18, 0.12, 0.08),
-        near=0.5,
+        near=0.55,
         postures={"stand": 6, "walk": 3, "run": 2, "sit": 4, "ride": 2, "crouch": 1.5, "reach": 2.5, "bend": 1.5}
         | {"squat": 0.7, "lunge": 1, "kick": 0.8, "kneel": 0.7, "jump": 0.8, "any": 1.5, "lie": 0.3},
         views=(0.54, 0.25, 0.21),
@@ -149,7 +149,7 @@ LEVELS: dict[str, Level] = {
         head_turn=28.0,
         arms="mixed",
         person_height=(60, 400),
-        cut=0.5,
+        cut=0.55,
         eye_height=(0.5, 3.0),
         roll=6.0,
         things_before=0.4,
@@ -162,7 +162,7 @@ LEVELS: dict[str, Level] = {
         blur=(0.0, 1.2),
         pale=(-0.6, 0.35),
         variety=0.6,
-        close=0.45,
+        close=0.5,
         size=1.3,
         only_visible=True,
     ),

@@ -69,7 +69,7 @@ def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, *, cut: bool, c
     if close:
         target[1] = rng.uniform(-0.03, 0.25) * camera.size[0]
     elif cut:
-        side, share = int(rng.choice([0, 1, 2, 3], p=[0.18, 0.18, 0.1, 0.54])), rng.uniform(0.1, 0.55)
+        side, share = int(rng.choice([0, 1, 2, 3], p=[0.16, 0.16, 0.06, 0.62])), rng.uniform(0.1, 0.55)
         axis = 0 if side < 2 else 1
         target[axis] = -share * extent[axis] if side in (0, 2) else camera.size[1 - axis] - (1 - share) * extent[axis]
         if side == 3 and room[1] < 0:
