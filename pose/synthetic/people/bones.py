@@ -30,7 +30,8 @@ class Body:
     @staticmethod
     def random(rng: np.random.Generator) -> Body:
         shapes = template().shapes
-        return Body(shapes[int(rng.integers(len(shapes)))] + rng.normal(0, 0.03, shapes.shape[1]).astype(np.float32))
+        changed = np.asarray(rng.normal(0, 0.03, shapes.shape[1]), np.float32)
+        return Body(shapes[int(rng.integers(len(shapes)))] + changed)
 
     @staticmethod
     def average() -> Body:
@@ -40,7 +41,7 @@ class Body:
     def rest(self) -> Array:
         """Vertices, heads of bones and points in the rest pose, (V + B + P, 3) meters; see `Template`."""
         t = template()
-        result: Array = t.mean + np.tensordot(self.shape.astype(np.float32), t.basis, 1)
+        result: Array = t.mean + np.einsum("s,srk->rk", self.shape, t.basis, dtype=np.float32)
         return result
 
     @cached_property

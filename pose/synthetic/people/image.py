@@ -156,7 +156,11 @@ def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
     distance = float(rng.uniform(2.4, 7.5))
     cut = bool(rng.random() < level.cut)
     close = cut and chance(rng, level.close)
-    tall = size[0] * float(np.exp(rng.uniform(0.1, 1.5))) if close else rng.uniform(*level.person_height) * (1.5 if cut else 1.0)
+    tall = (
+        size[0] * float(np.exp(rng.uniform(0.1, 1.5)))
+        if close
+        else rng.uniform(*level.person_height) * (1.5 if cut else 1.0)
+    )
     focal = float(tall) * distance / 1.7
     camera = _camera(rng, level, distance=distance, focal=focal, size=size)
     count = 1 + int(rng.choice(len(level.people), p=np.array(level.people) / sum(level.people)))

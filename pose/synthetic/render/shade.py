@@ -141,22 +141,26 @@ def render(
         shadows.lit(points + np.float32(0.025) * smooth) if shadows is not None else np.ones(len(points), np.float32)
     )
     color = albedo * light.on(normals, lit) * _crevices(depth_map).ravel()[pixel, None]
-    half = light.direction - camera.rotation[2]  # towards the eye, about
-    half = (half / np.linalg.norm(half)).astype(np.float32)
-    shine = np.maximum(transform(normals, half[None])[:, 0], 0)
-    for _ in range(4):  # to the power of 16
-        shine *= shine
-    shine *= lit * gloss
-    color += shine[:, None] * light.key
+    color += (_shine(normals, camera, light) * lit * gloss)[:, None] * light.key
 
-    layer = np.zeros((height * width, 4), np.float32)
-    layer[pixel, :3] = np.minimum(color, 1.5)
-    layer[pixel, 3] = 1
-    layer = layer.reshape(height, width, 4)
+    samples = np.zeros((height * width, 4), np.float32)
+    samples[pixel, :3] = np.minimum(color, 1.5)
+    samples[pixel, 3] = 1
+    layer = samples.reshape(height, width, 4)
     for dy, dx in REPEATED:
         layer[dy::s, dx::s][alike] = layer[::s, ::s][alike]
     small = cv2.resize(layer, camera.size[::-1], interpolation=cv2.INTER_AREA)
     return Layer(small[..., :3], small[..., 3:], instance.reshape(height, width), depth_map)
+
+
+def _shine(normals: Array, camera: Camera, light: Light) -> Array:
+    """Compute the highlight (N,) of the distant light, for an eye that is about where the camera looks from."""
+    half = light.direction - camera.rotation[2]
+    half = (half / np.linalg.norm(half)).astype(np.float32)
+    shine = np.maximum(transform(normals, half[None])[:, 0], 0)
+    for _ in range(4):  # to the power of 16
+        shine *= shine
+    return shine
 
 
 def _alike(material: Array, instance: Array, depth: Array) -> Array:

@@ -21,7 +21,9 @@ HEIGHT, WIDTH = 256, 512  # of a panorama in the asset
 def panoramas() -> tuple[Image, ...]:
     """Read the panoramas, each (256, 512, 3) uint8 sRGB: all directions, the horizon in the middle row."""
     data = np.frombuffer((files("pose") / "assets" / "places.jpg").read_bytes(), np.uint8)
-    atlas = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    stored = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert stored is not None
+    atlas = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)
     rows, columns = atlas.shape[0] // HEIGHT, atlas.shape[1] // WIDTH
     return tuple(
         np.ascontiguousarray(atlas[r * HEIGHT : (r + 1) * HEIGHT, c * WIDTH : (c + 1) * WIDTH])
