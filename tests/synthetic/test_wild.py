@@ -217,4 +217,4 @@ def test_only_what_is_visible_is_labelled(wild: list[SyntheticImage]) -> None:
             left_out += int(((everything[:, 2] == 1) & ~labelled).sum())
             kept += int((k[:, 2] == 1).sum())
     assert left_out > 100
-    assert kept > 100, "what the own body hides"
+    assert kept > 50, "what the own body hides"

@@ -15,11 +15,11 @@ from pose.synthetic.render.surface import Bands, Material
 
 def _varied_cloth(rng: np.random.Generator, cloth: Material) -> Material:
     pattern, kind = cloth.pattern, rng.random()
-    if kind < 0.25:
+    if kind < 0.4:
         pattern = "plain"
-    elif kind < 0.4:
+    elif kind < 0.55:
         pattern = "jacket"
-    printed = kind > 0.75
+    printed = kind > 0.86
     unusual = printed or pattern == "jacket"
     return replace(
         cloth,
@@ -30,7 +30,7 @@ def _varied_cloth(rng: np.random.Generator, cloth: Material) -> Material:
         gloss=float(rng.uniform(0, 0.25)),
         folds=float(rng.uniform(0, 0.6)),
         print=random_print(rng) if printed else None,
-        mottle=float(rng.uniform(0, 0.35)),
+        mottle=float(rng.uniform(0, 0.6) ** 2),
         crumple=float(rng.uniform(0, 0.8)),
     )
 
