@@ -119,8 +119,7 @@ def place(body: Body, posture: Posture, *, yaw: float) -> Bones:
     if upright and _level_feet(body, posture, frames, motion):
         motion = bone_motion(body.joints, rest, frames, posture)
     t = template()
-    skinned = skin(body.rest, motion)
-    motion[:, 1, 3] -= skinned[:, 1].min() - 0.01 * body.scale
+    motion[:, 1, 3] -= skin(body.rest, motion, every=5)[:, 1].min() - 0.01 * body.scale
     at = {name: motion[i, :, :3] @ body.joints[name] + motion[i, :, 3] for i, name in enumerate(t.bones)}
     points = {"pelvis": 0.5 * (at["upperleg01.L"] + at["upperleg01.R"]), "waist": at["spine03"], "neck": at["neck01"]}
     names = {"shoulder": "upperarm01", "elbow": "lowerarm01", "wrist": "wrist"}
