@@ -144,7 +144,7 @@ LEVELS: dict[str, Level] = {
         near=0.55,
         postures={"stand": 6, "walk": 3, "run": 2, "sit": 5.5, "ride": 2, "crouch": 1.5, "reach": 2.5, "bend": 1.5}
         | {"squat": 0.7, "lunge": 1, "kick": 0.8, "kneel": 0.7, "jump": 0.8, "any": 1.5, "lie": 0.3},
-        views=(0.54, 0.25, 0.21),
+        views=(0.60, 0.23, 0.17),
         turn=55.0,
         head_turn=28.0,
         arms="mixed",
@@ -162,7 +162,7 @@ LEVELS: dict[str, Level] = {
         blur=(0.0, 1.0),
         pale=(-0.6, 0.35),
         variety=0.6,
-        close=0.5,
+        close=0.6,
         size=1.0,
         only_visible=True,
     ),
