@@ -43,7 +43,7 @@ train "$out/run1" "$init" 1 "" "$@"
 epoch=$((SECONDS - began - start))
 epochs=$(calculate "($seconds - $SECONDS - 2 * $start) / ($epoch > 1 ? $epoch : 1)")
 [ "$epochs" -ge 1 ] || epochs=1
-milestones=$(awk "BEGIN { a = int($epochs * 0.6) + 1; b = int($epochs * 0.85) + 1; if (b > a && b <= $epochs) print a \",\" b }")
+milestones=$(awk "BEGIN { a = int($epochs * 0.6); b = int($epochs * 0.85); if (a > 0 && b > a) print a \",\" b }")
 echo "an epoch takes $epoch s: $epochs more in the $((seconds - SECONDS)) s that are left"
 train "$out/run2" "$out/run1/last.safetensors" "$epochs" "$milestones" "$@"
 cp "$out/run2/best.safetensors" "$out/demo.safetensors"
