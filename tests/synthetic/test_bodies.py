@@ -55,7 +55,7 @@ def test_arms_go_where_the_posture_says() -> None:
         assert angle(p[f"elbow{i}"] - p[f"shoulder{i}"], np.array([side, 0, 0])) < 1
         assert angle(p[f"wrist{i}"] - p[f"elbow{i}"], np.array([side, 0, 0])) < 3  # of the twist
     bent = place(body, posture(lift=20, plane=90, elbow=90), yaw=0).points
-    assert angle(bent["wrist0"] - bent["elbow0"], bent["elbow0"] - bent["shoulder0"]) == pytest.approx(90, abs=1)
+    assert angle(bent["wrist0"] - bent["elbow0"], bent["elbow0"] - bent["shoulder0"]) == pytest.approx(90, abs=3)
     length = np.linalg.norm(p["wrist0"] - p["elbow0"])
     assert np.linalg.norm(bent["wrist0"] - bent["elbow0"]) == pytest.approx(length, rel=0.01)
 
