@@ -21,11 +21,13 @@ import numpy as np
 import torch
 from anny.keypoints import KeypointsRegressor
 
+from pose.synthetic.people.template import PARTS
+from pose.synthetic.render.rasterize import rasterize
+
 BODIES = 1200  # drawn, of which some are dropped
 COMPONENTS = 16
 TRIANGLES = 9000
 HEIGHT = 1.75  # meters, of the mean body
-PARTS = ("head", "eye", "trunk", "arm", "hand", "leg", "foot")
 MERGED = {"toe": "foot", "pelvis": "root", "metacarpal": "wrist", "eye": "head"}  # bones that follow another one
 # COCO's annotators put hips further out and higher than the joints lie: meters of a 1.75 m body (mirrored right).
 ANNOTATED = {"left_hip": (0.020, 0.025, 0.0), "right_hip": (-0.020, 0.025, 0.0)}
@@ -89,7 +91,8 @@ def bake(raw: dict[str, Any]) -> dict[str, np.ndarray]:
     size = np.ptp(vertices[..., 1], axis=1)[:, None] / HEIGHT
     for name, shift in ANNOTATED.items():
         points[:, raw["keypoints"].index(name)] += size * np.array(shift)
-    part = _vertex_parts([raw["bones"][i] for i in raw["bone_indices"][np.arange(weights.shape[0]), 0]])
+    strongest = raw["bone_indices"][np.arange(len(weights)), raw["bone_weights"].argmax(1)]
+    part = _vertex_parts([raw["bones"][i] for i in strongest])
     mean = vertices.mean(0)
     chosen, triangles = _decimate(mean, _outside(mean, raw["faces"]), part)
 
@@ -157,8 +160,6 @@ def _vertex_parts(strongest: list[str]) -> np.ndarray:
 
 def _outside(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Keep the faces that can be seen from outside: not the inside of the mouth, nor the back of the eyes."""
-    from pose.synthetic.render.rasterize import rasterize
-
     rng = np.random.default_rng(0)
     seen = np.zeros(len(faces), bool)
     pixel = 0.0012
