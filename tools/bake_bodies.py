@@ -29,8 +29,13 @@ COMPONENTS = 16
 TRIANGLES = 9000
 HEIGHT = 1.75  # meters, of the mean body
 MERGED = {"toe": "foot", "pelvis": "root", "metacarpal": "wrist", "eye": "head"}  # bones that follow another one
-# COCO's annotators put hips further out and higher than the joints lie: meters of a 1.75 m body (mirrored right).
-ANNOTATED = {"left_hip": (0.020, 0.025, 0.0), "right_hip": (-0.020, 0.025, 0.0)}
+# Where COCO's annotators put keypoints against the regressor: meters of a 1.75 m body outwards, upwards and forwards.
+ANNOTATED = {
+    "hip": (0.020, 0.025, 0.0),
+    "shoulder": (0.0, 0.015, 0.0),
+    "knee": (0.0, 0.01, 0.0),
+    "ear": (0.006, 0, 0),
+}
 FINER = {"head": 1.5, "eye": 1.7, "hand": 0.6, "foot": 0.6}  # how much finer than elsewhere the mesh is
 
 
@@ -90,7 +95,8 @@ def bake(raw: dict[str, Any]) -> dict[str, np.ndarray]:
     points = np.einsum("kv,nvd->nkd", raw["regressor"], vertices)
     size = np.ptp(vertices[..., 1], axis=1)[:, None] / HEIGHT
     for name, shift in ANNOTATED.items():
-        points[:, raw["keypoints"].index(name)] += size * np.array(shift)
+        for side, out in (("left", 1), ("right", -1)):
+            points[:, raw["keypoints"].index(f"{side}_{name}")] += size * np.array(shift) * (out, 1, 1)
     strongest = raw["bone_indices"][np.arange(len(weights)), raw["bone_weights"].argmax(1)]
     part = _vertex_parts([raw["bones"][i] for i in strongest])
     mean = vertices.mean(0)

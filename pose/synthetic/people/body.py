@@ -82,7 +82,7 @@ class BodyBuilder:
     def head(self) -> None:
         """Add hats, glasses and what hair hangs down."""
         p, f, wear = self.bones.points, self.bones.frames["head"], self.clothes
-        k = self.body.scale * self.body.head
+        k = self.body.head
 
         def at(x: float, y: float, z: float) -> Array:
             return p["head"] + f @ (np.array([x, y, z]) * k)

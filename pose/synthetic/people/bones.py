@@ -62,8 +62,10 @@ class Body:
 
     @property
     def head(self) -> float:
-        """Breadth of the head against that of the mean body's, times `scale`."""
-        return float(self.joints["left_ear"][0] - self.joints["right_ear"][0]) / 0.152
+        """Size of the head against the mean body's."""
+        ears = [template().points.index(f"{side}_ear") - len(template().points) for side in ("left", "right")]
+        own, mean = (float(np.ptp(rows[ears, 0])) for rows in (self.rest, template().mean))
+        return own / mean
 
     @cached_property
     def trunk(self) -> tuple[float, float, float]:
@@ -126,7 +128,7 @@ def place(body: Body, posture: Posture, *, yaw: float) -> Bones:
     names |= {"hip": "upperleg01", "knee": "lowerleg01", "ankle": "foot"}
     points |= {f"{ours}{i}": at[f"{theirs}.{s}"] for ours, theirs in names.items() for i, s in enumerate("LR")}
     ears = 0.5 * (body.joints["left_ear"] + body.joints["right_ear"])
-    size = body.scale * body.head
+    size = body.head
     points["head"] = at["head"] + frames["head"] @ (ears - body.joints["head"] + np.array([0, 0.012, 0.005]) * size)
     seat = points["pelvis"][1] - 0.10 * body.scale if posture.seated else 0.0
     return Bones(points, frames, motion, float(seat))
