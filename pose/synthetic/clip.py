@@ -156,7 +156,7 @@ def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> It
     light = random_light(rng, contrast=settings.contrast, outdoor=outdoor)
     scenery = int(rng.integers(2**31))
     sensor = Sensor.random(stream(Stream.CAMERA, scenery), settings)
-    materials = [m for walker in who for m in walker.clothes.materials.values()]
+    materials = [m for walker in who for m in walker.clothes.surfaces.values()]
     for number in range(frames):
         people, meshes, points = _walk(who, number / fps)
         mesh = join(meshes)
@@ -199,7 +199,7 @@ def _walk(who: list[Walker], time: float) -> tuple[list[SyntheticPerson], list[M
         spot, yaw, posture = walker.at(time)
         bones = place(walker.body, posture, yaw=yaw)
         builder = BodyBuilder(walker.body, bones, walker.clothes, first_material=first_material, instance=index)
-        first_material += len(walker.clothes.materials)
+        first_material += len(walker.clothes.surfaces)
         mesh, keypoints = builder.build()
         people.append(SyntheticPerson(walker.body, bones, walker.clothes, "walk", spot, yaw))
         meshes.append(moved(mesh, spot))

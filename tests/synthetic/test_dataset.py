@@ -133,12 +133,12 @@ def scene(yaw: float, *, wall: bool = False, arms: float = 90) -> tuple[np.ndarr
     """
     arm = Arm(lift=70, plane=arms, turn=0, elbow=5, palm=80, wrist=0)
     posture = Posture("stand", (0, 0, 0), (0, 0, 0), (0, 0, 0), (arm,) * 2, (CALM_LEG,) * 2)
-    body = Body(1.75, 1.0, 0.18, 0.09, 1.0, 0.0, 0.0, 1.0)
+    body = Body.average()
     clothes = Clothes(
         Clothes.random(np.random.default_rng(0)).materials, 0.5, 2, 0, -0.05, 0.01, 0.01, "short", "none", 0.05
     )
     mesh, points = BodyBuilder(body, place(body, posture, yaw=yaw), clothes, first_material=0, instance=0).build()
-    materials = [*clothes.materials.values(), Material("plain", (0.5, 0.5, 0.5))]
+    materials = [*clothes.surfaces.values(), Material("plain", (0.5, 0.5, 0.5))]
     if wall:
         thing = box(np.array([0, 0.4, 1.0]), (2, 0.4, 0.1), yaw=0, material=len(materials) - 1)
         mesh = join([mesh, thing])

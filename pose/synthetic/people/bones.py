@@ -1,4 +1,4 @@
-"""Body proportions, and where a posture puts the bones.
+"""One body, and where a posture puts its bones.
 
 Body frames: x to the person's left, y up (along the bone, away from its far end), z to the front.
 """
@@ -6,59 +6,75 @@ Body frames: x to the person's left, y up (along the bone, away from its far end
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from pose.runtime.arrays import Array
 from pose.synthetic.people.posture import Posture
+from pose.synthetic.people.rig import bone_motion, frames_at_rest, skin
+from pose.synthetic.people.template import PARTS, template
 from pose.synthetic.render.frames import SIDES, rotation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Body:
-    """The proportions of one body; lengths are meters.
+    """One body of `Template.shapes`, or near one.
 
     Attributes:
-        height: crown to sole.
-        thickness: of the limbs, 1 is average.
-        shoulders, hips: half distance between the shoulder / hip joints.
-        girth: of the trunk, 1 is average; bust and belly: extra depth in front.
-        head: size of the head, 1 is average.
+        shape: (S,) how much of each shape it has.
     """
 
-    height: float
-    thickness: float
-    shoulders: float
-    hips: float
-    girth: float
-    bust: float
-    belly: float
-    head: float
-
-    @property
-    def scale(self) -> float:
-        """Size against the 1.75 m of the tables."""
-        return self.height / 1.75
+    shape: Array
 
     @staticmethod
     def random(rng: np.random.Generator) -> Body:
-        height = float(np.clip(rng.normal(1.70, 0.10), 1.40, 1.98))
-        child = rng.random() < 0.10
-        if child:
-            height = float(rng.uniform(1.05, 1.4))
-        scale = height / 1.75
-        curvy = float(rng.random())  # from broad shoulders to broad hips
-        girth = float(np.clip(rng.normal(1.0, 0.10), 0.82, 1.35))
-        return Body(
-            height=height,
-            thickness=float(np.clip(rng.normal(1.0, 0.09) + 0.35 * (girth - 1), 0.78, 1.3)),
-            shoulders=(0.180 - 0.022 * curvy) * scale * float(rng.normal(1, 0.03)),
-            hips=(0.088 + 0.012 * curvy) * scale * (0.6 + 0.4 * girth),
-            girth=girth,
-            bust=0.035 * max(curvy - 0.45, 0.0) * (not child),
-            belly=max(girth - 1.0, 0.0) * 0.25 + 0.008 * float(rng.random()),
-            head=float(np.clip(rng.normal(1.0, 0.03), 0.92, 1.08)) * (1.18 / scale**0.55 if child else 1.0) ** 0.9,
-        )
+        shapes = template().shapes
+        changed = np.asarray(rng.normal(0, 0.03, shapes.shape[1]), np.float32)
+        return Body(shapes[int(rng.integers(len(shapes)))] + changed)
+
+    @staticmethod
+    def average() -> Body:
+        return Body(np.zeros(template().shapes.shape[1], np.float32))
+
+    @cached_property
+    def rest(self) -> Array:
+        """Vertices, heads of bones and points in the rest pose, (V + B + P, 3) meters; see `Template`."""
+        t = template()
+        result: Array = t.mean + np.einsum("s,srk->rk", self.shape, t.basis, dtype=np.float32)
+        return result
+
+    @cached_property
+    def joints(self) -> dict[str, Array]:
+        """The heads of bones and the points by name, each (3,), in the rest pose."""
+        t = template()
+        return dict(zip(t.bones + t.points, self.rest[len(t.vertex_part) :].astype(np.float64), strict=True))
+
+    @cached_property
+    def height(self) -> float:
+        """Crown to sole, meters."""
+        return float(np.ptp(self.rest[: len(template().vertex_part), 1]))
+
+    @property
+    def scale(self) -> float:
+        """Size against the 1.75 m of the mean body."""
+        return self.height / 1.75
+
+    @property
+    def head(self) -> float:
+        """Size of the head against the mean body's."""
+        ears = [template().points.index(f"{side}_ear") - len(template().points) for side in ("left", "right")]
+        own, mean = (float(np.ptp(rows[ears, 0])) for rows in (self.rest, template().mean))
+        return own / mean
+
+    @cached_property
+    def trunk(self) -> tuple[float, float, float]:
+        """Half width, half depth and middle (z) of the trunk between hips and chest, meters."""
+        t = template()
+        level = t.vertices[:, 1]
+        waist = self.rest[: len(level)][(t.vertex_part == PARTS.index("trunk")) & (level > 0.05) & (level < 0.4)]
+        low, high = np.percentile(waist[:, 2], (5, 95))
+        return float(np.percentile(np.abs(waist[:, 0]), 90)), float(high - low) / 2, float(high + low) / 2
 
 
 def _bend(angles: tuple[float, float, float]) -> Array:
@@ -82,11 +98,13 @@ class Bones:
         points: "pelvis", "waist", "neck", "head" (its middle), and pairs "shoulder", "elbow", "wrist", "hip", "knee",
             "ankle" with suffix 0 or 1.
         frames: "pelvis", "chest", "head", and "upper_arm", "forearm", "hand", "thigh", "shin", "foot" with suffix.
+        motion: (B, 3, 4) what each bone does to the points of the rest pose.
         seat: height of the seat under a sitting person, otherwise 0.
     """
 
     points: dict[str, Array]
     frames: dict[str, Array]
+    motion: Array
     seat: float
 
 
@@ -96,33 +114,39 @@ def place(body: Body, posture: Posture, *, yaw: float) -> Bones:
     Args:
         yaw: degrees; 0 looks along +z, the side of the camera; positive turns to the person's left.
     """
-    s = body.scale
+    frames = _frames(posture, yaw)
+    rest = frames_at_rest(body.joints)
+    motion = bone_motion(body.joints, rest, frames, posture)
+    upright = posture.kind not in ("lie", "jump")
+    if upright and _level_feet(body, posture, frames, motion):
+        motion = bone_motion(body.joints, rest, frames, posture)
+    t = template()
+    motion[:, 1, 3] -= skin(body.rest, motion, every=5)[:, 1].min() - 0.01 * body.scale
+    at = {name: motion[i, :, :3] @ body.joints[name] + motion[i, :, 3] for i, name in enumerate(t.bones)}
+    points = {"pelvis": 0.5 * (at["upperleg01.L"] + at["upperleg01.R"]), "waist": at["spine03"], "neck": at["neck01"]}
+    names = {"shoulder": "upperarm01", "elbow": "lowerarm01", "wrist": "wrist"}
+    names |= {"hip": "upperleg01", "knee": "lowerleg01", "ankle": "foot"}
+    points |= {f"{ours}{i}": at[f"{theirs}.{s}"] for ours, theirs in names.items() for i, s in enumerate("LR")}
+    ears = 0.5 * (body.joints["left_ear"] + body.joints["right_ear"])
+    size = body.head
+    points["head"] = at["head"] + frames["head"] @ (ears - body.joints["head"] + np.array([0, 0.012, 0.005]) * size)
+    seat = points["pelvis"][1] - 0.10 * body.scale if posture.seated else 0.0
+    return Bones(points, frames, motion, float(seat))
+
+
+def _frames(posture: Posture, yaw: float) -> dict[str, Array]:
+    """Compute the frames of the parts of the body."""
     frames = {"pelvis": rotation("y", yaw) @ _bend(posture.pelvis)}
     frames["chest"] = frames["pelvis"] @ _bend(posture.spine)
     frames["head"] = frames["chest"] @ _bend(posture.neck)
-    p = {"pelvis": np.zeros(3)}
-    p["waist"] = frames["pelvis"] @ (0, 0.17 * s, 0)
-    p["neck"] = p["waist"] + frames["chest"] @ (0, 0.345 * s, -0.012 * s)
-    half = frames["chest"] @ _bend(tuple(0.4 * a for a in posture.neck))  # type: ignore[arg-type]
-    p["skull"] = p["neck"] + half @ (0, 0.085 * s, 0.022 * s)
-    p["head"] = p["skull"] + frames["head"] @ (0, 0.088 * s * body.head, 0.022 * s)
     for i, side in enumerate(SIDES):
         arm, leg = posture.arms[i], posture.legs[i]
-        raised = max(arm.lift - 60, 0) / 110  # the collar bone follows a raised arm
-        p[f"shoulder{i}"] = p["waist"] + frames["chest"] @ (
-            side * (body.shoulders - 0.025 * s * raised),
-            (0.287 + 0.06 * raised) * s,
-            -0.005 * s,
-        )
         frames[f"upper_arm{i}"] = (
             frames["chest"] @ _swing(arm.lift, arm.plane, side) @ rotation("y", -side * arm.turn)
         )
         frames[f"forearm{i}"] = frames[f"upper_arm{i}"] @ rotation("x", -arm.elbow)
         palm = rotation("y", side * (90 - arm.palm))
         frames[f"hand{i}"] = frames[f"forearm{i}"] @ palm @ rotation("z", -side * arm.wrist)
-        p[f"elbow{i}"] = p[f"shoulder{i}"] - frames[f"upper_arm{i}"][:, 1] * 0.295 * s
-        p[f"wrist{i}"] = p[f"elbow{i}"] - frames[f"forearm{i}"][:, 1] * 0.255 * s
-        p[f"hip{i}"] = frames["pelvis"] @ (side * body.hips, -0.01 * s, 0)
         frames[f"thigh{i}"] = (
             frames["pelvis"]
             @ rotation("z", side * leg.out)
@@ -131,21 +155,20 @@ def place(body: Body, posture: Posture, *, yaw: float) -> Bones:
         )
         frames[f"shin{i}"] = frames[f"thigh{i}"] @ rotation("x", leg.knee)
         frames[f"foot{i}"] = frames[f"shin{i}"] @ rotation("x", leg.ankle)
-        p[f"knee{i}"] = p[f"hip{i}"] - frames[f"thigh{i}"][:, 1] * 0.425 * s
-        p[f"ankle{i}"] = p[f"knee{i}"] - frames[f"shin{i}"][:, 1] * 0.415 * s
+    return frames
 
-    lowest = min(p["ankle0"][1], p["ankle1"][1])
-    upright = posture.kind not in ("lie", "jump")
+
+def _level_feet(body: Body, posture: Posture, frames: dict[str, Array], motion: Array) -> bool:
+    """Turn the feet that stand on the ground level with it, in place; say whether any was."""
+    bones = template().bones
+    ankles = [motion[bones.index(f"foot.{s}")] for s in "LR"]
+    heights = [float((a[:, :3] @ body.joints[f"foot.{s}"] + a[:, 3])[1]) for a, s in zip(ankles, "LR", strict=True)]
+    turned = False
     for i in range(2):
-        if upright and p[f"ankle{i}"][1] < lowest + 0.07 * s and posture.legs[i].ankle < 20:
+        if heights[i] < min(heights) + 0.07 * body.scale and posture.legs[i].ankle < 20:
             frames[f"foot{i}"] = _level(frames[f"foot{i}"])
-    soles = [p[f"ankle{i}"] + frames[f"foot{i}"] @ (0, -0.075 * s, z * s) for i in range(2) for z in (-0.05, 0.17)]
-    parts = [q[1] for q in soles] + [p[f"knee{i}"][1] - 0.055 * s for i in range(2)]
-    parts += [p[f"wrist{i}"][1] - 0.04 * s for i in range(2)] + [p["pelvis"][1] - 0.11 * s, p["head"][1] - 0.1 * s]
-    ground = min(parts)
-    for q in p.values():
-        q[1] -= ground
-    return Bones(p, frames, p["pelvis"][1] - 0.10 * s if posture.seated else 0.0)
+            turned = True
+    return turned
 
 
 def _level(frame: Array) -> Array:
@@ -162,12 +185,13 @@ def _level(frame: Array) -> Array:
 def arms_clear(body: Body, bones: Bones) -> bool:
     """Say whether elbows, forearms and wrists stay out of the trunk and the head."""
     p, chest, s = bones.points, bones.frames["chest"], body.scale
+    wide, deep, middle = body.trunk
     for i in range(2):
         for q in (p[f"wrist{i}"], 0.5 * (p[f"wrist{i}"] + p[f"elbow{i}"]), p[f"elbow{i}"]):
             hand = q - 0.08 * s * bones.frames[f"forearm{i}"][:, 1] if q is p[f"wrist{i}"] else q
             for point in (q, hand):
                 x, y, z = chest.T @ (point - p["waist"])
-                inside = (x / (0.155 * s * body.girth)) ** 2 + (z / (0.118 * s * body.girth + body.bust)) ** 2
+                inside = (x / (wide + 0.01 * s)) ** 2 + ((z - middle) / (deep + 0.02 * s)) ** 2
                 if -0.32 * s < y < 0.36 * s and inside < 1:
                     return False
                 if float(np.linalg.norm(point - p["head"])) < 0.105 * s:

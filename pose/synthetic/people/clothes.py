@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from pose.synthetic.render.colors import CLOTH, HAIR, SKIN, linear, pick_color, random_color, random_print
-from pose.synthetic.render.surface import Material
+from pose.runtime.arrays import Array
+from pose.synthetic.people.template import template
+from pose.synthetic.render.colors import CLOTH, EYES, HAIR, SKIN, linear, pick_color, random_color, random_print
+from pose.synthetic.render.surface import Bands, Material
 
 
 def _varied_cloth(rng: np.random.Generator, cloth: Material) -> Material:
     pattern, kind = cloth.pattern, rng.random()
-    if kind < 0.25:
+    if kind < 0.4:
         pattern = "plain"
-    elif kind < 0.4:
+    elif kind < 0.55:
         pattern = "jacket"
-    printed = kind > 0.75
+    printed = kind > 0.86
     unusual = printed or pattern == "jacket"
     return replace(
         cloth,
@@ -27,9 +30,27 @@ def _varied_cloth(rng: np.random.Generator, cloth: Material) -> Material:
         gloss=float(rng.uniform(0, 0.25)),
         folds=float(rng.uniform(0, 0.6)),
         print=random_print(rng) if printed else None,
-        mottle=float(rng.uniform(0, 0.35)),
+        mottle=float(rng.uniform(0, 0.6) ** 2),
         crumple=float(rng.uniform(0, 0.8)),
     )
+
+
+def _lengths(kind: str, axis: int) -> tuple[Array, Array]:
+    """List where (in template coordinates) and at which length along the limb its bones start."""
+    names = {"arm": ("upperarm01", "lowerarm01", "wrist"), "leg": ("upperleg01", "lowerleg01", "foot")}[kind]
+    return np.array([abs(template().bone(f"{n}.L")[axis]) for n in names]), np.array([0.0, 1.0, 2.0])
+
+
+def along_arm(x: Array) -> Array:
+    """Find the length along the arm, 0 at its root, 1 at the elbow, 2 at the wrist, of x in template coordinates."""
+    places, lengths = _lengths("arm", 0)
+    return np.interp(np.abs(x), places, lengths)
+
+
+def along_leg(y: Array) -> Array:
+    """Find the length along the leg, 0 at the hip, 1 at the knee, 2 at the ankle, of y in template coordinates."""
+    places, lengths = _lengths("leg", 1)
+    return np.interp(-np.minimum(y, 0), places, lengths)
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,10 @@ class Clothes:
         hat: "none", "cap", "beanie", "helmet", "full" (a helmet that covers the face), "brim".
         volume: thickness of the hair against the head's radius.
         goggles, bag: whether there are dark glasses, and something on the back.
+        collar: where the top ends, as `hem`.
+        sole: thickness of the shoes, meters. boots: where they end on the leg.
+        curls: how uneven the hair is, 0..1. length: of long hair, 1 to the shoulder blades.
+        iris: color of the eyes.
     """
 
     materials: dict[str, Material]
@@ -60,6 +85,36 @@ class Clothes:
     volume: float
     goggles: bool = False
     bag: bool = False
+    collar: float = 0.53
+    sole: float = 0.007
+    boots: float = 2.0
+    curls: float = 0.0
+    length: float = 1.0
+    iris: tuple[float, float, float] = (0.02, 0.012, 0.008)
+
+    @property
+    def hat_lift(self) -> float:
+        """Meters that cap or beanie stand off the head."""
+        return 0.004 if self.hat != "none" else 0.0
+
+    @cached_property
+    def surfaces(self) -> dict[str, Material]:
+        """The materials of the mesh: those of the parts, and what covers the limbs in bands of them."""
+        looks = self.materials | {"eye": Material("eye", (0.55, 0.53, 0.50), self.iris, gloss=0.5)}
+        names = [*looks, "trunk", "arm", "leg"]
+
+        def bands(own: str, axis: int, edges: tuple[float, ...], *parts: str) -> Material:
+            steps = tuple(names.index(part) - names.index(own) for part in parts)
+            return Material("plain", (0.0, 0.0, 0.0), bands=Bands(axis, edges, steps))
+
+        sleeve = float(np.interp(self.sleeve, *_lengths("arm", 0)[::-1]))
+        leg, boots = (-float(np.interp(v, *_lengths("leg", 1)[::-1])) for v in (self.leg, self.boots))
+        looks["trunk"] = bands("trunk", 1, (self.hem, self.collar), "bottom", "top", "skin")
+        looks["arm"] = bands("arm", 0, (sleeve,), "top" if self.sleeve else "skin", "skin")
+        if self.skirt:
+            leg = self.hem
+        looks["leg"] = bands("leg", 1, (min(boots, leg), leg, self.hem), "shoes", "skin", "bottom", "top")
+        return looks
 
     @staticmethod
     def random(rng: np.random.Generator, *, variety: float = 0.0) -> Clothes:
@@ -120,7 +175,16 @@ class Clothes:
         materials = {
             "skin": Material("plain", skin, gloss=0.10),
             "hand": Material("plain", skin, gloss=0.10),
-            "head": Material("head", skin, hat_color if hat != "none" else hair_color, hairline, 0.08),
+            "head": Material(
+                "head",
+                skin,
+                hat_color if hat != "none" else hair_color,
+                hairline,
+                0.08,
+                phase=float(hair == "long" and hat == "none"),
+                mottle=float(rng.uniform(0, 0.12)),
+                beard=float(rng.uniform(0.2, 1)) if rng.random() < 0.2 else 0.0,
+            ),
             "top": Material(
                 pattern,
                 top,
@@ -153,5 +217,11 @@ class Clothes:
             wide=float(rng.choice([0.004, 0.01, 0.018, 0.028])),
             hair=hair,
             hat=hat,
-            volume=0.0 if hair == "bald" else float(rng.uniform(0.03, 0.13)),
+            volume=0.0 if hair == "bald" else float(rng.uniform(0.03, 0.20)),
+            collar=float(rng.choice([0.46, 0.50, 0.53, 0.54, 0.555])),
+            sole=float(rng.uniform(0.006, 0.016)),
+            boots=float(rng.choice([2.0, 1.95, 1.9, 1.7, 1.5])),
+            curls=float(rng.uniform(0, 1)) if rng.random() < 0.3 else 0.0,
+            length=float(rng.uniform(0.5, 1.5)),
+            iris=linear(rng.uniform(0.6, 1.4) * np.array(EYES[rng.integers(len(EYES))])),
         )

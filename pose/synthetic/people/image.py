@@ -69,7 +69,7 @@ def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, *, cut: bool, c
     if close:
         target[1] = rng.uniform(-0.03, 0.25) * camera.size[0]
     elif cut:
-        side, share = int(rng.choice([0, 1, 2, 3], p=[0.18, 0.18, 0.1, 0.54])), rng.uniform(0.1, 0.55)
+        side, share = int(rng.choice([0, 1, 2, 3], p=[0.16, 0.16, 0.06, 0.62])), rng.uniform(0.1, 0.55)
         axis = 0 if side < 2 else 1
         target[axis] = -share * extent[axis] if side in (0, 2) else camera.size[1 - axis] - (1 - share) * extent[axis]
         if side == 3 and room[1] < 0:
@@ -156,7 +156,11 @@ def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
     distance = float(rng.uniform(2.4, 7.5))
     cut = bool(rng.random() < level.cut)
     close = cut and chance(rng, level.close)
-    tall = size[0] * rng.uniform(1.1, 3.0) if close else rng.uniform(*level.person_height) * (1.5 if cut else 1.0)
+    tall = (
+        size[0] * float(np.exp(rng.uniform(0.1, 1.5)))
+        if close
+        else rng.uniform(*level.person_height) * (1.5 if cut else 1.0)
+    )
     focal = float(tall) * distance / 1.7
     camera = _camera(rng, level, distance=distance, focal=focal, size=size)
     count = 1 + int(rng.choice(len(level.people), p=np.array(level.people) / sum(level.people)))
@@ -167,7 +171,7 @@ def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
         person = _random_person(rng, level, position=position, toward=float(np.degrees(np.arctan2(away[0], away[2]))))
         builder = BodyBuilder(person.body, person.bones, person.clothes, first_material=len(materials), instance=i)
         mesh, points = builder.build()
-        materials += person.clothes.materials.values()
+        materials += person.clothes.surfaces.values()
         meshes.append(moved(mesh, position))
         keypoints.append(points + position)
         people.append(person)

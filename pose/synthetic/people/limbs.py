@@ -20,6 +20,7 @@ class Arm:
         turn: of the upper arm about itself; positive turns the bent forearm inwards.
         elbow, wrist: flexion.
         palm: turn of the hand.
+        curl: of the fingers' first joints.
     """
 
     lift: float
@@ -28,6 +29,7 @@ class Arm:
     elbow: float
     palm: float
     wrist: float
+    curl: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Leg:
 def draw_arm(rng: np.random.Generator, mode: str) -> Arm:
     """Draw an arm that does one thing, a word of `ARMS`."""
     u, n = rng.uniform, rng.normal
-    palm, wrist = n(70, 35), n(8, 15)
+    palm, wrist, curl = n(70, 35), n(8, 15), u(5, 62)
     if mode == "hang":
         values = (abs(n(9, 6)), u(20, 130), u(-10, 35), u(4, 38))
     elif mode == "forward":
@@ -73,6 +75,8 @@ def draw_arm(rng: np.random.Generator, mode: str) -> Arm:
         values = (u(5, 45), u(0, 60), u(-5, 40), u(65, 125))
     elif mode == "phone":
         values = (u(30, 60), u(25, 70), u(-15, 20), u(130, 146))
+    elif mode == "face":  # eats, drinks, takes a picture, leans the head on the hand
+        values = (u(25, 80), u(0, 45), u(-5, 45), u(105, 146))
     elif mode == "back":
         values = (u(15, 35), u(150, 180), u(45, 70), u(55, 90))
     else:  # anywhere
@@ -80,7 +84,8 @@ def draw_arm(rng: np.random.Generator, mode: str) -> Arm:
         if values[1] > 130:
             values = (min(values[0], 50.0), *values[1:])
     lift, plane, turn, elbow = (float(v) for v in values)
-    return Arm(min(lift, 172.0), plane, turn, float(np.clip(elbow + n(0, 4), *ELBOW)), float(palm), float(wrist))
+    elbow = float(np.clip(elbow + n(0, 4), *ELBOW))
+    return Arm(min(lift, 172.0), plane, turn, elbow, float(palm), float(wrist), float(curl))
 
 
 ARMS = {
@@ -101,21 +106,10 @@ ARMS = {
     ),
     "few": ("hang", "hang", "hang", "hips", "raised", "aside"),
     "mixed": (
-        "hang",
-        "hang",
-        "hips",
-        "holding",
-        "holding",
-        "folded",
-        "phone",
-        "back",
-        "reach",
-        "forward",
-        "raised",
-        "wave",
-        "aside",
-        "any",
-        "any",
+        *("hang",) * 5,
+        *("holding",) * 4,
+        *("hips", "folded", "back", "forward", "forward", "backward", "phone", "face", "face"),
+        *("reach", "reach", "raised", "wave", "aside", "any", "any"),
     ),
     "busy": ("raised", "raised", "wave", "reach", "reach", "aside", "holding", "any", "any", "phone", "hang"),
 }

@@ -19,7 +19,7 @@ ANKLES = (15, 16)
 # How far a keypoint may lie behind the body's own surface and still be visible, meters of a 1.75 m body: its own
 # flesh and cloth, but not another limb. COCO's order: nose, eyes, ears, then pairs from shoulders to ankles.
 OWN_DEPTH = np.array(
-    [0.03, 0.03, 0.03, 0.035, 0.035, 0.14, 0.14, 0.085, 0.085, 0.07, 0.07, 0.19, 0.19, 0.10, 0.10, 0.085, 0.085]
+    [0.035, 0.045, 0.045, 0.05, 0.05, 0.14, 0.14, 0.085, 0.085, 0.07, 0.07, 0.19, 0.19, 0.10, 0.10, 0.085, 0.085]
 )
 
 

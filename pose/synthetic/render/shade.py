@@ -18,6 +18,8 @@ from pose.synthetic.render.rasterize import ShadowMap, rasterize
 from pose.synthetic.render.surface import Material, surface
 
 SUPERSAMPLING = 2  # hi-res samples a pixel along each axis
+REPEATED = [(dy, dx) for dy in range(SUPERSAMPLING) for dx in range(SUPERSAMPLING) if dy or dx]
+SMOOTH = 0.03  # meters of depth within a pixel that is no edge
 NEAR = 0.25  # meters; triangles that come nearer to the camera are dropped
 
 
@@ -119,6 +121,12 @@ def render(
     depth_flat = np.full(height * width, np.inf, np.float32)
     depth_flat[pixel] = 1 / nearest.ravel()[pixel]
     depth_map = depth_flat.reshape(height, width)
+    alike = _alike(np.where(index >= 0, mesh.material[usable][index], -1), instance.reshape(height, width), depth_map)
+    shaded = np.ones((height, width), bool)
+    for dy, dx in REPEATED:
+        shaded[dy::s, dx::s] = ~alike
+    keep = shaded.ravel()[pixel]
+    pixel, t = pixel[keep], t[keep]
 
     at = np.stack([pixel % width, pixel // width], 1).astype(np.float32)
     w = _barycentric(at, xy, nearness, corners, t)
@@ -133,19 +141,39 @@ def render(
         shadows.lit(points + np.float32(0.025) * smooth) if shadows is not None else np.ones(len(points), np.float32)
     )
     color = albedo * light.on(normals, lit) * _crevices(depth_map).ravel()[pixel, None]
-    half = light.direction - camera.rotation[2]  # towards the eye, about
+    color += (_shine(normals, camera, light) * lit * gloss)[:, None] * light.key
+
+    samples = np.zeros((height * width, 4), np.float32)
+    samples[pixel, :3] = np.minimum(color, 1.5)
+    samples[pixel, 3] = 1
+    layer = samples.reshape(height, width, 4)
+    for dy, dx in REPEATED:
+        layer[dy::s, dx::s][alike] = layer[::s, ::s][alike]
+    small = cv2.resize(layer, camera.size[::-1], interpolation=cv2.INTER_AREA)
+    return Layer(small[..., :3], small[..., 3:], instance.reshape(height, width), depth_map)
+
+
+def _shine(normals: Array, camera: Camera, light: Light) -> Array:
+    """Compute the highlight (N,) of the distant light, for an eye that is about where the camera looks from."""
+    half = light.direction - camera.rotation[2]
     half = (half / np.linalg.norm(half)).astype(np.float32)
     shine = np.maximum(transform(normals, half[None])[:, 0], 0)
     for _ in range(4):  # to the power of 16
         shine *= shine
-    shine *= lit * gloss
-    color += shine[:, None] * light.key
+    return shine
 
-    layer = np.zeros((height * width, 4), np.float32)
-    layer[pixel, :3] = np.minimum(color, 1.5)
-    layer[pixel, 3] = 1
-    small = cv2.resize(layer.reshape(height, width, 4), camera.size[::-1], interpolation=cv2.INTER_AREA)
-    return Layer(small[..., :3], small[..., 3:], instance.reshape(height, width), depth_map)
+
+def _alike(material: Array, instance: Array, depth: Array) -> Array:
+    """Find pixels (H, W) whose samples all lie on one surface, so that shading one of them will do: bool."""
+    s = SUPERSAMPLING
+    first, near, far = material[::s, ::s], depth[::s, ::s].copy(), depth[::s, ::s].copy()
+    same = first >= 0
+    for dy, dx in REPEATED:
+        same &= (material[dy::s, dx::s] == first) & (instance[dy::s, dx::s] == instance[::s, ::s])
+        np.minimum(near, depth[dy::s, dx::s], out=near)
+        np.maximum(far, depth[dy::s, dx::s], out=far)
+    near[~same] = far[~same] = 0
+    return same & (far - near < SMOOTH)
 
 
 def _mix(weights: Array, values: Array, t: Array) -> Array:

@@ -10,8 +10,24 @@ import cv2
 import numpy as np
 
 from pose.runtime.arrays import Array
+from pose.synthetic.render.face import paint_eye, paint_face
 
-PATTERNS = ("plain", "stripes", "bars", "checks", "speckle", "badge", "head", "wood", "denim", "jacket")
+PATTERNS = ("plain", "stripes", "bars", "checks", "speckle", "badge", "head", "eye", "wood", "denim", "jacket")
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Cuts a surface into bands of other materials.
+
+    Attributes:
+        axis: of the coordinate that counts: 0 is how far x is from the middle, 1 is `below_collar`.
+        edges: ascending.
+        steps: what to add to the material's index below the first edge, between the edges, and above the last.
+    """
+
+    axis: int
+    edges: tuple[float, ...]
+    steps: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -19,14 +35,16 @@ class Material:
     """How a surface looks; colors are linear RGB in 0..1.
 
     Attributes:
-        pattern: one of `PATTERNS`, a function of the mesh's `local` coordinates in meters (`head`: unit sphere).
-        color, color2: base and second color (`head`: skin and hair).
+        pattern: one of `PATTERNS`, a function of the mesh's `local` coordinates in meters.
+        color, color2: base and second color (`head`: skin and hair, `eye`: white and iris).
         scale: size of one period of the pattern in meters (`head`: height of the hairline).
         gloss: strength of the highlight.
         folds: strength of the creases that bend the normals.
-        phase: offset of pattern and creases.
+        phase: offset of pattern and creases (`head`: 1 if hair hides the ears).
         print: (S, S, 3) linear RGB repeated over the surface, `scale` meters of it, instead of a pattern.
         mottle: strength of spots in the color. crumple: strength of irregular creases.
+        beard: of a head, its strength.
+        bands: other materials that take its place.
     """
 
     pattern: str
@@ -39,6 +57,8 @@ class Material:
     print: Array | None = field(default=None, compare=False)
     mottle: float = 0.0
     crumple: float = 0.0
+    beard: float = 0.0
+    bands: Bands | None = None
 
 
 def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[Array, Array, Array]:
@@ -50,6 +70,7 @@ def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[
     Returns:
         Albedo (N, 3), gloss (N,), and what to add to the normals (N, 3).
     """
+    index = _in_bands(materials, index, local)
     color = np.array([m.color for m in materials], np.float32)
     second = np.array([m.color2 for m in materials], np.float32)
     scale, gloss, folds, phase = (
@@ -66,7 +87,11 @@ def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[
         on = np.flatnonzero(kind == k)
         a, b, c, f = x[on], y[on], z[on], 2 * np.pi / np.maximum(scale[on], 1e-3)
         if name == "head":
-            albedo[on] = _face(local[on], color[index[on]], second[index[on]], scale[on])
+            beard = np.array([m.beard for m in materials], np.float32)[index[on]]
+            albedo[on] = paint_face(local[on], color[index[on]], second[index[on]], scale[on], phase[on], beard)
+            continue
+        if name == "eye":
+            albedo[on] = paint_eye(local[on], albedo[on], second[index[on]])
             continue
         if name == "stripes":
             mix = (np.sin(b * f + phase[on]) > 0.2).astype(np.float32)
@@ -145,33 +170,23 @@ def noise_tile(rng: np.random.Generator, size: int = 256) -> Array:
     return total / total.std()
 
 
-def _face(q: Array, skin: Array, hair: Array, line: Array) -> Array:
-    """Paint a head: colors (N, 3) at unit-sphere points q (N, 3)."""
-    x, y, z = np.abs(q[:, 0]), q[:, 1], q[:, 2]
-    front = z > 0
-    color = skin * (1 - 0.10 * np.clip(-y, 0, 1)[:, None])
-
-    def paint(where: Array, tint: Array | float, strength: float = 1.0) -> None:
-        color[where] += (tint - color[where]) * strength
-
-    cheek = front & ((x - 0.42) ** 2 + (y + 0.28) ** 2 < 0.06)
-    paint(cheek, np.array([0.55, 0.18, 0.14], np.float32), 0.10)
-    socket = front & (((x - 0.39) / 0.26) ** 2 + ((y - 0.11) / 0.15) ** 2 < 1)
-    color[socket] *= 0.72
-    paint(front & (((x - 0.40) / 0.17) ** 2 + ((y - 0.08) / 0.075) ** 2 < 1), 0.62)
-    paint(front & (((x - 0.40) / 0.085) ** 2 + ((y - 0.08) / 0.085) ** 2 < 1), 0.015)
-    brow = front & (np.abs(x - 0.40) < 0.24) & (np.abs(y - 0.27 + 0.4 * (x - 0.40) ** 2) < 0.04)
-    color[brow] = 0.25 * hair[brow] + 0.12 * skin[brow]
-    paint(front & ((x / 0.30) ** 2 + ((y + 0.56) / 0.075) ** 2 < 1), np.array([0.30, 0.07, 0.07], np.float32), 0.55)
-    paint(front & (x < 0.24) & (np.abs(y + 0.56) < 0.02), 0.02, 0.7)
-    mask = hair_mask(q, line)[:, None]
-    streaks = (0.85 + 0.25 * np.sin(34 * q[:, 0] + 9 * np.sin(5 * z)))[:, None]
-    return (color + (hair * streaks - color) * mask).astype(np.float32)
+def _in_bands(materials: Sequence[Material], index: Array, local: Array) -> Array:
+    """Replace the index (N,) of materials that have bands by that of the band each point lies in."""
+    result = index
+    for i, material in enumerate(materials):
+        if material.bands is None:
+            continue
+        on = np.flatnonzero(index == i)
+        value = np.abs(local[on, 0]) if material.bands.axis == 0 else below_collar(local[on])
+        if result is index:
+            result = index.copy()
+        result[on] += np.array(material.bands.steps, index.dtype)[np.searchsorted(material.bands.edges, value)]
+    return result
 
 
-def hair_mask(q: Array, line: float | Array) -> Array:
-    """Compute the share of hair 0..1 at unit-sphere points q (N, 3) of a head; `line`: height of the hairline."""
-    t = np.clip((q[:, 2] + 0.25) / 0.75, 0, 1)
-    threshold = -0.55 + (line + 0.55) * t * t * (3 - 2 * t)
-    mask: Array = np.clip((q[:, 1] - threshold) * 9 + 0.5, 0, 1)
-    return mask
+def below_collar(local: Array) -> Array:
+    """Find y (N,) of points (N, 3) of the template, that of the shoulders taken down so that collars lie level."""
+    x, y, z = np.abs(local[:, 0]), local[:, 1], local[:, 2]
+    near = np.clip((y - 0.38) / 0.06, 0, 1)
+    result: Array = y + near * (0.35 * (z - 0.01) - 0.9 * np.maximum(x - 0.055, 0))
+    return result

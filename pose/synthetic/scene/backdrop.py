@@ -15,6 +15,7 @@ from pose.synthetic.render.mesh import transform
 from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, Light
 from pose.synthetic.render.surface import noise_tile
+from pose.synthetic.scene.places import view
 from pose.synthetic.scene.wall import WALL_PX, WALL_SIZE_M, paint_wall
 
 GROUNDS = {  # sRGB and the strength of the noise on it
@@ -74,14 +75,15 @@ def backdrop(
         feet: (N, 3) points near which the ground is darker.
         clutter: 0 plain .. 1 busy.
         distance: meters from the origin back to the wall.
-        variety: chance that the wall, the ground, or all of it shows dead leaves instead.
+        variety: chance that the wall or the ground shows dead leaves instead, or all of it these or a real place.
     Returns:
         (H, W, 3) float32 linear RGB.
     """
     height, width = camera.size
-    if chance(rng, 0.7 * variety):
-        bright = (light.key + light.sky) * np.float32(rng.uniform(0.3, 1.2))
-        return _TO_LINEAR[_leaves(rng, camera.size)] * bright
+    for share, draw in ((0.35, _leaves), (0.55, view)):
+        if chance(rng, share * variety):
+            bright = (light.key + light.sky) * np.float32(rng.uniform(0.3, 1.2))
+            return _TO_LINEAR[draw(rng, camera.size)] * bright
     seen = _look(camera, distance=distance, tilt=np.radians(rng.uniform(-25, 25)))
     noise = noise_tile(rng)
     ground = _ground(rng, str(rng.choice(OUTDOOR_GROUNDS if outdoor else INDOOR_GROUNDS)), noise)

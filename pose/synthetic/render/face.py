@@ -1,0 +1,69 @@
+"""Faces, eyes and hair, painted on the head of the template of `pose.synthetic.people.template`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pose.runtime.arrays import Array
+
+# The head of people in the template's coordinates (`pose.synthetic.people.template`), meters.
+HEAD_CENTER, HEAD_RADII = np.array([0, 0.703, 0.055], np.float32), np.array([0.078, 0.120, 0.104], np.float32)
+EYE, IRIS = (0.030, 0.7095), 0.0062  # x and y of the left eye's middle, radius of its iris
+
+
+def on_head(local: Array) -> Array:
+    """Find the places (N, 3) on a head: about unit vectors from its middle."""
+    result: Array = (local - HEAD_CENTER) / HEAD_RADII
+    return result
+
+
+def paint_eye(local: Array, white: Array, iris: Array) -> Array:
+    """Paint the eyes: colors (N, 3) at points (N, 3) of the template."""
+    from_middle = np.hypot(np.abs(local[:, 0]) - EYE[0], local[:, 1] - EYE[1])
+    return np.where(from_middle[:, None] < IRIS, iris, white)
+
+
+def paint_face(local: Array, skin: Array, hair: Array, line: Array, covered: Array, beard: Array) -> Array:
+    """Paint a head: colors (N, 3) at points (N, 3) of the template, before the hair of `hair_mask`."""
+    q = on_head(local)
+    x, y, front = np.abs(local[:, 0]), local[:, 1] - EYE[1], local[:, 2] > 0.09
+    color = skin * (1 - 0.10 * np.clip(-q[:, 1], 0, 1)[:, None])
+
+    def paint(where: Array, tint: Array | float, strength: float = 1.0) -> None:
+        color[where] += (tint - color[where]) * strength
+
+    def oval(cx: float, cy: float, wide: float, high: float) -> Array:
+        inside: Array = front & (((x - cx) / wide) ** 2 + ((y - cy) / high) ** 2 < 1)
+        return inside
+
+    paint(oval(0.040, -0.040, 0.020, 0.020), np.array([0.55, 0.18, 0.14], np.float32), 0.10)
+    color[oval(EYE[0], 0.002, 0.021, 0.013)] *= 0.80
+    color[oval(EYE[0], 0.002, 0.0155, 0.0065)] *= 0.45  # lashes and lids
+    brow = front & (np.abs(x - 0.031) < 0.019) & (np.abs(y - 0.0215 + 9 * (x - 0.034) ** 2) < 0.0036)
+    color[brow] = 0.3 * hair[brow] + 0.15 * skin[brow]
+    paint(oval(0.0085, -0.041, 0.0045, 0.003), 0.02, 0.6)  # nostrils
+    chin = np.clip((-0.052 - y) / 0.006, 0, 1) * np.clip((q[:, 2] + 0.05) * 4, 0, 1)
+    cheeks = (
+        np.clip((x - 0.052) / 0.006, 0, 1) * np.clip((-0.02 - y) / 0.01, 0, 1) * np.clip((q[:, 2] + 0.05) * 4, 0, 1)
+    )
+    share = (np.maximum(chin, cheeks) * beard)[:, None]
+    color += (0.8 * hair - color) * share
+    paint(oval(0.0, -0.0725, 0.025, 0.0095), np.array([0.32, 0.08, 0.08], np.float32), 0.5)
+    paint(front & (x < 0.023) & (np.abs(y + 0.0725) < 0.0016), 0.02, 0.7)
+    mask = hair_mask(q, line, covered)[:, None]
+    streaks = (0.85 + 0.25 * np.sin(34 * q[:, 0] + 9 * np.sin(5 * q[:, 2])))[:, None]
+    return (color + (hair * streaks - color) * mask).astype(np.float32)
+
+
+def hair_mask(q: Array, line: float | Array, covered: float | Array) -> Array:
+    """Compute the share of hair 0..1 at points q (N, 3) of `on_head`.
+
+    Args:
+        line: height of the hairline.
+        covered: 1 if hair hides the ears.
+    """
+    t = np.clip((q[:, 2] + 0.25) / 0.75, 0, 1)
+    threshold = -0.55 + (line + 0.55) * t * t * (3 - 2 * t)
+    mask: Array = np.clip((q[:, 1] - threshold) * 9 + 0.5, 0, 1)
+    ear = (np.abs(q[:, 0]) > 0.93) & (q[:, 1] < 0.30) & (q[:, 1] > -0.45) & (np.abs(q[:, 2] + 0.05) < 0.35)
+    return np.where(ear, mask * covered, mask)
