@@ -141,6 +141,7 @@ def _evaluate_keypoints(
             val.people,
             skeleton=skeleton,
             input_size=settings.model.input_size,
+            average=settings.data.downscale == "average",
             batch_size=settings.eval.batch_size,
             workers=pick_workers(workers if workers is not None else settings.train.workers, network.device),
             pin_memory=network.device is not None and network.device.type == "cuda",

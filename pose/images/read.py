@@ -15,7 +15,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
 
 from pose.images.depth import to_8_bits
 from pose.images.header import image_size, is_tiff, tiff_as_stored, tiff_bits
@@ -190,18 +189,3 @@ def is_cut_off(data: bytes) -> bool:
 def warn_of_cut_off(path: Path | str, *, stacklevel: int = 3) -> None:
     """Tell the user which file is incomplete."""
     warnings.warn(f"{path} is cut off; what is missing of the image is gray", stacklevel=stacklevel)
-
-
-def warp(image: Image, affine: ArrayLike, input_size: tuple[int, int]) -> Image:
-    """Cut a crop out of an image: bilinear, black outside of it.
-
-    Args:
-        image: (H, W, 3) uint8.
-        affine: (2, 3) from image to crop pixels.
-        input_size: (height, width) of the crop.
-    Returns:
-        (height, width, 3) uint8.
-    """
-    matrix = np.asarray(affine, dtype=np.float64)
-    crop = cv2.warpAffine(image, matrix, (input_size[1], input_size[0]), flags=cv2.INTER_LINEAR)
-    return np.asarray(crop, dtype=np.uint8)
