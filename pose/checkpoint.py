@@ -17,6 +17,7 @@ import pose
 from pose.config.classification import ClassificationConfig
 from pose.config.keypoints import Config
 from pose.config.load import AnyConfig, make_config
+from pose.config.yaml_text import parse_yaml
 from pose.keypoints.skeletons import Skeleton
 from pose.models.classifier import Classifier
 from pose.models.pose_net import PoseNet
@@ -25,6 +26,7 @@ from pose.runtime.device import without_memory
 from pose.runtime.errors import CheckpointError
 from pose.runtime.files import write_atomic
 from pose.runtime.headers import parse_header
+from pose.runtime.paths import portable
 from pose.runtime.safe_torch import read_torch
 from pose.runtime.text import plural
 
@@ -105,11 +107,14 @@ def save_checkpoint(
     metrics: dict[str, float],
     classes: Sequence[str] | None = None,
 ) -> None:
-    """Write weights and everything needed to use them into one safetensors file, atomically."""
+    """Write weights and everything needed to use them into one safetensors file, atomically.
+
+    Absolute paths of the config are shortened (`portable`), since the file may be handed on.
+    """
     header = {
         "format": FORMAT,
         "pose": pose.__version__,
-        "config": config.model_dump(mode="json"),
+        "config": portable(config.model_dump(mode="json")),
         "epoch": epoch,
         "metrics": metrics,
         **({} if classes is None else {"classes": list(classes)}),
@@ -164,12 +169,23 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise CheckpointError(f"{file} has classes {classes!r:.60} in its header; expected their names")
     return Checkpoint(
         path=file,
-        config=config,
+        config=with_paths_of_run(config, file.parent),
         weights=weights,
         epoch=header["epoch"],
         metrics=header["metrics"],
         classes=None if classes is None else tuple(classes),
     )
+
+
+def with_paths_of_run(config: AnyConfig, folder: Path) -> AnyConfig:
+    """The config with the data's paths as they are written in the run folder, if the file lies in its own."""
+    try:
+        there = make_config(parse_yaml((folder / "config.yaml").read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError):  # none, or no config
+        return config
+    if portable(there.data.model_dump(mode="json")) != config.data.model_dump(mode="json"):
+        return config  # of another run, or changed since
+    return config.model_copy(update={"data": there.data})
 
 
 def load_initial_weights(model: nn.Module, path: str | Path, *, skeleton: Skeleton | None = None) -> str:

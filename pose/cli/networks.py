@@ -78,13 +78,14 @@ def trained_network(checkpoint: Checkpoint, device: torch.device, *, flip_test: 
 
 def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
     """The network of a file of `pose export`, run by onnxruntime."""
+    from pose.checkpoint import with_paths_of_run
     from pose.config.keypoints import Config
     from pose.config.load import make_config
     from pose.inference.onnx_predictor import OnnxModel
 
     exported = OnnxModel.open(path)
     exported.check_options(device=device, flip_test=flip_test)
-    config = make_config(exported.header["config"], source=f"the config inside {path}")
+    config = with_paths_of_run(make_config(exported.header["config"], source=f"the config inside {path}"), path.parent)
     if not isinstance(config, Config):
         raise CheckpointError(f"{path} has the config of a classifier inside; `pose export` writes pose networks")
 

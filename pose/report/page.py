@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pose.report.charts import Series, bars, histogram, line_chart, number
 from pose.report.examples import draw_examples
 from pose.report.load import METRICS, Evaluated, RunReport
 from pose.runtime.errors import MissingPackage
+from pose.runtime.paths import portable
 
 CURVES = ("AP", "AP50", "AP75", "AR", "top1", "top5")
 GROUPS = (
@@ -31,7 +33,7 @@ def render_report(run: RunReport) -> str:
     return _render(
         "report.html",
         run=run,
-        evaluated=first,
+        evaluated=None if first is None else replace(first, metrics=portable(first.metrics)),
         numbers=_numbers(run.evaluations),
         metric_names=[m for m in METRICS if any(m in e.metrics for e in run.evaluations)],
         learning=_learning([(run.name, run)]),
@@ -39,7 +41,7 @@ def render_report(run: RunReport) -> str:
         charts={} if analysis is None else _charts(analysis),
         keypoints=[] if analysis is None else _keypoint_rows(analysis),
         examples={} if first is None else _examples(first),
-        config=yaml.safe_dump(run.config, sort_keys=False) if run.config else "",
+        config=yaml.safe_dump(portable(run.config), sort_keys=False) if run.config else "",
     )
 
 
@@ -86,7 +88,7 @@ def comparability(runs: Sequence[RunReport]) -> str:
         for key, values in seen.items():
             if run.evaluations and key in run.evaluations[0].metrics:
                 values.add(str(run.evaluations[0].metrics[key]))
-    differ = [f"{key} ({', '.join(sorted(values))})" for key, values in seen.items() if len(values) > 1]
+    differ = [f"{key} ({', '.join(map(portable, sorted(values)))})" for key, values in seen.items() if len(values) > 1]
     return f"not evaluated alike, so the numbers are not comparable: {'; '.join(differ)} differ" if differ else ""
 
 
@@ -95,7 +97,7 @@ def config_differences(runs: Sequence[RunReport]) -> list[tuple[str, list[str]]]
     flat = [_flatten(run.config) for run in runs]
     keys = dict.fromkeys(key for entries in flat for key in entries)
     rows = [(key, [entries.get(key, "–") for entries in flat]) for key in keys]
-    return [(key, values) for key, values in rows if len(set(values)) > 1]
+    return [(key, portable(values)) for key, values in rows if len(set(values)) > 1]
 
 
 def _flatten(data: Any, prefix: str = "") -> dict[str, str]:
@@ -106,7 +108,7 @@ def _flatten(data: Any, prefix: str = "") -> dict[str, str]:
 
 
 def _numbers(evaluations: Sequence[Evaluated]) -> list[dict[str, Any]]:
-    return [{"folder": e.folder.resolve().name, **e.metrics} for e in evaluations]
+    return [{"folder": e.folder.resolve().name, **portable(e.metrics)} for e in evaluations]
 
 
 def _learning(runs: Sequence[tuple[str, RunReport]]) -> list[str]:
