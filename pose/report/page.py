@@ -28,12 +28,13 @@ GROUPS = (
 
 def render_report(run: RunReport) -> str:
     """The page of one run."""
+    run = _portable(run)
     first = run.evaluations[0] if run.evaluations else None
     analysis = first.analysis if first is not None else None
     return _render(
         "report.html",
         run=run,
-        evaluated=None if first is None else replace(first, metrics=portable(first.metrics)),
+        evaluated=first,
         numbers=_numbers(run.evaluations),
         metric_names=[m for m in METRICS if any(m in e.metrics for e in run.evaluations)],
         learning=_learning([(run.name, run)]),
@@ -41,12 +42,14 @@ def render_report(run: RunReport) -> str:
         charts={} if analysis is None else _charts(analysis),
         keypoints=[] if analysis is None else _keypoint_rows(analysis),
         examples={} if first is None else _examples(first),
-        config=yaml.safe_dump(portable(run.config), sort_keys=False) if run.config else "",
+        config=yaml.safe_dump(run.config, sort_keys=False) if run.config else "",
     )
 
 
 def render_comparison(runs: Sequence[RunReport]) -> str:
     """The page of several runs side by side."""
+    differences = config_differences(runs)  # of the folders' own paths, which may differ where their names do not
+    runs = [_portable(run) for run in runs]
     names = run_names(runs)
     named = list(zip(names, runs, strict=True))
     firsts = [(n, r.evaluations[0]) for n, r in named if r.evaluations]
@@ -71,8 +74,14 @@ def render_comparison(runs: Sequence[RunReport]) -> str:
         errors=[(n, a["errors"]["counts"]) for n, a in analysed],
         keypoints=_compare_keypoints(analysed),
         analysed=[n for n, _ in analysed],
-        differences=config_differences(runs),
+        differences=differences,
     )
+
+
+def _portable(run: RunReport) -> RunReport:
+    """The run without paths of this machine, but for those by which the images of examples are found."""
+    evaluations = [replace(each, metrics=portable(each.metrics)) for each in run.evaluations]
+    return replace(run, config=portable(run.config), evaluations=evaluations)
 
 
 def run_names(runs: Sequence[RunReport]) -> list[str]:
@@ -88,7 +97,7 @@ def comparability(runs: Sequence[RunReport]) -> str:
         for key, values in seen.items():
             if run.evaluations and key in run.evaluations[0].metrics:
                 values.add(str(run.evaluations[0].metrics[key]))
-    differ = [f"{key} ({', '.join(map(portable, sorted(values)))})" for key, values in seen.items() if len(values) > 1]
+    differ = [f"{key} ({', '.join(sorted(values))})" for key, values in seen.items() if len(values) > 1]
     return f"not evaluated alike, so the numbers are not comparable: {'; '.join(differ)} differ" if differ else ""
 
 
@@ -108,7 +117,7 @@ def _flatten(data: Any, prefix: str = "") -> dict[str, str]:
 
 
 def _numbers(evaluations: Sequence[Evaluated]) -> list[dict[str, Any]]:
-    return [{"folder": e.folder.resolve().name, **portable(e.metrics)} for e in evaluations]
+    return [{"folder": e.folder.resolve().name, **e.metrics} for e in evaluations]
 
 
 def _learning(runs: Sequence[tuple[str, RunReport]]) -> list[str]:
