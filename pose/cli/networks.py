@@ -85,7 +85,8 @@ def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
 
     exported = OnnxModel.open(path)
     exported.check_options(device=device, flip_test=flip_test)
-    config = with_paths_of_run(make_config(exported.header["config"], source=f"the config inside {path}"), path.parent)
+    config = make_config(exported.header["config"], source=f"the config inside {path}")
+    config = with_paths_of_run(config, path.parent)
     if not isinstance(config, Config):
         raise CheckpointError(f"{path} has the config of a classifier inside; `pose export` writes pose networks")
 

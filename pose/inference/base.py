@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
-from pose.images.warp import warp
 from pose.images.types import Image, check_image
+from pose.images.warp import warp
 from pose.inference.detector import CheckedDetector, Detector, check_detector, load_detector
 from pose.inference.inputs import ChannelOrder, Images, PredictRequest, check_boxes, read_requests
 from pose.inference.results import People
@@ -80,6 +80,22 @@ class PredictorBase(ABC):
         self.source = source
         self._detector = check_detector(detector)
         self._detector_device = device
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        height, width = self.input_size
+        where = "" if self.device is None else f", on {self.device}"
+        return (
+            f"<{type(self).__name__} of {self.source or 'a network'}: {self.skeleton.num_keypoints} keypoints "
+            f"({self.skeleton.name}), crops {width} x {height}{where}>"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and deepcopy, which know no locks."""
+        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
         self._lock = threading.Lock()
 
     @abstractmethod

@@ -141,9 +141,7 @@ class KeypointTask(Task):
         if not people:
             return None
         average = self.config.data.downscale == "average"
-        dataset = PeopleDataset(
-            people, self.skeleton, input_size=self.config.model.input_size, average=average
-        )
+        dataset = PeopleDataset(people, self.skeleton, input_size=self.config.model.input_size, average=average)
         batch = collate([dataset[index] for index in range(len(people))])
         flip_indices = self.skeleton.flip_indices if self.config.eval.flip_test else None
         xy_hm, scores = decode(predict_heatmaps(model.eval(), batch.images.to(device), flip_indices=flip_indices))

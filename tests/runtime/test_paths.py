@@ -43,13 +43,13 @@ def test_expand_home(home: Path, given: str, expected: str) -> None:
 
 def test_portable() -> None:
     config = {
-        "data": {"root": "/home/me/coco", "skeleton": {"keypoint_names": ["/nose"]}, "val": {"boxes": "C:\\me\\b.json"}},
+        "data": {"root": "/home/me/coco", "skeleton": {"keypoint_names": ["/nose"]}, "boxes": "C:\\me\\b.json"},
         "model": {"init": str(Path.cwd() / "runs/a"), "width": 1.0},
         "augment": {"extra": [{"name": "Blur", "file": "/me/x.png"}]},
         "here": "data/coco",
     }
     assert portable(config) == {
-        "data": {"root": "coco", "skeleton": {"keypoint_names": ["/nose"]}, "val": {"boxes": "b.json"}},
+        "data": {"root": "coco", "skeleton": {"keypoint_names": ["/nose"]}, "boxes": "b.json"},
         "model": {"init": "runs/a", "width": 1.0},
         "augment": {"extra": [{"name": "Blur", "file": "x.png"}]},
         "here": "data/coco",
