@@ -26,7 +26,7 @@ from pose.runtime.device import without_memory
 from pose.runtime.errors import CheckpointError
 from pose.runtime.files import write_atomic
 from pose.runtime.headers import parse_header
-from pose.runtime.paths import portable
+from pose.runtime.paths import portable, user_path
 from pose.runtime.safe_torch import read_torch
 from pose.runtime.text import plural
 
@@ -132,7 +132,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         FileNotFoundError: no such file.
         CheckpointError: not a checkpoint of this project, or damaged.
     """
-    file = Path(path)
+    file = user_path(path)
     if str(path) == "demo":
         if not DEMO_MODEL.is_file():
             raise FileNotFoundError(

@@ -18,6 +18,7 @@ import numpy as np
 
 from pose.images.depth import to_8_bits
 from pose.images.header import image_size, is_tiff, tiff_as_stored, tiff_bits
+from pose.images.names import explain_missing
 from pose.images.types import Image
 from pose.runtime.errors import DataError
 
@@ -90,7 +91,7 @@ def _warn_of_dark_once(text: str) -> None:
 
 def _read_bytes(path: Path | str) -> bytes:
     if not Path(path).is_file():
-        raise FileNotFoundError(f"no image {path}; check the path")
+        raise FileNotFoundError(f"no image {path}; {explain_missing(path)}")
     try:
         return Path(path).read_bytes()
     except OSError as error:

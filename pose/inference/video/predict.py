@@ -27,6 +27,7 @@ from pose.inference.video.reading import VideoSource
 from pose.inference.video.tracking import Tracker
 from pose.inference.video.writing import VideoWriter
 from pose.runtime.errors import DataError
+from pose.runtime.paths import user_path
 from pose.runtime.text import plural
 
 FORMAT = "pose-video-1"
@@ -93,6 +94,7 @@ def predict_video(
     Raises:
         FileNotFoundError, ValueError, OSError: boxes, targets or the source; frames written by then are kept.
     """
+    out = user_path(out)
     with contextlib.closing(source):
         read = partial(boxes_of_frames, source=source, min_score=min_box_score)
         finder = box_source(predictor, boxes, what="frame", read=read, min_score=min_box_score)

@@ -13,8 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pose.images.names import explain_missing
 from pose.images.types import Image
 from pose.runtime.errors import DataError
+from pose.runtime.paths import user_path
 
 FPS_LIMITS = (1.0, 480.0)  # what lies outside is not a rate but a broken header
 USUAL_FPS = 30.0
@@ -83,8 +85,9 @@ def open_video(path: Path) -> VideoSource:
         FileNotFoundError: no such file.
         DataError: not a video that can be decoded here.
     """
+    path = user_path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no video {path}; check the path")
+        raise FileNotFoundError(f"no video {path}; {explain_missing(path)}")
     capture = cv2.VideoCapture(str(path))
     frame = _read(capture) if capture.isOpened() else None
     if frame is None:
