@@ -78,6 +78,8 @@ def trained_network(checkpoint: Checkpoint, device: torch.device, *, flip_test: 
 
 def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
     """The network of a file of `pose export`, run by onnxruntime."""
+    import torch
+
     from pose.checkpoint import with_paths_of_run
     from pose.config.keypoints import Config
     from pose.config.load import make_config
@@ -94,6 +96,10 @@ def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
         keypoints, scores, *_ = exported.run(images.permute(0, 2, 3, 1).contiguous().numpy())
         return keypoints, scores
 
+    def open_network(settings: Config) -> tuple[CropPredictor, nn.Module]:
+        with torch.device("meta"):  # it is only counted, and the file may claim more than the memory holds
+            return predict_crops, config.model.build(num_keypoints=exported.skeleton.num_keypoints)
+
     return Network(
         path=path,
         config=config,
@@ -101,6 +107,6 @@ def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
         changes=[f"eval.flip_test={str(exported.flip_test).lower()}"],
         device=None,
         results=path.parent / f"eval-{path.stem}",
-        open=lambda settings: (predict_crops, config.model.build(num_keypoints=exported.skeleton.num_keypoints)),
+        open=open_network,
         details={"int8": exported.int8},
     )

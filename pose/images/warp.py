@@ -56,7 +56,7 @@ def _shrink(
     part = image[low[1] : high[1], low[0] : high[0]]
     missing_x, missing_y = (-(high - low) % block).tolist()
     if missing_x or missing_y:
-        part = cv2.copyMakeBorder(part, 0, missing_y, 0, missing_x, cv2.BORDER_CONSTANT)
+        part = np.asarray(cv2.copyMakeBorder(part, 0, missing_y, 0, missing_x, cv2.BORDER_CONSTANT), dtype=np.uint8)
     small = cv2.resize(part, (part.shape[1] // block, part.shape[0] // block), interpolation=cv2.INTER_AREA)
     # The center of the first block is at low + (block - 1) / 2.
     moved = np.concatenate(

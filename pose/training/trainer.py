@@ -20,11 +20,12 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from pose.checkpoint import load_initial_weights, save_checkpoint
+from pose.checkpoint import save_checkpoint
 from pose.config.keypoints import Config
 from pose.config.load import AnyConfig
 from pose.config.skeleton import with_skeleton
 from pose.data.loader import WINDOW, EpochSampler
+from pose.initial_weights import load_initial_weights, with_network
 from pose.runtime.console import Progress, duration
 from pose.runtime.distributed import SyncedBatch, World
 from pose.runtime.errors import CheckpointError, DataError
@@ -113,6 +114,9 @@ class Trainer:
         """
         if isinstance(self.given, Config):
             self.given = with_skeleton(self.given)
+        self.given, line = with_network(self.given)
+        if line:
+            self.say(line)
         # The run folder keeps the given one, which does not depend on the number of processes.
         self.config = config = for_all_processes(self.given, self.world)
         train, world = config.train, self.world
@@ -130,7 +134,7 @@ class Trainer:
             warnings.warn(notice, stacklevel=3)
         if config.model.init and saved is None:
             skeleton = config.data.resolve_skeleton() if isinstance(config, Config) else None
-            self.say(load_initial_weights(model, config.model.init, skeleton=skeleton))
+            self.say(load_initial_weights(model, config.model.init, skeleton=skeleton, section=config.model))
         self.learner = Learner(model, train, device=self.device, world=world)
         self.optimizer = task.make_optimizer(model)
         self.state = TrainState(batch_size=train.batch_size)

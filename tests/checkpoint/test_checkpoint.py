@@ -15,11 +15,11 @@ from safetensors.torch import save_file
 
 from pose.checkpoint import (
     load_checkpoint,
-    load_initial_weights,
     save_checkpoint,
 )
 from pose.config.keypoints import Config
 from pose.config.load import make_config
+from pose.initial_weights import load_initial_weights
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.models.pose_net import PoseNet
 from tests.helpers.command import Outcome
@@ -233,7 +233,10 @@ def test_initial_weights_of_another_backbone(
     tiny_config: dict[str, Any], saved: Path, change: dict[str, Any]
 ) -> None:
     tiny_config["model"] |= change
-    with pytest.raises(ValueError, match=r"another network: \d+ of \d+ convolutions of the backbone match"):
+    with pytest.raises(
+        ValueError,
+        match=r"another network \(mobilenet_v2 x0.1 with dyrelu_c\): \d+ of \d+ convolutions",
+    ):
         load_initial_weights(fresh(make_config(tiny_config)), saved)
 
 
