@@ -132,7 +132,7 @@ def test_new_keypoints_in_the_data_need_another_run(
     run = shutil.copytree(tiny_run, tmp_path / "run")
     outcome = pose_cli("train", "--resume", run, "train.epochs=3", f"data.root={tmp_path / 'data'}", "--workers", 0)
     message = refusal(outcome, "has 18 keypoints", "skeleton 'coco17' has 17")
-    assert message.endswith(f"start a new run with model.init={run}\n")
+    assert message.rstrip().endswith(f"start a new run with model.init={run}")
     assert "data.skeleton" not in message
     assert (run / "config.yaml").read_bytes() == (tiny_run / "config.yaml").read_bytes()
 
