@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from pose.images.depth import to_8_bits
-from pose.images.header import image_size, is_tiff, tiff_as_stored, tiff_bits
+from pose.images.header import image_size, is_tiff, pnm_maximum, tiff_as_stored, tiff_bits
 from pose.images.names import explain_missing
 from pose.images.types import Image
 from pose.runtime.errors import DataError
@@ -114,6 +114,8 @@ def _decode(data: bytes, path: Path | str, *, upright: bool) -> tuple[Image, str
     if image is None:
         raise UnreadableImage(f"cannot read {path}: broken, or not an image; replace the file")
     _check_size(image.shape[:2], path)  # of formats whose header `image_size` does not know
+    if (most := pnm_maximum(data)) is not None:
+        image = np.minimum((image.astype(np.uint32) * 255 + most // 2) // most, 255).astype(np.uint8)
     try:
         return to_8_bits(image, str(path))
     except DataError as error:

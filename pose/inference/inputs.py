@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pose.data.box_habits import fit_only_turned, odd_boxes
 from pose.data.boxes import LARGEST_COORDINATE, SMALLEST_SIDE, Boxes, usable_boxes
-from pose.images.depth import to_8_bits
+from pose.images.depth import dark_note, to_8_bits
 from pose.images.header import image_size
 from pose.images.names import explain_missing, is_pattern, is_url
 from pose.images.read import MAX_IMAGE_SIDE, read_and_check, warn_of_cut_off
@@ -163,9 +163,13 @@ def read_input(image: ImageLike, *, color: ChannelOrder, name: str = "the image"
     if pillow is not None and isinstance(image, pillow.Image):
         from PIL import ImageOps
 
+        deep = any("16" in str(part[3]) for part in getattr(image, "tile", ()))  # it keeps the upper 8 of 16 bits
         upright = ImageOps.exif_transpose(image)
         if not upright.mode.startswith(("I", "F")):
-            return _croppable(np.asarray(upright.convert("RGB")), name), None
+            array = _croppable(np.asarray(upright.convert("RGB")), name)
+            if deep and (dark := dark_note(256 * int(array.max()) + 255, name)):
+                warnings.warn(dark, stacklevel=3)
+            return array, None
         gray, dark = to_8_bits(np.asarray(upright), name)  # Pillow's own conversion makes these white
         if dark:
             warnings.warn(dark, stacklevel=3)
