@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from pose.checkpoint import Checkpoint, load_checkpoint, read_safetensors
@@ -16,6 +15,7 @@ from pose.config.keypoints import Config, ModelConfig
 from pose.config.load import AnyConfig
 from pose.keypoints.skeletons import Skeleton
 from pose.models.weights import can_replace, check_weights, convert_torchvision
+from pose.runtime.device import without_memory
 from pose.runtime.errors import CheckpointError
 from pose.runtime.paths import user_path
 from pose.runtime.safe_torch import read_torch
@@ -69,7 +69,7 @@ def with_network(config: AnyConfig) -> tuple[AnyConfig, str]:
 def _check_size(checkpoint: Checkpoint) -> None:
     """Make sure that the weights fill the network that is claimed, before any memory is taken for it."""
     config = checkpoint.config
-    with torch.device("meta"):
+    with without_memory():
         if isinstance(config, Config):
             model: nn.Module = config.model.build(num_keypoints=checkpoint.skeleton.num_keypoints)
         else:

@@ -78,12 +78,11 @@ def trained_network(checkpoint: Checkpoint, device: torch.device, *, flip_test: 
 
 def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
     """The network of a file of `pose export`, run by onnxruntime."""
-    import torch
-
     from pose.checkpoint import with_paths_of_run
     from pose.config.keypoints import Config
     from pose.config.load import make_config
     from pose.inference.onnx_predictor import OnnxModel
+    from pose.runtime.device import without_memory
 
     exported = OnnxModel.open(path)
     exported.check_options(device=device, flip_test=flip_test)
@@ -97,7 +96,7 @@ def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
         return keypoints, scores
 
     def open_network(settings: Config) -> tuple[CropPredictor, nn.Module]:
-        with torch.device("meta"):  # it is only counted, and the file may claim more than the memory holds
+        with without_memory():  # it is only counted, and the file may claim more than the memory holds
             return predict_crops, config.model.build(num_keypoints=exported.skeleton.num_keypoints)
 
     return Network(

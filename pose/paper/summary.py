@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from pose.checkpoint import load_checkpoint
@@ -20,6 +19,7 @@ from pose.keypoints.skeletons import COCO17
 from pose.paper.counts import Counts, count
 from pose.paper.published import TABLES, Row, Table
 from pose.paper.tables import row_config
+from pose.runtime.device import without_memory
 
 MAIN_TABLES = ("imagenet", "10")
 IMAGENET_CLASSES = 1000  # a classifier's number of classes is its data's, which counting does not read
@@ -96,12 +96,12 @@ def _build(config: AnyConfig) -> nn.Module:
     Annotations are read only where the config does not say how many keypoints there are.
     """
     if not isinstance(config, Config):
-        with torch.device("meta"):
+        with without_memory():
             return config.model.build(num_classes=IMAGENET_CLASSES)
     section = config.data.skeleton
     if not (isinstance(section, SkeletonConfig) and section.keypoint_names):
         config = with_skeleton(config)
-    with torch.device("meta"):
+    with without_memory():
         return config.model.build(num_keypoints=config.data.resolve_skeleton().num_keypoints)
 
 
