@@ -26,7 +26,7 @@ from pose.inference.results import People, nothing_to_draw
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_json
 from pose.runtime.outputs import holds_json_of
-from pose.runtime.paths import user_path
+from pose.runtime.paths import portable, user_path
 from pose.runtime.text import plural
 
 PREDICTIONS = "predictions.json"
@@ -156,8 +156,8 @@ class _Document:
         self.out, self.boxes = out, boxes
         self.header = {
             "format": FORMAT,
-            "checkpoint": predictor.source,
-            "boxes": boxes,
+            "checkpoint": portable(predictor.source),  # the file may be handed on
+            "boxes": portable(boxes),
             "flip_test": predictor.flip_test,
             "keypoint_names": list(predictor.skeleton.keypoint_names),
         }

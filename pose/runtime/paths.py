@@ -25,11 +25,13 @@ def user_path(path: str | os.PathLike[str]) -> Path:
 def expand_home(argument: str) -> str:
     """A word of a command line, or a value of a config, whose path begins with `~`.
 
-    Shells leave it in `--out=~/drawn`, `data.root=~/coco` and in quotes. What is no path stays as it is, and so does
-    the home folder of somebody unknown.
+    Shells leave it in `--out=~/drawn`, `data.root=~/coco` and in quotes. What is no path stays as it is, such as
+    `data.cache=~`, which is YAML for nothing, and so does the home folder of somebody unknown.
     """
-    found = re.fullmatch(r"(-{0,2}[\w.-]+=)?(~[\w.-]*(?:/.*)?)", argument, flags=re.DOTALL)
-    return argument if found is None else (found[1] or "") + os.path.expanduser(found[2])
+    found = re.fullmatch(r"(-{1,2}[\w-]+=)?(~[\w.-]*(?:/.*)?)|([\w.]+=)(~[\w.-]*/.*)", argument, flags=re.DOTALL)
+    if found is None:
+        return argument
+    return (found[1] or found[3] or "") + os.path.expanduser(found[2] or found[4])
 
 
 def portable(data: Any) -> Any:

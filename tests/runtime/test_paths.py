@@ -30,6 +30,8 @@ def test_user_path(home: Path) -> None:
         ("~/drawn", "{home}/drawn"),
         ("--out=~/drawn", "--out={home}/drawn"),
         ("data.root=~/coco", "data.root={home}/coco"),
+        ("data.cache=~", "data.cache=~"),
+        ("--out=~", "--out={home}"),
         ("~nobody-of-this-name/x", "~nobody-of-this-name/x"),
         ("photo~.jpg", "photo~.jpg"),
         ("notes=a ~/b", "notes=a ~/b"),

@@ -27,7 +27,7 @@ from pose.inference.video.reading import VideoSource
 from pose.inference.video.tracking import Tracker
 from pose.inference.video.writing import VideoWriter
 from pose.runtime.errors import DataError
-from pose.runtime.paths import user_path
+from pose.runtime.paths import portable, user_path
 from pose.runtime.text import plural
 
 FORMAT = "pose-video-1"
@@ -159,9 +159,9 @@ def _count_missing(source: VideoSource, done: int, *, end: float) -> int:
 def _header(predictor: PredictorBase, source: VideoSource, *, boxes: str, smooth: bool) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "source": source.name,
-        "checkpoint": predictor.source,
-        "boxes": boxes,
+        "source": portable(source.name),  # the file may be handed on
+        "checkpoint": portable(predictor.source),
+        "boxes": portable(boxes),
         "fps": source.fps,
         "size": list(source.size),
         "flip_test": predictor.flip_test,
