@@ -18,6 +18,7 @@ from pose.config.classification import ClassificationConfig
 from pose.config.keypoints import Config
 from pose.config.load import AnyConfig, make_config
 from pose.config.yaml_text import parse_yaml
+from pose.images.names import explain_missing, is_url
 from pose.keypoints.skeletons import Skeleton
 from pose.models.classifier import Classifier
 from pose.models.pose_net import PoseNet
@@ -141,6 +142,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         file, last = file / "best.safetensors", file / "last.safetensors"
         if last.is_file() and not file.is_file():
             raise FileNotFoundError(f"no checkpoint {file}: the run has not been evaluated yet; give {last}")
+    if is_url(str(file)):
+        raise FileNotFoundError(f"no checkpoint {file}; {explain_missing(file)}")
     if not file.is_file():
         raise FileNotFoundError(
             f"no checkpoint {file}; `pose train` writes best.safetensors and last.safetensors into its run folder; "

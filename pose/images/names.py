@@ -8,6 +8,8 @@ import unicodedata
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from pose.runtime.text import first_few
+
 _URL = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]+):/{1,3}|data:", flags=re.I
 )  # Path makes one stroke of two; C: is a drive
@@ -35,6 +37,8 @@ def explain_missing(path: Path | str) -> str:
     if there is not None:
         return f"there is {there}, whose name is spelled otherwise ({_difference(Path(text).name, there.name)})"
     if is_pattern(text):
+        if matches := sorted(glob.glob(text, recursive=True)):
+            return f"it is a pattern, and one file is taken here; give one of {first_few(matches)}"
         return "nothing has such a name; patterns take * and ? for letters and ** for folders"
     return CHECK_THE_PATH
 
