@@ -163,7 +163,7 @@ def read_input(image: ImageLike, *, color: ChannelOrder, name: str = "the image"
     if pillow is not None and isinstance(image, pillow.Image):
         from PIL import ImageOps
 
-        deep = any("16" in str(part[3]) for part in getattr(image, "tile", ()))  # it keeps the upper 8 of 16 bits
+        deep = any(";16" in str(part) for part in getattr(image, "tile", ()))  # it keeps the upper 8 of 16 bits
         upright = ImageOps.exif_transpose(image)
         if not upright.mode.startswith(("I", "F")):
             array = _croppable(np.asarray(upright.convert("RGB")), name)
