@@ -64,16 +64,12 @@ def test_what_is_no_file_is_named_for_what_it_is(given: str, words: str, tmp_pat
 def test_a_pattern_where_one_file_is_taken(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).touch()
-    with pytest.raises(
-        FileNotFoundError, match=r"a pattern, and one file is taken here; give one of .*/a\.mp4, "
-    ):
+    with pytest.raises(FileNotFoundError, match=r"a pattern, and one file is taken here; give one of .*/a\.mp4, "):
         open_video(tmp_path / "*.mp4")
 
 
 def test_urls_of_weights() -> None:
-    with pytest.raises(
-        FileNotFoundError, match=r"no checkpoint https:/.*; it is a URL, and nothing"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint https:/.*; it is a URL, and nothing"):
         pose.load("https://example.org/best.safetensors")
 
 
