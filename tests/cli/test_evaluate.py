@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def test_default_boxes_are_those_of_the_checkpoint(
 ) -> None:
     """A file that the config names lies in the dataset; results go beside the checkpoint, under the boxes' name."""
     path = tmp_path / "run" / "best.safetensors"
-    rewrite(tiny_run, path, lambda header: header["config"]["data"]["val"].update(boxes="boxes.json"))
+    val = tiny_config["data"]["val"] | {"boxes": "boxes.json"}
+    rewrite(tiny_run, path, lambda header: header["config"]["data"].update(tiny_config["data"], val=val))
     assert pose_cli("eval", path).out.startswith("AP 0.000 (boxes boxes.json, 10 images, 10 people)\n")
     assert (path.parent / "eval-boxes" / "metrics.json").is_file()
     assert pose_cli("eval", path.parent, "--boxes", "gt").out.startswith(
@@ -217,6 +219,7 @@ def test_checkpoints(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, a_file: 
         tiny_run, tmp_path / "other.safetensors", lambda header: header["config"]["model"].update(width=0.5)
     )
     foreign = rewrite(tiny_run, tmp_path / "foreign.safetensors", None)
+    shutil.copy(tiny_run / "config.yaml", tmp_path)  # which says where the data are
     for checkpoint, message in (
         (tmp_path / "gone", "error: no checkpoint "),
         (tiny_dataset, "best.safetensors; `pose train` writes best.safetensors and last.safetensors"),
