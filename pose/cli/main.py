@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -154,7 +155,8 @@ def _run() -> None:
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of files may have letters that the terminal lacks
-            stream.reconfigure(errors="backslashreplace")
+            with contextlib.suppress(OSError):  # once it is done, it asks a file where it is, which may be a pipe now
+                stream.reconfigure(errors="backslashreplace")
     if threading.current_thread() is threading.main_thread():
         # As Ctrl-C: what is open is closed, and processes that work for this one are ended. Training asks for more.
         for number in ending_signals():
