@@ -25,6 +25,7 @@ from pose.inference.inputs import PredictRequest
 from pose.inference.results import People, nothing_to_draw
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_json
+from pose.runtime.folder_lock import lock_output
 from pose.runtime.outputs import holds_json_of
 from pose.runtime.text import plural
 
@@ -94,6 +95,7 @@ def predict_images(
         DataError: nothing to do, an input would be overwritten, or boxes are malformed or of other images. A broken
             image in a folder is skipped with a warning; one that was named, or every one of a folder, is an
             error once the rest is written. Whatever ends the work, what was done by then stays.
+        OSError: `out` cannot be written to, or another command writes there.
     """
     inputs = find_images(images, out=out, tell=tell)
     read = partial(boxes_of_images, images=inputs, skeleton=predictor.skeleton, min_score=min_box_score)
@@ -106,7 +108,7 @@ def predict_images(
         (index, PredictRequest(pixels, *source.find(inputs[index].name, pixels), inputs[index].path))
         for index, pixels in loop
     )
-    with document:
+    with lock_output(out), document:
         for group in _in_groups(requests, predictor.batch_size):
             for (index, request), (people, maps) in zip(group, _predict(predictor, group, heatmaps), strict=True):
                 document.add(inputs[index], people)
@@ -161,9 +163,9 @@ class _Document:
         }
         self.images: list[dict[str, Any]] = []
         self.next_write = 0.0
-        self._write(complete=False)
 
     def __enter__(self) -> _Document:
+        self._write(complete=False)
         return self
 
     def __exit__(

@@ -1,31 +1,22 @@
-"""The lock on a run folder, for the time of a training.
-
-It belongs to the process and ends with it, however it ends.
-"""
+"""The lock on a run folder, for the time of a training."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from pose.runtime.errors import DataError
 from pose.runtime.files import remove_leftovers
-from pose.runtime.system import try_lock
+from pose.runtime.folder_lock import FolderLock, is_locked, lock_folder
 
 
 class RunLock:
     """A run folder that this process alone works in, until `close` or the end of the process; see `lock_run`."""
 
-    def __init__(self, run: Path, file: IO[bytes], *, made: Sequence[Path] = ()) -> None:
-        self.run, self.file, self.made = run, file, made
-        self.key = _key(os.fstat(file.fileno()))
-        self.process = os.getpid()
-        _HELD[self.key] = self
+    def __init__(self, run: Path, lock: FolderLock) -> None:
+        self.run, self.lock = run, lock
 
     def __enter__(self) -> RunLock:
         return self
@@ -41,12 +32,13 @@ class RunLock:
         Raises:
             OSError: it was deleted or moved; with what is left.
         """
-        left = os.fstat(self.file.fileno()).st_nlink
+        number = self.lock.file.fileno()
+        left = os.fstat(number).st_nlink
         if left and os.path.lexists(self.run / ".lock"):
             return
         place = ""
         with contextlib.suppress(OSError):  # Linux knows where an open file is now
-            place = os.path.dirname(os.readlink(f"/proc/self/fd/{self.file.fileno()}"))
+            place = os.path.dirname(os.readlink(f"/proc/self/fd/{number}"))
         if left and place:
             raise OSError(
                 f"{self.run} was moved to {place} while it trained, so this training ends; what was saved by then is "
@@ -58,19 +50,7 @@ class RunLock:
 
     def close(self) -> None:
         """Unlock the folder; if nothing was written into it, leave no trace of it."""
-        if self.file.closed or self.process != os.getpid():  # a process forked from ours has not the lock
-            return
-        with contextlib.suppress(OSError):
-            if {entry.name for entry in self.run.iterdir()} == {".lock"}:
-                (self.run / ".lock").unlink()  # while it is locked: whoever waits for it looks again
-                for folder in self.made:
-                    folder.rmdir()
-        _HELD.pop(self.key, None)
-        self.file.close()
-
-
-_HELD: dict[tuple[int, int], RunLock] = {}
-"""The locks of this process. The system's own end when the process closes the file, even if it was opened to look."""
+        self.lock.close()
 
 
 def lock_run(run: Path) -> RunLock:
@@ -79,18 +59,10 @@ def lock_run(run: Path) -> RunLock:
     Raises:
         OSError: it is trained in already, or it cannot be written to.
     """
-    made = [place for place in (run, *run.parents) if not place.exists()]
-    for _ in range(20):  # `pose runs` holds the lock for a moment to see whether it is free
-        run.mkdir(parents=True, exist_ok=True)
-        if _own_lock(run) is not None:
-            break
-        file = (run / ".lock").open("ab")
-        if try_lock(file) and os.fstat(file.fileno()).st_nlink:  # not of one who has just removed it
-            remove_leftovers(run)
-            return RunLock(run, file, made=made)
-        file.close()
-        time.sleep(0.05)
-    raise OSError(f"another process trains in {run}; wait for it or stop it (`pose runs {run.parent}` shows it)")
+    busy = f"another process trains in {run}; wait for it or stop it (`pose runs {run.parent}` shows it)"
+    lock = lock_folder(run / ".lock", busy=busy, keep=True)
+    remove_leftovers(run)
+    return RunLock(run, lock)
 
 
 def claim_run(run: Path) -> RunLock:
@@ -117,9 +89,9 @@ def claim_numbered_run(run: Path) -> RunLock:
         place.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             place.mkdir()
-            lock = lock_run(place)
-            lock.made = (place,)
-            return lock
+            claimed = lock_run(place)
+            claimed.lock.made = (place,)
+            return claimed
         number += 1
         place = run.with_name(f"{run.name}-{number}")
 
@@ -136,25 +108,6 @@ def check_free(run: Path) -> None:
         raise DataError(f"{run} exists already; choose another --out, or continue it with --resume {run}")
 
 
-def _key(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
-
-
-def _own_lock(run: Path) -> RunLock | None:
-    """This process's lock on a folder, found without opening its file."""
-    try:
-        lock = _HELD.get(_key(os.stat(run / ".lock")))
-    except OSError:
-        return None
-    return lock if lock is not None and lock.process == os.getpid() else None
-
-
 def is_running(run: Path) -> bool:
     """Whether a process, this one too, has locked the run folder."""
-    if _own_lock(run) is not None:
-        return True
-    try:
-        with (run / ".lock").open("rb") as file:
-            return not try_lock(file, shared=True)
-    except OSError:
-        return False
+    return is_locked(run / ".lock")

@@ -1,0 +1,122 @@
+"""Locks on folders that are written into, for the time of the work.
+
+A lock belongs to the process and ends with it, however it ends. Threads of one process are kept apart too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from pose.runtime.system import try_lock
+
+
+class FolderBusy(OSError):
+    """Somebody else works in the folder."""
+
+
+class FolderLock:
+    """A folder that nobody else gets the lock of, until `close` or the end of the process; see `lock_folder`.
+
+    Args:
+        file: in the folder, opened and locked.
+        made: folders that were made for it, which go again if nothing is written into them.
+        keep: leave the file in a folder that holds something else.
+    """
+
+    def __init__(self, file: IO[bytes], *, made: Sequence[Path] = (), keep: bool = False) -> None:
+        self.file, self.path, self.made, self.keep = file, Path(file.name), made, keep
+        self.key = _key(os.fstat(file.fileno()))
+        self.process = os.getpid()
+        _HELD[self.key] = self
+
+    def __enter__(self) -> FolderLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Unlock the folder; if nothing was written into it, leave no trace of it."""
+        if self.file.closed or self.process != os.getpid():  # a process forked from ours has not the lock
+            return
+        with contextlib.suppress(OSError):
+            # While it is locked: whoever waits for it looks again.
+            if not self.keep or {entry.name for entry in self.path.parent.iterdir()} == {self.path.name}:
+                self.path.unlink()
+            for folder in self.made:
+                folder.rmdir()  # not one that holds something
+        _HELD.pop(self.key, None)
+        self.file.close()
+
+
+_HELD: dict[tuple[int, int], FolderLock] = {}
+"""The locks of this process. The system's own end when the process closes the file, even if it was opened to look."""
+
+
+def lock_folder(path: Path, *, busy: str, keep: bool = False) -> FolderLock:
+    """Lock a folder by a file in it; both are made if they are not there.
+
+    Args:
+        busy: the message if another process, or another thread, has it.
+        keep: see `FolderLock`.
+    Raises:
+        FolderBusy: somebody has it.
+        OSError: the folder cannot be written to.
+    """
+    made = [place for place in (path.parent, *path.parent.parents) if not place.exists()]
+    for _ in range(20):  # who only looks whether a lock is free holds it for a moment
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if own_lock(path) is not None:
+            break
+        file = path.open("ab")
+        if try_lock(file) and os.fstat(file.fileno()).st_nlink:  # not of one who has just removed it
+            return FolderLock(file, made=made, keep=keep)
+        file.close()
+        time.sleep(0.05)
+    raise FolderBusy(busy)
+
+
+def lock_output(folder: Path, *, name: str = "") -> FolderLock:
+    """Keep other commands out of the place that one writes its results to.
+
+    Args:
+        name: of the one file that is written, where the rest of the folder does not matter.
+    Raises:
+        FolderBusy: another one writes there.
+        OSError: the folder cannot be written to.
+    """
+    place = folder / name if name else folder
+    busy = f"another command writes to {place}; wait for it, or give another --out"
+    return lock_folder(folder / f".{name}.writing" if name else folder / ".writing", busy=busy)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process, this one too, holds a lock by this file."""
+    if own_lock(path) is not None:
+        return True
+    try:
+        with path.open("rb") as file:
+            return not try_lock(file, shared=True)
+    except OSError:
+        return False
+
+
+def own_lock(path: Path) -> FolderLock | None:
+    """This process's lock, found without opening its file."""
+    try:
+        lock = _HELD.get(_key(os.stat(path)))
+    except OSError:
+        return None
+    return lock if lock is not None and lock.process == os.getpid() else None
+
+
+def _key(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
