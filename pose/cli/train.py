@@ -50,7 +50,7 @@ def train(
             console = make_console(quiet=not world.is_main)
             claimed = _claim(config, changes, out, resume) if world.is_main else None
             lock = stack.enter_context(claimed[1]) if claimed else None
-            settings, run = world.broadcast((claimed[0], claimed[1].run) if claimed else None, source=0)
+            settings, run = world.broadcast((claimed[0], claimed[1].folder) if claimed else None, source=0)
             world.once_per_node(lambda: prepare_figures(settings, console))
             console.print(f"run folder {run}", highlight=False)
             Trainer(

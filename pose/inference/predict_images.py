@@ -108,7 +108,7 @@ def predict_images(
         (index, PredictRequest(pixels, *source.find(inputs[index].name, pixels), inputs[index].path))
         for index, pixels in loop
     )
-    with lock_output(out), document:
+    with document:
         for group in _in_groups(requests, predictor.batch_size):
             for (index, request), (people, maps) in zip(group, _predict(predictor, group, heatmaps), strict=True):
                 document.add(inputs[index], people)
@@ -165,23 +165,32 @@ class _Document:
         self.next_write = 0.0
 
     def __enter__(self) -> _Document:
-        self._write(complete=False)
+        self.lock = lock_output(self.out)
+        with contextlib.ExitStack() as stack:
+            stack.push(self.lock)
+            self._write(complete=False)
+            stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None:
-            self._write(complete=True)
-            return
-        with contextlib.suppress(OSError):  # the disk may be full; what was written before stays
-            self._write(complete=False)
-        warnings.warn(
-            f"ended early: {self.out / PREDICTIONS} has the {plural(len(self.images), 'image')} done by then",
-            stacklevel=2,
-        )
+        with self.lock:
+            if error is None:
+                self.lock.check()
+                self._write(complete=True)
+                return
+            done, place = plural(len(self.images), "image"), self.lock.moved()
+            if place == "":
+                warnings.warn(f"ended early: {self.out} is gone, with the {done} done by then", stacklevel=2)
+                return
+            self.out = self.out if place is None else Path(place)
+            with contextlib.suppress(OSError):  # the disk may be full; what was written before stays
+                self._write(complete=False)
+            warnings.warn(f"ended early: {self.out / PREDICTIONS} has the {done} done by then", stacklevel=2)
 
     def add(self, image: ImageInput, people: People) -> None:
+        self.lock.check()
         size = list(people.image_size)
         self.images.append({"file_name": image.name, "image_size": size, "people": people.to_records()})
         if time.monotonic() >= self.next_write:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self, TypeVar
 
 from pose.runtime.system import try_lock
 
@@ -26,16 +26,18 @@ class FolderLock:
     Args:
         file: in the folder, opened and locked.
         made: folders that were made for it, which go again if nothing is written into them.
-        keep: leave the file in a folder that holds something else.
     """
 
-    def __init__(self, file: IO[bytes], *, made: Sequence[Path] = (), keep: bool = False) -> None:
-        self.file, self.path, self.made, self.keep = file, Path(file.name), made, keep
+    keep = False  # the file, in a folder that holds something else
+
+    def __init__(self, file: IO[bytes], *, made: Sequence[Path] = ()) -> None:
+        self.file, self.path, self.made = file, Path(file.name), made
+        self.folder = self.path.parent
         self.key = _key(os.fstat(file.fileno()))
         self.process = os.getpid()
         _HELD[self.key] = self
 
-    def __enter__(self) -> FolderLock:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -43,13 +45,42 @@ class FolderLock:
     ) -> None:
         self.close()
 
+    def moved(self) -> str | None:
+        """Look whether the folder is still in its place.
+
+        Returns:
+            None if it is; else where it is now, or "" if it was deleted or nobody knows.
+        """
+        left = os.fstat(self.file.fileno()).st_nlink
+        if left and os.path.lexists(self.path):
+            return None
+        if left:
+            with contextlib.suppress(OSError):  # Linux knows where an open file is now
+                return os.path.dirname(os.readlink(f"/proc/self/fd/{self.file.fileno()}"))
+        return ""
+
+    def check(self) -> None:
+        """Refuse to go on where the folder is no longer in its place.
+
+        Raises:
+            OSError: it was deleted or moved.
+        """
+        place = self.moved()
+        if place is not None:
+            raise OSError(self.explain(place))
+
+    def explain(self, place: str) -> str:
+        """The message for a folder that is somewhere else, or nowhere ("")."""
+        what = f"moved to {place}" if place else "deleted or moved"
+        return f"{self.folder} was {what} while it was written to; give the same command again, or another --out"
+
     def close(self) -> None:
         """Unlock the folder; if nothing was written into it, leave no trace of it."""
         if self.file.closed or self.process != os.getpid():  # a process forked from ours has not the lock
             return
         with contextlib.suppress(OSError):
             # While it is locked: whoever waits for it looks again.
-            if not self.keep or {entry.name for entry in self.path.parent.iterdir()} == {self.path.name}:
+            if not self.keep or {entry.name for entry in self.folder.iterdir()} == {self.path.name}:
                 self.path.unlink()
             for folder in self.made:
                 folder.rmdir()  # not one that holds something
@@ -61,12 +92,14 @@ _HELD: dict[tuple[int, int], FolderLock] = {}
 """The locks of this process. The system's own end when the process closes the file, even if it was opened to look."""
 
 
-def lock_folder(path: Path, *, busy: str, keep: bool = False) -> FolderLock:
+Lock = TypeVar("Lock", bound=FolderLock)
+
+
+def lock_folder(path: Path, *, busy: str, kind: type[Lock]) -> Lock:
     """Lock a folder by a file in it; both are made if they are not there.
 
     Args:
         busy: the message if another process, or another thread, has it.
-        keep: see `FolderLock`.
     Raises:
         FolderBusy: somebody has it.
         OSError: the folder cannot be written to.
@@ -78,7 +111,7 @@ def lock_folder(path: Path, *, busy: str, keep: bool = False) -> FolderLock:
             break
         file = path.open("ab")
         if try_lock(file) and os.fstat(file.fileno()).st_nlink:  # not of one who has just removed it
-            return FolderLock(file, made=made, keep=keep)
+            return kind(file, made=made)
         file.close()
         time.sleep(0.05)
     raise FolderBusy(busy)
@@ -95,7 +128,7 @@ def lock_output(folder: Path, *, name: str = "") -> FolderLock:
     """
     place = folder / name if name else folder
     busy = f"another command writes to {place}; wait for it, or give another --out"
-    return lock_folder(folder / f".{name}.writing" if name else folder / ".writing", busy=busy)
+    return lock_folder(folder / f".{name}.writing" if name else folder / ".writing", busy=busy, kind=FolderLock)
 
 
 def is_locked(path: Path) -> bool:
@@ -116,6 +149,39 @@ def own_lock(path: Path) -> FolderLock | None:
     except OSError:
         return None
     return lock if lock is not None and lock.process == os.getpid() else None
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, but never anew one that this process has locked.
+
+    Raises:
+        OSError: it was deleted or moved; or the folder cannot be made.
+    """
+    absolute = folder.absolute()
+    locked = next((lock.folder.absolute() for lock in _locks_above(folder)), None)
+    if locked is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    refuse_gone(folder)
+    for place in (*reversed(absolute.parents), absolute):
+        if locked in place.parents:
+            place.mkdir(exist_ok=True)
+
+
+def refuse_gone(folder: Path) -> None:
+    """Look whether the folders that this process has locked, at or above this one, are in their places.
+
+    Raises:
+        OSError: one was deleted or moved.
+    """
+    for lock in _locks_above(folder):
+        lock.check()
+
+
+def _locks_above(folder: Path) -> list[FolderLock]:
+    places = (folder.absolute(), *folder.absolute().parents)
+    ours = (lock for lock in list(_HELD.values()) if lock.process == os.getpid())
+    return [lock for lock in ours if lock.folder.absolute() in places]
 
 
 def _key(found: os.stat_result) -> tuple[int, int]:

@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
-from types import TracebackType
 
 from pose.runtime.errors import DataError
 from pose.runtime.files import remove_leftovers
 from pose.runtime.folder_lock import FolderLock, is_locked, lock_folder
 
 
-class RunLock:
+class RunLock(FolderLock):
     """A run folder that this process alone works in, until `close` or the end of the process; see `lock_run`."""
 
-    def __init__(self, run: Path, lock: FolderLock) -> None:
-        self.run, self.lock = run, lock
+    keep = True
 
-    def __enter__(self) -> RunLock:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def check(self) -> None:
-        """Look whether the folder is still there; to be called before anything is written, which would make it anew.
-
-        Raises:
-            OSError: it was deleted or moved; with what is left.
-        """
-        number = self.lock.file.fileno()
-        left = os.fstat(number).st_nlink
-        if left and os.path.lexists(self.run / ".lock"):
-            return
-        place = ""
-        with contextlib.suppress(OSError):  # Linux knows where an open file is now
-            place = os.path.dirname(os.readlink(f"/proc/self/fd/{number}"))
-        if left and place:
-            raise OSError(
-                f"{self.run} was moved to {place} while it trained, so this training ends; what was saved by then is "
-                f"there. Go on with: pose train --resume {place}"
+    def explain(self, place: str) -> str:
+        """The message for a run that was moved, with the command that goes on, or deleted ("")."""
+        if place:
+            return (
+                f"{self.folder} was moved to {place} while it trained, so this training ends; what was saved by then "
+                f"is there. Go on with: pose train --resume {place}"
             )
-        raise OSError(
-            f"{self.run} was deleted or moved while it trained, so this training ends; nothing is left there"
-        )
-
-    def close(self) -> None:
-        """Unlock the folder; if nothing was written into it, leave no trace of it."""
-        self.lock.close()
+        return f"{self.folder} was deleted or moved while it trained, so this training ends; nothing is left there"
 
 
 def lock_run(run: Path) -> RunLock:
@@ -60,9 +32,9 @@ def lock_run(run: Path) -> RunLock:
         OSError: it is trained in already, or it cannot be written to.
     """
     busy = f"another process trains in {run}; wait for it or stop it (`pose runs {run.parent}` shows it)"
-    lock = lock_folder(run / ".lock", busy=busy, keep=True)
+    lock = lock_folder(run / ".lock", busy=busy, kind=RunLock)
     remove_leftovers(run)
-    return RunLock(run, lock)
+    return lock
 
 
 def claim_run(run: Path) -> RunLock:
@@ -89,9 +61,9 @@ def claim_numbered_run(run: Path) -> RunLock:
         place.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             place.mkdir()
-            claimed = lock_run(place)
-            claimed.lock.made = (place,)
-            return claimed
+            lock = lock_run(place)
+            lock.made = (place,)
+            return lock
         number += 1
         place = run.with_name(f"{run.name}-{number}")
 

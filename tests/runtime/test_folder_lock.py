@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from pose.inference.load import load
+from pose.inference.predict_images import predict_images
+from pose.runtime.files import write_json
 from pose.runtime.folder_lock import is_locked, lock_output
 
 HOLD = "import sys, pathlib; from pose.runtime.folder_lock import lock_output;"
@@ -79,3 +83,39 @@ def test_commands_with_one_place(
         outcome = pose_cli("clip", tmp_path / "clip.mp4", "--frames", 1)
     assert (outcome.code, outcome.out) == (2, "")
     assert not (tmp_path / "clip.mp4").exists()
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_writing_makes_no_locked_folder_anew(tmp_path: Path, how: str) -> None:
+    """Nor one below it; other folders are made as ever."""
+    out, place = tmp_path / "out", tmp_path / "place"
+    with lock_output(out):
+        write_json(out / "a" / "b" / "x.json", 1)
+        out.rename(place) if how == "moved" else shutil.rmtree(out)
+        for target in (out / "x.json", out / "a" / "x.json"):
+            with pytest.raises(OSError, match=f"{out} was {how}.* while it was written to; give the same command"):
+                write_json(target, 1)
+        write_json(tmp_path / "other" / "x.json", 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", *(["place"] if how == "moved" else [])]
+    write_json(out / "x.json", 1)  # the lock is gone
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_a_prediction_whose_folder_goes_away(tiny_run: Path, tiny_dataset: Path, tmp_path: Path, how: str) -> None:
+    """It ends, and those that were done are in the place that the folder was moved to."""
+    out, place = tmp_path / "out", tmp_path / "place"
+
+    def progress(done: int, total: int) -> None:
+        if done == 3:
+            out.rename(place) if how == "moved" else shutil.rmtree(out)
+
+    predictor = load(tiny_run, "cpu", flip_test=False, batch_size=1)
+    end = rf"{place}/predictions.json has" if how == "moved" else f"{out} is gone, with"
+    with (
+        pytest.warns(UserWarning, match=f"ended early: {end} the 3 images done by then"),
+        pytest.raises(OSError, match=how),
+    ):
+        predict_images(predictor, [tiny_dataset / "images"], out=out, progress=progress)
+    assert not out.exists()
+    if how == "moved":
+        assert len(json.loads((place / "predictions.json").read_text())["images"]) == 3

@@ -41,10 +41,11 @@ import pose.cli.main
 import cv2
 from pathlib import Path
 from fuzzing.guard import Guard
+from fuzzing.trial import Trial
 guard, here = Guard(), Path({folder!r})
 for deed in {deeds!r}:
     pose.cli.main.main = lambda deed=deed: exec(deed)
-    print(repr(guard.run([], inside=here, secret=here / "secret").faults))
+    print(repr(guard.run(Trial([]), inside=here, secret=here / "secret").faults))
 """
 HANG = """
 import os, sys, time, argparse
