@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import warnings
+from types import FrameType
 from typing import Annotated, Any, TextIO, cast
 
 try:
@@ -61,12 +62,15 @@ HEAVY = {
 }
 
 
+STOPPED = "stopped by SIGINT; to start again, give the same command"
+
+
 class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            print("stopped by SIGINT; to start again, give the same command", file=sys.stderr)
+            print(STOPPED, file=sys.stderr)
             raise typer.Exit(130) from None
 
 
@@ -158,9 +162,10 @@ def _run() -> None:
             with contextlib.suppress(OSError):  # once it is done, it asks a file where it is, which may be a pipe now
                 stream.reconfigure(errors="backslashreplace")
     if threading.current_thread() is threading.main_thread():
-        # As Ctrl-C: what is open is closed, and processes that work for this one are ended. Training asks for more.
         for number in ending_signals():
-            signal.signal(number, lambda number, frame: sys.exit(128 + number))
+            signal.signal(number, _end)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in a background
+            signal.signal(signal.SIGINT, _end)
     try:
         check_opencv_settings()
         app(prog_name="pose")  # also where it is `python -m pose`
@@ -194,6 +199,21 @@ def _run() -> None:
         )
         print(as_message(message), file=sys.stderr)
         sys.exit(2)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End in order: what is open is closed, and processes that work for this one are ended. Training asks for more.
+
+    While PyTorch is imported, nothing is open yet, and an exception in its C++ code would dump the process's memory.
+    """
+    if getattr(getattr(sys.modules.get("torch"), "__spec__", None), "_initializing", False):
+        if number == signal.SIGINT:
+            with contextlib.suppress(OSError):
+                os.write(2, f"{STOPPED}\n".encode())
+        os._exit(128 + number)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
 
 
 def _explain(error: ValueError | OSError | Warning) -> str:

@@ -165,3 +165,17 @@ def test_ctrl_c_while_images_are_generated(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize(("signum", "said"), [(signal.SIGINT, b"stopped by SIGINT; to start"), (signal.SIGTERM, b"")])
+def test_a_signal_while_pytorch_is_imported(tmp_path: Path, signum: signal.Signals, said: bytes) -> None:
+    """Its C++ code ends the process with a dump where Python raises in it, as the torch here does."""
+    code = f"import os, time\ntry:\n    os.kill(os.getpid(), {int(signum)}); time.sleep(60)\nexcept BaseException:"
+    (tmp_path / "torch.py").write_text(f"{code}\n    os.abort()\n")
+    places = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    environment = {**ENVIRONMENT, "PYTHONPATH": places}
+    command = [sys.executable, "-m", "pose", "summary", "mobilenet_v2_x1.0_relu"]
+    result = subprocess.run(
+        command, capture_output=True, env=environment, timeout=60, preexec_fn=take_default_signals, cwd=tmp_path
+    )
+    assert (result.returncode, result.stderr[: len(said)]) == (128 + signum, said), result.stderr

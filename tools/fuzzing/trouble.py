@@ -77,20 +77,21 @@ def vanishing(*command: str, folder: str) -> Case:
 
     def make(rng: random.Random, seeds: Seeds, case: Path) -> Trial:
         put(seeds, case, "data", "run", "config.yaml")
-        moved, happened = rng.random() < 0.5, []
+        moved = rng.random() < 0.5
+        happened: list[bool] = []
 
         def trouble() -> None:
             if (case / folder).is_dir():
-                happened.append(1)
+                happened.append(any(not path.name.startswith(".") for path in (case / folder).iterdir()))
                 os.rename(case / folder, case / "moved") if moved else shutil.rmtree(case / folder)
 
         def check(code: int, said: str) -> list[str]:
             if folder != "out":
                 return []
-            if code == 0 and not happened:
-                return whole(case, *command)
+            if not any(happened):  # before anything was in it
+                return whole(case, *command) if code == 0 else []
             made = sorted(path.name for path in (case / "out").rglob("*")) if (case / "out").exists() else []
-            return [f"{folder} was made anew after it was gone, with {made}"] if made and happened else []
+            return [f"{folder} was made anew after it was gone, with {made}"] if made else []
 
         return Trial(list(command), trouble=trouble, at=rng.randrange(OPENS[command[0]]), check=check)
 
