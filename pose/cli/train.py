@@ -41,6 +41,7 @@ def train(
     from pose.runtime.console import make_console
     from pose.runtime.distributed import join_world
     from pose.runtime.stop import Stopped
+    from pose.runtime.text import resume_command
     from pose.training.logs import print_end
     from pose.training.trainer import Trainer
 
@@ -65,7 +66,7 @@ def train(
                 world=world,
             ).run()
     except Stopped as stop:
-        console.print(f"{stop}; everything is saved. Go on with: pose train --resume {run}", highlight=False)
+        console.print(f"{stop}; everything is saved. Go on with: {resume_command(run)}", highlight=False)
         raise typer.Exit(128 + stop.signal) from None
     if not world.is_main:
         return

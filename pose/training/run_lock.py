@@ -8,6 +8,7 @@ from pathlib import Path
 from pose.runtime.errors import DataError
 from pose.runtime.files import remove_leftovers
 from pose.runtime.folder_lock import FolderLock, is_locked, lock_folder
+from pose.runtime.text import resume_command
 
 
 class RunLock(FolderLock):
@@ -20,7 +21,7 @@ class RunLock(FolderLock):
         if place:
             return (
                 f"{self.folder} was moved to {place} while it trained, so this training ends; what was saved by then "
-                f"is there. Go on with: pose train --resume {place}"
+                f"is there. Go on with: {resume_command(place)}"
             )
         return f"{self.folder} was deleted or moved while it trained, so this training ends; nothing is left there"
 

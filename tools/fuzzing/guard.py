@@ -23,7 +23,6 @@ from .streams import broken_stream
 from .trial import Trial
 
 MEMORY_MB = 1024  # more than a command may need on these small files: above it allocations fail
-PEAK_MB = 400  # and what it may hold at a time
 CODES = (0, 1, 2)
 ALLOCATION = re.compile(r"alloc|MemoryError|OutOfMemory|out of memory|memory is full", re.IGNORECASE)
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -113,7 +112,7 @@ class Guard:
             outcome.faults.append(f"exit code {code} without a word")
         elif code == 2 and ALLOCATION.search(outcome.err):
             outcome.faults.append(f"huge allocation: {outcome.err.strip().splitlines()[-1]:.200}")
-        if peak > PEAK_MB:
+        if peak > trial.peak_mb:
             outcome.faults.append(f"memory: {peak} MB")
         outcome.faults += trial.check(code, outcome.err)
         return outcome

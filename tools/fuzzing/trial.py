@@ -28,6 +28,7 @@ class Trial:
         streams: by "out" and "err", how one of them breaks (a key of `streams.KINDS`) and after how many bytes.
         trouble: called once, when the command opens its file number `at` in the folder of the case.
         check: what is wrong afterwards, by the command's exit code and what it said on stderr.
+        peak_mb: memory that it may hold at a time.
     """
 
     arguments: list[str]
@@ -35,6 +36,7 @@ class Trial:
     trouble: Callable[[], None] | None = None
     at: int = 0
     check: Callable[[int, str], list[str]] = lambda code, said: []
+    peak_mb: int = 400
 
 
 Case = Callable[[random.Random, Seeds, Path], Trial]
