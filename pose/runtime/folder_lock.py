@@ -6,6 +6,7 @@ A lock belongs to the process and ends with it, however it ends. Threads of one 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Sequence
@@ -128,7 +129,13 @@ def lock_output(folder: Path, *, name: str = "") -> FolderLock:
     """
     place = folder / name if name else folder
     busy = f"another command writes to {place}; wait for it, or give another --out"
-    return lock_folder(folder / f".{name}.writing" if name else folder / ".writing", busy=busy, kind=FolderLock)
+    path = folder / (f".{name}.writing" if name else ".writing")
+    try:
+        return lock_folder(path, busy=busy, kind=FolderLock)
+    except FolderBusy:
+        raise
+    except OSError as error:
+        raise OSError(f"cannot write to {folder}: {error.strerror or error}; choose another --out") from error
 
 
 def is_locked(path: Path) -> bool:
@@ -160,7 +167,10 @@ def make_folder(folder: Path) -> None:
     absolute = folder.absolute()
     locked = next((lock.folder.absolute() for lock in _locks_above(folder)), None)
     if locked is None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, "a file stands where a folder has to be", str(folder)) from None
         return
     refuse_gone(folder)
     for place in (*reversed(absolute.parents), absolute):
