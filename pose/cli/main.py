@@ -61,6 +61,7 @@ HEAVY = {
     "PIL": "pillow",
 }
 
+WITHOUT_TORCH = "`pose predict` takes .onnx files of `pose export`, with --boxes whole or FILE"
 
 STOPPED = "stopped by SIGINT; to start again, give the same command"
 
@@ -169,35 +170,13 @@ def _run() -> None:
     try:
         check_opencv_settings()
         app(prog_name="pose")  # also where it is `python -m pose`
-    except (ValueError, OSError, Warning) as error:  # a warning with PYTHONWARNINGS=error
-        if os.environ.get("POSE_DEBUG"):
-            raise
-        print(as_message(f"error: {_explain(error)}"), file=sys.stderr)
-        sys.exit(2)
-    except RecursionError:
-        if os.environ.get("POSE_DEBUG"):
-            raise
-        print("error: a file is nested too deeply to be read (lists in lists ...); replace it", file=sys.stderr)
-        sys.exit(2)
     except Ended:
         sys.exit(2)
-    except ModuleNotFoundError as error:  # of the install without PyTorch
-        package = HEAVY.get((error.name or "").split(".")[0])
-        if os.environ.get("POSE_DEBUG") or package is None:
+    except (ValueError, OSError, Warning, RuntimeError, ImportError) as error:  # Warning: PYTHONWARNINGS=error
+        message = _explain(error)
+        if message is None or os.environ.get("POSE_DEBUG"):
             raise
-        print(
-            f"error: this needs {error.name}, which is not installed: pip install {package}; without it "
-            f"`pose predict` takes .onnx files of `pose export`, with --boxes whole or FILE",
-            file=sys.stderr,
-        )
-        sys.exit(2)
-    except ImportError as error:
-        if os.environ.get("POSE_DEBUG"):
-            raise
-        message = (
-            f"error: a library cannot be loaded ({error}); is there too little memory (ulimit -v), or is it broken?"
-        )
-        print(as_message(message), file=sys.stderr)
+        print(as_message(f"error: {message}"), file=sys.stderr)
         sys.exit(2)
 
 
@@ -216,8 +195,21 @@ def _end(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _explain(error: ValueError | OSError | Warning) -> str:
-    """What to tell the user: the system's errors without their number, a loader process's without its traceback."""
+def _explain(error: Exception) -> str | None:
+    """What to tell the user; None for what no user can mend.
+
+    Errors of the system go without their number, those of a loader process without its traceback.
+    """
+    if isinstance(error, RecursionError):
+        return "a file is nested too deeply to be read (lists in lists ...); replace it"
+    if isinstance(error, RuntimeError):  # pathlib's, up to Python 3.12
+        return f"{error}; a link leads to itself, remove it" if "Symlink loop" in str(error) else None
+    if isinstance(error, ModuleNotFoundError):  # of the install without PyTorch
+        package = HEAVY.get((error.name or "").split(".")[0])
+        missing = f"this needs {error.name}, which is not installed: pip install {package}; without it "
+        return missing + WITHOUT_TORCH if package else None
+    if isinstance(error, ImportError):
+        return f"a library cannot be loaded ({error}); is there too little memory (ulimit -v), or is it broken?"
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
     text = str(error)

@@ -107,7 +107,7 @@ def lock_folder(path: Path, *, busy: str, kind: type[Lock]) -> Lock:
     """
     made = [place for place in (path.parent, *path.parent.parents) if not place.exists()]
     for _ in range(20):  # who only looks whether a lock is free holds it for a moment
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent, parents=True)
         if own_lock(path) is not None:
             break
         file = path.open("ab")
@@ -167,15 +167,19 @@ def make_folder(folder: Path) -> None:
     absolute = folder.absolute()
     locked = next((lock.folder.absolute() for lock in _locks_above(folder)), None)
     if locked is None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            raise NotADirectoryError(errno.ENOTDIR, "a file stands where a folder has to be", str(folder)) from None
+        _make(folder, parents=True)
         return
     refuse_gone(folder)
     for place in (*reversed(absolute.parents), absolute):
         if locked in place.parents:
-            place.mkdir(exist_ok=True)
+            _make(place, parents=False)
+
+
+def _make(folder: Path, *, parents: bool) -> None:
+    try:
+        folder.mkdir(parents=parents, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, "a file stands where a folder has to be", str(folder)) from None
 
 
 def refuse_gone(folder: Path) -> None:

@@ -81,6 +81,19 @@ def check_free(run: Path) -> None:
         raise DataError(f"{run} exists already; choose another --out, or continue it with --resume {run}")
 
 
+def refuse_folders(run: Path) -> None:
+    """Look before the first step for folders that have the names of a run's files.
+
+    Raises:
+        DataError: one is there.
+    """
+    names = ["config.yaml", "versions.json", "metrics.csv", "state.json", "batch0.jpg", "bad_batches.json"]
+    weights = ["resume.pt", "resume.previous.pt", "best.safetensors", "last.safetensors"]
+    for place in (run / name for name in names + weights):
+        if place.is_dir():
+            raise DataError(f"{place} is a folder, and training writes a file of this name; move it away")
+
+
 def is_running(run: Path) -> bool:
     """Whether a process, this one too, has locked the run folder."""
     return is_locked(run / ".lock")

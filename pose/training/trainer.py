@@ -39,7 +39,7 @@ from pose.training.logs import TensorBoard, peak_memory_mb
 from pose.training.metrics_file import MetricsFile
 from pose.training.optim import warmup
 from pose.training.resume import load_latest, restore, save_resume
-from pose.training.run_lock import RunLock, claim_run, lock_run
+from pose.training.run_lock import RunLock, claim_run, lock_run, refuse_folders
 from pose.training.runs import Heartbeat
 from pose.training.state import TrainState
 from pose.training.tasks import Task
@@ -147,6 +147,8 @@ class Trainer:
         """Write what is known before the first step, and say what will be trained."""
         folder, task, train, state, model = self.folder, self.task, self.config.train, self.state, self.learner.model
         main = self.world.is_main
+        if main:
+            refuse_folders(folder)
         if main and not self.resume:
             write_atomic(folder / "config.yaml", self.given.to_yaml().encode())
         if main:
