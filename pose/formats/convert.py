@@ -1,0 +1,309 @@
+"""Read one format, write another, and say what was left out, guessed or cannot be held.
+
+Nothing that exists is overwritten, and what is written is whole or not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pose.data.coco import leaves_folder
+from pose.formats import coco, cvat, deeplabcut, label_studio, labelme, sleap, yolo
+from pose.formats.image_files import locate, turn
+from pose.formats.labels import LabelSet, Notes, box_around
+from pose.formats.recognize import FORMATS, recognize
+from pose.keypoints.skeletons import SKELETONS
+from pose.runtime.errors import ConfigError, DataError
+from pose.runtime.files import write_atomic
+from pose.runtime.text import did_you_mean, first_few, plural
+
+Reader = Callable[..., LabelSet]
+
+READERS: dict[str, Reader] = {
+    "coco": coco.read_coco,
+    "yolo": yolo.read_yolo,
+    "cvat": cvat.read_cvat,
+    "labelstudio": label_studio.read_label_studio,
+    "labelme": labelme.read_labelme,
+    "roboflow": coco.read_roboflow,
+    "deeplabcut": deeplabcut.read_deeplabcut,
+    "sleap": sleap.read_sleap,
+}
+UPRIGHT = ("yolo", "cvat", "labelstudio", "labelme")  # tools that turn photographs by their EXIF orientation
+FOLDERS = ("yolo", "labelme", "roboflow")
+SUFFIXES = {".json": "coco", ".xml": "cvat", ".csv": "deeplabcut", ".h5": "deeplabcut", ".slp": "sleap"}
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What `convert` did.
+
+    Attributes:
+        source, target: keys of `FORMATS`.
+        written: the files or the folder.
+        copied: images that were copied beside their labels.
+    """
+
+    source: str
+    target: str
+    labels: LabelSet
+    notes: Notes
+    written: tuple[Path, ...]
+    copied: int
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    source_format: str | None = None,
+    target_format: str | None = None,
+    images: Path | None = None,
+    keypoints: str | None = None,
+    category: str | None = None,
+) -> Converted:
+    """Convert annotations.
+
+    Args:
+        source: a file or folder.
+        out: the file or folder to write; it must not be there.
+        source_format, target_format: keys of `FORMATS`; by default by the content of `source` and the name of `out`.
+        images: the folder of the images, for sizes that the format lacks, and to copy them for formats that keep
+            labels beside images.
+        keypoints: a known skeleton, or names separated by commas: the keypoints in their order, for formats that do
+            not say it.
+        category: take only objects of this name.
+    Raises:
+        DataError, FileNotFoundError: the source cannot be read, or the target cannot hold it.
+        ConfigError: wrong names of formats.
+    """
+    kind, target = _choose(source, out, source_format, target_format)
+    _check_out(source, out, target)
+    if images is not None and not images.is_dir():
+        raise FileNotFoundError(f"no folder {images}; give the folder of the images")
+    notes = Notes()
+    labels = READERS[kind](source, notes, keypoints=_names(keypoints))
+    if category is not None:
+        _choose_category(labels, category, notes)
+    if not labels.images:
+        raise DataError(f"{source} has no image that can be read{_reasons(notes)}")
+    locate(labels, images, notes)
+    if (kind in UPRIGHT) != (target in UPRIGHT):
+        turn(labels, upright=target in UPRIGHT, notes=notes)
+    if target not in ("deeplabcut", "sleap"):  # they hold no boxes
+        _complete_boxes(labels, notes)
+    paths = {id(image): image.path for image in labels.images}
+    written = _write(labels, out, target, notes, kind)
+    copied = _copied(labels, paths, out, target)
+    return Converted(kind, target, labels, notes, written, copied)
+
+
+def _choose(source: Path, out: Path, source_format: str | None, target_format: str | None) -> tuple[str, str]:
+    for name in (source_format, target_format):
+        if name is not None and name not in FORMATS:
+            raise ConfigError(f"there is no format '{name}'; {did_you_mean(name, FORMATS)}")
+    if source_format is not None and not source.exists():
+        raise FileNotFoundError(f"no file or folder {source}; check the path")
+    kind = source_format or recognize(source)
+    target = target_format or SUFFIXES.get(out.suffix.lower())
+    if target is None:
+        raise ConfigError(
+            f"{out} does not say which format to write; give --to: {', '.join(FORMATS)}, or end it with .json "
+            "(COCO), .xml (CVAT), .csv or .h5 (DeepLabCut) or .slp (SLEAP)"
+        )
+    expected = {suffix for suffix, name in SUFFIXES.items() if name == target}
+    expected = {".json"} if target == "labelstudio" else expected
+    if target not in FOLDERS and out.suffix.lower() not in expected:
+        raise ConfigError(
+            f"{FORMATS[target].split(':')[0]} is written as a file; end {out} with {' or '.join(sorted(expected))}"
+        )
+    return kind, target
+
+
+def _check_out(source: Path, out: Path, target: str) -> None:
+    if os.path.lexists(out):
+        raise DataError(f"{out} exists already; give another name")
+    if target in FOLDERS and source.is_dir() and source.resolve() in out.resolve().parents:
+        raise DataError(f"{out} lies in {source}, which is read; give another place")
+
+
+def _names(keypoints: str | None) -> tuple[str, ...] | None:
+    if keypoints is None:
+        return None
+    if keypoints in SKELETONS:
+        return SKELETONS[keypoints].keypoint_names
+    names = tuple(name.strip() for name in keypoints.split(","))
+    if len(names) == 1 or not all(names) or len(set(names)) < len(names):
+        raise ConfigError(
+            f"--keypoints {keypoints} is neither a known skeleton ({', '.join(SKELETONS)}) nor a list of different "
+            "names, such as nose,left_ear,right_ear"
+        )
+    return names
+
+
+def _choose_category(labels: LabelSet, category: str, notes: Notes) -> None:
+    kept = [person for person in labels.people if person.kind.name == category]
+    if not kept:
+        raise DataError(
+            f"nobody is of category '{category}'; {did_you_mean(category, [k.name for k in labels.kinds()])}"
+        )
+    notes.left_out["people of other categories"] += len(labels.people) - len(kept)
+    labels.people = kept
+
+
+def _complete_boxes(labels: LabelSet, notes: Notes) -> None:
+    """A box around the keypoints where there is none; who has neither is left out."""
+    kept = []
+    for person in labels.people:
+        if person.box_xywh is None:
+            person.box_xywh = box_around(person.keypoints_img, person.image.size)
+            what = "boxes, as the extent of the keypoints and a tenth more on each side"
+            notes.guessed[what] += person.box_xywh is not None
+        if person.box_xywh is None:
+            notes.left_out["people with neither a box nor a labeled keypoint"] += 1
+        else:
+            kept.append(person)
+    labels.people = kept
+
+
+def _write(labels: LabelSet, out: Path, target: str, notes: Notes, kind: str) -> tuple[Path, ...]:
+    if target in FOLDERS:
+        paths = {id(image): image.path for image in labels.images}
+        render = {"yolo": yolo.render_yolo, "labelme": labelme.render_labelme, "roboflow": coco.render_roboflow}
+        files = render[target](labels, notes)
+        _write_folder(out, files, _copies(labels, paths, target))
+        return (out,)
+    if target == "coco":
+        return _write_coco(labels, out, notes, kind)
+    if target == "cvat":
+        write_atomic(out, cvat.render_cvat(labels, notes))
+    elif target == "labelstudio":
+        tasks, config = label_studio.render_label_studio(labels, notes)
+        beside = out.with_suffix(".config.xml")
+        if os.path.lexists(beside):
+            raise DataError(f"{beside} exists already; give another name")
+        write_atomic(beside, config)
+        write_atomic(out, tasks)
+        return out, beside
+    elif target == "deeplabcut":
+        scorer = out.stem.removeprefix(deeplabcut.PREFIX) if out.stem.startswith(deeplabcut.PREFIX) else "pose"
+        table = deeplabcut.render_table(labels, notes)
+        if out.suffix.lower() == ".csv":
+            write_atomic(out, deeplabcut.render_csv(table, scorer=scorer))
+        else:
+            _write_by_library(out, lambda path: deeplabcut.write_h5(table, path, scorer=scorer))
+    else:
+        _write_by_library(out, lambda path: sleap.write_sleap(labels, path, notes))
+    return (out,)
+
+
+def _write_coco(labels: LabelSet, out: Path, notes: Notes, kind: str) -> tuple[Path, ...]:
+    """One file, or one for each split: out_train.json, out_val.json."""
+    splits = labels.splits()
+    paths = [
+        out if len(splits) == 1 else out.with_name(f"{out.stem}_{split or 'rest'}{out.suffix}") for split in splits
+    ]
+    for path, split in zip(paths, splits, strict=True):
+        if os.path.lexists(path) or leaves_folder(split) or "/" in split:
+            raise DataError(f"{path} exists already, or is no name; give another name")
+    documents = []
+    for split in splits:
+        chosen = [image for image in labels.images if image.split == split]
+        own = {id(image) for image in chosen}
+        part = LabelSet(chosen, [p for p in labels.people if id(p.image) in own], labels.root)
+        text = f"{FORMATS[kind].split(':')[0]}, converted by pose convert"
+        documents.append(coco.write_coco(part, notes, description=text))
+    for path, document in zip(paths, documents, strict=True):
+        write_atomic(path, (json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    return tuple(paths)
+
+
+def _copies(labels: LabelSet, before: dict[int, str], target: str) -> list[tuple[Path, str]]:
+    """The image files that are there, and where they go beside their labels."""
+    if labels.root is None:
+        return []
+    found = []
+    for image in labels.images:
+        path = labels.root / before[id(image)]
+        if path.is_file():
+            split = {"val": "valid"}.get(image.split, image.split) or "train"
+            found.append((path, f"{split}/{image.file_name}" if target == "roboflow" else image.path))
+    return found
+
+
+def _copied(labels: LabelSet, before: dict[int, str], out: Path, target: str) -> int:
+    return len(_copies(labels, before, target)) if target in FOLDERS else 0
+
+
+def _write_folder(out: Path, files: dict[str, bytes], copies: list[tuple[Path, str]]) -> None:
+    """Everything into a folder beside `out`, which gets its name once it is whole."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part"))
+    try:
+        for name, data in files.items():
+            path = staging / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        for source, name in copies:
+            path = staging / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, path)
+        staging.chmod(0o777 & ~_umask())
+        os.rename(staging, out)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(staging)
+        if isinstance(error, OSError):
+            raise OSError(
+                f"cannot write {out}: {error.strerror or error}; choose another folder or free some space"
+            ) from error
+        raise
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def _write_by_library(out: Path, write: Callable[[Path], None]) -> None:
+    """A library writes files of its own; its file comes to its place whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / out.name
+        write(path)
+        write_atomic(out, path.read_bytes())
+
+
+def _reasons(notes: Notes) -> str:
+    texts = [f"{text}: {count}" for text, count in notes.left_out.items() if count] + notes.remarks
+    return f" ({first_few(texts)})" if texts else ""
+
+
+def describe(done: Converted) -> str:
+    """What was read, left out, guessed, lost and written, in lines."""
+    labels, kinds = done.labels, done.labels.kinds()
+    splits = [split for split in labels.splits() if split]
+    own = [f"{len(kind.keypoint_names)} keypoints of '{kind.name}'" for kind in kinds]
+    what = f"{plural(len(labels.images), 'image')}, {plural(len(labels.people), 'person', 'people')}"
+    of = f" ({', '.join(splits)})" if splits else ""
+    lines = [f"read: {FORMATS[done.source].split(':')[0]}: {what}{of}; {first_few(own) or 'nobody'}"]
+    for head, counts in (("left out", done.notes.left_out), ("guessed", done.notes.guessed)):
+        lines += [f"{head}: {text}: {count:,}" for text, count in counts.items() if count]
+    title = FORMATS[done.target].split(":")[0]
+    lines += [f"not held by {title}: {text}: {count:,}" for text, count in done.notes.lost.items() if count]
+    lines += done.notes.remarks
+    if done.target in FOLDERS:
+        missing = len(labels.images) - done.copied
+        lines.append(f"images copied: {done.copied:,}")
+        if missing:
+            lines.append(f"images not found: {missing:,}; give their folder by --images, or put them there yourself")
+    elif labels.root is not None and done.target == "coco":
+        lines.append(f"the images are below {labels.root}: pose check {done.written[0]} --images {labels.root}")
+    return "\n".join([*lines, f"written: {', '.join(map(str, done.written))}"])

@@ -1,0 +1,82 @@
+"""Which box belongs to which points, where a tool keeps them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pose.formats.labels import Notes, inside
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(eq=False)
+class Points:
+    """Named points that belong together: x, y, visibility (0, 1, 2) by name."""
+
+    label: str
+    by_name: dict[str, tuple[float, float, int]] = field(default_factory=dict)
+    box: Box | None = None
+    key: str | None = None
+
+    def add(self, name: str, point: tuple[float, float, int], notes: Notes) -> None:
+        """Put a point in; a second one of the same name is left out."""
+        if name in self.by_name:
+            notes.left_out["points of a name that the person has already"] += 1
+        else:
+            self.by_name[name] = point
+
+
+def share_inside(points: Points, box: Box) -> float:
+    """The share of the labeled points that lie in a box."""
+    labeled = [(x, y) for x, y, v in points.by_name.values() if v > 0]
+    return sum(inside(box, point) for point in labeled) / len(labeled) if labeled else 0.0
+
+
+def join_boxes(people: Sequence[Points], boxes: Sequence[tuple[str, Box]], *, notes: Notes) -> None:
+    """Give people without a box the one that holds most of their points, at least half; each box is used once.
+
+    Args:
+        boxes: with their labels; a box of the person's own label goes before others.
+    """
+    free = [p for p in people if p.box is None]
+    scores = [
+        (share_inside(person, box), label == person.label, -box[2] * box[3], i, j)
+        for i, person in enumerate(free)
+        for j, (label, box) in enumerate(boxes)
+    ]
+    used: set[int] = set()
+    for share, _, _, i, j in sorted(scores, reverse=True):
+        if share >= 0.5 and free[i].box is None and j not in used:
+            free[i].box = boxes[j][1]
+            used.add(j)
+    notes.left_out["boxes without keypoints"] += len(boxes) - len(used)
+
+
+def spread_points(
+    points: Sequence[tuple[str, tuple[float, float, int]]], people: Sequence[Points], *, label: str, notes: Notes
+) -> list[Points]:
+    """Give points that name no person to the smallest box around them.
+
+    Without any box they are one person, if each name stands once.
+
+    Returns:
+        People that were made for them.
+    """
+    boxed = [p for p in people if p.box is not None]
+    if not boxed and not people:
+        names = [name for name, _ in points]
+        if len(set(names)) < len(names):
+            notes.left_out["points of several people that nothing tells apart"] += len(points)
+            return []
+        return [Points(label, dict(points))] if points else []
+    for name, point in points:
+        around = [p for p in boxed if p.box is not None and inside(p.box, point[:2]) and name not in p.by_name]
+        if not around:
+            notes.left_out["points in nobody's box"] += 1
+            continue
+        if len(around) > 1:
+            notes.guessed["points in several boxes, given to the smallest"] += 1
+        best = min(around, key=lambda p: p.box[2] * p.box[3] if p.box else 0.0)
+        best.by_name[name] = point
+    return []

@@ -1,0 +1,290 @@
+"""YOLO-pose, as Ultralytics has it: a data.yaml, and one text file of shares of the image for each image.
+
+A row is class, center x, center y, width, height, and x, y or x, y, visibility of each keypoint. The labels of
+images/train/a.jpg are in labels/train/a.txt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pose.data.coco import leaves_folder, local_name
+from pose.formats.image_files import upright_size
+from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost, read_edges
+from pose.images.files import files_below, is_image_name
+from pose.keypoints.skeletons import COCO17, guess_flip_pairs
+from pose.runtime.arrays import Floats
+from pose.runtime.errors import DataError
+from pose.runtime.text import first_few
+
+TITLE = "YOLO-pose"
+SPLITS = ("train", "val", "test")
+
+
+def find_yaml(path: Path) -> Path | None:
+    """The data.yaml itself, or the one file of a folder that is one."""
+    files = [path] if path.is_file() else sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+    found = [file for file in files if file.suffix.lower() in (".yaml", ".yml") and b"kpt_shape" in file.read_bytes()]
+    return found[0] if len(found) == 1 else None
+
+
+def read_yolo(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
+    """Read the splits that a data.yaml names.
+
+    Sizes come from the image files, so an image must be there for its labels to count.
+
+    Raises:
+        DataError: no data.yaml with kpt_shape, or it names no folder of images.
+    """
+    file = find_yaml(path)
+    if file is None:
+        raise DataError(f"{path} has no data.yaml with kpt_shape (or several), by which YOLO-pose labels are read")
+    config = _load(file)
+    shape = config.get("kpt_shape")
+    if not (
+        isinstance(shape, list)
+        and len(shape) == 2
+        and all(type(v) is int for v in shape)
+        and shape[0] > 0
+        and shape[1] in (2, 3)
+    ):
+        raise DataError(f"{file}: kpt_shape is {shape!r:.40}; expected [K, 2] or [K, 3]")
+    kinds = _read_kinds(file, config, shape[0], keypoints, notes)
+    root = file.parent
+    labels = LabelSet([], [], root)
+    for split in SPLITS:
+        given = config.get(split)
+        for entry in given if isinstance(given, list) else [given] if given else []:
+            for image in _images_of(root, config, entry, split, file, notes):
+                if any(image.path == other.path for other in labels.images):
+                    notes.left_out["images that two splits name, in the second"] += 1
+                    continue
+                labels.images.append(image)
+                _read_labels(root, image, shape[1], kinds, labels, notes)
+    if not labels.images:
+        raise DataError(
+            f"{file} leads to no images: looked for {first_few(str(config.get(s)) for s in SPLITS if config.get(s))} "
+            f"below {root}; YOLO-pose has shares of the image's size, so the images must lie there"
+        )
+    return labels
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict):
+        raise DataError(f"{file} is no YOLO-pose data.yaml; expected kpt_shape, names, train and val")
+    return config
+
+
+def _read_kinds(
+    file: Path, config: dict[str, Any], count: int, keypoints: tuple[str, ...] | None, notes: Notes
+) -> dict[int, ObjectKind]:
+    names = config.get("names")
+    classes = (
+        dict(enumerate(names)) if isinstance(names, list) else names if isinstance(names, dict) else {0: "person"}
+    )
+    listed = config.get("kpt_names")
+    kinds = {}
+    for number, name in classes.items():
+        own: Any = (
+            keypoints or (listed.get(number) if isinstance(listed, dict) else listed) or config.get("node_names")
+        )
+        if own is None:
+            own = COCO17.keypoint_names if count == 17 else [f"keypoint_{i + 1}" for i in range(count)]
+            what = "COCO's 17" if count == 17 else f"keypoint_1 to keypoint_{count}"
+            notes.remark(
+                f"guessed: the names of the keypoints are {what}, as {file.name} has none; or give --keypoints"
+            )
+        if not isinstance(own, list | tuple) or len(own) != count or not all(isinstance(n, str) for n in own):
+            raise DataError(f"{file}: kpt_shape has {count} keypoints, and their names are {own!r:.80}")
+        pairs = _pairs(config.get("flip_idx"), own, notes)
+        kinds[int(number)] = ObjectKind(str(name), tuple(own), _edges(config, own), pairs, int(number) + 1)
+    return kinds
+
+
+def _edges(config: dict[str, Any], names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """The skeleton that sleap-io writes, counted from 0; COCO's where the names are COCO's."""
+    found = read_edges(config.get("skeleton"), len(names))
+    return found or (COCO17.edges if tuple(names) == COCO17.keypoint_names else ())
+
+
+def _pairs(flip_idx: Any, names: Sequence[str], notes: Notes) -> tuple[tuple[int, int], ...] | None:
+    """Pairs of flip_idx; None where it is missing, or pairs nothing though the names have sides."""
+    if not isinstance(flip_idx, list) or sorted(map(str, flip_idx)) != sorted(map(str, range(len(names)))):
+        return None
+    if any(flip_idx[j] != i for i, j in enumerate(flip_idx)):
+        notes.remark("left out: flip_idx, which pairs no keypoints both ways")
+        return None
+    index = {name: i for i, name in enumerate(names)}
+    guessed = {(index[a], index[b]) for a, b in guess_flip_pairs(names)}
+    pairs = {(i, j) for i, j in enumerate(flip_idx) if i < j}
+    if guessed and not pairs:
+        notes.remark("left out: flip_idx, which pairs nothing though the names have sides (as sleap-io writes it)")
+        return None
+    if {frozenset(p) for p in pairs} == {frozenset(p) for p in guessed}:
+        return tuple(sorted(guessed))
+    text = ", ".join(f"[{names[a]}, {names[b]}]" for a, b in sorted(pairs))
+    notes.remark(f"COCO has no flip pairs, and the names do not tell these: data.skeleton.flip_pairs: [{text}]")
+    return tuple(sorted(pairs))
+
+
+def _images_of(
+    root: Path, config: dict[str, Any], entry: Any, split: str, file: Path, notes: Notes
+) -> list[LabeledImage]:
+    """The images of a folder, or of a list of names, that a split names; nothing outside of the root is read.
+
+    As Ultralytics does, a leading ../ that leads nowhere is dropped: Roboflow writes ../train/images.
+    """
+    base = str(config.get("path") or "")
+    texts = [f"{base}/{entry}"] if base else []
+    texts += [str(entry), re.sub(r"^(\.\./)+", "", local_name(str(entry)))]
+    texts += [str(PurePosixPath(*PurePosixPath(local_name(str(entry))).parts[-n:])) for n in (3, 2)]
+    for text in texts:
+        place = root / local_name(text)
+        if leaves_folder(local_name(text).removeprefix("./")) or not place.exists():
+            continue
+        if place.is_dir():
+            files = [p.relative_to(root).as_posix() for p in files_below(place) if is_image_name(p)]
+            folder = place.relative_to(root).as_posix()
+        else:
+            lines = place.read_text(encoding="utf-8").splitlines()
+            names = [local_name(line.strip()).removeprefix("./") for line in lines if line.strip()]
+            files = [name for name in names if not leaves_folder(name) and (root / name).is_file()]
+            notes.left_out[f"lines of {text} that lead to no image below {root}"] += len(names) - len(files)
+            folder = ""
+        folder = "" if folder == "." else folder
+        return [LabeledImage(f.removeprefix(f"{folder}/") if folder else f, folder, None, None, split) for f in files]
+    notes.remark(f"left out: {split}, as {file.name} has {entry!r:.60} there, and no such folder is below {root}")
+    return []
+
+
+def _label_file(root: Path, image: LabeledImage) -> Path:
+    """labels/train/a.txt of images/train/a.jpg: the last folder called images is another one."""
+    parts = list(PurePosixPath(image.path).with_suffix(".txt").parts)
+    for i in range(len(parts) - 2, -1, -1):
+        if parts[i] == "images":
+            parts[i] = "labels"
+            break
+    return root.joinpath(*parts)
+
+
+def _read_labels(
+    root: Path, image: LabeledImage, values: int, kinds: dict[int, ObjectKind], labels: LabelSet, notes: Notes
+) -> None:
+    file = _label_file(root, image)
+    image.size = upright_size(root / image.path)
+    if image.size is None:
+        labels.images.remove(image)
+        notes.left_out["images that cannot be read"] += 1
+        return
+    if not file.is_file():
+        return  # without anybody
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line.strip():
+            continue
+        try:
+            numbers = np.array([float(v) for v in line.split()])
+        except ValueError:
+            numbers = np.array([np.nan])
+        kind = kinds.get(int(numbers[0])) if np.isfinite(numbers).all() else None
+        if kind is None or len(numbers) != 5 + values * len(kind.keypoint_names):
+            notes.left_out["rows with another number of values, or of a class without a name"] += 1
+            continue
+        height, width = image.size
+        x, y, w, h = (numbers[1:5] * (width, height, width, height)).tolist()
+        points = _points(numbers[5:].reshape(-1, values), width, height, notes)
+        labels.people.append(LabeledPerson(image, kind, points, (x - w / 2, y - h / 2, w, h)))
+
+
+def _points(given: Floats, width: int, height: int, notes: Notes) -> Floats:
+    """(K, 3); without visibility, a point at 0, 0 is not labeled, though Ultralytics takes it as visible."""
+    if given.shape[1] == 2:
+        at_zero = (given <= 0).all(axis=1)
+        notes.guessed["keypoints at 0 0, taken as not labeled as kpt_shape has no visibility"] += int(at_zero.sum())
+        given = np.column_stack([given, np.where(at_zero, 0, 2)])
+    points: Floats = given * (width, height, 1)
+    points[points[:, 2] == 0] = 0
+    return points
+
+
+def render_yolo(labels: LabelSet, notes: Notes) -> dict[str, bytes]:
+    """Make data.yaml and the text file of each image; images move to images/SPLIT.
+
+    Raises:
+        DataError: the keypoints of the kinds differ, a size is unknown, or two images share their labels' name.
+    """
+    labels.single_kind(TITLE)
+    kinds = list({kind.name: kind for kind in labels.kinds()}.values())
+    number = {kind.name: i for i, kind in enumerate(kinds)}
+    files: dict[str, bytes] = {"data.yaml": _yaml(labels, kinds, notes).encode()}
+    people = labels.people_by_image()
+    for image in labels.images:
+        image.folder = f"images/{image.split or 'train'}"
+        if image.size is None:
+            raise DataError(f"the size of {image.file_name} is not known; give the folder of the images by --images")
+        rows = [_row(person, number[person.kind.name], image.size, notes) for person in people[id(image)]]
+        name = _label_file(Path(), image).as_posix()
+        if name in files:
+            raise DataError(f"two images would have the labels {name}; give them different names")
+        files[name] = "".join(row + "\n" for row in rows if row).encode()
+    count_lost(labels, notes, "ids of people", "ids of images", "areas", "outlines", "tracks")
+    return files
+
+
+def _row(person: LabeledPerson, number: int, size: tuple[int, int], notes: Notes) -> str:
+    """One line; Ultralytics drops the whole image of a value below 0 or above 1."""
+    height, width = size
+    if person.is_crowd:
+        notes.lost["crowds (left out)"] += 1
+        return ""
+    assert person.box_xywh is not None
+    x, y, w, h = person.box_xywh
+    left, top = max(0.0, x), max(0.0, y)
+    right, bottom = min(float(width), x + w), min(float(height), y + h)
+    if right <= left or bottom <= top:
+        notes.left_out["people whose box is empty or outside of the image"] += 1
+        return ""
+    if (left, top) != (x, y) or max(abs(right - x - w), abs(bottom - y - h)) > 1e-6:
+        notes.lost["parts of boxes outside of the image (cut off)"] += 1
+    values = [
+        (left + right) / 2 / width,
+        (top + bottom) / 2 / height,
+        (right - left) / width,
+        (bottom - top) / height,
+    ]
+    for px, py, v in person.keypoints_img.tolist():
+        if v > 0 and not (0 <= px <= width and 0 <= py <= height):
+            notes.lost["keypoints outside of the image (not labeled now)"] += 1
+            v = 0
+        values += [px / width, py / height, int(v)] if v > 0 else [0, 0, 0]
+    return f"{number} " + " ".join(f"{v:.10f}".rstrip("0").rstrip(".") for v in values)
+
+
+def _yaml(labels: LabelSet, kinds: Sequence[ObjectKind], notes: Notes) -> str:
+    kind = kinds[0]
+    splits = {image.split or "train" for image in labels.images}
+    flip_idx = list(range(len(kind.keypoint_names)))
+    for a, b in kind.flips():
+        flip_idx[a], flip_idx[b] = b, a
+    data: dict[str, Any] = {"train": "images/train" if "train" in splits else f"images/{min(splits)}"}
+    data["val"] = "images/val" if "val" in splits else data["train"]
+    if data["val"] == data["train"]:
+        notes.remark("val in data.yaml is train, as there is no other split; `pose split` makes one")
+    data |= {split: f"images/{split}" for split in sorted(splits - {"train", "val"})}
+    data["kpt_shape"] = [len(kind.keypoint_names), 3]
+    data["flip_idx"] = flip_idx
+    data["names"] = {i: k.name for i, k in enumerate(kinds)}
+    data["kpt_names"] = {i: list(k.keypoint_names) for i, k in enumerate(kinds)}
+    if kind.edges:
+        data["skeleton"] = [list(edge) for edge in kind.edges]
+    head = "# written by pose convert; without a path, so that the folder may be moved\n"
+    return head + yaml.safe_dump(data, sort_keys=False, default_flow_style=None, allow_unicode=True)
