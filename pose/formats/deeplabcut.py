@@ -171,6 +171,8 @@ def render_table(labels: LabelSet, notes: Notes) -> Table:
         labels,
         notes,
         "sizes of images",
+        "edges",
+        "names of categories",
         "boxes",
         "ids of people",
         "ids of images",

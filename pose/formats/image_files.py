@@ -32,7 +32,7 @@ def _header(path: Path) -> tuple[tuple[int, int] | None, int]:
 def locate(labels: LabelSet, images: Path | None, notes: Notes) -> None:
     """Look for the images below `images`, or else below the set's own root.
 
-    Images are found by their path, or else by their name alone; sizes that the format lacks are read from the files.
+    Images are found by their path, or by the end of it; sizes that the format lacks are read from the files.
 
     Raises:
         DataError: none of the images is in the folder that the user gave.
@@ -40,21 +40,28 @@ def locate(labels: LabelSet, images: Path | None, notes: Notes) -> None:
     root = images or labels.root
     if root is None:
         return
-    found = 0
-    for image in labels.images:
-        path = root / image.path
-        if not path.is_file() and (root / Path(image.path).name).is_file():
-            path, image.folder, image.file_name = root / Path(image.path).name, "", Path(image.path).name
-            notes.guessed["images found by their name alone"] += 1
-        if path.is_file():
-            found += 1
-            if image.size is None:
-                image.size = upright_size(path)
+    found: set[str] = set()
+    for image in sorted(labels.images, key=lambda image: not (root / image.path).is_file()):
+        name = next((end for end in _ends(image.path) if (root / end).is_file() and end not in found), None)
+        if name is None:
+            continue
+        if name != image.path:
+            notes.guessed["images found by the end of their path"] += 1
+            image.folder, image.file_name = "", name
+        found.add(name)
+        if image.size is None:
+            image.size = upright_size(root / name)
     if images is not None and labels.images and not found:
         raise DataError(f"none of the {len(labels.images)} images is in {images}, e.g. {labels.images[0].path}")
-    if 0 < found < len(labels.images):
-        notes.remark(f"missing: {len(labels.images) - found} of {len(labels.images)} images are not in {root}")
+    if 0 < len(found) < len(labels.images):
+        notes.remark(f"missing: {len(labels.images) - len(found)} of {len(labels.images)} images are not in {root}")
     labels.root = root if found else None
+
+
+def _ends(path: str) -> list[str]:
+    """a/b/c.jpg, b/c.jpg, c.jpg."""
+    parts = path.split("/")
+    return ["/".join(parts[i:]) for i in range(len(parts))]
 
 
 def turn(labels: LabelSet, *, upright: bool, notes: Notes) -> None:

@@ -154,6 +154,8 @@ _LOSSES: dict[str, Callable[[LabelSet], int]] = {
     "boxes": lambda labels: sum(p.box_xywh is not None for p in labels.people),
     "areas": lambda labels: sum(p.area is not None for p in labels.people),
     "outlines": lambda labels: sum(bool(p.extra.get("segmentation")) for p in labels.people),
+    "edges": lambda labels: sum(len(kind.edges) for kind in labels.kinds()),
+    "names of categories": lambda labels: len(labels.kinds()),
     "tracks": lambda labels: sum(p.track is not None for p in labels.people),
     "crowds (written as people)": lambda labels: sum(p.is_crowd for p in labels.people),
     "hidden keypoints (now visible)": lambda labels: sum(

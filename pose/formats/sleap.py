@@ -116,12 +116,18 @@ def write_sleap(labels: LabelSet, path: Path, notes: Notes) -> None:
     skeletons = {id(kind): _skeleton(sleap_io, kind) for kind in labels.kinds()}
     videos: dict[Any, Any] = {}
     names: dict[Any, list[str]] = {}
+    number: dict[int, int] = {}
     for image in labels.images:
-        names.setdefault((PurePosixPath(image.path).parent, image.size), []).append(image.path)
+        listed = names.setdefault((PurePosixPath(image.path).parent, image.size), [])
+        number[id(image)] = len(listed)
+        listed.append(image.path)
     for key, listed in names.items():
-        size = key[1]
-        shape = (len(listed), *size, 3) if size is not None else None
-        videos[key] = sleap_io.Video(filename=list(listed), open_backend=False, backend_metadata={"shape": shape})
+        # With the names in the metadata too; sleap-io cannot read a list of images back without.
+        metadata: dict[str, Any] = {"type": "ImageVideo", "filename": listed[0], "filenames": list(listed)}
+        if key[1] is not None:
+            metadata |= {"shape": (len(listed), *key[1], 3), "grayscale": False}
+            metadata |= {"height_": key[1][0], "width_": key[1][1], "channels_": 3}
+        videos[key] = sleap_io.Video(filename=list(listed), open_backend=False, backend_metadata=metadata)
     tracks = {n: sleap_io.Track(name=n) for n in dict.fromkeys(p.track for p in labels.people) if n is not None}
     people, frames = labels.people_by_image(), []
     for image in labels.images:
@@ -135,8 +141,7 @@ def write_sleap(labels: LabelSet, path: Path, notes: Notes) -> None:
             for p in people[id(image)]
             if (p.keypoints_img[:, 2] > 0).any()
         ]
-        number = names[key].index(image.path)
-        frames.append(sleap_io.LabeledFrame(video=videos[key], frame_idx=number, instances=instances))
+        frames.append(sleap_io.LabeledFrame(video=videos[key], frame_idx=number[id(image)], instances=instances))
     document = sleap_io.Labels(
         labeled_frames=frames, videos=list(videos.values()), skeletons=list(skeletons.values())
     )

@@ -58,15 +58,21 @@ def read_yolo(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = N
     kinds = _read_kinds(file, config, shape[0], keypoints, notes)
     root = file.parent
     labels = LabelSet([], [], root)
+    seen: set[str] = set()
     for split in SPLITS:
         given = config.get(split)
         for entry in given if isinstance(given, list) else [given] if given else []:
             for image in _images_of(root, config, entry, split, file, notes):
-                if any(image.path == other.path for other in labels.images):
+                if image.path in seen:
                     notes.left_out["images that two splits name, in the second"] += 1
                     continue
+                seen.add(image.path)
+                image.size = upright_size(root / image.path)
+                if image.size is None:
+                    notes.left_out["images that cannot be read"] += 1
+                    continue
                 labels.images.append(image)
-                _read_labels(root, image, shape[1], kinds, labels, notes)
+                _read_labels(_label_file(root, image), image, shape[1], kinds, labels, notes)
     if not labels.images:
         raise DataError(
             f"{file} leads to no images: looked for {first_few(str(config.get(s)) for s in SPLITS if config.get(s))} "
@@ -178,14 +184,9 @@ def _label_file(root: Path, image: LabeledImage) -> Path:
 
 
 def _read_labels(
-    root: Path, image: LabeledImage, values: int, kinds: dict[int, ObjectKind], labels: LabelSet, notes: Notes
+    file: Path, image: LabeledImage, values: int, kinds: dict[int, ObjectKind], labels: LabelSet, notes: Notes
 ) -> None:
-    file = _label_file(root, image)
-    image.size = upright_size(root / image.path)
-    if image.size is None:
-        labels.images.remove(image)
-        notes.left_out["images that cannot be read"] += 1
-        return
+    assert image.size is not None
     if not file.is_file():
         return  # without anybody
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
