@@ -13,6 +13,7 @@ from pose.data.category import edge_fits
 from pose.data.coco import leaves_folder, local_name, read_json
 from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind
+from pose.keypoints.known import COCO_WHOLEBODY133
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError
@@ -20,6 +21,8 @@ from pose.runtime.text import first_few
 
 ROBOFLOW = "_annotations.coco.json"
 _OWN = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "keypoints", "num_keypoints")
+# COCO-WholeBody keeps the parts of its 133 keypoints apart, in this order.
+_WHOLEBODY = ("keypoints", "foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
 _SPLITS = {"valid": "val", "validation": "val"}
 
 
@@ -65,6 +68,8 @@ def _read_file(path: Path, notes: Notes, keypoints: tuple[str, ...] | None, *, f
         isinstance(document.get(k), list) for k in ("images", "annotations")
     ):
         raise DataError(f"{path} is no COCO file: it needs an object with the lists images and annotations")
+    if keypoints == COCO_WHOLEBODY133.keypoint_names:
+        _join_wholebody(document)
     images = _read_images(document["images"], notes, folder=folder, split=split)
     kinds, names = _read_kinds(path, document, keypoints, notes)
     people = []
@@ -73,6 +78,19 @@ def _read_file(path: Path, notes: Notes, keypoints: tuple[str, ...] | None, *, f
         if person is not None:
             people.append(person)
     return LabelSet(list(images.values()), people)
+
+
+def _join_wholebody(document: dict[str, Any]) -> None:
+    """Make COCO-WholeBody's five lists of a person one, and name the keypoints in its category."""
+    joined = False
+    for record in document["annotations"]:
+        if isinstance(record, dict) and all(isinstance(record.get(part), list) for part in _WHOLEBODY):
+            record["keypoints"] = [v for part in _WHOLEBODY for v in record[part]]
+            joined = True
+    for category in document.get("categories") or []:
+        if joined and isinstance(category, dict) and category.get("keypoints"):
+            category["keypoints"] = list(COCO_WHOLEBODY133.keypoint_names)
+            category["skeleton"] = [[a + 1, b + 1] for a, b in COCO_WHOLEBODY133.edges]
 
 
 def _read_images(records: list[Any], notes: Notes, *, folder: str, split: str) -> dict[int, LabeledImage]:
@@ -220,7 +238,9 @@ def write_coco(labels: LabelSet, notes: Notes, *, description: str) -> dict[str,
         box = person.box_xywh or (0.0, 0.0, 0.0, 0.0)
         if person.area is None:
             notes.guessed["areas, as width * height of the box"] += 1
-        extra = {**person.extra, **({"track": person.track} if person.track is not None else {})}
+        parts = _WHOLEBODY[1:] if person.kind.keypoint_names == COCO_WHOLEBODY133.keypoint_names else ()
+        extra = {key: value for key, value in person.extra.items() if key not in parts}
+        extra = {**extra, **({"track": person.track} if person.track is not None else {})}
         annotations.append(
             {
                 "id": number,

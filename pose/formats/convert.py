@@ -19,7 +19,7 @@ from pose.formats import coco, cvat, deeplabcut, label_studio, labelme, sleap, y
 from pose.formats.image_files import locate, turn
 from pose.formats.labels import LabelSet, Notes, box_around
 from pose.formats.recognize import FORMATS, recognize
-from pose.keypoints.skeletons import SKELETONS
+from pose.keypoints.known import SKELETONS
 from pose.runtime.errors import ConfigError, DataError
 from pose.runtime.files import write_atomic
 from pose.runtime.text import did_you_mean, first_few, plural

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from pose.data.records import is_int
-from pose.keypoints.skeletons import SKELETONS, Skeleton, guess_flip_pairs
+from pose.keypoints.known import SKELETONS
+from pose.keypoints.skeletons import Skeleton, guess_flip_pairs
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError
 from pose.runtime.text import first_few
