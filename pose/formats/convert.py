@@ -90,6 +90,7 @@ def convert(
         raise FileNotFoundError(f"no folder {images}; give the folder of the images")
     notes = Notes()
     labels = READERS[kind](source, notes, keypoints=_names(keypoints))
+    labels.share_kinds()
     if category is not None:
         _choose_category(labels, category, notes)
     if not labels.images:

@@ -107,6 +107,12 @@ class LabelSet:
         """The kinds that occur, in the order of their first person."""
         return list({id(p.kind): p.kind for p in self.people}.values())
 
+    def share_kinds(self) -> None:
+        """Make one of the kinds of several files that have the same name and keypoints."""
+        first: dict[tuple[str, tuple[str, ...]], ObjectKind] = {}
+        for person in self.people:
+            person.kind = first.setdefault((person.kind.name, person.kind.keypoint_names), person.kind)
+
     def splits(self) -> list[str]:
         """The names of the splits, in the order of their first image."""
         return list(dict.fromkeys(image.split for image in self.images))
