@@ -12,7 +12,7 @@ import numpy as np
 from pose.data.category import edge_fits
 from pose.data.coco import leaves_folder, local_name, read_json
 from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
-from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind
+from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, as_list
 from pose.keypoints.known import COCO_WHOLEBODY133
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.arrays import Floats
@@ -87,7 +87,7 @@ def _join_wholebody(document: dict[str, Any]) -> None:
         if isinstance(record, dict) and all(isinstance(record.get(part), list) for part in _WHOLEBODY):
             record["keypoints"] = [v for part in _WHOLEBODY for v in record[part]]
             joined = True
-    for category in document.get("categories") or []:
+    for category in as_list(document.get("categories")):
         if joined and isinstance(category, dict) and category.get("keypoints"):
             category["keypoints"] = list(COCO_WHOLEBODY133.keypoint_names)
             category["skeleton"] = [[a + 1, b + 1] for a, b in COCO_WHOLEBODY133.edges]
@@ -115,7 +115,7 @@ def _read_kinds(
     path: Path, document: dict[str, Any], keypoints: tuple[str, ...] | None, notes: Notes
 ) -> tuple[dict[int, ObjectKind], dict[int, str]]:
     """The categories with keypoints, and the names of all, by id."""
-    rows = [c for c in document.get("categories") or [] if isinstance(c, dict)]
+    rows = [c for c in as_list(document.get("categories")) if isinstance(c, dict)]
     names = {number: str(c.get("name", number)) for c in rows if (number := read_id(c.get("id"))) is not None}
     kinds: dict[int, ObjectKind] = {}
     for row in rows:
@@ -126,10 +126,9 @@ def _read_kinds(
             raise DataError(
                 f"{path}: category '{names[number]}' needs different texts as keypoints, got {listed!r:.80}"
             )
-        given = row.get("skeleton") if isinstance(row.get("skeleton"), list) else []
-        edges = [pair for pair in given or [] if edge_fits(pair, len(listed))]
-        if len(edges) < len(given or []):
-            notes.left_out["edges that join no two keypoints"] += len(given or []) - len(edges)
+        given = as_list(row.get("skeleton"))
+        edges = [pair for pair in given if edge_fits(pair, len(listed))]
+        notes.left_out["edges that join no two keypoints"] += len(given) - len(edges)
         kinds[number] = ObjectKind(
             names[number], tuple(listed), tuple((a - 1, b - 1) for a, b in edges), None, number
         )

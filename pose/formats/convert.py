@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pose.data.coco import leaves_folder
 from pose.formats import coco, cvat, deeplabcut, label_studio, labelme, sleap, yolo
-from pose.formats.image_files import locate, turn
+from pose.formats.image_files import is_file, locate, turn
 from pose.formats.labels import LabelSet, Notes, box_around
 from pose.formats.recognize import FORMATS, recognize
 from pose.keypoints.known import SKELETONS
@@ -233,7 +233,7 @@ def _copies(labels: LabelSet, before: dict[int, str], target: str) -> list[tuple
     found = []
     for image in labels.images:
         path = labels.root / before[id(image)]
-        if path.is_file():
+        if is_file(path):
             split = {"val": "valid"}.get(image.split, image.split) or "train"
             found.append((path, f"{split}/{image.file_name}" if target == "roboflow" else image.path))
     return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from pose.formats.labels import Notes, inside
+from pose.formats.labels import Notes, ObjectKind, inside, known_skeleton, order_names, read_edges
 
 Box = tuple[float, float, float, float]
 
@@ -25,6 +26,34 @@ class Points:
             notes.left_out["points of a name that the person has already"] += 1
         else:
             self.by_name[name] = point
+
+
+class Declared:
+    """What files written here say of their keypoints, in formats that have no place for it."""
+
+    def __init__(self) -> None:
+        self.keypoints: dict[str, list[str]] = {}
+        self.edges: dict[str, Any] = {}
+
+    def add(self, entries: Mapping[str, Any]) -> None:
+        """Take the entries keypoints and skeleton, by the names of kinds."""
+        names, edges = entries.get("keypoints"), entries.get("skeleton")
+        for kind, own in names.items() if isinstance(names, dict) else ():
+            if isinstance(own, list) and all(isinstance(n, str) for n in own) and len(set(own)) == len(own):
+                self.keypoints[kind] = own
+        self.edges |= edges if isinstance(edges, dict) else {}
+
+    def make_kinds(
+        self, people: Sequence[Points], keypoints: tuple[str, ...] | None, notes: Notes
+    ) -> dict[str, ObjectKind]:
+        """The kind of each label; see `order_names`."""
+        kinds = {}
+        for label in dict.fromkeys(person.label for person in people):
+            own = [person.by_name for person in people if person.label == label]
+            names = order_names(own, given=keypoints, declared=self.keypoints.get(label, ()), notes=notes)
+            known, edges = known_skeleton(names), read_edges(self.edges.get(label), len(names))
+            kinds[label] = ObjectKind(label, names, edges or (known.edges if known else ()))
+        return kinds
 
 
 def share_inside(points: Points, box: Box) -> float:

@@ -41,8 +41,8 @@ def locate(labels: LabelSet, images: Path | None, notes: Notes) -> None:
     if root is None:
         return
     found: set[str] = set()
-    for image in sorted(labels.images, key=lambda image: not (root / image.path).is_file()):
-        name = next((end for end in _ends(image.path) if (root / end).is_file() and end not in found), None)
+    for image in sorted(labels.images, key=lambda image: not is_file(root / image.path)):
+        name = next((end for end in _ends(image.path) if is_file(root / end) and end not in found), None)
         if name is None:
             continue
         if name != image.path:
@@ -56,6 +56,14 @@ def locate(labels: LabelSet, images: Path | None, notes: Notes) -> None:
     if 0 < len(found) < len(labels.images):
         notes.remark(f"missing: {len(labels.images) - len(found)} of {len(labels.images)} images are not in {root}")
     labels.root = root if found else None
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a name too long for the system is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _ends(path: str) -> list[str]:

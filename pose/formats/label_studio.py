@@ -18,19 +18,17 @@ import numpy as np
 
 from pose.data.coco import leaves_folder, local_name, read_json
 from pose.data.records import read_id, read_number, read_whole
-from pose.formats.grouping import Box, Points, join_boxes, spread_points
+from pose.formats.grouping import Box, Declared, Points, join_boxes, spread_points
 from pose.formats.labels import (
     LabeledImage,
     LabeledPerson,
     LabelSet,
     Notes,
     ObjectKind,
+    as_list,
     count_lost,
     extent,
     keypoints_from,
-    known_skeleton,
-    order_names,
-    read_edges,
 )
 from pose.runtime.errors import DataError
 
@@ -53,8 +51,7 @@ def read_label_studio(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | 
         )
     labels = LabelSet([], [])
     found: list[tuple[LabeledImage, Points]] = []
-    declared: dict[str, list[str]] = {}
-    edges: dict[str, Any] = {}
+    declared = Declared()
     for task in tasks:
         data = task.get("data") if isinstance(task, dict) else None
         if not isinstance(data, dict):
@@ -65,49 +62,29 @@ def read_label_studio(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | 
         if image is None:
             continue
         labels.images.append(image)
-        kinds = data.get("keypoints")
-        if isinstance(kinds, dict):  # as written here
-            declared.update({k: v for k, v in kinds.items() if isinstance(v, list)})
-            edges.update(data.get("skeleton") or {})
+        declared.add(data)
         found += [(image, person) for person in _read_people(results, image, notes)]
-    kinds_by_name = _make_kinds([p for _, p in found], keypoints, declared, edges, notes)
+    kinds = declared.make_kinds([p for _, p in found], keypoints, notes)
     for image, person in found:
-        kind = kinds_by_name[person.label]
+        kind = kinds[person.label]
         number = read_id(person.key.removeprefix(_PERSON)) if person.key and person.key.startswith(_PERSON) else None
         points = keypoints_from(person.by_name, kind.keypoint_names)
         labels.people.append(LabeledPerson(image, kind, points, person.box, number))
     return labels
 
 
-def _make_kinds(
-    people: list[Points],
-    keypoints: tuple[str, ...] | None,
-    declared: Mapping[str, list[str]],
-    edges: Mapping[str, Any],
-    notes: Notes,
-) -> dict[str, ObjectKind]:
-    kinds = {}
-    for label in dict.fromkeys(person.label for person in people):
-        own = [person.by_name for person in people if person.label == label]
-        names = order_names(own, given=keypoints, declared=declared.get(label, ()), notes=notes)
-        known = known_skeleton(names)
-        own_edges = read_edges(edges.get(label), len(names))
-        kinds[label] = ObjectKind(label, names, own_edges or (known.edges if known else ()))
-    return kinds
-
-
 def _results(task: Mapping[str, Any], notes: Notes) -> list[Mapping[str, Any]]:
     """The regions of the task's annotation: of several, the ground truth or the last one that was not skipped."""
-    given = [a for a in task.get("annotations") or [] if isinstance(a, dict)]
+    given = [a for a in as_list(task.get("annotations")) if isinstance(a, dict)]
     kept = [a for a in given if not a.get("was_cancelled")]
     notes.left_out["annotations that were skipped in Label Studio"] += len(given) - len(kept)
     if len(kept) > 1:
         notes.left_out["annotations of an image by more than one annotator (the last one is taken)"] += len(kept) - 1
     if not kept:
-        notes.left_out["predictions, of images without an annotation"] += len(task.get("predictions") or [])
+        notes.left_out["predictions, of images without an annotation"] += len(as_list(task.get("predictions")))
         return []
     chosen = next((a for a in kept if a.get("ground_truth")), kept[-1])
-    return [r for r in chosen.get("result") or [] if isinstance(r, dict)]
+    return [r for r in as_list(chosen.get("result")) if isinstance(r, dict)]
 
 
 def _read_image(data: Mapping[str, Any], results: list[Mapping[str, Any]], notes: Notes) -> LabeledImage | None:

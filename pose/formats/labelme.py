@@ -12,18 +12,14 @@ from typing import Any
 
 from pose.data.coco import leaves_folder, local_name, read_json
 from pose.data.records import read_id, read_number, read_whole
-from pose.formats.grouping import Box, Points, join_boxes, spread_points
+from pose.formats.grouping import Box, Declared, Points, join_boxes, spread_points
 from pose.formats.labels import (
     LabeledImage,
     LabeledPerson,
     LabelSet,
     Notes,
-    ObjectKind,
     count_lost,
     keypoints_from,
-    known_skeleton,
-    order_names,
-    read_edges,
 )
 from pose.images.files import files_below
 from pose.runtime.errors import DataError
@@ -51,24 +47,14 @@ def read_labelme(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None 
         raise DataError(f"{path} has no file of labelme (JSON with shapes and imagePath)")
     labels = LabelSet([], [], root)
     found: list[tuple[LabeledImage, Points]] = []
-    declared: dict[str, list[str]] = {}
-    edges: dict[str, Any] = {}
+    declared = Declared()
     for file, document in documents:
-        own = document.get("keypoints")
-        if isinstance(own, dict):  # as written here
-            declared.update({k: v for k, v in own.items() if isinstance(v, list)})
-            edges.update(document.get("skeleton") or {})
+        declared.add(document)
         image = _read_image(file, document, root, notes)
         if image is not None:
             labels.images.append(image)
             found += [(image, person) for person in _read_people(document["shapes"], notes)]
-    kinds = {}
-    for label in dict.fromkeys(person.label for _, person in found):
-        of_label = [person.by_name for _, person in found if person.label == label]
-        names = order_names(of_label, given=keypoints, declared=declared.get(label, ()), notes=notes)
-        known = known_skeleton(names)
-        fits = read_edges(edges.get(label), len(names))
-        kinds[label] = ObjectKind(label, names, fits or (known.edges if known else ()))
+    kinds = declared.make_kinds([person for _, person in found], keypoints, notes)
     for image, person in found:
         kind = kinds[person.label]
         number = read_id(person.key)
@@ -130,8 +116,9 @@ def _read_people(shapes: list[Any], notes: Notes) -> list[Points]:
         person = grouped.setdefault(group, Points(label, key=str(group)))
         person.label, person.box = label, box
     people = list(grouped.values())
-    join_boxes([p for p in people if p.box is None], free_boxes, notes=notes) if not free else None
-    if free:
+    if not free:
+        join_boxes([p for p in people if p.box is None], free_boxes, notes=notes)
+    else:  # points in a rectangle are of one person, without any ids
         people += [Points(label, box=box) for label, box in free_boxes]
         people += spread_points(free, people, label="person", notes=notes)
     return people

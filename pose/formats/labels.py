@@ -244,10 +244,18 @@ def extent(points: Floats) -> tuple[float, float, float, float]:
     return left, top, right - left, bottom - top
 
 
+def as_list(value: Any) -> list[Any]:
+    """A value of somebody's JSON where a list belongs; what is none counts as empty."""
+    return value if isinstance(value, list) else []
+
+
 def read_edges(value: Any, count: int) -> tuple[tuple[int, int], ...]:
     """The pairs of a list that join two of `count` keypoints, counted from 0."""
-    pairs = value if isinstance(value, list) else []
-    fits = [p for p in pairs if isinstance(p, list) and len(p) == 2 and all(is_int(i) and 0 <= i < count for i in p)]
+    fits = [
+        p
+        for p in as_list(value)
+        if isinstance(p, list) and len(p) == 2 and all(is_int(i) and 0 <= i < count for i in p)
+    ]
     return tuple((a, b) for a, b in fits if a != b)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 
 from pose.data.coco import leaves_folder, local_name
+from pose.data.records import read_id
 from pose.formats.image_files import upright_size
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost, read_edges
 from pose.images.files import files_below, is_image_name
@@ -100,7 +101,10 @@ def _read_kinds(
     )
     listed = config.get("kpt_names")
     kinds = {}
-    for number, name in classes.items():
+    for key, name in classes.items():
+        number = read_id(key)
+        if number is None:
+            raise DataError(f"{file}: names has the class {key!r:.40}; classes are numbered, 0: dog")
         own: Any = (
             keypoints or (listed.get(number) if isinstance(listed, dict) else listed) or config.get("node_names")
         )
@@ -113,7 +117,7 @@ def _read_kinds(
         if not isinstance(own, list | tuple) or len(own) != count or not all(isinstance(n, str) for n in own):
             raise DataError(f"{file}: kpt_shape has {count} keypoints, and their names are {own!r:.80}")
         pairs = _pairs(config.get("flip_idx"), own, notes)
-        kinds[int(number)] = ObjectKind(str(name), tuple(own), _edges(config, own), pairs, int(number) + 1)
+        kinds[number] = ObjectKind(str(name), tuple(own), _edges(config, own), pairs, number + 1)
     return kinds
 
 
