@@ -38,6 +38,7 @@ READERS: dict[str, Reader] = {
 }
 UPRIGHT = ("yolo", "cvat", "labelstudio", "labelme")  # tools that turn photographs by their EXIF orientation
 FOLDERS = ("yolo", "labelme", "roboflow")
+POINTS_ONLY = ("deeplabcut", "sleap")
 SUFFIXES = {".json": "coco", ".xml": "cvat", ".csv": "deeplabcut", ".h5": "deeplabcut", ".slp": "sleap"}
 
 
@@ -47,12 +48,14 @@ class Converted:
 
     Attributes:
         source, target: keys of `FORMATS`.
+        read: numbers of images and people that were read.
         written: the files or the folder.
         copied: images that were copied beside their labels.
     """
 
     source: str
     target: str
+    read: tuple[int, int]
     labels: LabelSet
     notes: Notes
     written: tuple[Path, ...]
@@ -95,15 +98,17 @@ def convert(
         _choose_category(labels, category, notes)
     if not labels.images:
         raise DataError(f"{source} has no image that can be read{_reasons(notes)}")
+    read = len(labels.images), len(labels.people)
     locate(labels, images, notes)
     if (kind in UPRIGHT) != (target in UPRIGHT):
         turn(labels, upright=target in UPRIGHT, notes=notes)
-    if target not in ("deeplabcut", "sleap"):  # they hold no boxes
+    _drop_what_is_not_held(labels, target, notes)
+    if target not in POINTS_ONLY:
         _complete_boxes(labels, notes)
     paths = {id(image): image.path for image in labels.images}
     written = _write(labels, out, target, notes, kind)
     copied = _copied(labels, paths, out, target)
-    return Converted(kind, target, labels, notes, written, copied)
+    return Converted(kind, target, read, labels, notes, written, copied)
 
 
 def _choose(source: Path, out: Path, source_format: str | None, target_format: str | None) -> tuple[str, str]:
@@ -157,6 +162,15 @@ def _choose_category(labels: LabelSet, category: str, notes: Notes) -> None:
         )
     notes.left_out["people of other categories"] += len(labels.people) - len(kept)
     labels.people = kept
+
+
+def _drop_what_is_not_held(labels: LabelSet, target: str, notes: Notes) -> None:
+    """A crowd would come back as a person, and somebody without keypoints as nobody."""
+    kept = labels.people if target in ("coco", "roboflow") else [p for p in labels.people if not p.is_crowd]
+    notes.lost["crowds (left out)"] += len(labels.people) - len(kept)
+    labeled = [p for p in kept if target not in POINTS_ONLY or (p.keypoints_img[:, 2] > 0).any()]
+    notes.lost["people without a labeled keypoint (left out)"] += len(kept) - len(labeled)
+    labels.people = labeled
 
 
 def _complete_boxes(labels: LabelSet, notes: Notes) -> None:
@@ -292,7 +306,7 @@ def describe(done: Converted) -> str:
     labels, kinds = done.labels, done.labels.kinds()
     splits = [split for split in labels.splits() if split]
     own = [f"{len(kind.keypoint_names)} keypoints of '{kind.name}'" for kind in kinds]
-    what = f"{plural(len(labels.images), 'image')}, {plural(len(labels.people), 'person', 'people')}"
+    what = f"{plural(done.read[0], 'image')}, {plural(done.read[1], 'person', 'people')}"
     of = f" ({', '.join(splits)})" if splits else ""
     lines = [f"read: {FORMATS[done.source].split(':')[0]}: {what}{of}; {first_few(own) or 'nobody'}"]
     for head, counts in (("left out", done.notes.left_out), ("guessed", done.notes.guessed)):

@@ -211,9 +211,7 @@ def render_cvat(labels: LabelSet, notes: Notes) -> bytes:
             lines += _shapes(person, group)
         lines.append("</image>")
     lines.append("</annotations>")
-    count_lost(
-        labels, notes, "ids of people", "ids of images", "areas", "outlines", "tracks", "crowds (written as people)"
-    )
+    count_lost(labels, notes, "ids of people", "ids of images", "areas", "outlines", "tracks")
     return ("\n".join(lines) + "\n").encode()
 
 

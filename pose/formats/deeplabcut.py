@@ -178,9 +178,7 @@ def render_table(labels: LabelSet, notes: Notes) -> Table:
         "ids of images",
         "areas",
         "outlines",
-        "crowds (written as people)",
         "hidden keypoints (now visible)",
-        "people without a labeled keypoint (left out)",
     )
     return Table([image.path for image in labels.images], columns, values)
 

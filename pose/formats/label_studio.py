@@ -221,7 +221,7 @@ def render_label_studio(labels: LabelSet, notes: Notes) -> tuple[bytes, bytes]:
         data["skeleton"] = {name: [list(edge) for edge in kind.edges] for name, kind in kinds.items()}
         result = [region for i, person in enumerate(own) for region in _regions(person, f"{number}-{i}", image.size)]
         tasks.append({"data": data, "annotations": [{"result": result}]})
-    count_lost(labels, notes, "areas", "outlines", "tracks", "crowds (written as people)")
+    count_lost(labels, notes, "areas", "outlines", "tracks")
     return (json.dumps(tasks, ensure_ascii=False) + "\n").encode(), _labeling_config(list(kinds.values())).encode()
 
 

@@ -179,7 +179,7 @@ def render_labelme(labels: LabelSet, notes: Notes) -> dict[str, bytes]:
         if name in files:
             raise DataError(f"two images would have the labels {name}; give them different names")
         files[name] = (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
-    count_lost(labels, notes, "areas", "outlines", "tracks", "crowds (written as people)")
+    count_lost(labels, notes, "areas", "outlines", "tracks")
     return files
 
 

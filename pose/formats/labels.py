@@ -164,12 +164,8 @@ _LOSSES: dict[str, Callable[[LabelSet], int]] = {
     "edges": lambda labels: sum(len(kind.edges) for kind in labels.kinds()),
     "names of categories": lambda labels: len(labels.kinds()),
     "tracks": lambda labels: sum(p.track is not None for p in labels.people),
-    "crowds (written as people)": lambda labels: sum(p.is_crowd for p in labels.people),
     "hidden keypoints (now visible)": lambda labels: sum(
         int((p.keypoints_img[:, 2] == 1).sum()) for p in labels.people
-    ),
-    "people without a labeled keypoint (left out)": lambda labels: sum(
-        not (p.keypoints_img[:, 2] > 0).any() for p in labels.people
     ),
 }
 

@@ -139,7 +139,6 @@ def write_sleap(labels: LabelSet, path: Path, notes: Notes) -> None:
                 track=None if p.track is None else tracks[p.track],
             )
             for p in people[id(image)]
-            if (p.keypoints_img[:, 2] > 0).any()
         ]
         frames.append(sleap_io.LabeledFrame(video=videos[key], frame_idx=number[id(image)], instances=instances))
     document = sleap_io.Labels(
@@ -154,9 +153,7 @@ def write_sleap(labels: LabelSet, path: Path, notes: Notes) -> None:
         "ids of images",
         "areas",
         "outlines",
-        "crowds (written as people)",
         "hidden keypoints (now visible)",
-        "people without a labeled keypoint (left out)",
     )
 
 

@@ -62,6 +62,10 @@ def read_yolo(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = N
     seen: set[str] = set()
     for split in SPLITS:
         given = config.get(split)
+        same = next((other for other in SPLITS[: SPLITS.index(split)] if given and config.get(other) == given), None)
+        if same is not None:
+            notes.remark(f"{split} is {same} in {file.name}, and is taken once")
+            continue
         for entry in given if isinstance(given, list) else [given] if given else []:
             for image in _images_of(root, config, entry, split, file, notes):
                 if image.path in seen:
@@ -248,9 +252,6 @@ def render_yolo(labels: LabelSet, notes: Notes) -> dict[str, bytes]:
 def _row(person: LabeledPerson, number: int, size: tuple[int, int], notes: Notes) -> str:
     """One line; Ultralytics drops the whole image of a value below 0 or above 1."""
     height, width = size
-    if person.is_crowd:
-        notes.lost["crowds (left out)"] += 1
-        return ""
     assert person.box_xywh is not None
     x, y, w, h = person.box_xywh
     left, top = max(0.0, x), max(0.0, y)
