@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from pose.runtime.text import first_few
 ROBOFLOW = "_annotations.coco.json"
 _OWN = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "keypoints", "num_keypoints")
 # COCO-WholeBody keeps the parts of its 133 keypoints apart, in this order.
-_WHOLEBODY = ("keypoints", "foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
+WHOLEBODY_PARTS = ("keypoints", "foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
 _SPLITS = {"valid": "val", "validation": "val"}
 
 
@@ -84,8 +83,8 @@ def _join_wholebody(document: dict[str, Any]) -> None:
     """Make COCO-WholeBody's five lists of a person one, and name the keypoints in its category."""
     joined = False
     for record in document["annotations"]:
-        if isinstance(record, dict) and all(isinstance(record.get(part), list) for part in _WHOLEBODY):
-            record["keypoints"] = [v for part in _WHOLEBODY for v in record[part]]
+        if isinstance(record, dict) and all(isinstance(record.get(part), list) for part in WHOLEBODY_PARTS):
+            record["keypoints"] = [v for part in WHOLEBODY_PARTS for v in record[part]]
             joined = True
     for category in as_list(document.get("categories")):
         if joined and isinstance(category, dict) and category.get("keypoints"):
@@ -205,96 +204,3 @@ def _read_points(value: Any, count: int, notes: Notes) -> Floats | None:
         notes.guessed["keypoints whose visibility is not 0, 1 or 2, taken as visible"] += int(odd.sum())
         points[odd, 2] = 2
     return points
-
-
-def write_coco(labels: LabelSet, notes: Notes, *, description: str) -> dict[str, Any]:
-    """Make the document of a COCO keypoint file.
-
-    Ids are kept where each stands once; else all of them are numbered from 1.
-
-    Raises:
-        DataError: the size of an image is not known.
-    """
-    unknown = [image.path for image in labels.images if image.size is None]
-    if unknown:
-        raise DataError(
-            f"the sizes of {len(unknown)} images are not known, e.g. of {first_few(unknown, 3)}; give the folder of "
-            "the images by --images"
-        )
-    image_ids = _ids([image.id for image in labels.images], "ids of images", notes, least=0)
-    person_ids = _ids([person.id for person in labels.people], "ids of people", notes)
-    kinds = labels.kinds()
-    kind_ids = _ids([kind.id for kind in kinds], "ids of categories", notes)
-    by_image = {id(image): number for image, number in zip(labels.images, image_ids, strict=True)}
-    by_kind = {id(kind): number for kind, number in zip(kinds, kind_ids, strict=True)}
-    images = [
-        {"id": by_image[id(i)], "file_name": i.path, "height": i.size[0], "width": i.size[1]}
-        for i in labels.images
-        if i.size is not None
-    ]
-    annotations = []
-    for person, number in zip(labels.people, person_ids, strict=True):
-        box = person.box_xywh or (0.0, 0.0, 0.0, 0.0)
-        if person.area is None:
-            notes.guessed["areas, as width * height of the box"] += 1
-        parts = _WHOLEBODY[1:] if person.kind.keypoint_names == COCO_WHOLEBODY133.keypoint_names else ()
-        extra = {key: value for key, value in person.extra.items() if key not in parts}
-        extra = {**extra, **({"track": person.track} if person.track is not None else {})}
-        annotations.append(
-            {
-                "id": number,
-                "image_id": by_image[id(person.image)],
-                "category_id": by_kind[id(person.kind)],
-                "iscrowd": int(person.is_crowd),
-                "bbox": [short(v) for v in box],
-                "area": short(box[2] * box[3] if person.area is None else person.area),
-                "num_keypoints": int((person.keypoints_img[:, 2] > 0).sum()),
-                "keypoints": [short(v) for v in person.keypoints_img.ravel().tolist()],
-                **extra,
-            }
-        )
-    categories = [
-        {
-            "id": by_kind[id(kind)],
-            "name": kind.name,
-            "keypoints": list(kind.keypoint_names),
-            "skeleton": [[a + 1, b + 1] for a, b in kind.edges],
-        }
-        for kind in kinds
-    ]
-    return {
-        "info": {"description": description},
-        "images": images,
-        "annotations": annotations,
-        "categories": categories,
-    }
-
-
-def render_roboflow(labels: LabelSet, notes: Notes) -> dict[str, bytes]:
-    """The annotation file of each split, for beside its images."""
-    files = {}
-    for split in labels.splits():
-        images = [image for image in labels.images if image.split == split]
-        chosen = {id(image) for image in images}
-        for image in images:
-            image.folder = ""
-        part = LabelSet(images, [p for p in labels.people if id(p.image) in chosen], labels.root)
-        document = write_coco(part, notes, description="by pose convert")
-        folder = {"val": "valid"}.get(split, split) or "train"
-        files[f"{folder}/{ROBOFLOW}"] = (json.dumps(document) + "\n").encode()
-    return files
-
-
-def _ids(given: list[int | None], what: str, notes: Notes, *, least: int = 1) -> list[int]:
-    known = [number for number in given if number is not None and number >= least]
-    if len(known) == len(given) and len(set(known)) == len(known):
-        return known
-    if known:
-        notes.remark(f"renumbered: the {what} from 1, as some are missing, 0 or doubled")
-    return list(range(1, len(given) + 1))
-
-
-def short(number: float) -> int | float:
-    """To a ten thousandth, and whole numbers as such."""
-    rounded = round(number, 4)
-    return int(rounded) if rounded == int(rounded) else rounded

@@ -5,23 +5,20 @@ Nothing that exists is overwritten, and what is written is whole or not there.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import shutil
-import tempfile
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pose.data.coco import leaves_folder
 from pose.formats import coco, cvat, deeplabcut, label_studio, labelme, sleap, yolo
-from pose.formats.image_files import is_file, locate, turn
+from pose.formats.image_files import locate, turn
 from pose.formats.labels import LabelSet, Notes, box_around
 from pose.formats.recognize import FORMATS, recognize
+from pose.formats.write import FOLDERS, write
 from pose.keypoints.known import SKELETONS
 from pose.runtime.errors import ConfigError, DataError
-from pose.runtime.files import write_atomic
 from pose.runtime.text import did_you_mean, first_few, plural
 
 Reader = Callable[..., LabelSet]
@@ -37,7 +34,6 @@ READERS: dict[str, Reader] = {
     "sleap": sleap.read_sleap,
 }
 UPRIGHT = ("yolo", "cvat", "labelstudio", "labelme")  # tools that turn photographs by their EXIF orientation
-FOLDERS = ("yolo", "labelme", "roboflow")
 POINTS_ONLY = ("deeplabcut", "sleap")
 SUFFIXES = {".json": "coco", ".xml": "cvat", ".csv": "deeplabcut", ".h5": "deeplabcut", ".slp": "sleap"}
 
@@ -93,6 +89,7 @@ def convert(
         raise FileNotFoundError(f"no folder {images}; give the folder of the images")
     notes = Notes()
     labels = READERS[kind](source, notes, keypoints=_names(keypoints))
+    _check_names(labels, notes)
     labels.share_kinds()
     if category is not None:
         _choose_category(labels, category, notes)
@@ -105,9 +102,8 @@ def convert(
     _drop_what_is_not_held(labels, target, notes)
     if target not in POINTS_ONLY:
         _complete_boxes(labels, notes)
-    paths = {id(image): image.path for image in labels.images}
-    written = _write(labels, out, target, notes, kind)
-    copied = _copied(labels, paths, out, target)
+    description = f"{FORMATS[kind].split(':')[0]}, converted by pose convert"
+    written, copied = write(labels, out, target, notes, description=description)
     return Converted(kind, target, read, labels, notes, written, copied)
 
 
@@ -154,6 +150,15 @@ def _names(keypoints: str | None) -> tuple[str, ...] | None:
     return names
 
 
+def _check_names(labels: LabelSet, notes: Notes) -> None:
+    """Splits become names of folders and files; that images stay in their folder, the readers have seen to."""
+    assert not any(leaves_folder(image.path) for image in labels.images)
+    for image in labels.images:
+        if image.split and not re.fullmatch(r"[A-Za-z0-9][\w-]{0,63}", image.split):
+            notes.left_out["names of splits that are no plain words"] += 1
+            image.split = ""
+
+
 def _choose_category(labels: LabelSet, category: str, notes: Notes) -> None:
     kept = [person for person in labels.people if person.kind.name == category]
     if not kept:
@@ -186,114 +191,6 @@ def _complete_boxes(labels: LabelSet, notes: Notes) -> None:
         else:
             kept.append(person)
     labels.people = kept
-
-
-def _write(labels: LabelSet, out: Path, target: str, notes: Notes, kind: str) -> tuple[Path, ...]:
-    if target in FOLDERS:
-        paths = {id(image): image.path for image in labels.images}
-        render = {"yolo": yolo.render_yolo, "labelme": labelme.render_labelme, "roboflow": coco.render_roboflow}
-        files = render[target](labels, notes)
-        _write_folder(out, files, _copies(labels, paths, target))
-        return (out,)
-    if target == "coco":
-        return _write_coco(labels, out, notes, kind)
-    if target == "cvat":
-        write_atomic(out, cvat.render_cvat(labels, notes))
-    elif target == "labelstudio":
-        tasks, config = label_studio.render_label_studio(labels, notes)
-        beside = out.with_suffix(".config.xml")
-        if os.path.lexists(beside):
-            raise DataError(f"{beside} exists already; give another name")
-        write_atomic(beside, config)
-        write_atomic(out, tasks)
-        return out, beside
-    elif target == "deeplabcut":
-        scorer = out.stem.removeprefix(deeplabcut.PREFIX) if out.stem.startswith(deeplabcut.PREFIX) else "pose"
-        table = deeplabcut.render_table(labels, notes)
-        if out.suffix.lower() == ".csv":
-            write_atomic(out, deeplabcut.render_csv(table, scorer=scorer))
-        else:
-            _write_by_library(out, lambda path: deeplabcut.write_h5(table, path, scorer=scorer))
-    else:
-        _write_by_library(out, lambda path: sleap.write_sleap(labels, path, notes))
-    return (out,)
-
-
-def _write_coco(labels: LabelSet, out: Path, notes: Notes, kind: str) -> tuple[Path, ...]:
-    """One file, or one for each split: out_train.json, out_val.json."""
-    splits = labels.splits()
-    paths = [
-        out if len(splits) == 1 else out.with_name(f"{out.stem}_{split or 'rest'}{out.suffix}") for split in splits
-    ]
-    for path, split in zip(paths, splits, strict=True):
-        if os.path.lexists(path) or leaves_folder(split) or "/" in split:
-            raise DataError(f"{path} exists already, or is no name; give another name")
-    documents = []
-    for split in splits:
-        chosen = [image for image in labels.images if image.split == split]
-        own = {id(image) for image in chosen}
-        part = LabelSet(chosen, [p for p in labels.people if id(p.image) in own], labels.root)
-        text = f"{FORMATS[kind].split(':')[0]}, converted by pose convert"
-        documents.append(coco.write_coco(part, notes, description=text))
-    for path, document in zip(paths, documents, strict=True):
-        write_atomic(path, (json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode())
-    return tuple(paths)
-
-
-def _copies(labels: LabelSet, before: dict[int, str], target: str) -> list[tuple[Path, str]]:
-    """The image files that are there, and where they go beside their labels."""
-    if labels.root is None:
-        return []
-    found = []
-    for image in labels.images:
-        path = labels.root / before[id(image)]
-        if is_file(path):
-            split = {"val": "valid"}.get(image.split, image.split) or "train"
-            found.append((path, f"{split}/{image.file_name}" if target == "roboflow" else image.path))
-    return found
-
-
-def _copied(labels: LabelSet, before: dict[int, str], out: Path, target: str) -> int:
-    return len(_copies(labels, before, target)) if target in FOLDERS else 0
-
-
-def _write_folder(out: Path, files: dict[str, bytes], copies: list[tuple[Path, str]]) -> None:
-    """Everything into a folder beside `out`, which gets its name once it is whole."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part"))
-    try:
-        for name, data in files.items():
-            path = staging / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        for source, name in copies:
-            path = staging / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, path)
-        staging.chmod(0o777 & ~_umask())
-        os.rename(staging, out)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(staging)
-        if isinstance(error, OSError):
-            raise OSError(
-                f"cannot write {out}: {error.strerror or error}; choose another folder or free some space"
-            ) from error
-        raise
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
-
-
-def _write_by_library(out: Path, write: Callable[[Path], None]) -> None:
-    """A library writes files of its own; its file comes to its place whole."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / out.name
-        write(path)
-        write_atomic(out, path.read_bytes())
 
 
 def _reasons(notes: Notes) -> str:

@@ -17,14 +17,13 @@ import yaml
 from pose.data.coco import leaves_folder, local_name
 from pose.data.records import read_id
 from pose.formats.image_files import upright_size
-from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost, read_edges
+from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, read_edges
 from pose.images.files import files_below, is_image_name
 from pose.keypoints.skeletons import COCO17, guess_flip_pairs
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError
 from pose.runtime.text import first_few
 
-TITLE = "YOLO-pose"
 SPLITS = ("train", "val", "test")
 
 
@@ -77,7 +76,7 @@ def read_yolo(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = N
                     notes.left_out["images that cannot be read"] += 1
                     continue
                 labels.images.append(image)
-                _read_labels(_label_file(root, image), image, shape[1], kinds, labels, notes)
+                _read_labels(root / label_name(image.path), image, shape[1], kinds, labels, notes)
     if not labels.images:
         raise DataError(
             f"{file} leads to no images: looked for {first_few(str(config.get(s)) for s in SPLITS if config.get(s))} "
@@ -181,14 +180,14 @@ def _images_of(
     return []
 
 
-def _label_file(root: Path, image: LabeledImage) -> Path:
+def label_name(image: str) -> str:
     """labels/train/a.txt of images/train/a.jpg: the last folder called images is another one."""
-    parts = list(PurePosixPath(image.path).with_suffix(".txt").parts)
+    parts = list(PurePosixPath(image).with_suffix(".txt").parts)
     for i in range(len(parts) - 2, -1, -1):
         if parts[i] == "images":
             parts[i] = "labels"
             break
-    return root.joinpath(*parts)
+    return "/".join(parts)
 
 
 def _read_labels(
@@ -223,74 +222,3 @@ def _points(given: Floats, width: int, height: int, notes: Notes) -> Floats:
     points: Floats = given * (width, height, 1)
     points[points[:, 2] == 0] = 0
     return points
-
-
-def render_yolo(labels: LabelSet, notes: Notes) -> dict[str, bytes]:
-    """Make data.yaml and the text file of each image; images move to images/SPLIT.
-
-    Raises:
-        DataError: the keypoints of the kinds differ, a size is unknown, or two images share their labels' name.
-    """
-    labels.single_kind(TITLE)
-    kinds = list({kind.name: kind for kind in labels.kinds()}.values())
-    number = {kind.name: i for i, kind in enumerate(kinds)}
-    files: dict[str, bytes] = {"data.yaml": _yaml(labels, kinds, notes).encode()}
-    people = labels.people_by_image()
-    for image in labels.images:
-        image.folder = f"images/{image.split or 'train'}"
-        if image.size is None:
-            raise DataError(f"the size of {image.file_name} is not known; give the folder of the images by --images")
-        rows = [_row(person, number[person.kind.name], image.size, notes) for person in people[id(image)]]
-        name = _label_file(Path(), image).as_posix()
-        if name in files:
-            raise DataError(f"two images would have the labels {name}; give them different names")
-        files[name] = "".join(row + "\n" for row in rows if row).encode()
-    count_lost(labels, notes, "ids of people", "ids of images", "areas", "outlines", "tracks")
-    return files
-
-
-def _row(person: LabeledPerson, number: int, size: tuple[int, int], notes: Notes) -> str:
-    """One line; Ultralytics drops the whole image of a value below 0 or above 1."""
-    height, width = size
-    assert person.box_xywh is not None
-    x, y, w, h = person.box_xywh
-    left, top = max(0.0, x), max(0.0, y)
-    right, bottom = min(float(width), x + w), min(float(height), y + h)
-    if right <= left or bottom <= top:
-        notes.left_out["people whose box is empty or outside of the image"] += 1
-        return ""
-    if (left, top) != (x, y) or max(abs(right - x - w), abs(bottom - y - h)) > 1e-6:
-        notes.lost["parts of boxes outside of the image (cut off)"] += 1
-    values = [
-        (left + right) / 2 / width,
-        (top + bottom) / 2 / height,
-        (right - left) / width,
-        (bottom - top) / height,
-    ]
-    for px, py, v in person.keypoints_img.tolist():
-        if v > 0 and not (0 <= px <= width and 0 <= py <= height):
-            notes.lost["keypoints outside of the image (not labeled now)"] += 1
-            v = 0
-        values += [px / width, py / height, int(v)] if v > 0 else [0, 0, 0]
-    return f"{number} " + " ".join(f"{v:.10f}".rstrip("0").rstrip(".") for v in values)
-
-
-def _yaml(labels: LabelSet, kinds: Sequence[ObjectKind], notes: Notes) -> str:
-    kind = kinds[0]
-    splits = {image.split or "train" for image in labels.images}
-    flip_idx = list(range(len(kind.keypoint_names)))
-    for a, b in kind.flips():
-        flip_idx[a], flip_idx[b] = b, a
-    data: dict[str, Any] = {"train": "images/train" if "train" in splits else f"images/{min(splits)}"}
-    data["val"] = "images/val" if "val" in splits else data["train"]
-    if data["val"] == data["train"]:
-        notes.remark("val in data.yaml is train, as there is no other split; `pose split` makes one")
-    data |= {split: f"images/{split}" for split in sorted(splits - {"train", "val"})}
-    data["kpt_shape"] = [len(kind.keypoint_names), 3]
-    data["flip_idx"] = flip_idx
-    data["names"] = {i: k.name for i, k in enumerate(kinds)}
-    data["kpt_names"] = {i: list(k.keypoint_names) for i, k in enumerate(kinds)}
-    if kind.edges:
-        data["skeleton"] = [list(edge) for edge in kind.edges]
-    head = "# written by pose convert; without a path, so that the folder may be moved\n"
-    return head + yaml.safe_dump(data, sort_keys=False, default_flow_style=None, allow_unicode=True)

@@ -35,6 +35,17 @@ def test_names_that_leave_their_folder(tmp_path: Path, name: str) -> None:
     assert done.notes.left_out["images whose name leaves the project, or is empty"] == 1
 
 
+@pytest.mark.parametrize("split", ["../../elsewhere", "/tmp", "a/b", ".."])
+def test_a_split_names_no_other_folder(tmp_path: Path, split: str) -> None:
+    shutil.copytree(REAL / "labelme", tmp_path / "me")
+    path = tmp_path / "me/a.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "split": split}))
+    done = convert(tmp_path / "me", tmp_path / "out/yolo", target_format="yolo")
+    assert done.notes.left_out["names of splits that are no plain words"] == 1
+    assert (tmp_path / "out/yolo/labels/train/a.txt").is_file()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["yolo"]
+
+
 def test_a_yaml_leads_nowhere_else(tmp_path: Path) -> None:
     write_images(tmp_path / "private/images/train")
     shutil.copytree(REAL / "yolo", tmp_path / "yolo")
@@ -87,7 +98,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pose.formats.convert.shutil.copyfile", fail)
+    monkeypatch.setattr("pose.formats.write.shutil.copyfile", fail)
     with pytest.raises(OSError, match=r"cannot write .*out: No space left on device"):
         convert(source, tmp_path / "out", target_format="yolo", images=tmp_path / "images")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dogs.json", "images"]
