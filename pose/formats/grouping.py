@@ -100,9 +100,13 @@ def spread_points(
             return []
         return [Points(label, dict(points))] if points else []
     for name, point in points:
-        around = [p for p in boxed if p.box is not None and inside(p.box, point[:2]) and name not in p.by_name]
+        around = [p for p in boxed if p.box is not None and inside(p.box, point[:2])]
         if not around:
             notes.left_out["points in nobody's box"] += 1
+            continue
+        around = [p for p in around if name not in p.by_name]
+        if not around:
+            notes.left_out["points of a name that the person has already"] += 1
             continue
         if len(around) > 1:
             notes.guessed["points in several boxes, given to the smallest"] += 1

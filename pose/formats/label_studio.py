@@ -79,7 +79,7 @@ def _results(task: Mapping[str, Any], notes: Notes) -> list[Mapping[str, Any]]:
     kept = [a for a in given if not a.get("was_cancelled")]
     notes.left_out["annotations that were skipped in Label Studio"] += len(given) - len(kept)
     if len(kept) > 1:
-        notes.left_out["annotations of an image by more than one annotator (the last one is taken)"] += len(kept) - 1
+        notes.left_out["annotations of an image beside the one that is taken"] += len(kept) - 1
     if not kept:
         notes.left_out["predictions, of images without an annotation"] += len(as_list(task.get("predictions")))
         return []
@@ -123,6 +123,7 @@ def _read_people(results: list[Mapping[str, Any]], image: LabeledImage, notes: N
     people: dict[str, Points] = {}
     free: list[tuple[str, tuple[float, float, int]]] = []
     keyed: list[tuple[str, str, tuple[float, float, int]]] = []
+    related = _relations(results)
     for region in results:
         kind, value = region.get("type"), region.get("value")
         size = (read_number(region.get("original_height")), read_number(region.get("original_width")))
@@ -149,12 +150,19 @@ def _read_people(results: list[Mapping[str, Any]], image: LabeledImage, notes: N
                 people[key] = Points(str(names[0]), box=box, key=key)
         else:
             point = (x, y, 1 if _is_hidden(region) else 2)
-            parent = region.get("parentID")
+            parent = region.get("parentID") or related.get(str(region.get("id")))
             if isinstance(parent, str) and parent:
                 keyed.append((parent, str(names[0]), point))
             else:
                 free.append((str(names[0]), point))
     return _group(people, keyed, free, notes)
+
+
+def _relations(results: list[Mapping[str, Any]]) -> dict[str, str]:
+    """The rectangle of each point that a relation joins to one, as sleap-io writes it, in either direction."""
+    boxes = {str(r.get("id")) for r in results if r.get("type") == "rectanglelabels"}
+    pairs = [(str(r.get("from_id")), str(r.get("to_id"))) for r in results if r.get("type") == "relation"]
+    return {a: b for pair in pairs for a, b in (pair, pair[::-1]) if b in boxes and a not in boxes}
 
 
 def _group(
@@ -251,5 +259,6 @@ def _labeling_config(kinds: list[ObjectKind]) -> str:
     lines = ["<View>", '  <Image name="image" value="$image"/>', '  <RectangleLabels name="box" toName="image">']
     lines += [f"    <Label value={quoteattr(kind.name)}/>" for kind in kinds]
     lines += ["  </RectangleLabels>", '  <KeyPointLabels name="keypoint" toName="image">']
-    lines += [f"    <Label value={quoteattr(name)}/>" for name in points]
+    # Label Studio's own exports leave out keypoints without an index.
+    lines += [f'    <Label value={quoteattr(name)} model_index="{i}"/>' for i, name in enumerate(points)]
     return "\n".join([*lines, "  </KeyPointLabels>", "</View>", ""])

@@ -67,11 +67,14 @@ def _read_image(file: Path, document: Mapping[str, Any], root: Path, notes: Note
     """imagePath is relative to the JSON; where it leads out of the folder, the image beside the JSON is meant."""
     name = document.get("imagePath")
     if not isinstance(name, str) or not name:
-        notes.left_out["files without an imagePath"] += 1
+        notes.left_out["files without an imagePath that can be read"] += 1
         return None
     folder = file.parent.relative_to(root).as_posix()
     if leaves_folder(name):
         name = PurePosixPath(local_name(name)).name
+        if not name or leaves_folder(name):
+            notes.left_out["files without an imagePath that can be read"] += 1
+            return None
         notes.guessed["images whose imagePath leads elsewhere, looked for beside their JSON"] += 1
     height, width = read_whole(document.get("imageHeight")), read_whole(document.get("imageWidth"))
     size = (height, width) if height and width else None
