@@ -88,7 +88,8 @@ def convert(
     if images is not None and not images.is_dir():
         raise FileNotFoundError(f"no folder {images}; give the folder of the images")
     notes = Notes()
-    labels = READERS[kind](source, notes, keypoints=_names(keypoints))
+    options = {"images": images} if kind == "yolo" else {}
+    labels = READERS[kind](source, notes, keypoints=_names(keypoints), **options)
     _check_names(labels, notes)
     labels.share_kinds()
     if category is not None:

@@ -34,11 +34,15 @@ def find_yaml(path: Path) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def read_yolo(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
+def read_yolo(
+    path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None, images: Path | None = None
+) -> LabelSet:
     """Read the splits that a data.yaml names.
 
     Sizes come from the image files, so an image must be there for its labels to count.
 
+    Args:
+        images: where images are looked for by the names of their labels if the data.yaml leads to none.
     Raises:
         DataError: no data.yaml with kpt_shape, or it names no folder of images.
     """
@@ -77,10 +81,13 @@ def read_yolo(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = N
                     continue
                 labels.images.append(image)
                 _read_labels(root / label_name(image.path), image, shape[1], kinds, labels, notes)
+    if not labels.images and images is not None:
+        _match_labels(root, images, shape[1], kinds, labels, notes)
     if not labels.images:
         raise DataError(
             f"{file} leads to no images: looked for {first_few(str(config.get(s)) for s in SPLITS if config.get(s))} "
-            f"below {root}; YOLO-pose has shares of the image's size, so the images must lie there"
+            f"below {root}; YOLO-pose has shares of the image's size, so the images must lie there, or "
+            "give their folder by --images"
         )
     return labels
 
@@ -178,6 +185,26 @@ def _images_of(
         return [LabeledImage(f.removeprefix(f"{folder}/") if folder else f, folder, None, None, split) for f in files]
     notes.remark(f"left out: {split}, as {file.name} has {entry!r:.60} there, and no such folder is below {root}")
     return []
+
+
+def _match_labels(
+    root: Path, images: Path, values: int, kinds: dict[int, ObjectKind], labels: LabelSet, notes: Notes
+) -> None:
+    """Read the text files below the root whose names, without folders, are those of images."""
+    found = {path.stem: path for path in files_below(images) if is_image_name(path)}
+    texts = [path for path in files_below(root) if path.suffix.lower() == ".txt"]
+    for text in texts:
+        file = found.get(text.stem)
+        size = None if file is None else upright_size(file)
+        if file is None or size is None:
+            notes.left_out["text files without an image of their name"] += 1
+            continue
+        split = next((part for part in reversed(text.relative_to(root).parts[:-1]) if part in (*SPLITS, "valid")), "")
+        name = file.relative_to(images).as_posix()
+        image = LabeledImage(name, "", size, None, {"valid": "val"}.get(split, split))
+        labels.images.append(image)
+        _read_labels(text, image, values, kinds, labels, notes)
+    labels.root = images
 
 
 def label_name(image: str) -> str:

@@ -86,6 +86,19 @@ def test_yolo(place: Path) -> None:
     assert done.labels.kinds()[0].flips() == ((1, 2), (4, 5))
 
 
+def test_yolo_labels_apart_from_their_images(place: Path) -> None:
+    """Joined by name, without any folder that the data.yaml has."""
+    (place / "real/yolo/labels/train").rename(place / "real/yolo/valid")
+    (place / "real/yolo/classes.txt").write_text("dog\n")
+    with pytest.raises(ValueError, match=r"leads to no images.*--images"):
+        run(place, "real/yolo")
+    document, done = run(place, "real/yolo", images=place / "images")
+    expected = {n: own for n, own in people_of(make_document()).items() if n != "empty.png"}
+    assert_same(people_of(document), expected)
+    assert done.notes.left_out["text files without an image of their name"] == 1
+    assert {image.split for image in done.labels.images} == {"val"}
+
+
 @pytest.mark.parametrize("suffix", ["csv", "h5"])
 def test_deeplabcut_with_several_animals(place: Path, suffix: str) -> None:
     """Individuals are tracks, and frames are named below the project's folder."""
