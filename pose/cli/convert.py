@@ -61,7 +61,10 @@ def split(
         typer.Option("--by-prefix", help="Keep images together whose names differ in their last number: frames."),
     ] = False,
 ) -> None:
-    """Split a COCO file by image into FILE_train.json and FILE_val.json."""
+    """Split a COCO file by image, to train and to validate.
+
+    Writes FILE_train.json and FILE_val.json beside FILE.json.
+    """
     from pose.formats.split import split_coco
     from pose.runtime.text import plural
 

@@ -119,3 +119,15 @@ def test_a_folder_is_not_written_into_what_is_read(tmp_path: Path) -> None:
     shutil.copytree(REAL / "yolo", tmp_path / "yolo", dirs_exist_ok=True)
     with pytest.raises(ValueError, match="lies in"):
         convert(tmp_path / "yolo", tmp_path / "yolo/again", target_format="labelme")
+
+
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [("dogs.slp", "sleap-io"), ("deeplabcut/labeled-data/walk/CollectedData_ann.h5", "pandas tables")],
+)
+def test_a_missing_library_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, packages: str
+) -> None:
+    monkeypatch.setattr("pose.runtime.errors.importlib.util.find_spec", lambda module: None)
+    with pytest.raises(ValueError, match=f"pip install {packages}$"):
+        convert(REAL / name, tmp_path / "out.json")
