@@ -6,20 +6,24 @@ width, height). Imports neither torch nor albumentations.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.box_habits import warn_of_empty_boxes, warn_of_odd_boxes
-from pose.data.boxes import is_empty
-from pose.data.coco import Annotation, CocoFile, numbers, read_json
-from pose.data.records import read_id
+from pose.data.annotations import Annotation
+from pose.data.coco import CocoFile
+from pose.data.usage import Usage
 from pose.keypoints.geometry import clean_box
+from pose.runtime.errors import DataError
+
+POINTS = "whose box has no size"
+_OUTSIDE = "with an empty box, or one outside the image"
+_UNSIZED = "in images without height and width"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,7 @@ class Person:
         image_size: (height, width) of the image.
         area: of the annotation; of the box for a detection. Square pixels.
         score: of the detection; 1 for an annotation.
+        category_id: of either.
     """
 
     id: int
@@ -44,28 +49,7 @@ class Person:
     image_size: tuple[int, int]
     area: float
     score: float = 1.0
-
-
-@dataclass(frozen=True)
-class Usage:
-    """How many annotations of a file are used, and why the others are not.
-
-    Attributes:
-        total: all of the file's.
-        left_out: numbers by reason.
-    """
-
-    total: int
-    used: int
-    left_out: Mapping[str, int]
-
-    def __str__(self) -> str:
-        """Say it in a line: 132 annotations: 80 used, 51 without labels, 1 crowd."""
-        parts = [f"{self.used:,} used", *(f"{count:,} {why}" for why, count in self.left_out.items())]
-        return f"{self.total:,} annotations: {', '.join(parts)}"
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"annotations": self.total, "used": self.used, "left_out": dict(self.left_out)}
+    category_id: int = 1
 
 
 def count_usage(coco: CocoFile, *, limit: int | None = None, min_keypoints: int = 1, min_area: float = 0.0) -> Usage:
@@ -78,7 +62,7 @@ def count_usage(coco: CocoFile, *, limit: int | None = None, min_keypoints: int 
     if limit is not None and used > limit:
         left_out["beyond the limit"] = used - limit
         used = limit
-    return Usage(used + sum(left_out.values()), used, left_out)
+    return Usage(used + sum(left_out.values()), used, left_out, categories=coco.categories)
 
 
 def _box_or_reason(
@@ -90,14 +74,33 @@ def _box_or_reason(
         return "crowd"
     if labeled < min(min_keypoints, 1):
         return "without labels"
-    box = clean_box(a.box_xywh, coco.images[a.image_id].image_size)
+    size = coco.images[a.image_id].image_size
+    if size is None:
+        return _UNSIZED
+    box = clean_box(a.box_xywh, size)
     if box is None:
-        return "with an empty box, or one outside the image"
+        return POINTS if min(a.box_xywh[2:]) <= 0 else _OUTSIDE
     if a.area <= 0:
         return "with area 0"
     if a.area < min_area:
         return f"with an area below {min_area:g}"
     return f"with fewer than {min_keypoints} labeled keypoints" if labeled < min_keypoints else box
+
+
+def images_to_crop(
+    coco: CocoFile, *, limit: int | None = None, min_keypoints: int = 1, min_area: float = 0.0
+) -> set[int]:
+    """Find the images of whom `ground_truth_people` lists with the same arguments, or would with right sizes."""
+    images: set[int] = set()
+    used = 0
+    for a in sorted(coco.annotations or (), key=lambda a: a.id):
+        found = _box_or_reason(a, coco, min_keypoints=min_keypoints, min_area=min_area)
+        used += not isinstance(found, str)
+        if not isinstance(found, str) or found in (POINTS, _OUTSIDE, _UNSIZED):
+            images.add(a.image_id)
+        if limit is not None and used >= limit:
+            break
+    return images
 
 
 def ground_truth_people(
@@ -117,10 +120,10 @@ def ground_truth_people(
     Args:
         limit: keep only the first so many, after the filters.
     Raises:
-        ValueError: the file has no annotations.
+        DataError: the file has no annotations.
     """
     if coco.annotations is None:
-        raise ValueError(f"{coco.path} has no annotations; give detected boxes instead")
+        raise DataError(f"{coco.path} has no annotations; give detected boxes instead")
     people = []
     for a in sorted(coco.annotations, key=lambda a: a.id):
         box = _box_or_reason(a, coco, min_keypoints=min_keypoints, min_area=min_area)
@@ -128,72 +131,39 @@ def ground_truth_people(
             continue
         image = coco.images[a.image_id]
         path = Path(images_dir, image.file_name)
-        people.append(Person(a.id, a.image_id, path, box, a.keypoints_img, image.image_size, a.area))
+        assert image.image_size is not None  # it has a clean box
+        size, points = image.image_size, a.keypoints_img
+        people.append(Person(a.id, a.image_id, path, box, points, size, a.area, category_id=a.category_id))
         if limit is not None and len(people) >= limit:
             break
     return people
 
 
-def detected_people(
-    detections: Path | str | list[Any], coco: CocoFile, images_dir: Path | str, *, min_score: float = 0.0
-) -> list[Person]:
-    """List detected boxes as they are, neither clipped nor shrunk, in the file's order.
+def with_grown_boxes(coco: CocoFile, *, share: float, pixels: float) -> CocoFile:
+    """Grow annotated boxes on each side by `share` of their longer side and by `pixels`.
 
-    Args:
-        detections: a JSON file, or its content: a list of {image_id, category_id, bbox: [x, y, w, h], score}.
-        min_score: boxes that score less are dropped, as are other categories.
-
-    Boxes of size 0 are left out with a warning. Boxes that look like corners or shares of the image are warned of.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: a record is malformed, an image is unknown, or nothing is left.
+    That is for boxes which are just the extent of the keypoints, down to single points without any size. Areas of 0
+    of people with keypoints become those of the grown boxes, with a warning, since AP depends on them.
     """
-    if isinstance(detections, list):
-        source, records = "detections", detections
-    else:
-        source, records = str(detections), read_json(Path(detections))
-    if not isinstance(records, list):
-        raise ValueError(f"{source} holds a {type(records).__name__}; detections are a list of records")
-    people, unknown, empty = [], [], []
-    for index, record in enumerate(records):
-        where = f"{source}: detection {index}"
-        missing = [
-            k for k in ("image_id", "category_id", "bbox", "score") if not isinstance(record, dict) or k not in record
-        ]
-        if missing:
-            raise ValueError(f"{where} lacks {', '.join(missing)}, got {record!r:.100}")
-        if read_id(record["category_id"]) != coco.category_id:
-            continue
-        box, score = numbers(record["bbox"], where, "bbox"), numbers([record["score"]], where, "score")
-        if len(box) != 4 or min(box[2:]) < 0:
-            raise ValueError(f"{where} has bbox {record['bbox']}; it needs x, y and a positive width and height")
-        image_id = read_id(record["image_id"])
-        if image_id is None or image_id not in coco.images:
-            unknown.append(record["image_id"])
-        elif is_empty(box.tolist()):
-            empty.append(index)
-        elif score[0] >= min_score:
-            x, y, w, h = box.tolist()
-            image = coco.images[image_id]
-            path = Path(images_dir, image.file_name)
-            people.append(Person(index, image_id, path, (x, y, w, h), None, image.image_size, w * h, float(score[0])))
-    if unknown:
-        different = list(dict.fromkeys(map(str, unknown)))
-        raise ValueError(
-            f"{source} has {len(unknown)} boxes on {len(different)} images that are not in {coco.path}: "
-            f"{', '.join(different[:5])}{', ...' * (len(different) > 5)}; "
-            f"give the detections of this annotation file's images"
+    if coco.annotations is None or not (share or pixels):
+        return coco
+    grown = []
+    zero = 0
+    for a in coco.annotations:
+        x, y, w, h = a.box_xywh
+        margin = share * max(w, h, 0) + pixels
+        box = (x - margin, y - margin, max(w, 0) + 2 * margin, max(h, 0) + 2 * margin)
+        area = a.area
+        if area <= 0 < a.num_keypoints:
+            zero, area = zero + 1, box[2] * box[3]
+        grown.append(replace(a, box_xywh=box, area=area))
+    if zero:
+        warnings.warn(
+            f"{coco.path}: {zero} people have area 0; taken is that of their grown boxes (data.grow_boxes), in "
+            "proportion to which AP forgives errors",
+            stacklevel=3,
         )
-    warn_of_empty_boxes(empty, source)
-    if not people:
-        raise ValueError(
-            f"{source} has no box of category {coco.category_id} that scores at least {min_score} "
-            f"({len(records)} records); check the file and the score threshold"
-        )
-    boxes, sizes = np.array([p.box_xywh for p in people]), np.array([p.image_size for p in people], dtype=np.float64)
-    warn_of_odd_boxes(boxes, sizes, source)
-    return people
+    return replace(coco, annotations=tuple(grown))
 
 
 def check_images_exist(paths: Iterable[Path]) -> None:
