@@ -80,7 +80,7 @@ KINDS: dict[str, Kind] = {
         "warning",
         "file of an exporter that keeps one person's keypoints an image",
         "The keypoints of all but the last person of an image are lost, or mixed with another's.",
-        "Export Label Studio's own JSON instead of COCO, and convert that.",
+        "Export Label Studio's own JSON instead of COCO, and convert that: pose convert FILE out.json.",
     ),
     "annotation-malformed": Kind(
         "error", "annotations that are no object", "They are left out.", "Remove them.", fix=True

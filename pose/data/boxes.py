@@ -22,6 +22,7 @@ from pose.runtime.errors import DataError
 Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) scores
 LARGEST_COORDINATE = 1e9  # pixels; images are far smaller
 SMALLEST_SIDE = 1e-3  # pixels of a box; crops of much smaller ones have coordinates that are not finite
+_EXPECTED = f"expected [x, y, width, height] in pixels, width and height positive and at least {SMALLEST_SIDE:g}"
 NO_SIZE = "without width or height"
 _EXAMPLE = '{"file_name": "street.jpg", "bbox": [x, y, width, height], "score": 0.9}'
 
@@ -34,6 +35,7 @@ def read_box_records(path: Path, *, example: str) -> Any:
     """
     return read_document(
         path,
+        what="boxes",
         missing="give a JSON file of boxes, 'detect' or 'whole'",
         expected=f"expected a list of records such as {example}",
     )
@@ -48,14 +50,14 @@ def read_box(where: str, record: Mapping[str, Any]) -> tuple[list[float], float]
     given = record.get("bbox")
     box = read_numbers(given)
     if box is None or len(box) != 4 or not (np.abs(box) < LARGEST_COORDINATE).all():
-        message = f"{where} has bbox {given!r:.80}; expected [x, y, width, height] in pixels"
+        message = f"{where} has bbox {given!r:.80}; {_EXPECTED}"
         raise Unusable("with a bbox that is not four numbers", message)
     score = read_number(record.get("score", 1.0))
     if score is None:
         message = f"{where} has score {record['score']!r:.40}; expected a finite number, or none for 1"
         raise Unusable("whose score is no number", message)
     if is_empty(box.tolist()):
-        message = f"{where} has bbox {given!r:.80}; width and height must be positive and at least {SMALLEST_SIDE:g}"
+        message = f"{where} has bbox {given!r:.80}; {_EXPECTED}"
         raise Unusable(NO_SIZE, message)
     return box.tolist(), score
 
@@ -112,7 +114,7 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
     reasons = content.left_out
     matched = 0
     for index, record in content.records:
-        where = f"{path}: record {index}"
+        where = f"record {index}"
         try:
             _check_record(where, record)
             image = content.images.get(_as_key(record.get("image_id")))
@@ -121,7 +123,7 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
             hits = match.by_name(file_name) if file_name else match.by_id(_as_key(record["image_id"]))
             if len(hits) > 1:
                 raise DataError(
-                    f"{where} with {said[-1]} fits {hits[0]} and {hits[1]}; "
+                    f"{path}: {where} with {said[-1]} fits {hits[0]} and {hits[1]}; "
                     f"write the path below the input folder as its file_name"
                 )
             matched += len(hits)

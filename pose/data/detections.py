@@ -12,8 +12,9 @@ import numpy as np
 
 from pose.data.annotations import Unusable, warn_left_out
 from pose.data.box_habits import warn_of_odd_boxes
-from pose.data.boxes import read_box, read_box_records
+from pose.data.boxes import read_box
 from pose.data.coco import CocoFile
+from pose.data.json_file import read_document
 from pose.data.people import Person
 from pose.data.records import read_id
 from pose.data.usage import Usage
@@ -50,7 +51,8 @@ def detected_people(
         DataError: it is no list of records, or nothing is left.
     """
     if isinstance(detections, Path | str):
-        source, records = str(detections), read_box_records(Path(detections), example=_EXAMPLE)
+        source = str(detections)
+        records = read_document(Path(detections), expected=f"expected a list of records such as {_EXAMPLE}")
     else:
         source, records = "detections", detections
     if not isinstance(records, list | tuple):

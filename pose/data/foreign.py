@@ -82,9 +82,9 @@ def name_document(document: Any) -> tuple[str, str] | None:
     keys = document.keys()
     for wanted, name, advice in (
         ({"shapes", "imagePath"}, "labelme's JSON of one image", ""),
-        ({"kpt_shape"}, "the data.yaml of a YOLO dataset", ""),
-        ({"nc", "names"}, "the data.yaml of a YOLO dataset", ""),
-        ({"names", "train", "val"}, "the data.yaml of a YOLO dataset", ""),
+        ({"kpt_shape"}, "the YAML of a YOLO dataset", ""),
+        ({"nc", "names"}, "the YAML of a YOLO dataset", ""),
+        ({"names", "train", "val"}, "the YAML of a YOLO dataset", ""),
         ({"_via_img_metadata"}, "a project of the VGG Image Annotator (VIA)", _EXPORT),
         ({"_via_settings"}, "a project of the VGG Image Annotator (VIA)", _EXPORT),
         ({"objects", "size"}, "Supervisely's JSON of one image", _EXPORT),
@@ -139,7 +139,7 @@ def _name_bytes(path: Path, head: bytes) -> tuple[str, str] | None:
         return "text, as YOLO's labels are", "convert the dataset by its data.yaml: pose convert data.yaml out.json"
     if suffix in (".yaml", ".yml"):
         yolo = b"kpt_shape" in head or b"names:" in head
-        return ("the data.yaml of a YOLO dataset", "") if yolo else (_YAML, "give a JSON")
+        return ("the YAML of a YOLO dataset", "") if yolo else (_YAML, "give a JSON")
     return None
 
 

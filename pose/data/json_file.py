@@ -13,12 +13,14 @@ from pose.runtime.errors import DataError
 def read_json(
     path: Path,
     *,
+    what: str = "file",
     missing: str = "check the path, or download the annotations first",
     expected: str = "the download may have been cut off",
 ) -> Any:
     """Read a JSON file.
 
     Args:
+        what: the file, in the message if there is none.
         missing: what to do if there is no such file.
         expected: the end of the message of a file that is no JSON.
     Raises:
@@ -26,7 +28,7 @@ def read_json(
         DataError: it is empty, not UTF-8, no JSON, or of another format, which is named.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}; {missing}")
+        raise FileNotFoundError(f"no {what} {path}; {missing}")
     content = path.read_bytes()
     if not content:
         raise DataError(f"{path} is empty; the download may have been cut off, fetch it again")

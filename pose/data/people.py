@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,20 +87,30 @@ def _box_or_reason(
     return f"with fewer than {min_keypoints} labeled keypoints" if labeled < min_keypoints else box
 
 
-def images_to_crop(
-    coco: CocoFile, *, limit: int | None = None, min_keypoints: int = 1, min_area: float = 0.0
+def images_to_look_at(
+    coco: CocoFile,
+    looked_at: Collection[int],
+    *,
+    limit: int | None = None,
+    min_keypoints: int = 1,
+    min_area: float = 0.0,
 ) -> set[int]:
-    """Find the images of whom `ground_truth_people` lists with the same arguments, or would with right sizes."""
+    """Find further images of whom `ground_truth_people` lists with the same arguments, or would with right sizes.
+
+    Args:
+        looked_at: ids of images whose sizes are right.
+    """
     images: set[int] = set()
     used = 0
     for a in sorted(coco.annotations or (), key=lambda a: a.id):
         found = _box_or_reason(a, coco, min_keypoints=min_keypoints, min_area=min_area)
-        used += not isinstance(found, str)
-        if not isinstance(found, str) or found in (POINTS, _OUTSIDE, _UNSIZED):
-            images.add(a.image_id)
+        if isinstance(found, str) and (a.image_id in looked_at or found not in (POINTS, _OUTSIDE, _UNSIZED)):
+            continue
+        images.add(a.image_id)
+        used += 1
         if limit is not None and used >= limit:
             break
-    return images
+    return images.difference(looked_at)
 
 
 def ground_truth_people(

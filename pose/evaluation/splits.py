@@ -16,7 +16,7 @@ from pose.data.box_habits import reach_from_corner, warn_of_odd_boxes
 from pose.data.coco import CocoFile, load_coco
 from pose.data.detections import detected_people
 from pose.data.image_sizes import with_file_sizes
-from pose.data.people import POINTS, Person, count_usage, ground_truth_people, images_to_crop, with_grown_boxes
+from pose.data.people import POINTS, Person, count_usage, ground_truth_people, images_to_look_at, with_grown_boxes
 from pose.data.usage import Usage
 from pose.evaluation.coco import check_somebody_counts
 from pose.keypoints.oks import MAX_DETECTIONS
@@ -160,7 +160,7 @@ def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> tuple[Co
     filters: dict[str, Any] = {"min_keypoints": split.min_keypoints, "min_area": split.min_area}
     images_dir = Path(data.root, split.images)
     looked_at: set[int] = set()
-    while fresh := images_to_crop(coco, limit=split.limit, **filters) - looked_at:
+    while fresh := images_to_look_at(coco, looked_at, limit=split.limit, **filters):
         coco = with_file_sizes(coco, images_dir, sorted(fresh))
         looked_at |= fresh
     coco = with_grown_boxes(coco, share=data.grow_boxes.share, pixels=data.grow_boxes.pixels)

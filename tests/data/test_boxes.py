@@ -50,6 +50,6 @@ def test_one_empty_box_is_left_out_and_counted(tmp_path: Path) -> None:
     ):
         assert counts(tmp_path, data, DOG) == 1
     with pytest.raises(
-        ValueError, match=r"boxes\.json: none of the 2 boxes can be read; .* width and height must be positive"
+        ValueError, match=r"boxes\.json: none of the 2 boxes can be read; .* width and height positive"
     ):
         counts(tmp_path, data[1:], DOG)

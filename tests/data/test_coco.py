@@ -381,7 +381,7 @@ def test_detections_of_the_real_sample(coco_sample: Path) -> None:
         ([{"image_id": 5, "score": 1}], "lacks category_id, bbox"),
         ([7], "1 without image_id, .*; the first: detection 0 lacks"),
         ([detection(bbox=[1, 2, 3])], "1 with a bbox that is not four numbers"),
-        ([detection(bbox=[1, 2, -1, 3])], "1 without width or height.*; the first: .* must be positive"),
+        ([detection(bbox=[1, 2, -1, 3])], "1 without width or height.*; the first: .* width and height positive"),
         ([detection(bbox=[1, 2, float("inf"), 3])], "1 with a bbox that is not four numbers"),
         ([detection(score=float("nan"))], "finite"),
         (

@@ -54,7 +54,7 @@ def read_frame_boxes(path: Path) -> dict[int, Boxes]:
     rows: dict[int, list[list[float]]] = {}
     problems: list[Unusable] = []
     for index, record in enumerate(records):
-        where = f"{path}: record {index}"
+        where = f"record {index}"
         frame = read_whole(record.get("frame")) if isinstance(record, dict) else None
         try:
             if frame is None:
