@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from pose.config.keypoints import DataConfig, SplitConfig
-from pose.data.box_habits import reach_from_corner, warn_of_odd_boxes
+from pose.data.annotations import Annotation
+from pose.data.box_habits import odd_boxes, reach_from_corner, warn_of_odd_boxes
 from pose.data.coco import CocoFile, load_coco
 from pose.data.detections import detected_people
 from pose.data.image_sizes import with_file_sizes
@@ -20,6 +21,7 @@ from pose.data.people import POINTS, Person, count_usage, ground_truth_people, i
 from pose.data.usage import Usage
 from pose.evaluation.coco import check_somebody_counts
 from pose.keypoints.oks import MAX_DETECTIONS
+from pose.runtime.arrays import Array
 from pose.runtime.errors import DataError
 
 
@@ -178,16 +180,25 @@ def _advice(coco: CocoFile, usage: Usage) -> str:
             "the boxes are of points and have no size: data.grow_boxes.pixels=N makes boxes of 2 N pixels around "
             "them, in training and evaluation alike"
         )
+    odd = odd_boxes(*_boxes_and_sizes(coco, coco.annotations or ()))
+    if odd:
+        return odd
     too_strict = count_usage(coco).used > 0
     return "lower min_keypoints and min_area" if too_strict else "`pose check` shows which, and how to mend them"
+
+
+def _boxes_and_sizes(coco: CocoFile, annotations: Sequence[Annotation]) -> tuple[Array, Array]:
+    """Boxes (N, 4) and the sizes (N, 2) of their images, NaN where unknown."""
+    boxes = np.array([a.box_xywh for a in annotations], dtype=np.float64).reshape(-1, 4)
+    sizes = [coco.images[a.image_id].image_size or (np.nan, np.nan) for a in annotations]
+    return boxes, np.array(sizes, dtype=np.float64).reshape(-1, 2)
 
 
 def _warn_of_boxes(coco: CocoFile, people: Sequence[Person], data: DataConfig) -> None:
     """Warn of annotated boxes that look like something else."""
     ids = {person.id for person in people}
     used = [a for a in coco.annotations or () if a.id in ids]
-    boxes = np.array([a.box_xywh for a in used], dtype=np.float64)
-    sizes = np.array([coco.images[a.image_id].image_size for a in used], dtype=np.float64)
+    boxes, sizes = _boxes_and_sizes(coco, used)
     if not (data.grow_boxes.share or data.grow_boxes.pixels):
         warn_of_odd_boxes(boxes, sizes, str(coco.path))
     points = np.array([a.keypoints_img for a in used])
