@@ -114,9 +114,9 @@ def read_split(
     """
     refuse_foreign(path, document)
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
-        got = "list (detections?)" if isinstance(document, list) else type(document).__name__
-        got = "object without a list 'images'" if isinstance(document, dict) else got
-        raise ValueError(f"{path} holds a {got}; a COCO keypoint file is an object with images and annotations")
+        got = "a list (detections?)" if isinstance(document, list) else f"a {type(document).__name__}"
+        got = "an object without a list 'images'" if isinstance(document, dict) else got
+        raise ValueError(f"{path} holds {got}; a COCO keypoint file is an object with images and annotations")
     images = _read_images(document["images"])
     annotations = [(i, a) for i, a in enumerate(as_list(document.get("annotations"))) if isinstance(a, dict)]
     categories = [

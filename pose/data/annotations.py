@@ -24,7 +24,7 @@ from pose.runtime.errors import DataError
 OUTLINES = "that are the outlines of others"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageInfo:
     """One entry of `images`: the file's name below the images folder and its (height, width), None if not given."""
 
@@ -283,11 +283,13 @@ def _repairs(found: Sequence[Annotation], records: Sequence[Mapping[str, Any]]) 
     no_count = counts.count(None)
     differ = sum(c is not None and c != a.num_keypoints for c, a in zip(counts, found, strict=True))
     no_points = sum(not r.get("keypoints") for r in records)
+    odd = sum(bool((~np.isin(a.keypoints_img[:, 2], (0, 1, 2))).any()) for a in found)
     notes = {
         "without area (took width * height of the box)": no_area,
         "without num_keypoints (counted the labelled)": no_count,
         "whose num_keypoints is not the number of labelled ones (counted the labelled)": differ,
         "without keypoints (taken as not labelled)": no_points,
+        "with a visibility other than 0, 1, 2 (above 0 taken as labelled)": odd,
     }
     return [f"{count} annotations {what}" for what, count in notes.items() if count]
 

@@ -57,7 +57,7 @@ def reach_from_corner(boxes: Array, keypoints: NDArray[Any]) -> Bools:
     with np.errstate(invalid="ignore"):
         at_corner = (np.abs(boxes[:, :2]) <= 1).all(axis=1)
         ends = (np.abs(boxes[:, :2] + boxes[:, 2:] - high) <= 2).all(axis=1)
-        beside = (low > 0.25 * boxes[:, 2:] + 2).all(axis=1)
+        beside = (low > 2).all(axis=1) & (low > 0.25 * boxes[:, 2:]).any(axis=1)
     found = some & at_corner & ends & beside
     return np.asarray(found if found.sum() >= max(1, 0.02 * some.sum()) else np.zeros(len(boxes), dtype=bool))
 

@@ -8,13 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pose.data.annotation_columns import AnnotationColumns
 from pose.data.annotations import Annotation, ImageInfo, of_category, read_annotations, read_images
 from pose.data.category import check_names, find_category
 from pose.data.json_file import read_document
+from pose.data.ordinary import OrdinaryFile, read_ordinary
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.arrays import Array
 from pose.runtime.errors import DataError
 
 
@@ -32,7 +38,7 @@ class CocoFile:
 
     path: Path
     images: dict[int, ImageInfo]
-    annotations: tuple[Annotation, ...] | None
+    annotations: Sequence[Annotation] | None
     category_ids: tuple[int, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
@@ -41,6 +47,18 @@ class CocoFile:
     def category_id(self) -> int:
         """The first category."""
         return self.category_ids[0]
+
+    @cached_property
+    def columns(self) -> AnnotationColumns:
+        """The annotations as arrays; empty where there are none."""
+        return AnnotationColumns.of(self.annotations or ())
+
+    @cached_property
+    def sizes(self) -> Array:
+        """(N, 2) height and width of the image of each of `columns`, NaN where they are unknown."""
+        rows, places = np.unique(self.columns.image_ids, return_inverse=True)
+        known = [self.images[i].image_size or (np.nan, np.nan) for i in rows.tolist()]
+        return np.array(known, dtype=np.float64).reshape(-1, 2)[places.reshape(-1)]
 
 
 def load_coco(
@@ -68,6 +86,9 @@ def load_coco(
             names the first and what it lacks.
     """
     path = Path(path)
+    ordinary = read_ordinary(path, skeleton.num_keypoints)
+    if ordinary is not None:
+        return _of_category(path, ordinary, skeleton, category)
     data = read_document(path)
     if not isinstance(data, dict):
         kind = "list (detections?)" if isinstance(data, list) else type(data).__name__
@@ -89,3 +110,19 @@ def load_coco(
     left_out = Counter({"of other categories": len(given) - len(records)})
     annotations = read_annotations(path, records, images, skeleton, left_out, category_id=category_ids[0])
     return CocoFile(path, images, annotations, category_ids, +left_out, names)
+
+
+def _of_category(
+    path: Path, ordinary: OrdinaryFile, skeleton: Skeleton, category: str | Sequence[str] | None
+) -> CocoFile:
+    found = find_category(path, ordinary.categories, None, name=category)
+    assert found is not None  # one of them names keypoints
+    check_names(path, found, skeleton)
+    annotations = ordinary.annotations
+    wanted = np.isin(annotations.category_ids, found.ids)
+    left_out = {}
+    if not wanted.all():
+        left_out = {"of other categories": int((~wanted).sum())}
+        annotations = annotations.take(np.flatnonzero(wanted))
+    names = found.names if len(found.ids) > 1 else ()
+    return CocoFile(path, ordinary.images, annotations, found.ids, left_out, names)

@@ -143,13 +143,13 @@ def _as_array(sizes: Iterable[tuple[int, int] | None]) -> Array:
 def _reach(coco: CocoFile, places: Mapping[int, int]) -> Array:
     """Find the largest x and y (N, 2) of what is annotated in images, given by their ids and places."""
     reach = np.full((len(places), 2), -np.inf)
-    for a in coco.annotations or ():
-        place = places.get(a.image_id)
-        if place is not None:
-            x, y, w, h = a.box_xywh
-            points = a.keypoints_img[a.keypoints_img[:, 2] > 0, :2]
-            far = points.max(axis=0) if len(points) else (-np.inf, -np.inf)
-            reach[place] = np.maximum(reach[place], np.maximum((x + w, y + h), far))
+    columns = coco.columns
+    rows = np.flatnonzero(np.isin(columns.image_ids, list(places)))
+    here = [places[image_id] for image_id in columns.image_ids[rows].tolist()]
+    points = columns.keypoints_img[rows]
+    far = np.where(points[..., 2:] > 0, points[..., :2], -np.inf).max(axis=1, initial=-np.inf)
+    boxes = columns.boxes_xywh[rows]
+    np.maximum.at(reach, here, np.maximum(boxes[:, :2] + boxes[:, 2:], far))
     return reach
 
 

@@ -7,18 +7,20 @@ width, height). Imports neither torch nor albumentations.
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.annotations import Annotation
+from pose.data.annotation_columns import AnnotationColumns
+from pose.data.annotations import ImageInfo
 from pose.data.coco import CocoFile
 from pose.data.usage import Usage
-from pose.keypoints.geometry import clean_box
+from pose.keypoints.geometry import clean_boxes
+from pose.runtime.arrays import Array
 from pose.runtime.errors import DataError
 
 POINTS = "whose box has no size"
@@ -52,39 +54,99 @@ class Person:
     category_id: int = 1
 
 
+@dataclass(frozen=True, eq=False)
+class People(Sequence[Person]):
+    """Annotated people as arrays, and as a sequence that makes a `Person` where one is asked for.
+
+    Attributes:
+        columns: their annotations.
+        boxes_xywh: (N, 4), cleaned.
+        sizes: (N, 2) height and width of their images.
+        images: by id.
+        images_dir: where the files are.
+    """
+
+    columns: AnnotationColumns
+    boxes_xywh: Array
+    sizes: Array
+    images: Mapping[int, ImageInfo]
+    images_dir: Path
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @overload
+    def __getitem__(self, index: int) -> Person: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Person]: ...
+    def __getitem__(self, index: int | slice) -> Person | list[Person]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        x, y, w, h = self.boxes_xywh[index].tolist()
+        height, width = self.sizes[index].tolist()
+        columns, image_id = self.columns, int(self.columns.image_ids[index])
+        return Person(
+            id=int(columns.ids[index]),
+            image_id=image_id,
+            path=Path(self.images_dir, self.images[image_id].file_name),
+            box_xywh=(x, y, w, h),
+            keypoints_img=columns.keypoints_img[index],
+            image_size=(int(height), int(width)),
+            area=float(columns.areas[index]),
+            category_id=int(columns.category_ids[index]),
+        )
+
+    def __iter__(self) -> Iterator[Person]:
+        return (self[i] for i in range(len(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Which annotations (N,) are used.
+
+    Attributes:
+        boxes_xywh: (N, 4), cleaned; NaN without.
+        why_not: (N,) place in `reasons`, or -1 for those that are used.
+    """
+
+    boxes_xywh: Array
+    why_not: NDArray[np.int64]
+    reasons: tuple[str, ...]
+
+
+def _choose(coco: CocoFile, *, min_keypoints: int, min_area: float) -> _Choice:
+    """Choose whom to use, and clean their boxes."""
+    columns = coco.columns
+    labeled = (columns.keypoints_img[..., 2] > 0).sum(axis=1)
+    boxes = clean_boxes(columns.boxes_xywh, coco.sizes)
+    no_box = np.isnan(boxes[:, 0])
+    rules = {  # the first that holds is told
+        "crowd": columns.crowds,
+        "without labels": labeled < min(min_keypoints, 1),
+        _UNSIZED: np.isnan(coco.sizes[:, 0]),
+        POINTS: no_box & (columns.boxes_xywh[:, 2:].min(axis=1, initial=np.inf) <= 0),
+        _OUTSIDE: no_box,
+        "with area 0": columns.areas <= 0,
+        f"with an area below {min_area:g}": columns.areas < min_area,
+        f"with fewer than {min_keypoints} labeled keypoints": labeled < min_keypoints,
+    }
+    why_not = np.full(len(columns), -1, dtype=np.int64)
+    for place, holds in reversed(list(enumerate(rules.values()))):
+        why_not[holds] = place
+    return _Choice(boxes, why_not, tuple(rules))
+
+
 def count_usage(coco: CocoFile, *, limit: int | None = None, min_keypoints: int = 1, min_area: float = 0.0) -> Usage:
     """Count whom `ground_truth_people` lists with the same arguments, and why it leaves out the others."""
-    annotations = coco.annotations or ()
-    looked = (_box_or_reason(a, coco, min_keypoints=min_keypoints, min_area=min_area) for a in annotations)
-    reasons = Counter(found for found in looked if isinstance(found, str))
-    used = len(annotations) - reasons.total()
-    left_out = dict((*reasons.items(), *coco.left_out.items()))
+    choice = _choose(coco, min_keypoints=min_keypoints, min_area=min_area)
+    places, first, counts = np.unique(choice.why_not, return_index=True, return_counts=True)
+    in_order = sorted(zip(first.tolist(), places.tolist(), counts.tolist(), strict=True))
+    left_out = {choice.reasons[place]: count for _, place, count in in_order if place >= 0} | dict(coco.left_out)
+    used = int((choice.why_not < 0).sum())
     if limit is not None and used > limit:
         left_out["beyond the limit"] = used - limit
         used = limit
     return Usage(used + sum(left_out.values()), used, left_out, categories=coco.categories)
-
-
-def _box_or_reason(
-    a: Annotation, coco: CocoFile, *, min_keypoints: int, min_area: float
-) -> tuple[float, float, float, float] | str:
-    """Clean the box of an annotation that is used, or say why it is not used."""
-    labeled = (a.keypoints_img[:, 2] > 0).sum()
-    if a.is_crowd:
-        return "crowd"
-    if labeled < min(min_keypoints, 1):
-        return "without labels"
-    size = coco.images[a.image_id].image_size
-    if size is None:
-        return _UNSIZED
-    box = clean_box(a.box_xywh, size)
-    if box is None:
-        return POINTS if min(a.box_xywh[2:]) <= 0 else _OUTSIDE
-    if a.area <= 0:
-        return "with area 0"
-    if a.area < min_area:
-        return f"with an area below {min_area:g}"
-    return f"with fewer than {min_keypoints} labeled keypoints" if labeled < min_keypoints else box
 
 
 def images_to_look_at(
@@ -100,17 +162,13 @@ def images_to_look_at(
     Args:
         looked_at: ids of images whose sizes are right.
     """
-    images: set[int] = set()
-    used = 0
-    for a in sorted(coco.annotations or (), key=lambda a: a.id):
-        found = _box_or_reason(a, coco, min_keypoints=min_keypoints, min_area=min_area)
-        if isinstance(found, str) and (a.image_id in looked_at or found not in (POINTS, _OUTSIDE, _UNSIZED)):
-            continue
-        images.add(a.image_id)
-        used += 1
-        if limit is not None and used >= limit:
-            break
-    return images.difference(looked_at)
+    choice = _choose(coco, min_keypoints=min_keypoints, min_area=min_area)
+    depends = [choice.reasons.index(reason) for reason in (POINTS, _OUTSIDE, _UNSIZED)]
+    known = np.isin(coco.columns.image_ids, list(looked_at))
+    wanted = (choice.why_not < 0) | (np.isin(choice.why_not, depends) & ~known)
+    order = np.argsort(coco.columns.ids, kind="stable")
+    rows = order[wanted[order]][:limit]
+    return set(coco.columns.image_ids[rows].tolist()).difference(looked_at)
 
 
 def ground_truth_people(
@@ -120,8 +178,8 @@ def ground_truth_people(
     limit: int | None = None,
     min_keypoints: int = 1,
     min_area: float = 0.0,
-) -> list[Person]:
-    """List annotated people with their boxes cleaned (see `clean_box`), by annotation id.
+) -> People:
+    """List annotated people with their boxes cleaned (see `clean_boxes`), by annotation id.
 
     Left out are
     crowds, people with fewer than `min_keypoints` labelled keypoints, with area 0 or less than `min_area`
@@ -134,19 +192,11 @@ def ground_truth_people(
     """
     if coco.annotations is None:
         raise DataError(f"{coco.path} has no annotations; give detected boxes instead")
-    people = []
-    for a in sorted(coco.annotations, key=lambda a: a.id):
-        box = _box_or_reason(a, coco, min_keypoints=min_keypoints, min_area=min_area)
-        if isinstance(box, str):
-            continue
-        image = coco.images[a.image_id]
-        path = Path(images_dir, image.file_name)
-        assert image.image_size is not None  # it has a clean box
-        size, points = image.image_size, a.keypoints_img
-        people.append(Person(a.id, a.image_id, path, box, points, size, a.area, category_id=a.category_id))
-        if limit is not None and len(people) >= limit:
-            break
-    return people
+    choice = _choose(coco, min_keypoints=min_keypoints, min_area=min_area)
+    order = np.argsort(coco.columns.ids, kind="stable")
+    rows = order[choice.why_not[order] < 0][:limit]
+    columns = coco.columns.take(rows)
+    return People(columns, choice.boxes_xywh[rows], coco.sizes[rows], coco.images, Path(images_dir))
 
 
 def with_grown_boxes(coco: CocoFile, *, share: float, pixels: float) -> CocoFile:
@@ -157,23 +207,20 @@ def with_grown_boxes(coco: CocoFile, *, share: float, pixels: float) -> CocoFile
     """
     if coco.annotations is None or not (share or pixels):
         return coco
-    grown = []
-    zero = 0
-    for a in coco.annotations:
-        x, y, w, h = a.box_xywh
-        margin = share * max(w, h, 0) + pixels
-        box = (x - margin, y - margin, max(w, 0) + 2 * margin, max(h, 0) + 2 * margin)
-        area = a.area
-        if area <= 0 < a.num_keypoints:
-            zero, area = zero + 1, box[2] * box[3]
-        grown.append(replace(a, box_xywh=box, area=area))
+    columns = coco.columns
+    sides = np.maximum(columns.boxes_xywh[:, 2:], 0)
+    margin = (share * sides.max(axis=1, initial=0) + pixels)[:, None]
+    boxes = np.concatenate([columns.boxes_xywh[:, :2] - margin, sides + 2 * margin], axis=1)
+    without_area = (columns.areas <= 0) & (columns.counts > 0)
+    areas = np.where(without_area, boxes[:, 2] * boxes[:, 3], columns.areas)
+    zero = int(without_area.sum())
     if zero:
         warnings.warn(
             f"{coco.path}: {zero} people have area 0; taken is that of their grown boxes (data.grow_boxes), in "
             "proportion to which AP forgives errors",
             stacklevel=3,
         )
-    return replace(coco, annotations=tuple(grown))
+    return replace(coco, annotations=replace(columns, boxes_xywh=boxes, areas=areas))
 
 
 def check_images_exist(paths: Iterable[Path]) -> None:

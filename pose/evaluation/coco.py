@@ -197,17 +197,13 @@ def check_somebody_counts(
     Raises:
         DataError: there are annotations, and none of them counts.
     """
-    images = None if image_ids is None else set(image_ids)
-    people = None if person_ids is None else set(person_ids)
-    counting = (
-        not a.is_crowd
-        and a.num_keypoints > 0
-        and 0 <= a.area <= 1e10  # COCOeval's own bounds
-        and (images is None or a.image_id in images)
-        and (people is None or a.id in people)
-        for a in coco.annotations or ()
-    )
-    if coco.annotations is not None and not any(counting):
+    columns = coco.columns
+    counting = ~columns.crowds & (columns.counts > 0) & (columns.areas >= 0) & (columns.areas <= 1e10)  # COCOeval's
+    if image_ids is not None:
+        counting &= np.isin(columns.image_ids, list(image_ids))
+    if person_ids is not None:
+        counting &= np.isin(columns.ids, list(person_ids))
+    if coco.annotations is not None and not counting.any():
         raise DataError(
             f"{coco.path} has nobody to count AP with: none of its {len(coco.annotations)} annotations on the images "
             "evaluated has a labeled keypoint and is no crowd; give the annotated file, or one without a list "

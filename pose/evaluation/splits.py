@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,22 @@ from typing import Any
 import numpy as np
 
 from pose.config.keypoints import DataConfig, SplitConfig
-from pose.data.annotations import Annotation
 from pose.data.box_habits import odd_boxes, reach_from_corner, warn_of_odd_boxes
 from pose.data.coco import CocoFile, load_coco
 from pose.data.detections import detected_people
 from pose.data.image_sizes import with_file_sizes
-from pose.data.people import POINTS, Person, count_usage, ground_truth_people, images_to_look_at, with_grown_boxes
+from pose.data.people import (
+    POINTS,
+    People,
+    Person,
+    count_usage,
+    ground_truth_people,
+    images_to_look_at,
+    with_grown_boxes,
+)
 from pose.data.usage import Usage
 from pose.evaluation.coco import check_somebody_counts
 from pose.keypoints.oks import MAX_DETECTIONS
-from pose.runtime.arrays import Array
 from pose.runtime.errors import DataError
 
 
@@ -29,7 +34,7 @@ from pose.runtime.errors import DataError
 class TrainingSet:
     """Who is trained on, and how many of the file's annotations these are."""
 
-    people: list[Person]
+    people: People
     usage: Usage
 
 
@@ -46,7 +51,7 @@ class ValidationSet:
     """
 
     coco: CocoFile
-    people: list[Person]
+    people: Sequence[Person]
     boxes: str
     image_ids: list[int]
     person_ids: list[int] | None
@@ -113,6 +118,7 @@ def validation_set(
     if source == "gt" and coco.annotations is None:
         raise DataError(f"{path} has no annotations and so no boxes; give detected ones with --boxes FILE")
     person_ids: list[int] | None = None
+    people: Sequence[Person]
     if source == "gt":
         coco, people, usage = _annotated(data, split, coco)
         if split.limit or split.min_keypoints > 1 or split.min_area:
@@ -132,14 +138,16 @@ def validation_set(
 
 def _warn_of_many(coco: CocoFile, most: int) -> None:
     """Warn of images with more people than answers count."""
-    in_image = Counter(a.image_id for a in coco.annotations or () if a.num_keypoints and not a.is_crowd)
-    many = [count for count in in_image.values() if count > most]
+    columns = coco.columns
+    counted = columns.image_ids[(columns.counts > 0) & ~columns.crowds]
+    in_image = np.unique(counted, return_counts=True)[1]
+    many = in_image[in_image > most].tolist()
     if many:
         beyond = sum(count - most for count in many)
         standard = "COCO's " if most == MAX_DETECTIONS else ""
         warnings.warn(
             f"{coco.path}: {len(many)} images have more than {most} annotated, up to {max(many)}; AP counts "
-            f"{standard}{most} best answers of an image, so {beyond} of {sum(in_image.values())} "
+            f"{standard}{most} best answers of an image, so {beyond} of {len(counted)} "
             f"count as missed whatever the model finds; eval.max_detections={max(many)} counts them",
             stacklevel=3,
         )
@@ -157,7 +165,7 @@ def _check_filters(split: SplitConfig, source: str) -> None:
         )
 
 
-def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> tuple[CocoFile, list[Person], Usage]:
+def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> tuple[CocoFile, People, Usage]:
     """The people in annotated boxes, and the file with what the images and the config say otherwise."""
     filters: dict[str, Any] = {"min_keypoints": split.min_keypoints, "min_area": split.min_area}
     images_dir = Path(data.root, split.images)
@@ -180,32 +188,25 @@ def _advice(coco: CocoFile, usage: Usage) -> str:
             "the boxes are of points and have no size: data.grow_boxes.pixels=N makes boxes of 2 N pixels around "
             "them, in training and evaluation alike"
         )
-    odd = odd_boxes(*_boxes_and_sizes(coco, coco.annotations or ()))
+    odd = odd_boxes(coco.columns.boxes_xywh, coco.sizes)
     if odd:
         return odd
     too_strict = count_usage(coco).used > 0
     return "lower min_keypoints and min_area" if too_strict else "`pose check` shows which, and how to mend them"
 
 
-def _boxes_and_sizes(coco: CocoFile, annotations: Sequence[Annotation]) -> tuple[Array, Array]:
-    """Boxes (N, 4) and the sizes (N, 2) of their images, NaN where unknown."""
-    boxes = np.array([a.box_xywh for a in annotations], dtype=np.float64).reshape(-1, 4)
-    sizes = [coco.images[a.image_id].image_size or (np.nan, np.nan) for a in annotations]
-    return boxes, np.array(sizes, dtype=np.float64).reshape(-1, 2)
-
-
-def _warn_of_boxes(coco: CocoFile, people: Sequence[Person], data: DataConfig) -> None:
+def _warn_of_boxes(coco: CocoFile, people: People, data: DataConfig) -> None:
     """Warn of annotated boxes that look like something else."""
-    ids = {person.id for person in people}
-    used = [a for a in coco.annotations or () if a.id in ids]
-    boxes, sizes = _boxes_and_sizes(coco, used)
+    used = np.isin(coco.columns.ids, people.columns.ids)
+    boxes = coco.columns.boxes_xywh[used]
+    points = coco.columns.keypoints_img[used]
     if not (data.grow_boxes.share or data.grow_boxes.pixels):
-        warn_of_odd_boxes(boxes, sizes, str(coco.path))
-    points = np.array([a.keypoints_img for a in used])
+        warn_of_odd_boxes(boxes, coco.sizes[used], str(coco.path))
     from_corner = reach_from_corner(boxes, points)
     if from_corner.any():
         warnings.warn(
-            f"{coco.path}: {from_corner.sum()} of {len(used)} boxes reach from the corner (0, 0) of the image to the "
-            "keypoints, as of an exporter that counts missing keypoints as lying there; take them from the keypoints",
+            f"{coco.path}: {from_corner.sum()} of {len(boxes)} boxes reach from the corner (0, 0) of the image to "
+            "the keypoints, as of an exporter that counts missing keypoints as lying there; take the boxes from the "
+            "labeled keypoints",
             stacklevel=3,
         )

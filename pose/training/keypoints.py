@@ -16,7 +16,7 @@ from pose.codecs.heatmap import decode, encode
 from pose.config.keypoints import Config
 from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.loader import EpochSampler, make_loader
-from pose.data.people import Person, ground_truth_people
+from pose.data.people import People, Person, ground_truth_people
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
 from pose.drawing.sheets import draw_batch, draw_pairs
@@ -52,7 +52,7 @@ class KeypointTask(Task):
         self.val = validation_set(config.data, max_detections=config.eval.max_detections)
         warn_of_settings(config, self.people)
         self.num_samples = len(self.people)
-        self.groups = [person.image_id for person in self.people] if config.data.group_images else None
+        self.groups = self.people.columns.image_ids.tolist() if config.data.group_images else None
         augment, data = config.augment, config.data
         self.dataset = PeopleDataset(
             self.people,
@@ -166,7 +166,7 @@ class KeypointTask(Task):
         return evenly_spaced(people, SHOWN)
 
 
-def warn_of_settings(config: Config, people: Sequence[Person] = ()) -> None:
+def warn_of_settings(config: Config, people: People) -> None:
     """Warn of settings that are allowed and defeat their purpose."""
     _warn_of_shape(config.model.input_size, people)
     data, train, skeleton = config.data, config.train, config.data.resolve_skeleton()
@@ -196,12 +196,10 @@ def warn_of_settings(config: Config, people: Sequence[Person] = ()) -> None:
         )
 
 
-def _warn_of_shape(input_size: tuple[int, int], people: Sequence[Person]) -> None:
+def _warn_of_shape(input_size: tuple[int, int], people: People) -> None:
     """Warn if most boxes fill less than half of the crops, which are widened or heightened to the input's shape."""
-    if not people:
-        return
     aspect = input_size[0] / input_size[1]
-    sides = np.array([person.box_xywh[2:] for person in people]).clip(min=1.0)
+    sides = people.boxes_xywh[:, 2:].clip(min=1.0)
     factor = sides[:, 1] / sides[:, 0] / aspect
     share = float(np.median(np.minimum(factor, 1 / factor)))
     if share < 0.5:
