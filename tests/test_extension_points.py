@@ -26,9 +26,10 @@ from pose.checkpoint import load_checkpoint
 from pose.cli import main as cli_main
 from pose.codecs import heatmap
 from pose.config.keypoints import AugmentConfig
-from pose.data.annotations import Annotation, ImageInfo
+from pose.data.annotations import Annotation
 from pose.data.coco import CocoFile, load_coco
 from pose.data.dataset import PeopleDataset
+from pose.data.image_entries import ImageInfo
 from pose.data.people import ground_truth_people
 from pose.data.transforms import Augment, Draw
 from pose.evaluation import splits

@@ -22,10 +22,10 @@ from pose.codecs.heatmap import decode, encode
 from pose.config.keypoints import Config
 from pose.config.load import make_config
 from pose.config.yaml_text import format_yaml, parse_yaml
-from pose.data.annotations import leaves_folder
 from pose.data.boxes import read_boxes
 from pose.data.coco import load_coco
 from pose.data.detections import detected_people
+from pose.data.image_entries import leaves_folder
 from pose.data.people import ground_truth_people
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.keypoints.skeletons import COCO17

@@ -8,8 +8,8 @@ import numpy as np
 
 from pose.check.columns import Split, as_id, as_list
 from pose.check.findings import Findings
-from pose.data.annotations import leaves_folder
 from pose.data.category import edge_fits, names_keypoints, same_keypoints
+from pose.data.image_entries import leaves_folder
 from pose.data.records import plain_values, read_flag, read_id
 from pose.keypoints.skeletons import COCO17, Skeleton, split_side
 

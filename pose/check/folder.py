@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pose.data.annotations import local_name
 from pose.data.foreign import find_foreign, refuse_foreign
+from pose.data.image_entries import local_name
 from pose.data.json_file import read_json
 from pose.runtime.errors import DataError
 

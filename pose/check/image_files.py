@@ -21,7 +21,7 @@ from PIL import Image
 
 from pose.check.columns import Split
 from pose.check.findings import Findings
-from pose.data.annotations import leaves_folder, local_name
+from pose.data.image_entries import leaves_folder, local_name
 from pose.data.image_sizes import SizeJudgement, judge_sizes
 from pose.images.read import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE, UnreadableImage, read_image
 from pose.runtime.arrays import Array

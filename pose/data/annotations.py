@@ -1,4 +1,4 @@
-"""The entries of `images` and `annotations` of a COCO file: each read, or left out for a reason that is counted.
+"""The entries of `annotations` of a COCO file: each read, or left out for a reason that is counted.
 
 Frames: `_img` is the original image's pixels. Points are (x, y), sizes (height, width), boxes (left, top, width,
 height).
@@ -10,27 +10,19 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.data.image_entries import ImageInfo
+from pose.data.left_out import Unusable, warn_left_out
 from pose.data.outlines import find_outlines
-from pose.data.records import LARGEST, LARGEST_ID, read_flag, read_id, read_number, read_numbers, read_whole
+from pose.data.records import LARGEST, read_flag, read_id, read_number, read_numbers, read_whole
 from pose.keypoints.skeletons import Skeleton
-from pose.runtime.errors import DataError
 
 OUTLINES = "that are the outlines of others"
-
-
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
-    """One entry of `images`: the file's name below the images folder and its (height, width), None if not given."""
-
-    id: int
-    file_name: str
-    image_size: tuple[int, int] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,97 +46,10 @@ class Annotation:
     category_id: int = 1
 
 
-class Unusable(ValueError):
-    """Why a record is left out: what is counted, and the whole message."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-def warn_left_out(
-    path: Path | str,
-    what: str,
-    problems: Sequence[Unusable],
-    total: int,
-    *,
-    advice: str = "; `pose check` shows which",
-) -> Counter[str]:
-    """Count why records are left out, and warn; nothing left is an error.
-
-    Args:
-        advice: the end of the warning.
-
-    Raises:
-        DataError: all of them are left out.
-    """
-    if not problems:
-        return Counter()
-    if len(problems) == total:
-        raise DataError(f"{path}: none of the {total} {what} can be read; the first: {problems[0]}")
-    reasons = Counter(problem.reason for problem in problems)
-    listed = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    warnings.warn(
-        f"{path}: {len(problems)} of {total} {what} are left out: {listed}; the first: {problems[0]}{advice}",
-        stacklevel=4,
-    )
-    return reasons
-
-
-def leaves_folder(name: str) -> bool:
-    """Say whether a name from someone else's file reaches outside of the folder it is put below, on any system."""
-    windows = PureWindowsPath(name)
-    return PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts or "\0" in name
-
-
-def local_name(name: str) -> str:
-    """A file's name below its folder as every system reads it: files written on Windows have backslashes."""
-    return name.replace("\\", "/")
-
-
 def of_category(record: Mapping[str, Any], category_ids: Sequence[int | str | None]) -> bool:
     """Say whether an annotation is of the categories, as one that names none, or nothing readable, is taken to be."""
     number = read_id(record.get("category_id"))
     return number is None or number in category_ids
-
-
-def read_images(path: Path, records: Sequence[Any]) -> dict[int, ImageInfo]:
-    """Read the images by id, each once; those that cannot be read are left out with a warning.
-
-    Raises:
-        DataError: an id stands for two files, or none can be read.
-    """
-    images: dict[int, ImageInfo] = {}
-    problems = []
-    for index, record in enumerate(records):
-        try:
-            image = _read_image(record, f"images[{index}]")
-        except Unusable as problem:
-            problems.append(problem)
-            continue
-        if images.setdefault(image.id, image).file_name != image.file_name:
-            names = f"{images[image.id].file_name} and {image.file_name}"
-            raise DataError(f"{path}: image id {image.id} stands for two files, {names}")
-    warn_left_out(path, "images", problems, len(records))
-    return images
-
-
-def _read_image(record: Any, where: str) -> ImageInfo:
-    number = read_id(record.get("id")) if isinstance(record, dict) else None
-    if number is None:
-        raise Unusable(
-            "without a readable id", f"{where} has no integer 'id' up to {LARGEST_ID}, got {record!r:.100}"
-        )
-    name = record.get("file_name")
-    if not isinstance(name, str) or not name:
-        raise Unusable("without a file_name", f"{where} (id {number}) has no 'file_name'")
-    if leaves_folder(name):
-        raise Unusable(
-            "whose file_name leaves the images folder",
-            f"{where}: file_name {name!r} leaves the images folder; give a path below it",
-        )
-    height, width = read_whole(record.get("height")), read_whole(record.get("width"))
-    return ImageInfo(number, local_name(name), (height, width) if height and width else None)
 
 
 def read_annotations(

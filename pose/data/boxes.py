@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.annotations import Unusable, warn_left_out
+from pose.data.image_names import ImageMatcher
 from pose.data.json_file import read_document
+from pose.data.left_out import Unusable, warn_left_out
 from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
 from pose.data.usage import Usage
 from pose.keypoints.skeletons import COCO17, Skeleton
@@ -106,7 +106,7 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
         FileNotFoundError, DataError: no such file; or boxes are ambiguous, all of other images, or none is left.
     """
     content = _load_records(path, skeleton)
-    match = _Matcher(names)
+    match = ImageMatcher(names)
     boxes: dict[str, list[list[float]]] = {name: [] for name in names}
     sizes: dict[str, tuple[int, int]] = {}
     said: list[str] = []
@@ -158,45 +158,6 @@ def confident(boxes: Boxes, min_score: float) -> Boxes:
     """Keep the boxes that score at least `min_score`."""
     xywh, scores = boxes
     return xywh[scores >= min_score], scores[scores >= min_score]
-
-
-def image_number(stem: str) -> int | None:
-    """Find the image id that is a file's name, as in COCO: 785 of 000000000785."""
-    number = re.fullmatch(r"(?:COCO_[a-z]+\d*_)?(\d+)", stem)  # COCO 2014 has the split in front
-    return int(number[1]) if number else None
-
-
-class _Matcher:
-    """Finds the images that a record's file_name or image_id may mean."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = set(names)
-        self.by_end: dict[str, list[str]] = {}
-        self.by_stem: dict[str | int, list[str]] = {}
-        for name in names:
-            for end in _ends(name):
-                self.by_end.setdefault(end, []).append(name)
-            stem = Path(name).stem
-            number = image_number(stem)
-            self.by_stem.setdefault(stem, []).append(name)
-            if number is not None:
-                self.by_stem.setdefault(number, []).append(name)
-
-    def by_name(self, file_name: str) -> list[str]:
-        name = PureWindowsPath(file_name).as_posix()
-        if name in self.names:
-            return [name]
-        # Either may have more folders in front than the other.
-        return self.by_end.get(name) or [end for end in _ends(name) if end in self.names][:1]
-
-    def by_id(self, image_id: str | int) -> list[str]:
-        return self.by_stem.get(image_id, [])
-
-
-def _ends(name: str) -> list[str]:
-    """List the ends of a path: a/b/c.jpg, b/c.jpg, c.jpg."""
-    parts = name.split("/")
-    return ["/".join(parts[i:]) for i in range(len(parts))]
 
 
 @dataclass(frozen=True, eq=False)

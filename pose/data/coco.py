@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from pose.data.annotation_columns import AnnotationColumns
-from pose.data.annotations import Annotation, ImageInfo, of_category, read_annotations, read_images
+from pose.data.annotations import Annotation, of_category, read_annotations
 from pose.data.category import check_names, find_category
+from pose.data.image_entries import ImageInfo, read_images
 from pose.data.json_file import read_document
 from pose.data.ordinary import OrdinaryFile, read_ordinary
 from pose.keypoints.skeletons import Skeleton

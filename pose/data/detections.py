@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from pose.data.annotations import Unusable, warn_left_out
 from pose.data.box_habits import warn_of_odd_boxes
 from pose.data.boxes import read_box
 from pose.data.coco import CocoFile
 from pose.data.json_file import read_document
+from pose.data.left_out import Unusable, warn_left_out
 from pose.data.people import Person
 from pose.data.records import read_id
 from pose.data.usage import Usage

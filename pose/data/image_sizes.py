@@ -13,20 +13,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pose.data.coco import CocoFile
 from pose.images.header import image_size
 from pose.images.read import read_header
 from pose.runtime.arrays import Array, Bools
 from pose.runtime.errors import DataError
 
+if TYPE_CHECKING:
+    from pose.data.coco import CocoFile
+
 WRONG = "images whose height and width in the file are not those of the image"
 MISSING = "images without height and width"
 OTHER = "images of another size than their boxes and keypoints"
 MEND = "restore the images that were annotated, or scale boxes and keypoints to these"
-_HEAD = 2**16  # bytes in which the size of nearly every image stands
+_HEAD, _LONG_HEAD = 2**11, 2**17  # bytes in which the size stands, mostly, and behind a large preview
 _CHUNK = 256
 
 
@@ -127,8 +130,9 @@ def stored_sizes(paths: Sequence[Path]) -> list[tuple[int, int] | None]:
 def _stored_size(path: Path) -> tuple[int, int] | tuple[()] | None:
     """() if there is no such file."""
     try:
-        with path.open("rb") as opened:
-            size = image_size(opened.read(_HEAD))
+        with path.open("rb", buffering=0) as opened:
+            head = opened.read(_HEAD)
+            size = image_size(head) or image_size(head + opened.read(_LONG_HEAD))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return ()
     except OSError:  # such as a lack of permission: whoever reads the image says so

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 
 from pose.data.annotation_columns import AnnotationColumns
-from pose.data.annotations import ImageInfo, leaves_folder, local_name
 from pose.data.category import names_keypoints
+from pose.data.image_entries import ImageInfo, leaves_folder, local_name
 from pose.data.records import LARGEST, LARGEST_ID
 
 _CHUNK = 4096  # annotations that are objects at a time

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.annotation_columns import AnnotationColumns
-from pose.data.annotations import ImageInfo
 from pose.data.coco import CocoFile
+from pose.data.image_entries import ImageInfo
 from pose.data.usage import Usage
 from pose.keypoints.geometry import clean_boxes
 from pose.runtime.arrays import Array

@@ -202,6 +202,13 @@ def _warn_of_boxes(coco: CocoFile, people: People, data: DataConfig) -> None:
     points = coco.columns.keypoints_img[used]
     if not (data.grow_boxes.share or data.grow_boxes.pixels):
         warn_of_odd_boxes(boxes, coco.sizes[used], str(coco.path))
+    flat = (boxes[:, 2:] <= 0).any(axis=1)
+    if flat.any():
+        warnings.warn(
+            f"{coco.path}: {flat.sum()} of {len(boxes)} boxes have no width or no height, e.g. "
+            f"{boxes[flat][0].tolist()}, so their crops are guesses; boxes are x, y, width, height",
+            stacklevel=3,
+        )
     from_corner = reach_from_corner(boxes, points)
     if from_corner.any():
         warnings.warn(

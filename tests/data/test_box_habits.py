@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 import pose
-from pose.data.annotations import ImageInfo
 from pose.data.box_habits import odd_boxes
 from pose.data.coco import CocoFile
 from pose.data.detections import detected_people
+from pose.data.image_entries import ImageInfo
 from pose.images.files import find_images
 from pose.inference.box_source import boxes_of_images
 from pose.inference.video.boxes import boxes_of_frames

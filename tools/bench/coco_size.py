@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python tools/bench/coco_size.py [--file FILE] [--images 118287] [--rounds 3]
 
 Makes a file like person_keypoints_train2017.json (118,287 images, 262,465 objects, 149,813 people with keypoints,
-about 280 MB), and lists the people to train on: with this package, and as HRNet does, with pycocotools' COCO() and a
+250 MB), and lists the people to train on: with this package, and as HRNet does, with pycocotools' COCO() and a
 loop over all images. Times are of one process, interleaved; the peak of memory is of a process for each.
 """
 
@@ -18,13 +18,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pose.data.coco import load_coco
-from pose.data.people import count_usage, ground_truth_people
+from pose.data.people import Person, count_usage, ground_truth_people
 from pose.keypoints.skeletons import COCO17
 
 IMAGES, OBJECTS, LABELED = 118_287, 262_465, 149_813  # of COCO's train2017
@@ -76,14 +77,14 @@ def make_file(path: Path, *, images: int) -> None:
         out.write(f'], "categories": [{json.dumps(category)}]}}')
 
 
-def ours(path: Path) -> int:
+def ours(path: Path) -> Sequence[Person]:
     """What a training does before it looks at image files."""
     coco = load_coco(path, COCO17)
     count_usage(coco)
-    return len(ground_truth_people(coco, "images"))
+    return ground_truth_people(coco, "images")
 
 
-def hrnet(path: Path) -> int:
+def hrnet(path: Path) -> list[dict[str, Any]]:
     """HRNet's `_load_coco_keypoint_annotations`, with its arithmetic, on pycocotools."""
     from pycocotools.coco import COCO
 
@@ -101,7 +102,7 @@ def hrnet(path: Path) -> int:
             y2 = np.min((height - 1, y1 + np.max((0, h - 1))))
             if a["area"] > 0 and x2 >= x1 and y2 >= y1:
                 valid.append((a, [x1, y1, x2 - x1, y2 - y1]))
-        for a, (x, y, w, h) in valid:
+        for a, box in valid:
             if a["category_id"] != 1 or max(a["keypoints"]) == 0:
                 continue
             joints, visible = np.zeros((17, 3), dtype=float), np.zeros((17, 3), dtype=float)
@@ -109,15 +110,15 @@ def hrnet(path: Path) -> int:
                 joints[k, 0], joints[k, 1], joints[k, 2] = a["keypoints"][3 * k], a["keypoints"][3 * k + 1], 0
                 seen = min(a["keypoints"][3 * k + 2], 1)
                 visible[k, 0], visible[k, 1], visible[k, 2] = seen, seen, 0
+            x, y, w, h = box
             center, scale = np.zeros(2, dtype=np.float32), np.array([w / 200.0, h / 200.0], dtype=np.float32) * 1.25
             center[0], center[1] = x + w * 0.5, y + h * 0.5
-            people.append(
-                {"image": image["file_name"], "center": center, "scale": scale, "joints": joints, "v": visible}
-            )
-    return len(people)
+            found = {"image": image["file_name"], "center": center, "scale": scale, "joints": joints}
+            people.append(found | {"visible": visible, "id": a["id"], "box": box})
+    return people
 
 
-WAYS = {"ours": ours, "pycocotools and HRNet's list": hrnet}
+WAYS: dict[str, Callable[[Path], Sequence[Any]]] = {"ours": ours, "pycocotools and HRNet's list": hrnet}
 
 
 def peak(way: str, path: Path) -> dict[str, Any]:
@@ -139,7 +140,7 @@ def main() -> None:
     if given.only:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         begin = time.perf_counter()
-        people = WAYS[given.only](given.file)
+        people = len(WAYS[given.only](given.file))
         seconds, most = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(json.dumps({"people": people, "seconds": seconds, "before_mb": before / 1000, "peak_mb": most / 1000}))
         return

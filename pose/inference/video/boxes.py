@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pose.data.annotations import Unusable, warn_left_out
 from pose.data.box_habits import warn_of_odd_boxes
 from pose.data.boxes import Boxes, confident, read_box, read_box_records
+from pose.data.left_out import Unusable, warn_left_out
 from pose.data.records import read_whole
 from pose.inference.video.reading import VideoSource
 from pose.runtime.errors import DataError
