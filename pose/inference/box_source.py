@@ -85,13 +85,14 @@ def boxes_of_images(
     Boxes that look like corners or shares of the image are warned of, and images that are stored turned.
 
     Args:
-        tell: gets a line of how many boxes are used.
+        tell: gets a line of how many boxes are used, unless all are.
     Raises:
         FileNotFoundError, DataError: see `read_boxes`; or the file gives images another size, and boxes seem to be
             of it.
     """
     found = read_boxes(file, [image.name for image in images], skeleton=skeleton, min_score=min_score)
-    tell(f"{file}: {found.usage}")
+    if found.usage.left_out:
+        tell(f"{file}: {found.usage}")
     boxes = found.boxes
     all_boxes: list[Array] = []
     sizes: list[Array] = []

@@ -259,7 +259,7 @@ def test_real_detections(pose_cli: Cli, sample_run: Path, coco_sample: Path, tmp
     boxes = coco_sample / DETECTIONS
     options = ("data.val.limit=null", "--boxes", boxes, "--only-images-with-boxes", "--out", tmp_path / "ev")
     outcome = pose_cli("eval", sample_run, *options)
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.err) == (0, "118 boxes: 118 used\n")
     assert outcome.out.splitlines()[0].endswith(f"(boxes {boxes}, 4 images, 118 people)")
     found = read(tmp_path / "ev" / "metrics.json")
     assert (found["images"], found["people"]) == (4, 118)

@@ -172,6 +172,42 @@ def test_boxes_grow_by_a_share_of_their_longer_side(make_data: MakeData) -> None
     assert people[0].area == 2100
 
 
+HABITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "corners": (
+        lambda a: a.update(bbox=[20, 30, 56, 70]),
+        "10 of 10 boxes reach out of the image, and all would fit as",
+    ),
+    "flat": (
+        lambda a: a.update(bbox=[8, 10, 48, 0]),
+        r"10 of 10 boxes have no width or no height, e\.g\. \[8\.0, 10",
+    ),
+    "from the corner": (
+        lambda a: a.update(bbox=[0, 0, *np.array(a["keypoints"]).reshape(-1, 3)[:, :2].max(axis=0).tolist()]),
+        r"10 of 10 boxes reach from the corner \(0, 0\) of the image to the keypoints",
+    ),
+}
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_habits_of_annotated_boxes_are_warned_of(make_data: MakeData, root: Path, habit: str) -> None:
+    change, message = HABITS[habit]
+    document = json.loads((root / "people.json").read_text())
+    for a in document["annotations"]:
+        change(a)
+    (root / "people.json").write_text(json.dumps(document))
+    with pytest.warns(UserWarning, match=message):
+        training_set(make_data())
+
+
+def test_shares_are_the_reason_where_nobody_is_left(make_data: MakeData, root: Path) -> None:
+    document = json.loads((root / "people.json").read_text())
+    for a in document["annotations"]:
+        a["bbox"] = [0.1, 0.2, 0.3, 0.4]
+    (root / "people.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=r"10 of 10 boxes lie in one pixel, .* if they are shares of the image"):
+        training_set(make_data())
+
+
 def test_usage_counts_every_annotation(make_data: MakeData, root: Path) -> None:
     document = json.loads((root / "people.json").read_text())
     first, second, third, fourth, *_ = document["annotations"]
