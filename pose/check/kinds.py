@@ -440,7 +440,10 @@ KINDS: dict[str, Kind] = {
         "note", "people without labelled keypoints", "Left out of training; AP ignores what is found there.", "-"
     ),
     "nobody-labelled": Kind(
-        "error", "not one labelled keypoint", "There is nothing to train on, and no AP.", "Check visibility."
+        "error",
+        "not one labelled keypoint, crowds aside",
+        "There is nothing to train on, and no AP.",
+        "Check visibility.",
     ),
     "count-missing": Kind(
         "error",

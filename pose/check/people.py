@@ -71,8 +71,9 @@ def _check_keypoints(split: Split, found: Findings) -> None:
     add("keypoint-at-origin", origin.any(axis=1), lambda row: _which(split, origin, row))
     labelled = people.labelled.sum(axis=1)
     add("nothing-labelled", (whole | missing) & (labelled == 0))
-    if not labelled.any():
-        found.add("nobody-labelled", split.name, "file", split.path.name)
+    if not (labelled[~people.crowd] > 0).any():
+        crowds = "all with keypoints are crowds" if labelled.any() else ""
+        found.add("nobody-labelled", split.name, "file", split.path.name, crowds)
     counted = np.isfinite(people.counts)
     add("count-missing", ~counted, mendable=whole | missing)
     add(

@@ -73,6 +73,14 @@ def test_the_names_of_the_config_are_compared_with_the_file() -> None:
     assert count(run(document, skeleton=COCO17), "names-differ") == 2
 
 
+def test_crowds_are_nobody() -> None:
+    document = make()
+    for a in document["annotations"]:
+        a["iscrowd"] = 1
+    (finding,) = run(document).all()
+    assert (finding.kind, finding.examples[0][1]) == ("nobody-labelled", "all with keypoints are crowds")
+
+
 def test_one_pair_that_is_swapped_is_named() -> None:
     document = make()
     for a in document["annotations"]:
