@@ -92,8 +92,8 @@ def read_annotations(
     zero_area = sum(a.area <= 0 < a.num_keypoints for a in found)
     if zero_area:
         message += (
-            f"{'; ' * bool(notes)}{zero_area} people have area 0, with which OKS is 0, and are left out: set it to "
-            "width * height of the box (of single points data.grow_boxes.pixels makes boxes)"
+            f"{'; ' * bool(notes)}{zero_area} people have area 0, with which OKS is 0, and are left out unless "
+            "data.grow_boxes makes them boxes: set it to width * height"
         )
     if message:
         warnings.warn(f"{path}: {message}; `pose check` shows which", stacklevel=3)
