@@ -38,11 +38,16 @@ step() { # step TITLE LOG COMMAND...: runs within the time that is left, and wri
   "$python" -c 'import torch, triton; print(f"PyTorch {torch.__version__}, Triton {triton.__version__}")'
   git log -1 --format='commit %h of %as' 2>/dev/null; } >"$out/report.md"
 
-step "Kernels against the plain path in double precision" kernels.log \
-    "$python" -m pytest tests/gpu/test_kernels.py -n 8 -o timeout=300 -rs --durations=3
+for between in 0 1; do
+    export POSE_TRITON=$between
+    step "Kernels against the plain path in double precision, POSE_TRITON=$between" "kernels$between.log" \
+        "$python" -m pytest tests/gpu/test_kernels.py -n 8 -o timeout=300 -rs --durations=3
+    ALLOWED=124 step "Speed of layers and of training, POSE_TRITON=$between" "bench$between.log" \
+        timeout 60 "$python" tools/bench/gpu.py
+done
+export POSE_TRITON=0
 step "Precisions, NCCL, same seed, resume and inference" training.log \
     "$python" -m pytest tests/gpu/test_training.py -o timeout=300 -rs --durations=0
-step "Speed of a layer and of training" bench.log "$python" tools/bench/gpu.py
 if [ "$(left)" -gt 60 ]; then # the end of the time stops it as Ctrl-C does: exit code 130
     ALLOWED=124 step "Training of the demo model's last stage" train.log "$python" -m pose train figures/demo_model model.init=demo \
         data.figures.train=3000 data.figures.val=100 data.root="$out/people" train.precision=bf16 --out "$out/run" --device cuda

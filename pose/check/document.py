@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,7 @@ def check_document(split: Split, found: Findings, *, has_detections: bool) -> No
     _check_annotations(split, found, has_detections=has_detections)
     _check_categories(split, found)
     _check_skeleton(split, found)
+    _check_form(split, found)
 
 
 def _check_images(split: Split, found: Findings) -> None:
@@ -166,6 +170,21 @@ def _check_skeleton(split: Split, found: Findings) -> None:
     alike = len(set(skeleton.oks_sigmas)) == 1 and skeleton.num_keypoints > 1
     if alike or (not split.skeleton_given and skeleton is not COCO17):
         found.add("sigmas-guessed", name, "skeleton", skeleton.name)
+
+
+def _check_form(split: Split, found: Findings) -> None:
+    """What a reader of JSON does not tell: a value in the place of a list, and keys that are lost."""
+    categories = split.document.get("categories")
+    if categories and not isinstance(categories, list):
+        found.add("categories-no-list", split.name, "file", split.path.name, f"{categories!r:.40}")
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        for key, count in Counter(key for key, _ in pairs).items() if len(dict(pairs)) < len(pairs) else ():
+            if count > 1:
+                found.add("key-twice", split.name, "object", str(dict(pairs).get("id", "without id")), f"{key!r:.40}")
+
+    with contextlib.suppress(OSError, ValueError, RecursionError):  # a repaired copy is not written yet
+        json.loads(split.path.read_bytes(), object_pairs_hook=look)
 
 
 def missing_pairs(skeleton: Skeleton) -> list[int]:

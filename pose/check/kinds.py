@@ -178,6 +178,18 @@ KINDS: dict[str, Kind] = {
         "They are left out, the others drawn: COCO counts keypoints from 1 in skeleton.",
         "Write pairs of numbers from 1 to the number of keypoints.",
     ),
+    "categories-no-list": Kind(
+        "error",
+        "'categories' is no list",
+        "The file does not load.",
+        "Write categories: [{id, name, keypoints: [names]}].",
+    ),
+    "key-twice": Kind(
+        "warning",
+        "keys that stand twice in one object",
+        "The last one counts, and the values before are lost without a word.",
+        "Keep the one that is meant.",
+    ),
     "pair-missing": Kind(
         "warning",
         "keypoints with a side but no flip pair",

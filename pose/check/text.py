@@ -68,7 +68,7 @@ def print_findings(console: Console, found: Findings, *, several: bool) -> None:
 
 def print_repair(console: Console, repair: Repair, left: Findings, out: str) -> None:
     """Print what `--fix` changed, and what it left."""
-    console.print(Text("repaired", style="bold"), Text(out), soft_wrap=True)
+    console.print(Text("repaired", style="bold"), Text(visible(out)), soft_wrap=True)
     if not repair.changes:
         console.print("  nothing needed a repair that is safe; the file is a copy", highlight=False)
     for what, names in repair.changes.items():

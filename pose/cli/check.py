@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -115,12 +115,9 @@ def _check_out(out: Path, splits: list[str]) -> None:
 
 def _console() -> Console:
     """For stdout; a file gets lines of 110 characters."""
-    from rich.console import Console
+    from pose.runtime.console import PlainConsole
 
-    from pose.runtime.lasting_stream import TerminalStream
-
-    file = None if sys.stdout is None else cast(TextIO, TerminalStream(sys.stdout))
-    return Console(file=file, width=None if file is None or file.isatty() else 110, markup=False, emoji=False)
+    return PlainConsole(sys.stdout, width=None if sys.stdout is None or sys.stdout.isatty() else 110)
 
 
 def _print(checked: list[Checked], found: Findings) -> None:

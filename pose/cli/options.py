@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pose.runtime.errors import ConfigError
+from pose.runtime.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import torch
@@ -98,27 +99,43 @@ def check_writable(folder: Path) -> None:
         raise ValueError(f"cannot write to {folder}: no permission; choose another --out")
 
 
+@contextlib.contextmanager
 def evaluation_folder(
     out: Path | None, *, default: Path, checkpoint: Path, data: Path, boxes: str
-) -> tuple[Path, str]:
-    """Choose where an evaluation goes, before the work.
+) -> Iterator[tuple[Path, str]]:
+    """Choose where an evaluation goes, before the work, and keep others out of it meanwhile.
 
     Args:
-        out: the user's choice; without one it is `default`, or default-2 and so on where that holds another one.
+        out: the user's choice; without one it is `default`, or default-2 and so on where that holds another one, or
+            where another process writes.
         checkpoint, data, boxes: see `evaluation_mark`.
-    Returns:
+    Yields:
         The folder, and the line that marks its config.yaml.
     Raises:
         DataError: it holds something else.
         ValueError: it cannot be written to.
+        OSError: another process writes there.
     """
-    from pose.runtime.outputs import check_evaluation_folder, evaluation_mark, free_evaluation_folder
+    from pose.runtime.folder_lock import FolderBusy, lock_output
+    from pose.runtime.outputs import check_evaluation_folder, evaluation_mark
 
-    folder = out or free_evaluation_folder(default, checkpoint=checkpoint, data=data, boxes=boxes)
-    mark = evaluation_mark(folder, checkpoint=checkpoint, data=data, boxes=boxes)
-    check_writable(folder)
-    check_evaluation_folder(folder, mark)
-    return folder, mark
+    number, folder = 1, out or default
+    with contextlib.ExitStack() as stack:
+        while True:
+            mark = evaluation_mark(folder, checkpoint=checkpoint, data=data, boxes=boxes)
+            try:
+                check_writable(folder)
+                with contextlib.ExitStack() as trial:
+                    trial.enter_context(lock_output(folder))
+                    check_evaluation_folder(folder, mark)
+                    stack.push(trial.pop_all())
+                break
+            except (DataError, FolderBusy):
+                if out is not None:
+                    raise
+            number += 1
+            folder = default.with_name(f"{default.name}-{number}")
+        yield folder, mark
 
 
 def name_in_run(checkpoint: Path) -> str:

@@ -20,8 +20,9 @@ from pose.config.sections import (
     check_network,
 )
 from pose.config.yaml_text import format_yaml
+from pose.keypoints.known import SKELETONS
 from pose.keypoints.oks import MAX_DETECTIONS
-from pose.keypoints.skeletons import SKELETONS, Skeleton
+from pose.keypoints.skeletons import Skeleton
 from pose.runtime.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class DataConfig(Section):
     root: str = "data/coco"
     """Folder of the dataset; the other paths are below it."""
     skeleton: str | SkeletonConfig = "coco17"
-    """`coco17`, `from_annotations` for all of the section taken from the training annotations, or the section."""
+    """`coco17` or another known skeleton (formats.md), `from_annotations` for all of the section taken from the
+    training annotations, or the section."""
     category: str | list[str] | None = None
     """Name of the category with the keypoints, or a list of several that are read as one; null for all with
     keypoints, which must be the same."""

@@ -1,26 +1,32 @@
 """DY-ReLU B and C with two pieces on GPUs: the CUDA kernels of `pose.layers.dyrelu_fused`, in Triton.
 
-Three kernels each way: one reads the map and sums, one program an image does what lies between, and one writes the
-map. What lies between is little, but in PyTorch's own operators it is thirty calls, which take longer than all else.
+Two kernels each way: one reads the map and sums, the other one writes the map. What lies between is little, but in
+PyTorch's own operators it is thirty calls, which on a small map take longer than all else. With POSE_TRITON=1 it is
+one kernel too, of a program an image.
+
 Input may be fp32, bf16 or fp16, contiguous or channels_last; all arithmetic is fp32. Each program writes sums of its
 own, which are then added in a fixed order, so results do not change from run to run.
 
-`tools/gpu_check.sh` compiles them and compares them with the plain path in fp64; docs/performance.md says what was
-measured and on what.
+Of an H200 (PyTorch 2.11, Triton 3.6): the kernels over the map equal the plain path in fp64 in fp32, bf16 and fp16,
+in both layouts, and run near the memory's speed. Those between them have run in Triton's interpreter only, and so
+are not the default; `tools/gpu_check.sh` tries both.
 
 Shapes: N batch, C channels, H x W map, P = H W positions, R hidden width, Q = ceil(P / BLOCK_P) programs an image.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.nn import functional
 
 BLOCK_P, BLOCK_C = 64, 32
+BETWEEN = os.environ.get("POSE_TRITON") == "1"  # the kernels between the passes, instead of PyTorch's operators
 
 
 @triton.jit
@@ -362,14 +368,14 @@ def forward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """As `dyrelu_fused.forward`, x dense; y has x's dtype and all else is fp32."""
     n, c, positions, programs, shape = _shape(x)
-    blocks, middle = _blocks(c, projection)
+    blocks: dict[str, Any] = {"HAS_PI": projection is not None, "BLOCK_P": BLOCK_P, "BLOCK_C": BLOCK_C}
     sums = x.new_empty(n, programs, c, dtype=torch.float32)
     pi = x.new_empty((n, positions) if projection is not None else (0,), dtype=torch.float32)
-    context, hidden, coefficients = (sums.new_empty(n, *size) for size in ((c,), (len(w1),), (4, c)))
-    y = torch.empty_like(x)
-    numbers = (c, len(w1), positions, programs, lambda_a, lambda_b, tau, gamma * positions)
     _read[(n, programs)](x, projection, sums, pi, *shape, **blocks)
-    _hyper[(n,)](sums, w1, b1, w2, b2, alpha, beta, context, hidden, coefficients, pi, *numbers, **middle)
+    between = _between if BETWEEN else _between_in_operators
+    numbers = (lambda_a, lambda_b, tau, gamma * positions)
+    context, hidden, coefficients, pi = between(sums, w1, b1, w2, b2, alpha, beta, pi, positions, *numbers)
+    y = torch.empty_like(x)
     _write[(n, programs, triton.cdiv(c, BLOCK_C))](x, coefficients, pi, y, *shape, **blocks)
     return y, context, hidden, coefficients, pi
 
@@ -392,23 +398,137 @@ def backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """As `dyrelu_fused.backward`, x and dy dense and laid out alike; dx has x's dtype and all else is fp32."""
     n, c, positions, programs, shape = _shape(x)
-    blocks, middle = _blocks(c, projection)
+    blocks: dict[str, Any] = {"HAS_PI": projection is not None, "BLOCK_P": BLOCK_P, "BLOCK_C": BLOCK_C}
     sums = x.new_empty(n, programs, 4, c, dtype=torch.float32)
-    dz, dx = torch.empty_like(pi), torch.empty_like(x)
-    dpre, dhidden, dcontext = (sums.new_empty(n, size) for size in (4 * c, len(w1), c))
-    numbers = (c, len(w1), positions, programs, lambda_a, lambda_b, tau, gamma * positions)
+    dz = torch.empty_like(pi)
     _reduce[(n, programs)](x, dy, coefficients, pi, sums, dz, *shape, **blocks)
-    tensors = (sums, coefficients, hidden, w1, w2, alpha, beta, pi, dz, dpre, dhidden, dcontext)
-    _hyper_gradient[(n,)](*tensors, *numbers, **middle)
+    between = _between_back if BETWEEN else _between_back_in_operators
+    tensors = (sums, coefficients, hidden, w1, w2, alpha, beta, pi, dz)
+    dpre, dhidden, dcontext, dz = between(*tensors, positions, lambda_a, lambda_b, tau, gamma * positions)
+    dx = torch.empty_like(x)
     sums = sums.new_empty((n, programs, c) if projection is not None else (0,))
     grid = (n, programs, triton.cdiv(c, BLOCK_C))
     _scatter[grid](x, dy, coefficients, pi, dcontext, dz, projection, dx, sums, *shape, **blocks)
     return dx, dpre, dhidden, sums if projection is None else sums.sum((0, 1))
 
 
-def _blocks(c: int, projection: Tensor | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Constants of the kernels that pass over the map, and of those between them, which hold all channels at once."""
-    has_pi, channels = projection is not None, max(16, triton.next_power_of_2(c))
+def _between(
+    sums: Tensor,
+    w1: Tensor,
+    b1: Tensor,
+    w2: Tensor,
+    b2: Tensor,
+    alpha: Tensor,
+    beta: Tensor,
+    pi: Tensor,
+    positions: int,
+    *numbers: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Means (N, C), hidden layer (N, R), coefficients (N, 4, C) and attention (N, P) by a kernel.
+
+    Args:
+        sums: (N, Q, C) of each program.
+        pi: (N, P) the projection z, or empty.
+        numbers: lambda_a, lambda_b, tau, and gamma times the number of positions.
+    """
+    n, programs, c = sums.shape
+    context, hidden, coefficients = (sums.new_empty(n, *size) for size in ((c,), (len(w1),), (4, c)))
+    tensors = (sums, w1, b1, w2, b2, alpha, beta, context, hidden, coefficients, pi)
+    _hyper[(n,)](*tensors, c, len(w1), positions, programs, *numbers, **_blocks(c, pi))
+    return context, hidden, coefficients, pi
+
+
+def _between_in_operators(
+    sums: Tensor,
+    w1: Tensor,
+    b1: Tensor,
+    w2: Tensor,
+    b2: Tensor,
+    alpha: Tensor,
+    beta: Tensor,
+    pi: Tensor,
+    positions: int,
+    lambda_a: float,
+    lambda_b: float,
+    tau: float,
+    limit: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`_between` in PyTorch's operators."""
+    with torch.autocast(sums.device.type, enabled=False):
+        context = sums.sum(1) / positions
+        hidden = torch.relu(functional.linear(context, w1, b1))
+        residuals = 2 * torch.sigmoid(functional.linear(hidden, w2, b2)).unflatten(1, (4, -1)) - 1
+        start, reach = _ranges(alpha, beta, lambda_a, lambda_b)
+        pi = torch.softmax(pi / tau, dim=1) * limit if pi.numel() else pi
+        return context, hidden, start + reach * residuals, pi
+
+
+def _between_back(
+    sums: Tensor,
+    coefficients: Tensor,
+    hidden: Tensor,
+    w1: Tensor,
+    w2: Tensor,
+    alpha: Tensor,
+    beta: Tensor,
+    pi: Tensor,
+    dz: Tensor,
+    positions: int,
+    *numbers: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of fc2's output (N, 4 C), of fc1's output (N, R), of each position's share in the means (N, C), and
+    of the projection (N, P), by a kernel.
+
+    Args:
+        sums: (N, Q, 4, C) gradients of the coefficients, of each program.
+        dz: (N, P) gradient of the attention, or empty.
+        numbers: as for `_between`.
+    """
+    n, programs, _, c = sums.shape
+    dpre, dhidden, dcontext = (sums.new_empty(n, size) for size in (4 * c, len(w1), c))
+    tensors = (sums, coefficients, hidden, w1, w2, alpha, beta, pi, dz, dpre, dhidden, dcontext)
+    _hyper_gradient[(n,)](*tensors, c, len(w1), positions, programs, *numbers, **_blocks(c, pi))
+    return dpre, dhidden, dcontext, dz
+
+
+def _between_back_in_operators(
+    sums: Tensor,
+    coefficients: Tensor,
+    hidden: Tensor,
+    w1: Tensor,
+    w2: Tensor,
+    alpha: Tensor,
+    beta: Tensor,
+    pi: Tensor,
+    dz: Tensor,
+    positions: int,
+    lambda_a: float,
+    lambda_b: float,
+    tau: float,
+    limit: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`_between_back` in PyTorch's operators."""
+    with torch.autocast(sums.device.type, enabled=False):
+        start, reach = _ranges(alpha, beta, lambda_a, lambda_b)
+        # A residual is 2 s - 1 with s a sigmoid, whose derivative is s (1 - s).
+        residuals = torch.where(reach == 0, 0.0, (coefficients - start) / reach)
+        dpre = (sums.sum(1) * reach * 0.5 * (1 - residuals.square())).flatten(1)
+        dhidden = dpre @ w2 * (hidden > 0)
+        dcontext = dhidden @ w1 / positions
+        if pi.numel():
+            dz = torch.where(pi <= 1, dz, 0.0)  # a minimum with 1 that is reached passes nothing on
+            dz = pi * (dz - (dz * pi).sum(1, keepdim=True) / limit) / tau
+        return dpre, dhidden, dcontext, dz
+
+
+def _blocks(c: int, pi: Tensor) -> dict[str, Any]:
+    """Constants of the kernels between the passes, which hold all channels at once."""
+    channels = max(16, triton.next_power_of_2(c))
     part = max(1, min(16, 4096 // channels))
-    middle = {"CHANNELS": channels, "BLOCK_Q": part, "BLOCK_R": part, "BLOCK_P": 1024}
-    return {"HAS_PI": has_pi, "BLOCK_P": BLOCK_P, "BLOCK_C": BLOCK_C}, {"HAS_PI": has_pi, **middle}
+    return {"HAS_PI": pi.numel() > 0, "CHANNELS": channels, "BLOCK_Q": part, "BLOCK_R": part, "BLOCK_P": 1024}
+
+
+def _ranges(alpha: Tensor, beta: Tensor, lambda_a: float, lambda_b: float) -> tuple[Tensor, Tensor]:
+    """What coefficients start from and how far they go: (4, 1) each, rows a1, a2, b1, b2."""
+    start = torch.cat([alpha, beta])[:, None]
+    return start, torch.cat([torch.full_like(alpha, lambda_a), torch.full_like(beta, lambda_b)])[:, None]

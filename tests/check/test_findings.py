@@ -259,9 +259,24 @@ def test_test_dev_has_no_annotations_and_that_is_fine(tmp_path: Path) -> None:
     assert kinds(found) == set()
 
 
+def test_keys_that_stand_twice(tmp_path: Path) -> None:
+    text = json.dumps(make()).replace('"iscrowd": 0', '"iscrowd": 0, "iscrowd": 0', 2)
+    (tmp_path / "a.json").write_text(text)
+    found = Findings()
+    check_split(read_split("val", tmp_path / "a.json", json.loads(text)), found)
+    assert kinds(found) == {"key-twice"}
+    assert count(found, "key-twice") == 2
+
+
 def test_every_kind_has_a_test() -> None:
     tested = set(CASES) | {kind for kind, _ in PICTURES.values()} | {kind for kind, _, _ in DETECTIONS.values()}
-    assert set(KINDS) - tested == {"names-differ", "split-overlap", "split-similar", "detections-missing"}
+    assert set(KINDS) - tested == {
+        "names-differ",
+        "split-overlap",
+        "split-similar",
+        "detections-missing",
+        "key-twice",
+    }
 
 
 def test_all_faults_are_found_at_once() -> None:

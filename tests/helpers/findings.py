@@ -208,6 +208,7 @@ CASES: dict[str, tuple[Callable[[Document], Any], int, set[str]]] = {
         1,
         set(),
     ),
+    "categories-no-list": (lambda document: document.update(categories="person"), 1, {"category-none"}),
     "edges-wrong": (category(skeleton=[[0, 1], [1, 2]]), 1, set()),
     "pair-missing": (category(keypoints=LEFT_NAMES), 2, {"sigmas-guessed"}),
     "sigmas-guessed": (category(keypoints=[f"p{i}" for i in range(17)]), 1, set()),

@@ -27,8 +27,9 @@ print(check_kernels(SMALL, "cpu"))
 
 
 @pytest.mark.slow
-def test_equals_the_plain_path() -> None:
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+@pytest.mark.parametrize("between", ["0", "1"], ids=["operators between", "kernels between"])
+def test_equals_the_plain_path(between: str) -> None:
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1", "POSE_TRITON": between}
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         env=environment,
