@@ -81,7 +81,7 @@ def name_document(document: Any) -> tuple[str, str] | None:
         return None
     keys = document.keys()
     for wanted, name, advice in (
-        ({"shapes", "imagePath"}, "labelme's JSON of one image", ""),
+        ({"shapes", "imagePath"}, "labelme's JSON of one image", "convert its folder: pose convert FOLDER out.json"),
         ({"kpt_shape"}, "the YAML of a YOLO dataset", ""),
         ({"nc", "names"}, "the YAML of a YOLO dataset", ""),
         ({"names", "train", "val"}, "the YAML of a YOLO dataset", ""),
