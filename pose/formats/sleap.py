@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pose.data.coco import leaves_folder, local_name
+from pose.data.image_entries import leaves_folder, local_name
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost
 from pose.runtime.errors import DataError, require
 
