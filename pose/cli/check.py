@@ -192,7 +192,7 @@ def _check_file(path: Path, found: Findings, *, images: Path | None, decode: boo
     """One annotation JSON; the image files too if their folder is given."""
     from pose.check.checker import check_split
     from pose.check.columns import read_split
-    from pose.data.coco import read_json
+    from pose.data.json_file import read_json
 
     split = read_split(path.stem, path, read_json(path), images_dir=images)
     with _image_progress(split.images.names if images else []) as progress:
@@ -203,7 +203,7 @@ def _check_config(config: Config, found: Findings, *, decode: bool) -> list[Chec
     """Training and validation split, with the detections of the latter, and what the two share."""
     from pose.check.checker import check_pair, check_split
     from pose.check.columns import read_split
-    from pose.data.coco import read_json
+    from pose.data.json_file import read_json
 
     data, skeleton, checked = config.data, config.data.resolve_skeleton(), []
     for name, part in (("train", data.train), ("val", data.val)):

@@ -124,9 +124,11 @@ def _evaluate_keypoints(
     assert isinstance(settings, Config)
     check_backend(settings.eval.backend)  # before the minutes that predictions take
     skeleton = settings.data.resolve_skeleton()
-    val = validation_set(settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes)
-    if val.usage is not None:
-        console.print(str(val.usage), highlight=False)
+    most = settings.eval.max_detections
+    val = validation_set(
+        settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes, max_detections=most
+    )
+    console.print(str(val.usage), highlight=False)
     with evaluation_folder(
         out,
         default=network.results.with_name(f"{network.results.name}-{Path(val.boxes).stem}"),
@@ -147,7 +149,7 @@ def _evaluate_keypoints(
                 pin_memory=network.device is not None and network.device.type == "cuda",
                 on_batch=lambda count: progress.update("people", steps=count),
             )
-        result = score(predictions, val, skeleton, backend=settings.eval.backend)
+        result = score(predictions, val, skeleton, backend=settings.eval.backend, max_detections=most)
         details = {
             "checkpoint": str(network.path),
             "epoch": network.epoch,
@@ -175,7 +177,12 @@ def _write_analysis(result: Evaluation, val: ValidationSet, config: Config, mode
         (folder / "analysis.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results
         return ""
     analysis = analyse(
-        val.coco, result.results, config.data.resolve_skeleton(), image_ids=val.image_ids, person_ids=val.person_ids
+        val.coco,
+        result.results,
+        config.data.resolve_skeleton(),
+        image_ids=val.image_ids,
+        person_ids=val.person_ids,
+        max_detections=config.eval.max_detections,
     )
     total, _ = count(model, config.model.input_size)
     analysis["model"] = {"params": total.params, "madds": total.madds, "madds_dyrelu": total.madds_dyrelu}

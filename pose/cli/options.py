@@ -55,7 +55,7 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
     from pose.classification.shapes import DONE as SHAPES
     from pose.classification.task import make_shapes
     from pose.config.keypoints import Config
-    from pose.data.coco import leaves_folder
+    from pose.data.image_entries import leaves_folder
     from pose.evaluation.splits import make_figures
     from pose.runtime.console import Progress
     from pose.synthetic.dataset import DONE as FIGURES

@@ -100,7 +100,7 @@ def predict_images(
     """
     out = user_path(out)
     inputs = find_images(images, out=out, tell=tell)
-    read = partial(boxes_of_images, images=inputs, skeleton=predictor.skeleton, min_score=min_box_score)
+    read = partial(boxes_of_images, images=inputs, skeleton=predictor.skeleton, min_score=min_box_score, tell=tell)
     source = box_source(predictor, boxes, what="image", read=read, min_score=min_box_score)
     _check_targets(inputs, out, protected=[] if source.file is None else [source.file], heatmaps=heatmaps)
     document = _Document(out, predictor, boxes=source.label)

@@ -234,7 +234,7 @@ def test_folder_to_boxes_and_back(tmp_path: Path) -> None:
     )
     box = {"category_id": 1, "bbox": [1.0, 2.0, 30.0, 40.0], "score": 0.75}
     assert json.loads(out.read_text()) == [{"file_name": name, **box} for name in ("a.jpg", "sub/b.png")]
-    boxes = read_boxes(out, ["a.jpg", "sub/b.png", "c.jpg"], skeleton=COCO17, min_score=0)
+    boxes = read_boxes(out, ["a.jpg", "sub/b.png", "c.jpg"], skeleton=COCO17, min_score=0).boxes
     assert {name: len(found) for name, (found, _) in boxes.items()} == {"a.jpg": 1, "sub/b.png": 1, "c.jpg": 0}
 
 
