@@ -27,8 +27,6 @@ from pose.models.mobilenet_v3 import MobileNetV3
 from pose.models.pose_net import PoseNet
 from pose.models.resnet import ResidualBlock, ResNet
 
-MAX_DENSE_PIXELS = 64  # of a map that one matrix product is best for
-
 
 def emit(g: Graph, module: nn.Module, x: Map) -> Map:
     """Add a module's nodes.
@@ -128,11 +126,9 @@ def _upsample(g: Graph, module: nn.Upsample, x: Map) -> Map:
         scales = g.constant([1.0, 1.0, 2.0, 2.0], name="scales")
         name = g.op("Resize", x.name, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
         return Map(name, x.channels, *size)
-    # Matrix products take half the time of Resize where onnxruntime does not keep the map in its own blocks.
+    # Matrix products take half the time of Resize where onnxruntime does not keep the map in its own blocks. One product
+    # for both directions would be faster on small maps, but behind a DY-ReLU-C OpenVINO takes it for attention.
     down, across = bilinear(x.height), bilinear(x.width)
-    if x.pixels <= MAX_DENSE_PIXELS:
-        name = g.op("MatMul", x.name, g.constant(np.kron(down, across).T, name="upsample"))
-        return replace(x, name=name, height=size[0], width=size[1])
     rows = g.op("MatMul", g.constant(down, name="upsample"), unflatten(g, x).name)
     return Map(g.op("MatMul", rows, g.constant(across.T, name="upsample")), x.channels, *size)
 

@@ -7,6 +7,8 @@ Shapes: N batch, K keypoints, h x w heatmap.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 from torch import nn
@@ -84,21 +86,22 @@ def emit_decode(g: Graph, heatmaps: str, size: Map, stride: int) -> None:
     width = g.constant([size.width])
     index = g.op("ArgMax", flat, axis=2, keepdims=1)  # (N, K, 1), the first of equal maxima
     scores = g.op("GatherElements", flat, index, axis=2)
-    x, y = g.op("Mod", index, width), g.op("Div", index, width)
+    x = g.op("Mod", index, width)
+    y = g.op("Div", g.op("Sub", index, x), width)  # without a rest, as some runtimes divide whole numbers as floats
 
-    def is_inner(at: str, length: int) -> str:
-        return g.op("And", g.op("Greater", at, g.constant([1])), g.op("Less", at, g.constant([length - 1])))
-
-    inner = g.op("And", is_inner(x, size.width), is_inner(y, size.height))
+    # Products of numbers in the place of `And`, which several runtimes lack.
+    bounds = ((x, "Greater", 1), (x, "Less", size.width - 1), (y, "Greater", 1), (y, "Less", size.height - 1))
+    within = [g.op("Cast", g.op(kind, at, g.constant([bound])), to=TensorProto.FLOAT) for at, kind, bound in bounds]
+    inner = functools.reduce(lambda one, other: g.op("Mul", one, other), within)
     # At the border a peak is not moved; any index with neighbors will do there.
-    index = g.op("Where", inner, index, g.constant([size.width + 1]))
+    index = g.op("Where", g.op("Greater", inner, g.constant(0.5)), index, g.constant([size.width + 1]))
     offsets = []
     for step in (g.constant([1]), width):
         ahead = g.op("GatherElements", flat, g.op("Add", index, step), axis=2)
         behind = g.op("GatherElements", flat, g.op("Sub", index, step), axis=2)
         offsets.append(g.op("Sign", g.op("Sub", ahead, behind)))
     quarter = g.op("Mul", g.op("Concat", *offsets, axis=2), g.constant(0.25))
-    quarter = g.op("Mul", quarter, g.op("Cast", inner, to=TensorProto.FLOAT))
+    quarter = g.op("Mul", quarter, inner)
     peak = g.op("Cast", g.op("Concat", x, y, axis=2), to=TensorProto.FLOAT)
     points = g.op("Mul", g.op("Add", peak, quarter), g.constant(float(stride)))
     found = g.op("Greater", scores, g.constant(0.0))

@@ -70,9 +70,8 @@ def test_file_explains_itself(exported: Path, run: Path) -> None:
     assert [p.name for p in exported.parent.iterdir()] == [exported.name]
     assert {opset.domain for opset in graph.opset_import} == {""}
     assert all(node.domain == "" for node in graph.graph.node)
-    constants = {constant.name for constant in graph.graph.initializer}
-    norms = [node for node in graph.graph.node if node.op_type == "BatchNormalization"]
-    assert not any(node.input[1] in constants for node in norms)  # those of the network are folded
+    # What some runtime refuses, or computes wrongly: see docs/runtimes.md.
+    assert not {"BatchNormalization", "And", "Or", "Not", "If", "Loop"} & {node.op_type for node in graph.graph.node}
 
 
 @pytest.mark.slow
