@@ -26,6 +26,13 @@ def export(
         Optional[Path],  # noqa: UP045 (typer reads it at run time)
         typer.Option(metavar="DIR", help="Images of one person each to calibrate --int8. Default: generated people."),
     ] = None,
+    network_only: Annotated[
+        bool, typer.Option("--network-only", help="From normalized images to heatmaps only, for converters.")
+    ] = False,
+    batch: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Images at a time, of --network-only. Default: 1."),
+    ] = None,
 ) -> None:
     """Write a model as one ONNX file, compared with PyTorch."""
     if onnx.suffix.lower() != ".onnx":
@@ -34,16 +41,29 @@ def export(
         raise ValueError(f"--onnx {onnx} is a folder; name a file in it, e.g. {onnx / 'm.onnx'}")
     if calibrate is not None and not int8:
         raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
+    if network_only and (flip_test or heatmaps or int8):
+        raise ValueError("--network-only gives float heatmaps alone; leave out --flip-test, --heatmaps and --int8")
+    if batch is not None and not network_only:
+        raise ValueError("--batch is for --network-only; other files take any batch")
     require("export", onnx="onnx", onnxruntime="onnxruntime")
     check_writable(onnx.parent)
 
     from pose.checkpoint import load_checkpoint
     from pose.export.export import export_onnx
+    from pose.export.metadata import header_path
+    from pose.export.network_only import FORMAT as NETWORK_FORMAT
+    from pose.export.network_only import export_network
     from pose.inference.onnx_predictor import FORMAT
-    from pose.runtime.outputs import contains, refuse_foreign
+    from pose.runtime.outputs import contains, holds_json_of, refuse_foreign
 
-    ours = contains(onnx, f'"format": "{FORMAT}"')
-    refuse_foreign([onnx], ours=ours, writer="`pose export` of this version", option="--onnx")
-
+    formats = (FORMAT, NETWORK_FORMAT)
+    for target, ours in (
+        (onnx, any(contains(onnx, f'"format": "{format}"') for format in formats)),
+        (header_path(onnx), any(holds_json_of(header_path(onnx), format=format) for format in formats)),
+    ):
+        refuse_foreign([target], ours=ours, writer="`pose export` of this version", option="--onnx")
     loaded = load_checkpoint(checkpoint)
+    if network_only:
+        print(export_network(loaded, onnx, batch=batch or 1))
+        return
     print(export_onnx(loaded, onnx, flip_test=flip_test, heatmaps=heatmaps, int8=int8, calibrate=calibrate))

@@ -126,7 +126,7 @@ def compare(model: nn.Module, exported: OnnxModel, crops: NDArray[np.uint8], *, 
     flip_indices = exported.skeleton.flip_indices if exported.flip_test else None
     images = torch.from_numpy(crops).permute(0, 3, 1, 2)
     expected = predict_heatmaps(model, images, flip_indices=flip_indices)
-    exact = predict_heatmaps(_Double(copy.deepcopy(model).double()), images, flip_indices=flip_indices)
+    exact = predict_heatmaps(double(model), images, flip_indices=flip_indices)
     xy, _ = decode(expected)
     first, rest = exported.run(crops[:1]), exported.run(crops[1:])
     keypoints, scores, heatmaps = (np.concatenate(pair) for pair in zip(first, rest, strict=True))
@@ -152,6 +152,11 @@ def compare_quantized(exported: OnnxModel, quantized: OnnxModel, crops: NDArray[
     expected, found = exported.run(crops)[0], quantized.run(crops)[0]
     moved = np.linalg.norm(found - expected, axis=-1)
     return Quantized(len(crops), float(np.median(moved)), float(np.percentile(moved, 95)))
+
+
+def double(model: nn.Module) -> nn.Module:
+    """A copy of a network that computes in double precision what is given in single."""
+    return _Double(copy.deepcopy(model).double())
 
 
 class _Double(nn.Module):

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from onnx import ModelProto, checker
+from onnx import checker
 
-import pose
 from pose.checkpoint import Checkpoint
-from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
 from pose.export.check import Check, Quantized, compare, compare_quantized, generated_crops, latencies_ms
+from pose.export.metadata import header_of, put_header, write_with_header
 from pose.export.network import build_graph
 from pose.export.quantize import calibration_crops, quantize
 from pose.inference.onnx_predictor import FORMAT, OnnxModel
 from pose.models.pose_net import STRIDE
 from pose.runtime.errors import CheckpointError
-from pose.runtime.files import write_atomic
 
 CHECKED_CROPS = 16
+DOC = "crops (batch, height, width, 3) uint8 RGB -> keypoints (batch, K, 2) x, y in crop pixels, scores (batch, K)"
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,8 @@ def export_onnx(
     graph = build_graph(
         model, skeleton=checkpoint.skeleton, input_size=input_size, stride=STRIDE, flip_test=flip_test
     )
-    describe(graph, checkpoint, flip_test=flip_test, int8=False)
+    header = header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=flip_test, int8=int8)
+    put_header(graph, header | {"int8": False}, DOC)
     checker.check_model(graph, full_check=True)
     crops = generated_crops(CHECKED_CROPS, input_size)
     exported = OnnxModel.open(graph.SerializeToString(), threads=1)
@@ -96,7 +94,7 @@ def export_onnx(
             quantizable=True,
         )
         graph = quantize(small, calibration)
-        describe(graph, checkpoint, flip_test=flip_test, int8=True)
+        put_header(graph, header, DOC)
         checker.check_model(graph, full_check=True)
         quantized = compare_quantized(exported, OnnxModel.open(graph.SerializeToString(), threads=1), crops)
         quantized.verify(STRIDE)
@@ -104,28 +102,5 @@ def export_onnx(
         graph.graph.output.pop()
     data = graph.SerializeToString()
     torch_ms, onnx_ms = latencies_ms(model, OnnxModel.open(data, threads=1), crops[:1])
-    write_atomic(path, data)
+    write_with_header(path, data, header)
     return Exported(path, len(data), check, quantized, torch_ms, onnx_ms)
-
-
-def describe(graph: ModelProto, checkpoint: Checkpoint, *, flip_test: bool, int8: bool) -> None:
-    """Put into the file what is needed to use it."""
-    config = checkpoint.pose_config
-    header: dict[str, Any] = {
-        "format": FORMAT,
-        "pose": pose.__version__,
-        "skeleton": checkpoint.skeleton.to_dict(),
-        "input_size": list(config.model.input_size),
-        "stride": STRIDE,
-        "normalisation": {"in_graph": True, "mean": list(IMAGE_MEAN), "std": list(IMAGE_STD)},
-        "flip_test": flip_test,
-        "int8": int8,
-        "epoch": checkpoint.epoch,
-        "metrics": checkpoint.metrics,
-        "config": config.model_dump(mode="json"),
-    }
-    del graph.metadata_props[:]
-    graph.metadata_props.add(key="pose", value=json.dumps(header))
-    graph.doc_string = (
-        "crops (batch, height, width, 3) uint8 RGB -> keypoints (batch, K, 2) x, y in crop pixels, scores (batch, K)"
-    )

@@ -126,8 +126,8 @@ def _upsample(g: Graph, module: nn.Upsample, x: Map) -> Map:
         scales = g.constant([1.0, 1.0, 2.0, 2.0], name="scales")
         name = g.op("Resize", x.name, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
         return Map(name, x.channels, *size)
-    # Matrix products take half the time of Resize where onnxruntime does not keep the map in its own blocks. One product
-    # for both directions would be faster on small maps, but behind a DY-ReLU-C OpenVINO takes it for attention.
+    # Matrix products take half the time of Resize where onnxruntime does not keep the map in its own blocks. One for
+    # both directions would be faster on small maps, but behind a DY-ReLU-C OpenVINO takes it for attention.
     down, across = bilinear(x.height), bilinear(x.width)
     rows = g.op("MatMul", g.constant(down, name="upsample"), unflatten(g, x).name)
     return Map(g.op("MatMul", rows, g.constant(across.T, name="upsample")), x.channels, *size)

@@ -19,6 +19,8 @@ from pose.export.layers import emit
 from pose.inference.onnx_predictor import INPUT, OUTPUTS
 from pose.keypoints.skeletons import Skeleton
 
+IMAGES = "images"
+
 
 def build_graph(
     model: nn.Module,
@@ -59,6 +61,22 @@ def build_graph(
             for name, shape in zip(OUTPUTS, shapes, strict=True)
         ],
     )
+
+
+def build_network(model: nn.Module, *, input_size: tuple[int, int], batch: int) -> ModelProto:
+    """Build a graph of the network alone, for compilers: normalized images (batch, 3, H, W) float32 in, heatmaps out.
+
+    All sizes are constants, and 1x1 convolutions are written as such.
+    """
+    g = Graph(only_convolutions=True)
+    heatmaps = unflatten(g, emit(g, model, Map(IMAGES, 3, *input_size)))
+    g.rename(heatmaps.name, OUTPUTS[2])
+    shapes = {
+        IMAGES: [batch, 3, *input_size],
+        OUTPUTS[2]: [batch, heatmaps.channels, heatmaps.height, heatmaps.width],
+    }
+    images, maps = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items())
+    return g.model([images], [maps])
 
 
 def emit_normalize(g: Graph, crops: str) -> str:

@@ -59,7 +59,7 @@ class OnnxModel:
         if path is not None and not path.is_file():
             raise FileNotFoundError(f"no file {path}; `pose export CKPT --onnx {path}` writes one")
         name = path or "the model in memory"
-        session = _start(source if isinstance(source, bytes) else str(source), name=str(name), threads=threads)
+        session = start_session(source if isinstance(source, bytes) else str(source), name=str(name), threads=threads)
         header = parse_header(
             session.get_modelmeta().custom_metadata_map.get("pose"),
             format=FORMAT,
@@ -180,7 +180,16 @@ class OnnxPredictor(PredictorBase):
         return crops, self.model.run(crops)[2]
 
 
-def _start(source: str | bytes, *, name: str, threads: int) -> Any:
+def start_session(source: str | bytes, *, name: str, threads: int) -> Any:
+    """Load an ONNX file, or its bytes, into onnxruntime.
+
+    Args:
+        name: for messages.
+        threads: 0 for as many as there are cores.
+    Raises:
+        MissingPackage: no onnxruntime.
+        ValueError: nothing that it can run.
+    """
     try:
         import onnxruntime
     except ImportError:

@@ -66,8 +66,9 @@ def test_file_explains_itself(exported: Path, run: Path) -> None:
     assert (model.input_size, model.flip_test, model.int8, model.has_heatmaps) == ((64, 64), True, False, True)
     assert model.skeleton == load_checkpoint(run).skeleton
     assert model.header["config"] == load_checkpoint(run).config.model_dump(mode="json")
-    graph = onnx.load(exported)  # nothing lies beside it
-    assert [p.name for p in exported.parent.iterdir()] == [exported.name]
+    graph = onnx.load(exported)
+    assert sorted(p.name for p in exported.parent.iterdir()) == ["flip.json", "flip.onnx"]
+    assert json.loads(exported.with_suffix(".json").read_text()) == model.header
     assert {opset.domain for opset in graph.opset_import} == {""}
     assert all(node.domain == "" for node in graph.graph.node)
     # What some runtime refuses, or computes wrongly: see docs/runtimes.md.

@@ -28,10 +28,11 @@ from pose.cli.options import prepare_figures
 from pose.evaluation.run import predict_people, score
 from pose.evaluation.splits import ValidationSet, validation_set
 from pose.export.check import generated_crops
-from pose.export.export import describe
+from pose.export.export import DOC
+from pose.export.metadata import header_of, put_header
 from pose.export.network import build_graph
 from pose.export.quantize import calibration_crops, quantize
-from pose.inference.onnx_predictor import INPUT, OnnxModel
+from pose.inference.onnx_predictor import FORMAT, INPUT, OnnxModel
 from pose.keypoints.skeletons import COCO17
 from pose.models.pose_net import STRIDE
 from pose.runtime.console import make_console
@@ -59,7 +60,7 @@ def main(argv: Sequence[str]) -> None:
     for name, kinds in VARIANTS.items():
         graph = _graph(checkpoint, quantizable=bool(kinds))
         graph = quantize(graph, crops, kinds=kinds) if kinds else graph
-        describe(graph, checkpoint, flip_test=False, int8=bool(kinds))
+        put_header(graph, header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=False, int8=bool(kinds)), DOC)
         data = graph.SerializeToString()
         models[name], sizes[name] = OnnxModel.open(data, threads=1), len(data) / 1e6
     times = _times({name: model.run for name, model in models.items()}, crops[:1])
