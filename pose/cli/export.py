@@ -1,4 +1,4 @@
-"""`pose export`."""
+"""`pose export` and `pose export-detector`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from pose.cli.options import CHECKPOINT, check_writable
+from pose.cli.options import CHECKPOINT, DetectorWeights, check_writable
 from pose.runtime.errors import require
 
 
@@ -35,10 +35,7 @@ def export(
     ] = None,
 ) -> None:
     """Write a model as one ONNX file, compared with PyTorch."""
-    if onnx.suffix.lower() != ".onnx":
-        raise ValueError(f"--onnx {onnx} is no ONNX file; name it with .onnx")
-    if onnx.is_dir():
-        raise ValueError(f"--onnx {onnx} is a folder; name a file in it, e.g. {onnx / 'm.onnx'}")
+    _check_target(onnx)
     if calibrate is not None and not int8:
         raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
     if network_only and (flip_test or heatmaps or int8):
@@ -46,24 +43,57 @@ def export(
     if batch is not None and not network_only:
         raise ValueError("--batch is for --network-only; other files take any batch")
     require("export", onnx="onnx", onnxruntime="onnxruntime")
-    check_writable(onnx.parent)
 
     from pose.checkpoint import load_checkpoint
     from pose.export.export import export_onnx
-    from pose.export.metadata import header_path
     from pose.export.network_only import FORMAT as NETWORK_FORMAT
     from pose.export.network_only import export_network
     from pose.inference.onnx_predictor import FORMAT
-    from pose.runtime.outputs import contains, holds_json_of, refuse_foreign
 
-    formats = (FORMAT, NETWORK_FORMAT)
-    for target, ours in (
-        (onnx, any(contains(onnx, f'"format": "{format}"') for format in formats)),
-        (header_path(onnx), any(holds_json_of(header_path(onnx), format=format) for format in formats)),
-    ):
-        refuse_foreign([target], ours=ours, writer="`pose export` of this version", option="--onnx")
+    _refuse_foreign(onnx, FORMAT, NETWORK_FORMAT)
     loaded = load_checkpoint(checkpoint)
     if network_only:
         print(export_network(loaded, onnx, batch=batch or 1))
         return
     print(export_onnx(loaded, onnx, flip_test=flip_test, heatmaps=heatmaps, int8=int8, calibrate=calibrate))
+
+
+def export_detector(
+    onnx: Annotated[Path, typer.Option(help="The file to write, an .onnx.")],
+    weights: DetectorWeights = None,
+) -> None:
+    """Write the detector ssdlite as one ONNX file, compared with PyTorch.
+
+    `pose predict`, `pose detect` and `pose.load` take it by --detector, and then need no PyTorch.
+    """
+    _check_target(onnx)
+    require("export-detector", onnx="onnx", onnxruntime="onnxruntime")
+
+    from pose.export.detector import export_detector as write
+    from pose.inference.detector import TorchvisionDetector, load_detector
+    from pose.inference.onnx_detector import FORMAT
+
+    _refuse_foreign(onnx, FORMAT)
+    detector = load_detector("ssdlite", weights=weights)
+    assert isinstance(detector, TorchvisionDetector)
+    print(write(detector.model, onnx))
+
+
+def _check_target(onnx: Path) -> None:
+    if onnx.suffix.lower() != ".onnx":
+        raise ValueError(f"--onnx {onnx} is no ONNX file; name it with .onnx")
+    if onnx.is_dir():
+        raise ValueError(f"--onnx {onnx} is a folder; name a file in it, e.g. {onnx / 'm.onnx'}")
+    check_writable(onnx.parent)
+
+
+def _refuse_foreign(onnx: Path, *formats: str) -> None:
+    """Look before writing: the file and the JSON beside it are new, or of an earlier export."""
+    from pose.export.metadata import header_path
+    from pose.runtime.outputs import contains, holds_json_of, refuse_foreign
+
+    for target, ours in (
+        (onnx, any(contains(onnx, f'"format": "{format}"') for format in formats)),
+        (header_path(onnx), any(holds_json_of(header_path(onnx), format=format) for format in formats)),
+    ):
+        refuse_foreign([target], ours=ours, writer="an export of this version", option="--onnx")

@@ -32,7 +32,7 @@ from pose.cli.detect import detect
 from pose.cli.download import download
 from pose.cli.env import env
 from pose.cli.evaluate import evaluate
-from pose.cli.export import export
+from pose.cli.export import export, export_detector
 from pose.cli.figures import figures
 from pose.cli.inspect import inspect
 from pose.cli.new import new
@@ -115,6 +115,7 @@ app.command()(train)
 app.command(name="eval")(evaluate)
 app.command()(predict)
 app.command()(export)
+app.command(name="export-detector")(export_detector)
 app.command()(check)
 app.command()(convert)
 app.command()(split)

@@ -20,8 +20,8 @@ from pose.data.transforms import normalize
 from pose.export.check import PEAK_TOLERANCE, ROUNDING_TOLERANCE, double, generated_crops, margin
 from pose.export.metadata import header_of, put_header, write_with_header
 from pose.export.network import IMAGES, build_network
-from pose.inference.onnx_predictor import start_session
 from pose.inference.torch_predictor import predict_heatmaps
+from pose.runtime.onnx_session import start_session
 
 FORMAT = "pose-network-1"
 

@@ -16,8 +16,8 @@ from pose.images.types import Image
 from pose.inference.base import CropPredictions, PredictorBase, crop_boxes
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.keypoints.skeletons import Skeleton
-from pose.runtime.errors import MissingPackage
 from pose.runtime.headers import parse_header
+from pose.runtime.onnx_session import start_session
 
 FORMAT = "pose-onnx-1"
 INPUT = "crops"
@@ -178,27 +178,3 @@ class OnnxPredictor(PredictorBase):
         self.check_heatmaps()
         crops = crop_boxes(image_rgb, boxes_xywh, self.input_size)
         return crops, self.model.run(crops)[2]
-
-
-def start_session(source: str | bytes, *, name: str, threads: int) -> Any:
-    """Load an ONNX file, or its bytes, into onnxruntime.
-
-    Args:
-        name: for messages.
-        threads: 0 for as many as there are cores.
-    Raises:
-        MissingPackage: no onnxruntime.
-        ValueError: nothing that it can run.
-    """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise MissingPackage(name, "onnxruntime") from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors only
-    try:
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # a class of its own for each reason, in a module that is not public
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{name} is no ONNX file that onnxruntime can run, or a damaged one: {reason}") from None
