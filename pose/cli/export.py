@@ -13,7 +13,10 @@ from pose.runtime.errors import require
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(help=CHECKPOINT)],
-    onnx: Annotated[Path, typer.Option(help="The file to write, an .onnx.")],
+    onnx: Annotated[
+        Optional[Path],  # noqa: UP045 (typer reads it at run time)
+        typer.Option(help="The file to write, an .onnx; its metadata go beside it, as .json."),
+    ] = None,
     flip_test: Annotated[
         bool,
         typer.Option(
@@ -33,8 +36,26 @@ def export(
         Optional[int],  # noqa: UP045
         typer.Option(min=1, help="Images at a time, of --network-only. Default: 1."),
     ] = None,
+    web: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Instead of --onnx: a folder with a page that runs the model in a browser."),
+    ] = None,
+    wasm: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="The npm package onnxruntime-web, which --web copies two files of."),
+    ] = None,
 ) -> None:
     """Write a model as one ONNX file, compared with PyTorch."""
+    if (onnx is None) == (web is None):
+        raise ValueError("give --onnx FILE for a file, or --web DIR for a page")
+    if web is not None:
+        if flip_test or heatmaps or int8 or network_only:
+            raise ValueError("--web writes a model of its own; leave out what is for --onnx")
+        _export_web(checkpoint, web, wasm)
+        return
+    if wasm is not None:
+        raise ValueError("--wasm is for --web")
+    assert onnx is not None
     _check_target(onnx)
     if calibrate is not None and not int8:
         raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
@@ -56,6 +77,24 @@ def export(
         print(export_network(loaded, onnx, batch=batch or 1))
         return
     print(export_onnx(loaded, onnx, flip_test=flip_test, heatmaps=heatmaps, int8=int8, calibrate=calibrate))
+
+
+def _export_web(checkpoint: Path, folder: Path, wasm: Path | None) -> None:
+    require("export", onnx="onnx", onnxruntime="onnxruntime")
+    check_writable(folder)
+
+    from pose.checkpoint import load_checkpoint
+    from pose.export.metadata import header_path
+    from pose.export.web_page import MODEL, PAGE, RUNTIME, export_web, runtime_files
+    from pose.inference.onnx_predictor import FORMAT
+    from pose.runtime.outputs import holds_json_of, refuse_foreign
+
+    header = header_path(folder / MODEL)
+    written = [header, folder / MODEL, *(folder / name for name in PAGE + (RUNTIME if wasm else ()))]
+    refuse_foreign(written, ours=holds_json_of(header, format=FORMAT), writer="`pose export --web`", option="--web")
+    runtime = runtime_files(wasm) if wasm else None
+    exported, hint = export_web(load_checkpoint(checkpoint), folder, runtime=runtime)
+    print(f"{exported}\n{hint}")
 
 
 def export_detector(
