@@ -24,10 +24,10 @@ def export(
         ),
     ] = False,
     heatmaps: Annotated[bool, typer.Option("--heatmaps", help="Give the heatmaps too, as a third output.")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="Quantize the convolutions.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Quantize the weights.")] = False,
     calibrate: Annotated[
         Optional[Path],  # noqa: UP045 (typer reads it at run time)
-        typer.Option(metavar="DIR", help="Images of one person each to calibrate --int8. Default: generated people."),
+        typer.Option(metavar="DIR", help="Images of one person each, for --int8. Default: generated people."),
     ] = None,
     network_only: Annotated[
         bool, typer.Option("--network-only", help="From normalized images to heatmaps only, for converters.")

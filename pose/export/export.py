@@ -11,7 +11,7 @@ from pose.checkpoint import Checkpoint
 from pose.export.check import Check, Quantized, compare, compare_quantized, generated_crops, latencies_ms
 from pose.export.metadata import header_of, put_header, write_with_header
 from pose.export.network import build_graph
-from pose.export.quantize import calibration_crops, quantize
+from pose.export.quantize import calibration_crops, has_products, quantize, quantize_products
 from pose.inference.onnx_predictor import FORMAT, OnnxModel
 from pose.models.pose_net import STRIDE
 from pose.runtime.errors import CheckpointError
@@ -61,8 +61,9 @@ def export_onnx(
     Args:
         flip_test: merge in the heatmaps of the mirrored crops: twice the time for a little more AP.
         heatmaps: whether the file gives them as a third output.
-        int8: quantize the convolutions, see `pose.export.quantize`.
-        calibrate: folder of images to calibrate them on, each taken as one person; None for generated people.
+        int8: quantize the weights, see `pose.export.quantize`.
+        calibrate: folder of images to calibrate and to compare on, each taken as one person; None for generated
+            people.
     Raises:
         FileNotFoundError, ValueError, OSError: a classifier, nothing to calibrate on, a layer that cannot be
             exported, a path that cannot be written, or a graph that does not give what the network gives. Nothing is
@@ -85,18 +86,23 @@ def export_onnx(
     check.verify()
     quantized = None
     if calibration is not None:
-        small = build_graph(
-            model,
-            skeleton=checkpoint.skeleton,
-            input_size=input_size,
-            stride=STRIDE,
-            flip_test=flip_test,
-            quantizable=True,
-        )
-        graph = quantize(small, calibration)
+        if has_products(graph):
+            graph = quantize_products(graph)
+        else:
+            plain = build_graph(
+                model,
+                skeleton=checkpoint.skeleton,
+                input_size=input_size,
+                stride=STRIDE,
+                flip_test=flip_test,
+                quantizable=True,
+            )
+            graph = quantize(plain, calibration)
         put_header(graph, header, DOC)
         checker.check_model(graph, full_check=True)
-        quantized = compare_quantized(exported, OnnxModel.open(graph.SerializeToString(), threads=1), crops)
+        seen, what = (crops, "generated people") if calibrate is None else (calibration, str(calibrate))
+        small = OnnxModel.open(graph.SerializeToString(), threads=1)
+        quantized = compare_quantized(exported, small, seen, what=what)
         quantized.verify(STRIDE)
     if not heatmaps:
         graph.graph.output.pop()
