@@ -21,9 +21,8 @@ from onnx import ModelProto, TensorProto, checker, helper
 from torch import nn
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.mobilenetv3 import InvertedResidual
-from torchvision.ops import SqueezeExcitation
+from torchvision.ops import SqueezeExcitation, clip_boxes_to_image
 from torchvision.ops.misc import Conv2dNormActivation
-from torchvision.ops import clip_boxes_to_image
 
 import pose
 from pose.export.graph import Array, Graph, Map, to_numpy, unflatten
