@@ -338,6 +338,7 @@ PAGES = [
     "own_data.md",
     "export.md",
     "formats.md",
+    "runtimes.md",
     "distributed.md",
     "architecture.md",
     "licences.md",
