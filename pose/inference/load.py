@@ -33,8 +33,9 @@ def load(
         flip_test: average with the mirrored image; False takes half the time and is a little less exact. An .onnx has
             it inside or not, as it was exported; False is refused where it is inside.
         batch_size: boxes at a time; fewer need less memory.
-        detector: what finds the people for `boxes="detect"`: "ssdlite", "fasterrcnn" or a `Detector` of one's own.
-            Loaded when it is first needed.
+        detector: what finds the people for `boxes="detect"`: "ssdlite", "fasterrcnn", an .onnx of
+            `pose export-detector`, which needs no PyTorch, or a `Detector` of one's own. Loaded when it is first
+            needed.
     Raises:
         FileNotFoundError, ValueError: no such file, not a checkpoint or exported file, or no such device.
     """

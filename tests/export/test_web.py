@@ -20,7 +20,7 @@ from pose.images.write import write_image
 from pose.synthetic.dataset import image_rng
 from pose.synthetic.levels import LEVELS
 from pose.synthetic.people.image import render_people
-from tests.helpers.browser import DESKTOP, open_page
+from tests.helpers.browser import DESKTOP, PHONE, Page, open_page
 from tests.helpers.command import Outcome
 
 pytest.importorskip("onnxruntime")
@@ -86,6 +86,22 @@ def test_bad_calls(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "p").exists()
 
 
+def _drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag a box, in parts of the image, and wait for what is found in it."""
+    frame = page.script(
+        "(({ left, top, width, height }) => [left, top, width, height])(canvas.getBoundingClientRect())"
+    )
+    boxes = page.script("pose.state.boxes.length")
+    for kind, (x, y) in (("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)):
+        at = {"x": frame[0] + x * frame[2], "y": frame[1] + y * frame[3]}
+        page.call("Input.dispatchMouseEvent", type=kind, button="left", buttons=1, clickCount=1, **at)
+    page.script(
+        f"""(async () => {{
+        while (pose.state.boxes.length === {boxes} || pose.state.busy) await new Promise((go) => setTimeout(go, 20));
+        }})()"""
+    )
+
+
 @pytest.mark.slow
 def test_in_a_browser(pose_cli: Cli, serve: Callable[[Path], str], tmp_path: Path) -> None:
     """The same keypoints as in Python on generated people, and no complaint."""
@@ -114,12 +130,18 @@ def test_in_a_browser(pose_cli: Cli, serve: Callable[[Path], str], tmp_path: Pat
             )
             found += [person["keypoints"] for person in people]
             expected += [np.column_stack([p.keypoints, p.scores]) for p in model(image.image, boxes=boxes)]
+        _drag(page, (0.2, 0.1), (0.8, 0.9))
+        last = image.image.shape
+        dragged = page.script("pose.state.boxes.at(-1)")
         status = page.script("document.getElementById('status').textContent")
         page.picture(tmp_path / "page.png")
+        page.show_as(PHONE, scheme="dark")
+        page.picture(tmp_path / "phone.png")
         assert page.problems == []
     moved = np.linalg.norm(np.array(found)[..., :2] - np.array(expected)[..., :2], axis=-1)
     assert len(found) > 4
     assert np.mean(moved < 0.05) > 0.97  # the others are moved by rounding of pixels
     np.testing.assert_allclose(np.array(found)[..., 2], np.array(expected)[..., 2], atol=0.02)
+    np.testing.assert_allclose(dragged, np.array([0.2, 0.1, 0.6, 0.8]) * [last[1], last[0], last[1], last[0]], atol=1)
     assert "keypoints" in status
     assert " ms." in status
