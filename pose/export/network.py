@@ -46,10 +46,10 @@ def build_graph(
     height, width = input_size
     images = emit_normalize(g, INPUT)
     if flip_test:
-        mirrored = g.op("Slice", images, *(g.constant([v]) for v in (-1, -(2**31), 3, -1)))
+        mirrored = _mirror(g, images, width)
         images = g.op("Concat", images, mirrored, axis=0)
     heatmaps = unflatten(g, emit(g, model, Map(images, 3, height, width)))
-    maps = emit_merge_flip(g, heatmaps.name, skeleton.flip_indices) if flip_test else heatmaps.name
+    maps = emit_merge_flip(g, heatmaps, skeleton.flip_indices) if flip_test else heatmaps.name
     g.rename(maps, OUTPUTS[2])
     emit_decode(g, OUTPUTS[2], heatmaps, stride)
     k = skeleton.num_keypoints
@@ -87,11 +87,16 @@ def emit_normalize(g: Graph, crops: str) -> str:
     return g.op("Sub", scaled, g.constant(mean / std, name="mean"))
 
 
-def emit_merge_flip(g: Graph, both: str, flip_indices: np.ndarray) -> str:
+def _mirror(g: Graph, x: str, width: int) -> str:
+    """Turn left and right around. Not by a `Slice` backwards, which MNN computes wrongly in batches."""
+    return g.op("Gather", x, g.constant(np.arange(width)[::-1]), axis=3)
+
+
+def emit_merge_flip(g: Graph, both: Map, flip_indices: np.ndarray) -> str:
     """Add `pose.codecs.heatmap.merge_flip` of (2 N, K, h, w), the mirrored ones last."""
-    heatmaps, flipped = g.ops("Split", both, outputs=2, axis=0, num_outputs=2)
+    heatmaps, flipped = g.ops("Split", both.name, outputs=2, axis=0, num_outputs=2)
     swapped = g.op("Gather", flipped, g.constant(flip_indices), axis=1)
-    back = g.op("Slice", swapped, *(g.constant([v]) for v in (-1, -(2**31), 3, -1)))
+    back = _mirror(g, swapped, both.width)
     first = g.op("Slice", back, *(g.constant([v]) for v in (0, 1, 3)))
     rest = g.op("Slice", back, *(g.constant([v]) for v in (0, -1, 3)))
     shifted = g.op("Concat", first, rest, axis=3)
