@@ -62,7 +62,7 @@ HEAVY = {
     "PIL": "pillow",
 }
 
-WITHOUT_TORCH = "`pose predict` takes .onnx files of `pose export`, with --boxes whole or FILE"
+WITHOUT_TORCH = "`pose predict` takes .onnx files of `pose export`, its detector one of `pose export-detector`"
 
 STOPPED = "stopped by SIGINT; to start again, give the same command"
 
