@@ -101,7 +101,7 @@ def export_detector(
     onnx: Annotated[Path, typer.Option(help="The file to write, an .onnx.")],
     weights: DetectorWeights = None,
 ) -> None:
-    """Write the detector ssdlite as one ONNX file, compared with PyTorch.
+    """Write the detector ssdlite as one ONNX file.
 
     `pose predict`, `pose detect` and `pose.load` take it by --detector, and then need no PyTorch.
     """
