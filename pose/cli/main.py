@@ -32,7 +32,7 @@ from pose.cli.detect import detect
 from pose.cli.download import download
 from pose.cli.env import env
 from pose.cli.evaluate import evaluate
-from pose.cli.export import export
+from pose.cli.export import export, export_detector
 from pose.cli.figures import figures
 from pose.cli.inspect import inspect
 from pose.cli.new import new
@@ -63,7 +63,7 @@ HEAVY = {
     "PIL": "pillow",
 }
 
-WITHOUT_TORCH = "`pose predict` takes .onnx files of `pose export`, with --boxes whole or FILE"
+WITHOUT_TORCH = "`pose predict` takes .onnx files of `pose export`, its detector one of `pose export-detector`"
 
 STOPPED = "stopped by SIGINT; to start again, give the same command"
 
@@ -120,6 +120,7 @@ app.command()(train)
 app.command(name="eval")(evaluate)
 app.command()(predict)
 app.command()(export)
+app.command(name="export-detector")(export_detector)
 app.command()(check)
 app.command()(convert)
 app.command()(split)

@@ -30,7 +30,13 @@ Workers = Annotated[
     typer.Option(min=0, help="Loader processes; 0 loads in the main one. Default: from the config, or by machine."),
 ]
 BatchSize = Annotated[Optional[int], typer.Option(min=1, help="People in a batch.")]  # noqa: UP045
-DetectorName = Annotated[str, typer.Option("--detector", help="ssdlite, or fasterrcnn: larger and a little better.")]
+DetectorName = Annotated[
+    str,
+    typer.Option(
+        "--detector",
+        help="ssdlite, or fasterrcnn: larger and a little better; or an .onnx of `pose export-detector`.",
+    ),
+]
 DetectorWeights = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--weights", help="File of the detector's weights. Default: downloaded once, into torch's cache."),

@@ -119,7 +119,10 @@ def _video_of(inputs: list[Path], camera: int | None, *, heatmaps: bool) -> Path
 
 
 def _load_detector(name: str, weights: Path | None, device: str, min_score: float) -> Detector:
-    from pose.inference.detector import load_detector
+    from pose.inference.detector import is_exported, load_detector
+
+    if is_exported(name):  # without PyTorch
+        return load_detector(name, weights=weights, min_score=min_score)
     from pose.runtime.device import pick_device
 
     return load_detector(name, weights=weights, device=pick_device(device), min_score=min_score)
