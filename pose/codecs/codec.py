@@ -16,8 +16,8 @@ from pose.codecs import dark, heatmap
 class Codec:
     """How keypoints become heatmaps and heatmaps keypoints, and how a crop's pixels are counted.
 
-    Two networks whose codecs differ in `unbiased` see different crops; those that differ in `dark` alone see the same,
-    so that either may decode the other's heatmaps.
+    Two networks whose codecs differ in `unbiased` see different crops; those that differ in `dark` alone see the
+    same, so that either may decode the other's heatmaps.
 
     Attributes:
         dark: Gaussians between pixels, and peaks between pixels (`pose.codecs.dark`), instead of rounded ones and a
@@ -46,7 +46,7 @@ class Codec:
             heatmaps: (B, K, H, W) float32.
             weights: (B, K) float32, 0 also where the Gaussian lies outside of the map.
         """
-        step_x, step_y = self._steps(input_size, heatmap_size)
+        step_x, step_y = self.steps(input_size, heatmap_size)
         points = torch.stack([keypoints_crop[..., 0] / step_x, keypoints_crop[..., 1] / step_y], -1)
         draw = dark.encode if self.dark else heatmap.encode
         return draw(points, weights, heatmap_size=heatmap_size, sigma=self.sigma)
@@ -62,14 +62,14 @@ class Codec:
             scores: (B, K) float32 peak value; at <= 0 there is no peak and xy is 0.
         """
         xy, scores = dark.decode(heatmaps, sigma=self.sigma) if self.dark else heatmap.decode(heatmaps)
-        step_x, step_y = self._steps(input_size, (heatmaps.shape[-2], heatmaps.shape[-1]))
+        step_x, step_y = self.steps(input_size, (heatmaps.shape[-2], heatmaps.shape[-1]))
         return torch.stack([xy[..., 0] * step_x, xy[..., 1] * step_y], -1), scores
 
     def merge_flip(self, heatmaps: Tensor, flipped: Tensor, flip_indices: Tensor | NDArray[np.int64]) -> Tensor:
         """Average heatmaps with those of the mirrored crop; see `pose.codecs.heatmap.merge_flip`."""
         return heatmap.merge_flip(heatmaps, flipped, flip_indices, shift=not self.unbiased)
 
-    def _steps(self, input_size: tuple[int, int], heatmap_size: tuple[int, int]) -> tuple[float, float]:
+    def steps(self, input_size: tuple[int, int], heatmap_size: tuple[int, int]) -> tuple[float, float]:
         """Crop pixels from one heatmap pixel to the next, along x and y."""
         along_y, along_x = (
             (length - self.unbiased) / (cells - self.unbiased)

@@ -72,8 +72,9 @@ def decode(heatmaps: Tensor, *, bell: Tensor | None = None) -> tuple[Tensor, Ten
         heatmaps.new_empty(count, dtype=torch.int32),
     )
     sizes = (*heatmaps.shape, not heatmaps.is_contiguous(), torch.get_num_threads())
-    padded = None if bell is None else pad(bell, (4, 7))
-    smooth = (None, 0) if padded is None else (padded.data_ptr(), len(bell) // 2)
+    # Zeros beside the kernel are what one loop over several of its places reads; see heatmaps.c.
+    padded, radius = (None, 0) if bell is None else (pad(bell, (4, 7)), len(bell) // 2)
+    smooth = None if padded is None else padded.data_ptr(), radius
     found = index.data_ptr(), scores.data_ptr(), xy.data_ptr()
     CPU_KERNEL.codec_decode(heatmaps.data_ptr(), *sizes, *smooth, *found)
     return xy, scores
