@@ -62,7 +62,7 @@ static void move_by_quarter(const float *v, int64_t right, int64_t down, float *
 
 /* Five sums over `rows` of each of up to LANES columns, weighted by `taps` that are one further for each sum before. */
 INLINE void sum_rows(const float *v, int64_t step, int64_t down, int64_t rows, int64_t lanes, const double *taps,
-                            double *sums) {
+                     double *sums) {
     double s[5][LANES] = {{0}};
     for (int64_t row = 0; row < rows; row++, v += down, taps++)
 #pragma omp simd
@@ -75,37 +75,42 @@ INLINE void sum_rows(const float *v, int64_t step, int64_t down, int64_t rows, i
 }
 
 /* Sums of a map about (x, y), weighted along both axes by `bell`, with zeros outside of the map, at the places of the
-   5 x 5 about it that the derivatives need, |dx| + |dy| <= 2. `step` floats lie between pixels. The bell has 2 radius + 1
-   values and 4 zeros on either side, so that one loop serves all five sums.                                          */
+   5 x 5 about it that the derivatives need, |dx| + |dy| <= 2. `step` floats lie between pixels. The bell has
+   2 radius + 1 values, with 4 zeros before and 7 behind them, so that one loop serves all five sums.                 */
 CLONES static void blur(const float *map, int64_t step, int64_t h, int64_t w, int64_t x, int64_t y,
                         const double *bell, int64_t radius, double near[5][5]) {
     int64_t reach = radius + 2, left = x > reach ? x - reach : 0, right = x + reach < w ? x + reach + 1 : w;
     int64_t top = y > reach ? y - reach : 0, bottom = y + reach < h ? y + reach + 1 : h;
     const double *along_y = bell + top - y + reach, *along_x = bell + reach + x;
-    double all[5][LANES] = {{0}};
+    double upper = 0, lower = 0, above[4] = {0}, below[4] = {0}, middle[LANES] = {0};
     for (int64_t start = left; start < right; start += WINDOW) {
         int64_t needed = right - start < WINDOW ? right - start : WINDOW, whole = (needed + 7) / 8 * 8;
-        int64_t columns = whole <= w - start ? whole : needed; /* whole vectors, where the row has more */
+        /* Whole vectors, of columns that are not needed too, unless the map is as narrow as that. */
+        int64_t columns = whole <= w ? whole : needed, first = columns <= w - start ? start : w - columns;
         double sums[5][WINDOW];
         for (int64_t at = 0; at < columns; at += LANES) {
             int64_t lanes = columns - at < LANES ? columns - at : LANES;
-            const float *v = map + (top * w + start + at) * step;
+            const float *v = map + (top * w + first + at) * step;
             if (step == 1 && lanes == LANES) sum_rows(v, 1, w, bottom - top, LANES, along_y, &sums[0][at]);
             else sum_rows(v, step, w * step, bottom - top, lanes, along_y, &sums[0][at]);
         }
-        for (int64_t c = 0; c < needed; c++) {
-            const double *tap = along_x - c - start; /* the bell is symmetric: its taps in the order of the places */
-            for (int64_t d = 0; d < 5; d++)
+        for (int64_t c = start - first; c < start - first + needed; c++) {
+            const double *tap = along_x - c - first; /* the bell is symmetric: its taps in the order of the places */
+            upper += tap[2] * sums[0][c], lower += tap[2] * sums[4][c];
 #pragma omp simd
-                for (int64_t e = 0; e < LANES; e++) all[d][e] += tap[e] * sums[d][c];
+            for (int64_t e = 0; e < LANES; e++) middle[e] += tap[e] * sums[2][c];
+#pragma omp simd
+            for (int64_t e = 0; e < 4; e++) above[e] += tap[e + 1] * sums[1][c], below[e] += tap[e + 1] * sums[3][c];
         }
     }
-    for (int64_t d = 0; d < 5; d++) memcpy(near[d], all[d], sizeof near[d]);
+    memcpy(near[2], middle, sizeof near[2]);
+    memcpy(near[1] + 1, above, 3 * sizeof(double)), memcpy(near[3] + 1, below, 3 * sizeof(double));
+    near[0][2] = upper, near[4][2] = lower;
 }
 
 /* Move a peak to the top of the parabola through the logarithms of the blurred map, if that is within two pixels. */
 static void move_by_taylor(const float *map, int64_t step, int64_t h, int64_t w, int64_t x, int64_t y,
-                                  const double *bell, int64_t radius, float *xy) {
+                           const double *bell, int64_t radius, float *xy) {
     double v[5][5];
     blur(map, step, h, w, x, y, bell, radius, v);
     for (int64_t d = 0; d < 5; d++)
