@@ -60,9 +60,9 @@ def decode(heatmaps: Tensor, *, sigma: float) -> tuple[Tensor, Tensor]:
         heatmaps: (B, K, H, W), un-normalized, any float dtype.
         sigma: of the targets, heatmap pixels.
     Returns:
-        xy: (B, K, 2) float32 heatmap pixels; integers are pixel centers. A peak is not moved within 1 px of the left
-            and upper border and 2 px of the others, as in the authors' code, and (unlike there, where it may land
-            anywhere) where the blurred map is not positive around it, has no maximum, or has it over 2 px away.
+        xy: (B, K, 2) float32 heatmap pixels; integers are pixel centers. A peak is not moved in the outer two rows
+            and columns, as in the authors' code, and (unlike there, where it may land anywhere) where the blurred
+            map is not positive around it, has no maximum, or has it over 2 px away.
         scores: (B, K) float32 peak value; at <= 0 there is no peak and xy is 0.
     Raises:
         ValueError: heatmaps do not have four dimensions, or sigma is not positive.

@@ -130,7 +130,7 @@ static void move_by_taylor(const float *map, int64_t step, int64_t h, int64_t w,
 void codec_decode(const float *maps, int64_t n, int64_t k, int64_t h, int64_t w, int64_t channels_last,
                   int64_t threads, const double *bell, int64_t radius, int32_t *at, float *values, float *xy) {
     int64_t step = channels_last ? k : 1, runs = channels_last ? n : n * k, size = h * w * step, each = n * k / runs;
-    int64_t border = bell ? 2 : 1; /* that many pixels before it, and as many less one after it, are not moved */
+    int64_t border = bell ? 2 : 1; /* so many of the last rows and columns are left as they are */
     PARALLEL_FOR
     for (int64_t r = 0; r < runs; r++) {
         int32_t *found = at + r * each;
