@@ -73,19 +73,20 @@ def trained_network(
         )
         return predict_crops, model
 
-    config = checkpoint.pose_config
-    own, details = f"eval{name_in_run(checkpoint.path)}", {}
+    config, details = checkpoint.pose_config, {}
+    # Nothing is written into the package.
+    is_demo = checkpoint.path == DEMO_MODEL
+    results = Path("demo-eval") if is_demo else checkpoint.path.with_name(f"eval{name_in_run(checkpoint.path)}")
     if codec is not None:
-        own, details = f"{own}-{codec}", {"codec": codec}
-        config = decoded_by(codec, config, path=checkpoint.path)
+        config, details = decoded_by(codec, config, path=checkpoint.path), {"codec": codec}
+        results = results.with_name(f"{results.name}-{codec}")
     return Network(
         path=checkpoint.path,
         config=config,
         epoch=checkpoint.epoch,
         changes=[] if flip_test else ["eval.flip_test=false"],
         device=device,
-        # Nothing is written into the package.
-        results=Path(f"demo-{own}") if checkpoint.path == DEMO_MODEL else checkpoint.path.with_name(own),
+        results=results,
         open=open_network,
         details=details,
     )

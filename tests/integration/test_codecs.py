@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from pose.checkpoint import load_checkpoint, save_checkpoint
+from pose.cli.networks import trained_network
 from pose.codecs.codec import CODECS
 from pose.config.load import make_config
 from pose.data.loader import EpochSampler
@@ -68,6 +69,15 @@ def test_checkpoints_carry_the_codec(udp_run: Path, tiny_run: Path) -> None:
     assert predictor.codec == CODECS["udp_dark"]
     assert predictor.unbiased
     assert not Predictor.from_checkpoint(tiny_run, device="cpu").unbiased
+
+
+def test_results_of_another_decoding_go_elsewhere() -> None:
+    demo, cpu = load_checkpoint("demo"), torch.device("cpu")
+    assert trained_network(demo, cpu, flip_test=True).results == Path("demo-eval")
+    network = trained_network(demo, cpu, flip_test=True, codec="dark")
+    assert (network.results, network.config.model.codec) == (Path("demo-eval-dark"), "dark")
+    moved = replace(demo, path=Path("run/last.safetensors"))
+    assert trained_network(moved, cpu, flip_test=True, codec="dark").results == Path("run/eval-last-dark")
 
 
 def test_older_checkpoints_are_of_quarter(tiny_run: Path, tmp_path: Path) -> None:
