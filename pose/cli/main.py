@@ -40,6 +40,7 @@ from pose.cli.predict import predict
 from pose.cli.predict_video import clip
 from pose.cli.report import compare, report
 from pose.cli.runs import runs
+from pose.cli.score import score
 from pose.cli.summary import summary
 from pose.cli.tables import tables
 from pose.cli.train import train
@@ -118,6 +119,7 @@ def _root(
 app.command()(new)
 app.command()(train)
 app.command(name="eval")(evaluate)
+app.command()(score)
 app.command()(predict)
 app.command()(export)
 app.command(name="export-detector")(export_detector)

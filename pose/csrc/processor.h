@@ -3,6 +3,11 @@
 #ifndef POSE_PROCESSOR_H
 #define POSE_PROCESSOR_H
 
+/* How Python calls these files. Raise it here and in pose/runtime/native.py with each change of a function's arguments:
+   a library that an earlier version compiled would read memory that is not there.                                     */
+#define POSE_INTERFACE 2
+int pose_interface(void) { return POSE_INTERFACE; }
+
 /* Versions for newer processors. By level, not by name: "arch=haswell" would be taken on Intel's Haswell only. None with
    AVX-512: on a Zen 5 it made DY-ReLU-B's backward pass slower than AVX2 does.                                        */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)

@@ -21,6 +21,7 @@ COMMANDS = [
     "new",
     "train",
     "eval",
+    "score",
     "predict",
     "detect",
     "runs",

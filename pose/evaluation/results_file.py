@@ -1,0 +1,91 @@
+"""Results of any program as COCO's tools take them: a list of {image_id, category_id, keypoints, score}."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pose.data.coco import CocoFile
+from pose.data.json_file import read_json
+from pose.data.left_out import Unusable, warn_left_out
+from pose.data.records import read_id, read_number, read_numbers
+from pose.data.usage import Usage
+from pose.runtime.errors import DataError
+
+EXAMPLE = '{"image_id": 785, "category_id": 1, "keypoints": [x, y, score, ...], "score": 0.9}'
+
+
+@dataclass(frozen=True)
+class Results:
+    """The records that count, and how many of the file's these are."""
+
+    records: list[dict[str, Any]]
+    usage: Usage
+
+
+def read_results(path: Path, coco: CocoFile, *, num_keypoints: int) -> Results:
+    """Read a results file against its annotations.
+
+    Records of other categories are left out; those that cannot be used are left out with a warning.
+
+    Raises:
+        FileNotFoundError: no such file.
+        DataError: it is no list of records, or none of them is left.
+    """
+    content = read_json(path, what="results", missing="check the path", expected=f"expected a list of {EXAMPLE}")
+    if not isinstance(content, list):
+        raise DataError(f"{path} holds a {type(content).__name__}; results are a list of {EXAMPLE}")
+    records: list[dict[str, Any]] = []
+    problems: list[Unusable] = []
+    reasons: Counter[str] = Counter()
+    for index, record in enumerate(content):
+        try:
+            found = _read(record, index, coco, num_keypoints)
+        except Unusable as problem:
+            problems.append(problem)
+            continue
+        if found is None:
+            reasons["of other categories"] += 1
+        else:
+            records.append(found)
+    if not records:
+        first = f"; the first: {problems[0]}" if problems else ""
+        wanted = " or ".join(map(str, coco.category_ids))
+        raise DataError(
+            f"{path} has no record of category {wanted} that can be used, of {len(content)}{first}; "
+            f"expected {EXAMPLE} for the images in {coco.path}"
+        )
+    reasons.update(warn_left_out(path, "results", problems, len(content), advice=""))
+    return Results(records, Usage(len(content), len(records), dict(reasons), what="results"))
+
+
+def _read(record: Any, index: int, coco: CocoFile, num_keypoints: int) -> dict[str, Any] | None:
+    """Read a record; None if it is of another category.
+
+    Raises:
+        Unusable: it cannot be used.
+    """
+    where = f"result {index}"
+    keys = ("image_id", "category_id", "keypoints", "score")
+    missing = [key for key in keys if not isinstance(record, Mapping) or record.get(key) is None]
+    if missing:
+        raise Unusable(f"without {', '.join(missing)}", f"{where} lacks {', '.join(missing)}, got {record!r:.100}")
+    category_id = read_id(record["category_id"])
+    if category_id not in coco.category_ids:
+        return None
+    image_id = read_id(record["image_id"])
+    if image_id not in coco.images:
+        message = f"{where} has image_id {record['image_id']!r:.40}, which {coco.path} does not list"
+        raise Unusable("on images that are not listed", message)
+    score, keypoints = read_number(record["score"]), read_numbers(record["keypoints"])
+    if score is None:
+        raise Unusable("without a number as score", f"{where} has score {record['score']!r:.40}")
+    if keypoints is None or len(keypoints) != 3 * num_keypoints:
+        got = record["keypoints"]
+        what = f"{len(got)} values" if isinstance(got, list) else f"{got!r:.40}"
+        message = f"{where} has {what} as keypoints; expected {3 * num_keypoints} numbers, x, y and score of each"
+        raise Unusable("with other keypoints", message)
+    return {"image_id": image_id, "category_id": category_id, "keypoints": keypoints.tolist(), "score": score}

@@ -1,0 +1,79 @@
+"""`pose score`: results of any program against annotations, without a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.cli import Cli, refusal
+
+
+@pytest.fixture
+def perfect(tiny_dataset: Path) -> list[dict[str, Any]]:
+    """The annotations as results."""
+    people = json.loads((tiny_dataset / "people.json").read_text())["annotations"]
+    return [{key: p[key] for key in ("image_id", "category_id", "keypoints")} | {"score": 1} for p in people]
+
+
+def write(folder: Path, results: Any) -> Path:
+    (folder / "results.json").write_text(json.dumps(results))
+    return folder / "results.json"
+
+
+def test_perfect_results(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, perfect: list[dict[str, Any]]) -> None:
+    truth, out = tiny_dataset / "people.json", tmp_path / "numbers.json"
+    outcome = pose_cli("score", write(tmp_path, perfect), truth, "--out", out)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("AP 1.000 (10 images, skeleton person)\n")
+    assert "10 results: 10 used" in outcome.err
+    found = json.loads(out.read_text())
+    assert found["metrics"]["AP"] == 1
+    assert found["usage"] == {"results": 10, "used": 10, "left_out": {}}
+    refusal(pose_cli("score", tmp_path / "results.json", truth, "--out", out), f"error: {out} exists already")
+
+
+def test_what_cannot_be_used_is_left_out_and_counted(
+    pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, perfect: list[dict[str, Any]]
+) -> None:
+    perfect[0]["image_id"] = "1"  # plainly 1
+    perfect[1]["category_id"] = 18
+    perfect[2]["image_id"] = 99
+    perfect[3]["keypoints"] = perfect[3]["keypoints"][:48]
+    perfect[4]["score"] = None
+    perfect[5]["score"] = "high"
+    outcome = pose_cli("score", write(tmp_path, perfect), tiny_dataset / "people.json")
+    assert outcome.code == 0, outcome.err
+    reasons = (
+        "10 results: 5 used, 1 of other categories, 1 on images that are not listed, 1 with other keypoints, "
+        "1 without score, 1 without a number as score"
+    )
+    assert reasons in " ".join(outcome.err.split())
+    assert "5 of 10 images have no results" in outcome.err
+    assert outcome.out.startswith("AP 0.50")  # five of ten people at each threshold, up to a step of recall
+
+
+def test_nothing_to_score(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path) -> None:
+    truth = tiny_dataset / "people.json"
+    refusal(pose_cli("score", write(tmp_path, []), truth), "has no record of category 1", "of 0")
+    refusal(pose_cli("score", write(tmp_path, {"a": 1}), truth), "holds a dict; results are a list of")
+    refusal(pose_cli("score", tmp_path / "none.json", truth), "no results")
+    refusal(pose_cli("score", truth, truth, "--backend", "none"), "eval.backend 'none' is unknown")
+
+
+def test_a_results_file_of_eval_scores_the_same(
+    pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    evaluated = pose_cli("eval", tiny_run, "--boxes", "gt", "--out", tmp_path / "ev", "--device", "cpu")
+    assert evaluated.code == 0, evaluated.err
+    assert (
+        pose_cli(
+            "score", tmp_path / "ev" / "results.json", tiny_dataset / "people.json", "--out", tmp_path / "s.json"
+        ).code
+        == 0
+    )
+    metrics = json.loads((tmp_path / "ev" / "metrics.json").read_text())
+    scored = json.loads((tmp_path / "s.json").read_text())["metrics"]
+    assert scored == pytest.approx({name: metrics[name] for name in scored}, abs=1e-12)
