@@ -29,9 +29,9 @@ def score(
         typer.Option(metavar="FILE", help="Write the numbers and the analysis as JSON; it must not be there."),
     ] = None,
 ) -> None:
-    """Score a results file without a model: COCO's ten numbers, and what the errors are.
+    """Score a results file without a model.
 
-    `pose eval` writes such a file (results.json). Images without results count as images without people found.
+    Prints COCO's ten numbers and what the errors are. `pose eval` writes such a file (results.json). Images without results count as images without people found.
     """
     from pose.config.keypoints import Config
     from pose.config.load import make_config
