@@ -167,7 +167,8 @@ def read_header(path: Path | str) -> tuple[tuple[int, int] | None, int]:
     from PIL import ExifTags
     from PIL import Image as Pillow
 
-    with contextlib.suppress(OSError, ValueError, SyntaxError), Pillow.open(path) as image:
+    unreadable = (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError)
+    with contextlib.suppress(*unreadable), Pillow.open(path) as image:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         size = (image.height, image.width)
         if image.format == "TIFF":  # Pillow tells its size upright

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from pose.paper.dynamics import LayerDynamics
 from pose.runtime.errors import require
+from pose.runtime.files import write_atomic
 
 INK, BLUE, ORANGE, GRAY = "#1b1e28", "#2a6fbb", "#d9661f", "#8a8f9c"
 STYLE = {
@@ -168,6 +170,8 @@ def short_name(name: str) -> str:
 
 def _save(figure: Any, path: Path) -> None:
     plt = load_pyplot()
-    figure.savefig(path.with_suffix(".png"), dpi=220)
-    figure.savefig(path.with_suffix(".pdf"), dpi=300)
+    for suffix, dpi in ((".png", 220), (".pdf", 300)):
+        file = io.BytesIO()
+        figure.savefig(file, format=suffix[1:], dpi=dpi)
+        write_atomic(path.with_suffix(suffix), file.getvalue())
     plt.close(figure)

@@ -57,6 +57,21 @@ def write_json(path: str | os.PathLike[str], data: Any, *, indent: int | None = 
     write_atomic(path, (json.dumps(data, indent=indent, allow_nan=False) + "\n").encode())
 
 
+def read_unchanged(path: Path) -> bytes:
+    """Read a file that another program may be writing.
+
+    Raises:
+        OSError: not readable, or it changed meanwhile.
+    """
+    with path.open("rb") as file:
+        before = os.fstat(file.fileno())
+        data = file.read()
+        after = os.fstat(file.fileno())
+    if len(data) != after.st_size or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise OSError("it changed while it was read; give the command again once it is written")
+    return data
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete the unfinished files of writers that were killed; only for the one who alone writes into the folder."""
     for path in folder.glob(".*.part"):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from pose.config.load import make_config
 from pose.initial_weights import load_initial_weights
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.models.pose_net import PoseNet
+from pose.runtime.errors import CheckpointError
 from tests.helpers.command import Outcome
 
 METRICS = {"AP": 0.25, "AR": 0.5}
@@ -308,3 +312,42 @@ def test_its_config_makes_no_pictures_elsewhere(
     assert outcome.code == 0, outcome.err
     assert (root / "figures.json").is_file()
     assert pose_cli("eval", tmp_path / "x.safetensors", "--workers", 0).code == 0  # they are there now
+
+
+READ = """
+import sys, warnings
+from pathlib import Path
+from pose.checkpoint import load_checkpoint
+print("ready", flush=True)
+for _ in range(40):
+    try:
+        load_checkpoint(sys.argv[1])
+    except ValueError:
+        pass
+"""
+
+
+@pytest.mark.slow
+def test_a_file_that_is_written_while_it_is_read(saved: Path, tmp_path: Path) -> None:
+    """As by cp, which cuts it first: the library's map of such a file ends the process by SIGBUS."""
+    data, path = saved.read_bytes(), tmp_path / "a.safetensors"
+    path.write_bytes(data)
+    process = subprocess.Popen([sys.executable, "-c", READ, path], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    while process.poll() is None:
+        path.write_bytes(data)
+    assert process.returncode == 0
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fstat
+
+    def changing(number: int) -> os.stat_result:
+        found = real(number)
+        os.utime(saved, ns=(found.st_atime_ns, found.st_mtime_ns + 1000))
+        return found
+
+    monkeypatch.setattr("pose.runtime.files.os.fstat", changing)
+    with pytest.raises(CheckpointError, match="it changed while it was read; give the command again"):
+        load_checkpoint(saved)

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pose.images.read import read_header
+
 # In a process of its own, for its memory. OpenCV, which reads its own limit when it is imported, comes first.
 READ = """
 import cv2, pose, resource, sys
@@ -57,6 +59,11 @@ def test_bombs_are_refused_before_they_fill_the_memory(bombs: list[Path]) -> Non
         assert lines[2 * index + 1] == "image-unreadable"
     assert lines[6:8] == ["read (2, 2, 3)", ""]
     assert int(lines[8]) < 150  # MB; as RGB each would take 400
+
+
+def test_headers_of_bombs_are_read_or_unknown(bombs: list[Path]) -> None:
+    """The library for headers has a limit of its own, which is no error of any usual kind."""
+    assert all(read_header(bomb)[1] == 1 for bomb in bombs)
 
 
 def run(code: str, **environment: str) -> list[str]:
