@@ -36,6 +36,8 @@ from pose.data import download
 from pose.data.category import read_category
 from pose.data.coco import load_coco
 from pose.data.download import Archive
+from pose.formats.recognize import FORMATS
+from pose.keypoints.known import SKELETONS
 from pose.keypoints.skeletons import Skeleton
 from pose.synthetic.dataset import generate
 from tests.helpers.command import Outcome
@@ -305,6 +307,25 @@ def test_own_data(place: Path, pose_cli: Cli) -> None:
     assert config.data.resolve_skeleton().keypoint_names == category.keypoint_names
 
 
+@pytest.mark.slow
+def test_formats(place: Path, pose_cli: Cli) -> None:
+    outcomes = run_all("formats.md", pose_cli, small=[])
+    there = outcomes["convert data/animals animals_yolo --to yolo"].out
+    assert there.startswith("read: COCO keypoints: 10 images, 11 people (train, val); 20 keypoints of 'animal'\n")
+    assert "images copied: 10" in there
+    assert "written: animals_train.json, animals_val.json" in outcomes["convert animals_yolo animals.json"].out
+    files = ("data/animals/annotations/animal_keypoints_val.json", "corrected.json")
+    before, after = (json.loads((place / name).read_text())["annotations"] for name in files)
+    assert [a["id"] for a in after] == [a["id"] for a in before]
+    np.testing.assert_allclose(*([a["keypoints"] for a in part] for part in (before, after)), atol=1e-3)
+    assert (place / "corrected_val.json").is_file()
+
+
+def test_the_page_on_formats_has_them_all() -> None:
+    text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    assert [name for name in (*FORMATS, *SKELETONS) if f"| `{name}` |" not in text] == []
+
+
 PAGES = [
     "analysis.md",
     "report.md",
@@ -316,6 +337,7 @@ PAGES = [
     "api.md",
     "own_data.md",
     "export.md",
+    "formats.md",
     "distributed.md",
     "architecture.md",
     "licences.md",

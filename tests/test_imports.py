@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("images", "layers"),
     ("drawing", "models", "codecs"),
     ("data", "synthetic"),
-    ("config",),
+    ("config", "formats"),
     ("checkpoint",),
     ("inference",),
     ("evaluation",),

@@ -28,6 +28,7 @@ ROOMS = {
     "inference": ("pose.load, predictors, detectors, results, video", "tep"),
     "checkpoint": ("weights with their config in one file", "tep"),
     "config": ("YAML: sections, overrides, messages", "tep"),
+    "formats": ("annotations of other tools to and from COCO", ""),
     "data": ("COCO files, people, crops, augmentation, loader", "tep"),
     "synthetic": ("generated people and animals", ""),
     "drawing": ("people and sheets", "tp"),

@@ -24,6 +24,7 @@ except ModuleNotFoundError as error:  # of the install without PyTorch
 
 import pose
 from pose.cli.check import check
+from pose.cli.convert import convert, split
 from pose.cli.demo import demo
 from pose.cli.detect import detect
 from pose.cli.download import download
@@ -109,6 +110,8 @@ app.command(name="eval")(evaluate)
 app.command()(predict)
 app.command()(export)
 app.command()(check)
+app.command()(convert)
+app.command()(split)
 app.command()(detect)
 app.command()(runs)
 app.command()(report)

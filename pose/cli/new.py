@@ -103,7 +103,7 @@ def _with_skeleton(text: str) -> str:
     from pose.config.load import make_config
     from pose.config.skeleton import with_skeleton
     from pose.config.yaml_text import parse_yaml
-    from pose.keypoints.skeletons import COCO17
+    from pose.keypoints.known import SKELETONS
 
     config = make_config(parse_yaml(text), source="the new config")
     assert isinstance(config, Config)
@@ -113,8 +113,9 @@ def _with_skeleton(text: str) -> str:
         warnings.warn(f"the skeleton is left to you: {error}", stacklevel=2)
         return text
     assert isinstance(skeleton, SkeletonConfig)
-    if skeleton.keypoint_names == list(COCO17.keypoint_names):
-        lines = ["  skeleton: coco17\n"]
+    known = [name for name, one in SKELETONS.items() if list(one.keypoint_names) == skeleton.keypoint_names]
+    if known:
+        lines = [f"  skeleton: {known[0]}\n"]
     else:
         fields = skeleton.model_dump(mode="json", exclude_none=True)
         lines = ["  skeleton:  # flip pairs, left first, and OKS sigmas are guesses from the names: look at them\n"]

@@ -20,7 +20,8 @@ from pose.config.sections import (
     check_network,
 )
 from pose.config.yaml_text import format_yaml
-from pose.keypoints.skeletons import SKELETONS, Skeleton
+from pose.keypoints.known import SKELETONS
+from pose.keypoints.skeletons import Skeleton
 from pose.runtime.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class DataConfig(Section):
     root: str = "data/coco"
     """Folder of the dataset; the other paths are below it."""
     skeleton: str | SkeletonConfig = "coco17"
-    """`coco17`, `from_annotations` for all of the section taken from the training annotations, or the section."""
+    """`coco17` or another known skeleton (formats.md), `from_annotations` for all of the section taken from the
+    training annotations, or the section."""
     category: str | None = None
     """Name of the category with the keypoints, where several have some."""
     figures: FiguresConfig | None = None

@@ -9,7 +9,8 @@ from typing import Any
 from pose.config.keypoints import Config, SkeletonConfig
 from pose.data.category import Category, read_category
 from pose.data.coco import read_json
-from pose.keypoints.skeletons import COCO_SIGMAS, DEFAULT_SIGMA, SKELETONS, Skeleton, split_side
+from pose.keypoints.known import SKELETONS
+from pose.keypoints.skeletons import COCO_SIGMAS, DEFAULT_SIGMA, Skeleton, split_side
 
 
 def with_skeleton(config: Config) -> Config:

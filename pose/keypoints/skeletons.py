@@ -213,5 +213,3 @@ COCO17 = Skeleton.from_names(
     oks_sigmas=[COCO_SIGMAS[split_side(name)[1]] for name in _NAMES],
     upper_body=_NAMES[:11],  # nose to wrists
 )
-
-SKELETONS: dict[str, Skeleton] = {COCO17.name: COCO17}

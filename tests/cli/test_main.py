@@ -17,7 +17,20 @@ import pose
 from pose.runtime.opencv_settings import check_opencv_settings
 from tests.helpers.cli import Cli, refusal
 
-COMMANDS = ["new", "train", "eval", "predict", "detect", "runs", "summary", "demo", "figures", "env"]
+COMMANDS = [
+    "new",
+    "train",
+    "eval",
+    "predict",
+    "detect",
+    "runs",
+    "summary",
+    "demo",
+    "figures",
+    "convert",
+    "split",
+    "env",
+]
 
 
 def test_version_and_help(pose_cli: Cli) -> None:
@@ -41,6 +54,8 @@ def test_help_of_each_command(pose_cli: Cli, command: str) -> None:
         "predict": ["--boxes", "--out", "--heatmaps", "--device", "--batch-size", "--workers"],
         "detect": ["--out", "--split", "--min-score", "--detector", "--weights", "--device", "--batch-size"],
         "summary": ["--json"],
+        "convert": ["--from", "--to", "--images", "--keypoints", "--category"],
+        "split": ["--val", "--seed", "--by-prefix"],
         "demo": ["--out", "--device", "--batch-size", "--workers"],
     }
     assert [option for option in wanted.get(command, []) if option not in outcome.out] == []

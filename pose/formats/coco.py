@@ -1,0 +1,206 @@
+"""COCO keypoint files: the plain file, a folder of them, CVAT's layout and Roboflow's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pose.data.category import edge_fits
+from pose.data.coco import leaves_folder, local_name, read_json
+from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
+from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, as_list
+from pose.keypoints.known import COCO_WHOLEBODY133
+from pose.keypoints.skeletons import COCO17
+from pose.runtime.arrays import Floats
+from pose.runtime.errors import DataError
+from pose.runtime.text import first_few
+
+ROBOFLOW = "_annotations.coco.json"
+_OWN = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "keypoints", "num_keypoints")
+# COCO-WholeBody keeps the parts of its 133 keypoints apart, in this order.
+WHOLEBODY_PARTS = ("keypoints", "foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
+_SPLITS = {"valid": "val", "validation": "val"}
+
+
+def read_coco(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
+    """Read a COCO keypoint file, or each of those in the folder `annotations`.
+
+    Args:
+        keypoints: names for a file whose categories have none.
+    Raises:
+        DataError: no such file, or not what COCO has.
+    """
+    if not path.is_dir():
+        return _read_file(path, notes, keypoints, folder="", split="")
+    below = sorted((path / "annotations").glob("*.json"))
+    files = [file for file in below if "keypoints" in file.stem] or below
+    found = LabelSet([], [], path)
+    for file in files:
+        split = file.stem.rpartition("keypoints_")[2] or file.stem
+        places = (f"images/{split}", split, "images", "")
+        folder = next(place for place in places if (path / place).is_dir())
+        part = _read_file(file, notes, keypoints, folder=folder, split=_SPLITS.get(split, split))
+        found.images += part.images
+        found.people += part.people
+    return found
+
+
+def read_roboflow(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
+    """Read a folder as Roboflow exports it: `train/_annotations.coco.json` beside the images."""
+    files = [path] if path.is_file() else sorted(path.glob(f"*/{ROBOFLOW}")) or [path / ROBOFLOW]
+    root = files[0].parent if path.is_file() or files[0].parent == path else path
+    found = LabelSet([], [], root)
+    for file in files:
+        folder = "" if file.parent == root else file.parent.name
+        part = _read_file(file, notes, keypoints, folder=folder, split=_SPLITS.get(folder, folder))
+        found.images += part.images
+        found.people += part.people
+    return found
+
+
+def _read_file(path: Path, notes: Notes, keypoints: tuple[str, ...] | None, *, folder: str, split: str) -> LabelSet:
+    document = read_json(path)
+    if not isinstance(document, dict) or not all(
+        isinstance(document.get(k), list) for k in ("images", "annotations")
+    ):
+        raise DataError(f"{path} is no COCO file: it needs an object with the lists images and annotations")
+    if keypoints == COCO_WHOLEBODY133.keypoint_names:
+        _join_wholebody(document)
+    images = _read_images(document["images"], notes, folder=folder, split=split)
+    kinds, names = _read_kinds(path, document, keypoints, notes)
+    people = []
+    for record in document["annotations"]:
+        person = _read_person(record, images, kinds, names, notes)
+        if person is not None:
+            people.append(person)
+    return LabelSet(list(images.values()), people)
+
+
+def _join_wholebody(document: dict[str, Any]) -> None:
+    """Make COCO-WholeBody's five lists of a person one, and name the keypoints in its category."""
+    joined = False
+    for record in document["annotations"]:
+        if isinstance(record, dict) and all(isinstance(record.get(part), list) for part in WHOLEBODY_PARTS):
+            record["keypoints"] = [v for part in WHOLEBODY_PARTS for v in record[part]]
+            joined = True
+    for category in as_list(document.get("categories")):
+        if joined and isinstance(category, dict) and category.get("keypoints"):
+            category["keypoints"] = list(COCO_WHOLEBODY133.keypoint_names)
+            category["skeleton"] = [[a + 1, b + 1] for a, b in COCO_WHOLEBODY133.edges]
+
+
+def _read_images(records: list[Any], notes: Notes, *, folder: str, split: str) -> dict[int, LabeledImage]:
+    images: dict[int, LabeledImage] = {}
+    for record in records:
+        number = read_id(record.get("id")) if isinstance(record, dict) else None
+        name = record.get("file_name") if isinstance(record, dict) else None
+        if number is None or not isinstance(name, str) or not name:
+            notes.left_out["images without a readable id and file_name"] += 1
+        elif leaves_folder(name):
+            notes.left_out["images whose file_name leaves their folder"] += 1
+        elif number in images:
+            notes.left_out["images of an id that another has"] += 1
+        else:
+            height, width = read_whole(record.get("height")), read_whole(record.get("width"))
+            size = (height, width) if height and width else None
+            images[number] = LabeledImage(local_name(name), folder, size, number, split)
+    return images
+
+
+def _read_kinds(
+    path: Path, document: dict[str, Any], keypoints: tuple[str, ...] | None, notes: Notes
+) -> tuple[dict[int, ObjectKind], dict[int, str]]:
+    """The categories with keypoints, and the names of all, by id."""
+    rows = [c for c in as_list(document.get("categories")) if isinstance(c, dict)]
+    names = {number: str(c.get("name", number)) for c in rows if (number := read_id(c.get("id"))) is not None}
+    kinds: dict[int, ObjectKind] = {}
+    for row in rows:
+        number, listed = read_id(row.get("id")), row.get("keypoints")
+        if number is None or not isinstance(listed, list) or not listed:
+            continue
+        if not all(isinstance(name, str) and name for name in listed) or len(set(listed)) < len(listed):
+            raise DataError(
+                f"{path}: category '{names[number]}' needs different texts as keypoints, got {listed!r:.80}"
+            )
+        given = as_list(row.get("skeleton"))
+        edges = [pair for pair in given if edge_fits(pair, len(listed))]
+        notes.left_out["edges that join no two keypoints"] += len(given) - len(edges)
+        kinds[number] = ObjectKind(
+            names[number], tuple(listed), tuple((a - 1, b - 1) for a, b in edges), None, number
+        )
+    if not kinds:
+        _guess_kind(path, document, keypoints, kinds, names, notes)
+    return kinds, names
+
+
+def _guess_kind(
+    path: Path,
+    document: dict[str, Any],
+    keypoints: tuple[str, ...] | None,
+    kinds: dict[int, ObjectKind],
+    names: Mapping[int, str],
+    notes: Notes,
+) -> None:
+    """Where no category names keypoints: those that the user gives, or COCO's if the numbers are 51."""
+    used = [a for a in document["annotations"] if isinstance(a, dict) and a.get("keypoints")]
+    counts = {len(a["keypoints"]) for a in used if isinstance(a["keypoints"], list)}
+    chosen = keypoints or (COCO17.keypoint_names if counts == {51} else None)
+    if chosen is None or not counts <= {3 * len(chosen)}:
+        raise DataError(
+            f"{path}: no category names its keypoints, and the annotations have {first_few(sorted(counts)) or 'no'} "
+            "numbers; name them in their order by --keypoints"
+        )
+    edges = COCO17.edges if chosen == COCO17.keypoint_names else ()
+    for number in sorted({read_id(a.get("category_id", 1)) or 1 for a in used}):
+        kinds[number] = ObjectKind(names.get(number, "person"), chosen, edges, None, number)
+    if keypoints is None:
+        notes.remark("guessed: the names of the keypoints are COCO's 17, as no category names any")
+
+
+def _read_person(
+    record: Any,
+    images: Mapping[int, LabeledImage],
+    kinds: Mapping[int, ObjectKind],
+    names: Mapping[int, str],
+    notes: Notes,
+) -> LabeledPerson | None:
+    if not isinstance(record, dict):
+        notes.left_out["annotations that are no objects"] += 1
+        return None
+    image_id, number = read_id(record.get("image_id")), read_id(record.get("category_id", 1))
+    image = None if image_id is None else images.get(image_id)
+    kind = None if number is None else kinds.get(number)
+    if image is None:
+        notes.left_out["annotations of images that are not listed"] += 1
+        return None
+    if kind is None:
+        name = number if number is None else names.get(number, number)
+        notes.left_out[f"annotations of category '{name}', which has no keypoints"] += 1
+        return None
+    points = _read_points(record.get("keypoints"), len(kind.keypoint_names), notes)
+    crowd = read_flag(record.get("iscrowd"))
+    if points is None or crowd is None:
+        notes.left_out["annotations whose keypoints or iscrowd cannot be read"] += 1
+        return None
+    box = read_numbers(record.get("bbox"))
+    box_xywh = tuple(box.tolist()) if box is not None and len(box) == 4 else None
+    extra = {key: value for key, value in record.items() if key not in _OWN}
+    area = read_number(record.get("area"))
+    return LabeledPerson(image, kind, points, box_xywh, read_id(record.get("id")), area, crowd, None, extra)
+
+
+def _read_points(value: Any, count: int, notes: Notes) -> Floats | None:
+    if value is None or value == []:
+        return np.zeros((count, 3))
+    numbers = read_numbers(value)
+    if numbers is None or len(numbers) != 3 * count:
+        return None
+    points: Floats = numbers.reshape(-1, 3)
+    odd = ~np.isin(points[:, 2], (0, 1, 2))
+    if odd.any():
+        notes.guessed["keypoints whose visibility is not 0, 1 or 2, taken as visible"] += int(odd.sum())
+        points[odd, 2] = 2
+    return points

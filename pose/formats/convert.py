@@ -1,0 +1,222 @@
+"""Read one format, write another, and say what was left out, guessed or cannot be held.
+
+Nothing that exists is overwritten, and what is written is whole or not there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pose.data.coco import leaves_folder
+from pose.formats import coco, cvat, deeplabcut, label_studio, labelme, sleap, yolo
+from pose.formats.image_files import locate, turn
+from pose.formats.labels import LabelSet, Notes, box_around
+from pose.formats.recognize import FORMATS, recognize
+from pose.formats.write import FOLDERS, write
+from pose.keypoints.known import SKELETONS
+from pose.runtime.errors import ConfigError, DataError
+from pose.runtime.text import did_you_mean, first_few, plural
+
+Reader = Callable[..., LabelSet]
+
+READERS: dict[str, Reader] = {
+    "coco": coco.read_coco,
+    "yolo": yolo.read_yolo,
+    "cvat": cvat.read_cvat,
+    "labelstudio": label_studio.read_label_studio,
+    "labelme": labelme.read_labelme,
+    "roboflow": coco.read_roboflow,
+    "deeplabcut": deeplabcut.read_deeplabcut,
+    "sleap": sleap.read_sleap,
+}
+UPRIGHT = ("yolo", "cvat", "labelstudio", "labelme")  # tools that turn photographs by their EXIF orientation
+POINTS_ONLY = ("deeplabcut", "sleap")
+SUFFIXES = {".json": "coco", ".xml": "cvat", ".csv": "deeplabcut", ".h5": "deeplabcut", ".slp": "sleap"}
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What `convert` did.
+
+    Attributes:
+        source, target: keys of `FORMATS`.
+        read: numbers of images and people that were read.
+        written: the files or the folder.
+        copied: images that were copied beside their labels.
+    """
+
+    source: str
+    target: str
+    read: tuple[int, int]
+    labels: LabelSet
+    notes: Notes
+    written: tuple[Path, ...]
+    copied: int
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    source_format: str | None = None,
+    target_format: str | None = None,
+    images: Path | None = None,
+    keypoints: str | None = None,
+    category: str | None = None,
+) -> Converted:
+    """Convert annotations.
+
+    Args:
+        source: a file or folder.
+        out: the file or folder to write; it must not be there.
+        source_format, target_format: keys of `FORMATS`; by default by the content of `source` and the name of `out`.
+        images: the folder of the images, for sizes that the format lacks, and to copy them for formats that keep
+            labels beside images.
+        keypoints: a known skeleton, or names separated by commas: the keypoints in their order, for formats that do
+            not say it.
+        category: take only objects of this name.
+    Raises:
+        DataError, FileNotFoundError: the source cannot be read, or the target cannot hold it.
+        ConfigError: wrong names of formats.
+    """
+    kind, target = _choose(source, out, source_format, target_format)
+    _check_out(source, out, target)
+    if images is not None and not images.is_dir():
+        raise FileNotFoundError(f"no folder {images}; give the folder of the images")
+    notes = Notes()
+    options = {"images": images} if kind == "yolo" else {}
+    labels = READERS[kind](source, notes, keypoints=_names(keypoints), **options)
+    _check_names(labels, notes)
+    labels.share_kinds()
+    if category is not None:
+        _choose_category(labels, category, notes)
+    if not labels.images:
+        raise DataError(f"{source} has no image that can be read{_reasons(notes)}")
+    read = len(labels.images), len(labels.people)
+    locate(labels, images, notes)
+    if (kind in UPRIGHT) != (target in UPRIGHT):
+        turn(labels, upright=target in UPRIGHT, notes=notes)
+    _drop_what_is_not_held(labels, target, notes)
+    if target not in POINTS_ONLY:
+        _complete_boxes(labels, notes)
+    description = f"{FORMATS[kind].split(':')[0]}, converted by pose convert"
+    written, copied = write(labels, out, target, notes, description=description)
+    return Converted(kind, target, read, labels, notes, written, copied)
+
+
+def _choose(source: Path, out: Path, source_format: str | None, target_format: str | None) -> tuple[str, str]:
+    for name in (source_format, target_format):
+        if name is not None and name not in FORMATS:
+            raise ConfigError(f"there is no format '{name}'; {did_you_mean(name, FORMATS)}")
+    if source_format is not None and not source.exists():
+        raise FileNotFoundError(f"no file or folder {source}; check the path")
+    kind = source_format or recognize(source)
+    target = target_format or SUFFIXES.get(out.suffix.lower())
+    if target is None:
+        raise ConfigError(
+            f"{out} does not say which format to write; give --to: {', '.join(FORMATS)}, or end it with .json "
+            "(COCO), .xml (CVAT), .csv or .h5 (DeepLabCut) or .slp (SLEAP)"
+        )
+    expected = {suffix for suffix, name in SUFFIXES.items() if name == target}
+    expected = {".json"} if target == "labelstudio" else expected
+    if target not in FOLDERS and out.suffix.lower() not in expected:
+        raise ConfigError(
+            f"{FORMATS[target].split(':')[0]} is written as a file; end {out} with {' or '.join(sorted(expected))}"
+        )
+    return kind, target
+
+
+def _check_out(source: Path, out: Path, target: str) -> None:
+    if os.path.lexists(out):
+        raise DataError(f"{out} exists already; give another name")
+    if target in FOLDERS and source.is_dir() and source.resolve() in out.resolve().parents:
+        raise DataError(f"{out} lies in {source}, which is read; give another place")
+
+
+def _names(keypoints: str | None) -> tuple[str, ...] | None:
+    if keypoints is None:
+        return None
+    if keypoints in SKELETONS:
+        return SKELETONS[keypoints].keypoint_names
+    names = tuple(name.strip() for name in keypoints.split(","))
+    if len(names) == 1 or not all(names) or len(set(names)) < len(names):
+        raise ConfigError(
+            f"--keypoints {keypoints} is neither a known skeleton ({', '.join(SKELETONS)}) nor a list of different "
+            "names, such as nose,left_ear,right_ear"
+        )
+    return names
+
+
+def _check_names(labels: LabelSet, notes: Notes) -> None:
+    """Splits become names of folders and files; that images stay in their folder, the readers have seen to."""
+    assert not any(leaves_folder(image.path) for image in labels.images)
+    for image in labels.images:
+        if image.split and not re.fullmatch(r"[A-Za-z0-9][\w-]{0,63}", image.split):
+            notes.left_out["names of splits that are no plain words"] += 1
+            image.split = ""
+
+
+def _choose_category(labels: LabelSet, category: str, notes: Notes) -> None:
+    kept = [person for person in labels.people if person.kind.name == category]
+    if not kept:
+        raise DataError(
+            f"nobody is of category '{category}'; {did_you_mean(category, [k.name for k in labels.kinds()])}"
+        )
+    notes.left_out["people of other categories"] += len(labels.people) - len(kept)
+    labels.people = kept
+
+
+def _drop_what_is_not_held(labels: LabelSet, target: str, notes: Notes) -> None:
+    """A crowd would come back as a person, and somebody without keypoints as nobody."""
+    kept = labels.people if target in ("coco", "roboflow") else [p for p in labels.people if not p.is_crowd]
+    notes.lost["crowds (left out)"] += len(labels.people) - len(kept)
+    labeled = [p for p in kept if target not in POINTS_ONLY or (p.keypoints_img[:, 2] > 0).any()]
+    notes.lost["people without a labeled keypoint (left out)"] += len(kept) - len(labeled)
+    labels.people = labeled
+
+
+def _complete_boxes(labels: LabelSet, notes: Notes) -> None:
+    """A box around the keypoints where there is none; who has neither is left out."""
+    kept = []
+    for person in labels.people:
+        if person.box_xywh is None:
+            person.box_xywh = box_around(person.keypoints_img, person.image.size)
+            what = "boxes, as the extent of the keypoints and a tenth more on each side"
+            notes.guessed[what] += person.box_xywh is not None
+        if person.box_xywh is None:
+            notes.left_out["people with neither a box nor a labeled keypoint"] += 1
+        else:
+            kept.append(person)
+    labels.people = kept
+
+
+def _reasons(notes: Notes) -> str:
+    texts = [f"{text}: {count}" for text, count in notes.left_out.items() if count] + notes.remarks
+    return f" ({first_few(texts)})" if texts else ""
+
+
+def describe(done: Converted) -> str:
+    """What was read, left out, guessed, lost and written, in lines."""
+    labels, kinds = done.labels, done.labels.kinds()
+    splits = [split for split in labels.splits() if split]
+    own = [f"{len(kind.keypoint_names)} keypoints of '{kind.name}'" for kind in kinds]
+    what = f"{plural(done.read[0], 'image')}, {plural(done.read[1], 'person', 'people')}"
+    of = f" ({', '.join(splits)})" if splits else ""
+    lines = [f"read: {FORMATS[done.source].split(':')[0]}: {what}{of}; {first_few(own) or 'nobody'}"]
+    for head, counts in (("left out", done.notes.left_out), ("guessed", done.notes.guessed)):
+        lines += [f"{head}: {text}: {count:,}" for text, count in counts.items() if count]
+    title = FORMATS[done.target].split(":")[0]
+    lines += [f"not held by {title}: {text}: {count:,}" for text, count in done.notes.lost.items() if count]
+    lines += done.notes.remarks
+    if done.target in FOLDERS:
+        missing = len(labels.images) - done.copied
+        lines.append(f"images copied: {done.copied:,}")
+        if missing:
+            lines.append(f"images not found: {missing:,}; give their folder by --images, or put them there yourself")
+    elif labels.root is not None and done.target == "coco":
+        lines.append(f"the images are below {labels.root}: pose check {done.written[0]} --images {labels.root}")
+    return "\n".join([*lines, f"written: {', '.join(map(str, done.written))}"])

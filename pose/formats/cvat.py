@@ -1,0 +1,262 @@
+"""CVAT's XML "CVAT for images 1.1", with skeletons; COCO exports of CVAT are read as COCO.
+
+A point that is `outside` is not labeled, one that is `occluded` is hidden. CVAT writes no box around a skeleton, so a
+box of its own that the annotator drew is taken: of the same group, or the one that holds its points.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+from xml.sax.saxutils import escape, quoteattr
+
+from pose.data.coco import leaves_folder, local_name
+from pose.data.records import read_id, read_number, read_whole
+from pose.formats.grouping import Box, Points, join_boxes
+from pose.formats.labels import (
+    LabeledImage,
+    LabeledPerson,
+    LabelSet,
+    Notes,
+    ObjectKind,
+    count_lost,
+    keypoints_from,
+    order_names,
+)
+from pose.runtime.errors import DataError
+from pose.runtime.text import first_few
+
+TITLE = "CVAT"
+BOX_SUFFIX = " box"  # of the label of boxes, which a skeleton's label cannot have in CVAT
+
+
+class _NoDoctype(ET.TreeBuilder):
+    """Refuse a document type: it may define entities that grow without end, or that read other files."""
+
+    def doctype(self, *_: object) -> NoReturn:
+        raise DataError("it has a DOCTYPE, which CVAT does not write and which is not read")
+
+
+def parse_xml(path: Path) -> ET.Element:
+    """Read an XML file that has no document type.
+
+    Raises:
+        DataError: it is no XML, or has one.
+    """
+    try:
+        return ET.fromstring(path.read_bytes(), ET.XMLParser(target=_NoDoctype()))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise DataError(f"{path} is no XML ({error}); the download may have been cut off") from error
+
+
+def read_cvat(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
+    """Read annotations.xml, or the one in a folder.
+
+    Raises:
+        DataError: no such file, or it is of videos.
+    """
+    file = path / "annotations.xml" if path.is_dir() else path
+    root = parse_xml(file)
+    if root.tag != "annotations" or root.find("image") is None:
+        video = (
+            ", as CVAT for video has tracks; export `CVAT for images 1.1`" if root.find("track") is not None else ""
+        )
+        raise DataError(f"{file} has no <image> below <annotations>{video}")
+    images_dir = file.parent / "images"
+    labels = LabelSet([], [], images_dir if images_dir.is_dir() else file.parent)
+    found: list[tuple[LabeledImage, Points]] = []
+    for element in root.iter("image"):
+        image = _read_image(element, notes)
+        if image is not None:
+            labels.images.append(image)
+            found += [(image, person) for person in _read_people(element, notes)]
+    kinds = _read_kinds(root, [person for _, person in found], keypoints, notes)
+    for image, person in found:
+        kind = kinds[person.label]
+        points = keypoints_from(person.by_name, kind.keypoint_names)
+        labels.people.append(LabeledPerson(image, kind, points, person.box))
+    return labels
+
+
+def _read_image(element: ET.Element, notes: Notes) -> LabeledImage | None:
+    name = element.get("name") or ""
+    if not name or leaves_folder(name):
+        notes.left_out["images whose name leaves their folder, or is empty"] += 1
+        return None
+    height, width = read_whole(element.get("height")), read_whole(element.get("width"))
+    subset = (element.get("subset") or "").lower()
+    split = {"validation": "val", "valid": "val", "default": ""}.get(subset, subset)
+    size = (height, width) if height and width else None
+    return LabeledImage(local_name(name), "", size, read_id(element.get("id")), split)
+
+
+def _read_people(element: ET.Element, notes: Notes) -> list[Points]:
+    people: list[Points] = []
+    boxes: list[tuple[str, Box]] = []
+    grouped: dict[str, Box] = {}
+    for shape in element:
+        if shape.tag == "skeleton":
+            people.append(_read_skeleton(shape, notes))
+        elif shape.tag == "box" and (box := _read_box(shape, notes)) is not None:
+            group = shape.get("group_id")
+            if group and group != "0" and group not in grouped:
+                grouped[group] = box
+            else:
+                boxes.append((shape.get("label", "").removesuffix(BOX_SUFFIX), box))
+        elif shape.tag not in ("box", "tag"):
+            notes.left_out[f"shapes of the kind <{shape.tag}>"] += 1
+    for person in people:
+        if person.key is not None:
+            person.box = grouped.pop(person.key, None)
+    join_boxes(people, boxes + [("", box) for box in grouped.values()], notes=notes)
+    return people
+
+
+def _read_skeleton(shape: ET.Element, notes: Notes) -> Points:
+    group = shape.get("group_id")
+    person = Points(shape.get("label", ""), key=group if group not in (None, "", "0") else None)
+    notes.left_out["attributes"] += len(shape.findall(".//attribute"))
+    for element in shape.findall("points"):
+        values = [read_number(v) for v in element.get("points", "").replace(";", ",").split(",")]
+        if len(values) != 2 or values[0] is None or values[1] is None:
+            notes.left_out["keypoints that cannot be read"] += 1
+            continue
+        seen = 0 if element.get("outside") == "1" else 1 if element.get("occluded") == "1" else 2
+        person.add(element.get("label", ""), (values[0], values[1], seen) if seen else (0.0, 0.0, 0), notes)
+    return person
+
+
+def _read_box(shape: ET.Element, notes: Notes) -> Box | None:
+    corners = [read_number(shape.get(key)) for key in ("xtl", "ytl", "xbr", "ybr")]
+    if any(v is None for v in corners):
+        notes.left_out["boxes that cannot be read"] += 1
+        return None
+    left, top, right, bottom = (float(v) for v in corners if v is not None)
+    if read_number(shape.get("rotation") or 0):
+        notes.guessed["boxes that are rotated, taken as they stand"] += 1
+    return left, top, right - left, bottom - top
+
+
+def _read_kinds(
+    root: ET.Element, people: Sequence[Points], keypoints: tuple[str, ...] | None, notes: Notes
+) -> dict[str, ObjectKind]:
+    """The skeletons' keypoints in the order of the labels in <meta>, and the edges of their drawing."""
+    declared: dict[str, list[str]] = {}
+    drawings: dict[str, str] = {}
+    for label in root.findall(".//labels/label"):
+        name, parent = label.findtext("name", ""), label.findtext("parent", "")
+        if parent:
+            declared.setdefault(parent, []).append(name)
+        drawings[name] = label.findtext("svg", "") or ""
+    kinds = {}
+    for name in dict.fromkeys(person.label for person in people):
+        own = [person.by_name for person in people if person.label == name]
+        names = order_names(own, given=keypoints, declared=declared.get(name, ()), notes=notes)
+        kinds[name] = ObjectKind(name, names, _edges(drawings.get(name, ""), names, declared.get(name, ())))
+    return kinds
+
+
+def _edges(svg: str, names: Sequence[str], declared: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """The lines of a skeleton's drawing, which join nodes by number; a circle says which label a node is."""
+    index = {name: i for i, name in enumerate(names)}
+    nodes: dict[str, int] = {}
+    lines: list[tuple[str, str]] = []
+    for tag, text in re.findall(r"<(circle|line)\b([^>]*)>", svg):
+        entries: Mapping[str, str] = dict(re.findall(r'([\w-]+)="([^"]*)"', text))
+        if tag == "circle":
+            number, name = entries.get("data-node-id", ""), entries.get("data-label-name", "")
+            place = read_whole(entries.get("data-element-id"))
+            if name not in index and place is not None and 0 < place <= len(declared):
+                name = declared[place - 1]
+            if name in index:
+                nodes[number] = index[name]
+        else:
+            lines.append((entries.get("data-node-from", ""), entries.get("data-node-to", "")))
+    return tuple((nodes[a], nodes[b]) for a, b in lines if a in nodes and b in nodes and a != b)
+
+
+def render_cvat(labels: LabelSet, notes: Notes) -> bytes:
+    """Make annotations.xml, whose boxes are shapes of their own in the group of their skeleton.
+
+    Raises:
+        DataError: the size of an image is not known, or two kinds of other keypoints share a name.
+    """
+    unknown = [image.path for image in labels.images if image.size is None]
+    if unknown:
+        raise DataError(f"the sizes of images are not known ({first_few(unknown, 3)}); give their folder by --images")
+    kinds = labels.kinds()
+    if len({kind.name for kind in kinds}) < len({(kind.name, kind.keypoint_names) for kind in kinds}):
+        raise DataError("two categories share a name but not their keypoints; CVAT tells labels by name")
+    people = labels.people_by_image()
+    named = {kind.name: kind for kind in kinds}
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "<version>1.1</version>"]
+    lines += [
+        "<meta><task><labels>",
+        *(line for kind in named.values() for line in _label(kind)),
+        "</labels></task></meta>",
+    ]
+    group = 0
+    for number, image in enumerate(labels.images):
+        assert image.size is not None
+        height, width = image.size
+        subset = f" subset={quoteattr(image.split)}" if image.split else ""
+        lines.append(f'<image id="{number}" name={quoteattr(image.path)}{subset} width="{width}" height="{height}">')
+        for person in people[id(image)]:
+            group += 1
+            lines += _shapes(person, group)
+        lines.append("</image>")
+    lines.append("</annotations>")
+    count_lost(labels, notes, "ids of people", "ids of images", "areas", "outlines", "tracks")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _label(kind: ObjectKind) -> list[str]:
+    """A skeleton's label with its drawing, those of its points, and that of its boxes."""
+    name = escape(kind.name)
+    count = len(kind.keypoint_names)
+    across = max(1, round(count**0.5))
+    places = [(10 + 80 * (i % across) / across, 10 + 80 * (i // across) / across) for i in range(count)]
+    drawing = [
+        f'<line x1="{places[a][0]:.2f}" y1="{places[a][1]:.2f}" x2="{places[b][0]:.2f}" y2="{places[b][1]:.2f}" '
+        f'data-type="edge" data-node-from="{a + 1}" data-node-to="{b + 1}"></line>'
+        for a, b in kind.edges
+    ]
+    drawing += [
+        f'<circle r="0.75" cx="{x:.2f}" cy="{y:.2f}" data-type="element node" data-element-id="{i + 1}" '
+        f'data-node-id="{i + 1}" data-label-name={quoteattr(point)}></circle>'
+        for i, ((x, y), point) in enumerate(zip(places, kind.keypoint_names, strict=True))
+    ]
+    lines = [
+        f"<label><name>{name}</name><type>skeleton</type><attributes></attributes>"
+        f"<svg>{escape(''.join(drawing))}</svg></label>"
+    ]
+    lines += [
+        f"<label><name>{escape(point)}</name><type>points</type><attributes></attributes>"
+        f"<parent>{name}</parent></label>"
+        for point in kind.keypoint_names
+    ]
+    return [*lines, f"<label><name>{name}{BOX_SUFFIX}</name><type>rectangle</type><attributes></attributes></label>"]
+
+
+def _shapes(person: LabeledPerson, group: int) -> list[str]:
+    name: Any = person.kind.name
+    head = f'<skeleton label={quoteattr(name)} source="manual" z_order="0" group_id="{group}">'
+    lines = [head]
+    for point, (x, y, v) in zip(person.kind.keypoint_names, person.keypoints_img.tolist(), strict=True):
+        lines.append(
+            f'<points label={quoteattr(point)} source="manual" outside="{int(v == 0)}" occluded="{int(v == 1)}" '
+            f'points="{x:.4f},{y:.4f}"></points>'
+        )
+    lines.append("</skeleton>")
+    assert person.box_xywh is not None
+    x, y, w, h = person.box_xywh
+    lines.append(
+        f'<box label={quoteattr(name + BOX_SUFFIX)} source="manual" occluded="0" xtl="{x:.4f}" ytl="{y:.4f}" '
+        f'xbr="{x + w:.4f}" ybr="{y + h:.4f}" z_order="0" group_id="{group}"></box>'
+    )
+    return lines

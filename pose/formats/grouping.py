@@ -1,0 +1,115 @@
+"""Which box belongs to which points, where a tool keeps them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pose.formats.labels import Notes, ObjectKind, inside, known_skeleton, order_names, read_edges
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(eq=False)
+class Points:
+    """Named points that belong together: x, y, visibility (0, 1, 2) by name."""
+
+    label: str
+    by_name: dict[str, tuple[float, float, int]] = field(default_factory=dict)
+    box: Box | None = None
+    key: str | None = None
+
+    def add(self, name: str, point: tuple[float, float, int], notes: Notes) -> None:
+        """Put a point in; a second one of the same name is left out."""
+        if name in self.by_name:
+            notes.left_out["points of a name that the person has already"] += 1
+        else:
+            self.by_name[name] = point
+
+
+class Declared:
+    """What files written here say of their keypoints, in formats that have no place for it."""
+
+    def __init__(self) -> None:
+        self.keypoints: dict[str, list[str]] = {}
+        self.edges: dict[str, Any] = {}
+
+    def add(self, entries: Mapping[str, Any]) -> None:
+        """Take the entries keypoints and skeleton, by the names of kinds."""
+        names, edges = entries.get("keypoints"), entries.get("skeleton")
+        for kind, own in names.items() if isinstance(names, dict) else ():
+            if isinstance(own, list) and all(isinstance(n, str) for n in own) and len(set(own)) == len(own):
+                self.keypoints[kind] = own
+        self.edges |= edges if isinstance(edges, dict) else {}
+
+    def make_kinds(
+        self, people: Sequence[Points], keypoints: tuple[str, ...] | None, notes: Notes
+    ) -> dict[str, ObjectKind]:
+        """The kind of each label; see `order_names`."""
+        kinds = {}
+        for label in dict.fromkeys(person.label for person in people):
+            own = [person.by_name for person in people if person.label == label]
+            names = order_names(own, given=keypoints, declared=self.keypoints.get(label, ()), notes=notes)
+            known, edges = known_skeleton(names), read_edges(self.edges.get(label), len(names))
+            kinds[label] = ObjectKind(label, names, edges or (known.edges if known else ()))
+        return kinds
+
+
+def share_inside(points: Points, box: Box) -> float:
+    """The share of the labeled points that lie in a box."""
+    labeled = [(x, y) for x, y, v in points.by_name.values() if v > 0]
+    return sum(inside(box, point) for point in labeled) / len(labeled) if labeled else 0.0
+
+
+def join_boxes(people: Sequence[Points], boxes: Sequence[tuple[str, Box]], *, notes: Notes) -> None:
+    """Give people without a box the one that holds most of their points, at least half; each box is used once.
+
+    Args:
+        boxes: with their labels; a box of the person's own label goes before others.
+    """
+    free = [p for p in people if p.box is None]
+    scores = [
+        (share_inside(person, box), label == person.label, -box[2] * box[3], i, j)
+        for i, person in enumerate(free)
+        for j, (label, box) in enumerate(boxes)
+    ]
+    used: set[int] = set()
+    for share, _, _, i, j in sorted(scores, reverse=True):
+        if share >= 0.5 and free[i].box is None and j not in used:
+            free[i].box = boxes[j][1]
+            used.add(j)
+    notes.left_out["boxes without keypoints"] += len(boxes) - len(used)
+
+
+def spread_points(
+    points: Sequence[tuple[str, tuple[float, float, int]]], people: Sequence[Points], *, label: str, notes: Notes
+) -> list[Points]:
+    """Give points that name no person to the smallest box around them.
+
+    Without any box they are one person, if each name stands once.
+
+    Returns:
+        People that were made for them.
+    """
+    boxed = [p for p in people if p.box is not None]
+    if not boxed and not people:
+        names = [name for name, _ in points]
+        if len(set(names)) < len(names):
+            notes.left_out["points of several people that nothing tells apart"] += len(points)
+            return []
+        return [Points(label, dict(points))] if points else []
+    for name, point in points:
+        around = [p for p in boxed if p.box is not None and inside(p.box, point[:2])]
+        if not around:
+            notes.left_out["points in nobody's box"] += 1
+            continue
+        around = [p for p in around if name not in p.by_name]
+        if not around:
+            notes.left_out["points of a name that the person has already"] += 1
+            continue
+        if len(around) > 1:
+            notes.guessed["points in several boxes, given to the smallest"] += 1
+        best = min(around, key=lambda p: p.box[2] * p.box[3] if p.box else 0.0)
+        best.by_name[name] = point
+    return []

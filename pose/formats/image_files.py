@@ -1,0 +1,145 @@
+"""The image files of a set of labels: where they are, how large, and which are stored turned.
+
+Most tools show photographs upright, by their EXIF orientation, and their coordinates are of what they show. Training
+reads the pixels as they are stored, as COCO's annotations count them. What is known to be upright is turned here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pose.formats.labels import LabeledPerson, LabelSet, Notes, extent
+from pose.images.read import read_header
+from pose.runtime.arrays import Floats
+from pose.runtime.errors import DataError
+
+
+def upright_size(path: Path) -> tuple[int, int] | None:
+    """(height, width) of an image as viewers show it; None of what is no image."""
+    size, orientation = _header(path)
+    return size if size is None or orientation < 5 else (size[1], size[0])
+
+
+def _header(path: Path) -> tuple[tuple[int, int] | None, int]:
+    try:
+        return read_header(path)
+    except (OSError, ValueError):
+        return None, 1
+
+
+def locate(labels: LabelSet, images: Path | None, notes: Notes) -> None:
+    """Look for the images below `images`, or else below the set's own root.
+
+    Images are found by their path, or by the end of it; sizes that the format lacks are read from the files.
+
+    Raises:
+        DataError: none of the images is in the folder that the user gave.
+    """
+    root = images or labels.root
+    if root is None:
+        return
+    found: set[str] = set()
+    for image in sorted(labels.images, key=lambda image: not is_file(root / image.path)):
+        name = next((end for end in _ends(image.path) if is_file(root / end) and end not in found), None)
+        if name is None:
+            continue
+        if name != image.path:
+            notes.guessed["images found by the end of their path"] += 1
+            image.folder, image.file_name = "", name
+        found.add(name)
+        if image.size is None:
+            image.size = upright_size(root / name)
+    if images is not None and labels.images and not found:
+        raise DataError(f"none of the {len(labels.images)} images is in {images}, e.g. {labels.images[0].path}")
+    if 0 < len(found) < len(labels.images):
+        notes.remark(f"missing: {len(labels.images) - len(found)} of {len(labels.images)} images are not in {root}")
+    labels.root = root if found else None
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a name too long for the system is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _ends(path: str) -> list[str]:
+    """a/b/c.jpg, b/c.jpg, c.jpg."""
+    parts = path.split("/")
+    return ["/".join(parts[i:]) for i in range(len(parts))]
+
+
+def turn(labels: LabelSet, *, upright: bool, notes: Notes) -> None:
+    """Turn the coordinates of images that are stored turned, from the upright image to the stored one or back.
+
+    Args:
+        upright: whether the coordinates shall be those of the upright image.
+    """
+    if labels.root is None:
+        return
+    people = labels.people_by_image()
+    for image in labels.images:
+        stored, orientation = _header(labels.root / image.path)
+        if stored is None or orientation == 1 or image.size is None:
+            continue
+        shown = stored if orientation < 5 else (stored[1], stored[0])
+        if image.size != (stored if upright else shown):
+            continue
+        notes.guessed["images stored turned (EXIF), whose annotations were turned too"] += 1
+        for person in people[id(image)]:
+            _turn_person(person, stored, orientation, upright=upright)
+        image.size = shown if upright else stored
+
+
+def _turn_person(person: LabeledPerson, stored: tuple[int, int], orientation: int, *, upright: bool) -> None:
+    move = shown_from_stored if upright else stored_from_shown
+    points = person.keypoints_img.copy()
+    labeled = points[:, 2] > 0
+    points[labeled, :2] = move(points[labeled, :2], stored, orientation)
+    person.keypoints_img = points
+    if person.box_xywh is not None:
+        x, y, w, h = person.box_xywh
+        corners = move(np.array([[x, y], [x + w, y + h]]), stored, orientation)
+        person.box_xywh = extent(corners)
+    person.extra = {key: value for key, value in person.extra.items() if key != "segmentation"}
+
+
+def stored_from_shown(points: Floats, stored: tuple[int, int], orientation: int) -> Floats:
+    """Points (N, 2) of the upright image, in the stored one of (height, width) `stored`.
+
+    Orientations are those of EXIF 2.3, tag 0x0112: 1 upright, 3 turned by 180 degrees, 6 and 8 by 90, the others
+    mirrored as well.
+    """
+    height, width = stored
+    x, y = points.T
+    moved = {
+        1: (x, y),
+        2: (width - x, y),
+        3: (width - x, height - y),
+        4: (x, height - y),
+        5: (y, x),
+        6: (y, height - x),
+        7: (width - y, height - x),
+        8: (width - y, x),
+    }[orientation]
+    return np.stack(moved, axis=1)
+
+
+def shown_from_stored(points: Floats, stored: tuple[int, int], orientation: int) -> Floats:
+    """The way back of `stored_from_shown`."""
+    height, width = stored
+    x, y = points.T
+    moved = {
+        1: (x, y),
+        2: (width - x, y),
+        3: (width - x, height - y),
+        4: (x, height - y),
+        5: (y, x),
+        6: (height - y, x),
+        7: (height - y, width - x),
+        8: (y, width - x),
+    }[orientation]
+    return np.stack(moved, axis=1)

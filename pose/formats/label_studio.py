@@ -1,0 +1,264 @@
+"""Label Studio's JSON: tasks with regions in percent of the image, keypoints below the rectangle of their person.
+
+Its COCO export keeps one person an image, so the JSON is what is read. It has no visibility: a hidden keypoint is
+marked by the region's note "hidden", which Label Studio keeps.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlparse
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from pose.data.coco import leaves_folder, local_name, read_json
+from pose.data.records import read_id, read_number, read_whole
+from pose.formats.grouping import Box, Declared, Points, join_boxes, spread_points
+from pose.formats.labels import (
+    LabeledImage,
+    LabeledPerson,
+    LabelSet,
+    Notes,
+    ObjectKind,
+    as_list,
+    count_lost,
+    extent,
+    keypoints_from,
+)
+from pose.runtime.errors import DataError
+
+TITLE = "Label Studio"
+HIDDEN = "hidden"
+_PERSON = "person-"  # begins the region ids that are written, before the id of the person
+
+
+def read_label_studio(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
+    """Read a JSON export.
+
+    Raises:
+        DataError: it is another export of Label Studio.
+    """
+    tasks = read_json(path)
+    tasks = tasks if isinstance(tasks, list) else [tasks]
+    if not any(isinstance(task, dict) and isinstance(task.get("data"), dict) for task in tasks):
+        raise DataError(
+            f"{path} is no JSON export of Label Studio (tasks with data and annotations); export JSON, not JSON-MIN"
+        )
+    labels = LabelSet([], [])
+    found: list[tuple[LabeledImage, Points]] = []
+    declared = Declared()
+    for task in tasks:
+        data = task.get("data") if isinstance(task, dict) else None
+        if not isinstance(data, dict):
+            notes.left_out["tasks without data"] += 1
+            continue
+        results = _results(task, notes)
+        image = _read_image(data, results, notes)
+        if image is None:
+            continue
+        labels.images.append(image)
+        declared.add(data)
+        found += [(image, person) for person in _read_people(results, image, notes)]
+    kinds = declared.make_kinds([p for _, p in found], keypoints, notes)
+    for image, person in found:
+        kind = kinds[person.label]
+        number = read_id(person.key.removeprefix(_PERSON)) if person.key and person.key.startswith(_PERSON) else None
+        points = keypoints_from(person.by_name, kind.keypoint_names)
+        labels.people.append(LabeledPerson(image, kind, points, person.box, number))
+    return labels
+
+
+def _results(task: Mapping[str, Any], notes: Notes) -> list[Mapping[str, Any]]:
+    """The regions of the task's annotation: of several, the ground truth or the last one that was not skipped."""
+    given = [a for a in as_list(task.get("annotations")) if isinstance(a, dict)]
+    kept = [a for a in given if not a.get("was_cancelled")]
+    notes.left_out["annotations that were skipped in Label Studio"] += len(given) - len(kept)
+    if len(kept) > 1:
+        notes.left_out["annotations of an image beside the one that is taken"] += len(kept) - 1
+    if not kept:
+        notes.left_out["predictions, of images without an annotation"] += len(as_list(task.get("predictions")))
+        return []
+    chosen = next((a for a in kept if a.get("ground_truth")), kept[-1])
+    return [r for r in as_list(chosen.get("result")) if isinstance(r, dict)]
+
+
+def _read_image(data: Mapping[str, Any], results: list[Mapping[str, Any]], notes: Notes) -> LabeledImage | None:
+    url = next((data[k] for k in ("image", "img", "image_url") if isinstance(data.get(k), str)), None)
+    if url is None:
+        texts = [v for v in data.values() if isinstance(v, str) and re.search(r"\.\w{3,4}(\?|$)", v)]
+        url = texts[0] if texts else None
+    name = _file_name(url, notes) if url else ""
+    if not name or leaves_folder(name):
+        notes.left_out["tasks without the name of an image"] += 1
+        return None
+    sizes = [(read_whole(r.get("original_height")), read_whole(r.get("original_width"))) for r in results]
+    height, width = next(
+        (s for s in sizes if s[0] and s[1]), (read_whole(data.get("height")), read_whole(data.get("width")))
+    )
+    size = (height, width) if height and width else None
+    return LabeledImage(local_name(name), "", size, read_id(data.get("image_id")), str(data.get("split") or ""))
+
+
+def _file_name(url: str, notes: Notes) -> str:
+    """The path below local storage; of an upload, what follows its 8 random digits; else the last part."""
+    parts = urlparse(url)
+    query = parse_qs(parts.query)
+    if query.get("d"):
+        return query["d"][0].lstrip("/")
+    if not parts.scheme and not url.startswith("/"):
+        return unquote(url)
+    name = unquote(parts.path).rpartition("/")[2]
+    if "/upload/" in parts.path:
+        return re.sub(r"^[0-9a-f]{8}-", "", name)
+    notes.guessed["file names that are the last part of a URL"] += 1
+    return name
+
+
+def _read_people(results: list[Mapping[str, Any]], image: LabeledImage, notes: Notes) -> list[Points]:
+    people: dict[str, Points] = {}
+    free: list[tuple[str, tuple[float, float, int]]] = []
+    keyed: list[tuple[str, str, tuple[float, float, int]]] = []
+    related = _relations(results)
+    for region in results:
+        kind, value = region.get("type"), region.get("value")
+        size = (read_number(region.get("original_height")), read_number(region.get("original_width")))
+        if kind not in ("rectanglelabels", "keypointlabels") or not isinstance(value, dict):
+            if kind != "relation":
+                notes.left_out[f"regions of the kind {kind!s:.40}"] += 1
+            continue
+        if not size[0] or not size[1]:
+            notes.left_out["regions without the image's size"] += 1
+            continue
+        if read_number(region.get("image_rotation") or 0):
+            notes.left_out["regions of images turned in Label Studio"] += 1
+            continue
+        names = value.get(str(kind))
+        x, y = read_number(value.get("x")), read_number(value.get("y"))
+        if not isinstance(names, list) or not names or x is None or y is None:
+            notes.left_out["regions without a label or a place"] += 1
+            continue
+        x, y = x / 100 * size[1], y / 100 * size[0]
+        if kind == "rectanglelabels":
+            box = _read_box(value, x, y, (size[0], size[1]), notes)
+            key = str(region.get("id"))
+            if box is not None:
+                people[key] = Points(str(names[0]), box=box, key=key)
+        else:
+            point = (x, y, 1 if _is_hidden(region) else 2)
+            parent = region.get("parentID") or related.get(str(region.get("id")))
+            if isinstance(parent, str) and parent:
+                keyed.append((parent, str(names[0]), point))
+            else:
+                free.append((str(names[0]), point))
+    return _group(people, keyed, free, notes)
+
+
+def _relations(results: list[Mapping[str, Any]]) -> dict[str, str]:
+    """The rectangle of each point that a relation joins to one, as sleap-io writes it, in either direction."""
+    boxes = {str(r.get("id")) for r in results if r.get("type") == "rectanglelabels"}
+    pairs = [(str(r.get("from_id")), str(r.get("to_id"))) for r in results if r.get("type") == "relation"]
+    return {a: b for pair in pairs for a, b in (pair, pair[::-1]) if b in boxes and a not in boxes}
+
+
+def _group(
+    boxed: dict[str, Points],
+    keyed: list[tuple[str, str, tuple[float, float, int]]],
+    free: list[tuple[str, tuple[float, float, int]]],
+    notes: Notes,
+) -> list[Points]:
+    """People of rectangles with the points below them; other points go to the boxes that they lie in."""
+    people = dict(boxed)
+    for parent, name, point in keyed:
+        people.setdefault(parent, Points("person", key=parent)).add(name, point, notes)
+    made = spread_points(free, list(people.values()), label="person", notes=notes)
+    empty = [p for p in people.values() if not p.by_name]
+    without = [p for p in people.values() if p.box is None]
+    if without:  # of a group whose rectangle is no parent
+        join_boxes(without, [(p.label, p.box) for p in empty if p.box is not None], notes=notes)
+    return [*(p for p in people.values() if p.by_name or (not without and p.box is not None)), *made]
+
+
+def _is_hidden(region: Mapping[str, Any]) -> bool:
+    meta = region.get("meta")
+    texts = meta.get("text") if isinstance(meta, dict) else None
+    return HIDDEN in (texts if isinstance(texts, list) else [texts])
+
+
+def _read_box(value: Mapping[str, Any], x: float, y: float, size: tuple[float, float], notes: Notes) -> Box | None:
+    """A rectangle is rotated about its upper left corner; the upright box around it is taken."""
+    w, h = read_number(value.get("width")), read_number(value.get("height"))
+    angle = read_number(value.get("rotation") or 0)
+    if w is None or h is None or angle is None:
+        notes.left_out["boxes that cannot be read"] += 1
+        return None
+    w, h = w / 100 * size[1], h / 100 * size[0]
+    if not angle:
+        return x, y, w, h
+    notes.guessed["rotated boxes, taken as the upright ones around them"] += 1
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    corners = np.array([[0, 0], [w * c, w * s], [w * c - h * s, w * s + h * c], [-h * s, h * c]])
+    return extent(corners + np.array([x, y]))
+
+
+def render_label_studio(labels: LabelSet, notes: Notes) -> tuple[bytes, bytes]:
+    """Make the tasks to import, with annotations, and the labeling config of the project.
+
+    Raises:
+        DataError: the size of an image is not known.
+    """
+    people = labels.people_by_image()
+    kinds = {kind.name: kind for kind in labels.kinds()}
+    tasks = []
+    for number, image in enumerate(labels.images, 1):
+        if image.size is None:
+            raise DataError(f"the size of {image.path} is not known; give the folder of the images by --images")
+        own = people[id(image)]
+        data: dict[str, Any] = {
+            "image": f"/data/local-files/?d={image.path}",
+            "height": image.size[0],
+            "width": image.size[1],
+        }
+        data |= {"image_id": image.id} if image.id is not None else {}
+        data |= {"split": image.split} if image.split else {}
+        data["keypoints"] = {name: list(kind.keypoint_names) for name, kind in kinds.items()}
+        data["skeleton"] = {name: [list(edge) for edge in kind.edges] for name, kind in kinds.items()}
+        result = [region for i, person in enumerate(own) for region in _regions(person, f"{number}-{i}", image.size)]
+        tasks.append({"data": data, "annotations": [{"result": result}]})
+    count_lost(labels, notes, "areas", "outlines", "tracks")
+    return (json.dumps(tasks, ensure_ascii=False) + "\n").encode(), _labeling_config(list(kinds.values())).encode()
+
+
+def _regions(person: LabeledPerson, place: str, size: tuple[int, int]) -> list[dict[str, Any]]:
+    """A rectangle, and below it a point for each labeled keypoint."""
+    height, width = size
+    key = f"{_PERSON}{person.id}" if person.id is not None else f"box-{place}"
+    common = {"to_name": "image", "original_height": height, "original_width": width, "image_rotation": 0}
+    assert person.box_xywh is not None
+    x, y, w, h = person.box_xywh
+    value = {"x": 100 * x / width, "y": 100 * y / height, "width": 100 * w / width, "height": 100 * h / height}
+    box = {**value, "rotation": 0, "rectanglelabels": [person.kind.name]}
+    regions: list[dict[str, Any]] = [
+        {"id": key, "from_name": "box", "type": "rectanglelabels", "value": box, **common}
+    ]
+    for name, (px, py, v) in zip(person.kind.keypoint_names, person.keypoints_img.tolist(), strict=True):
+        if v > 0:
+            point = {"x": 100 * px / width, "y": 100 * py / height, "width": 0.5, "keypointlabels": [name]}
+            region = {"id": f"{key}-{name}", "from_name": "keypoint", "type": "keypointlabels", "parentID": key}
+            note = {"meta": {"text": [HIDDEN]}} if v == 1 else {}
+            regions.append({**region, "value": point, **note, **common})
+    return regions
+
+
+def _labeling_config(kinds: list[ObjectKind]) -> str:
+    points = dict.fromkeys(name for kind in kinds for name in kind.keypoint_names)
+    lines = ["<View>", '  <Image name="image" value="$image"/>', '  <RectangleLabels name="box" toName="image">']
+    lines += [f"    <Label value={quoteattr(kind.name)}/>" for kind in kinds]
+    lines += ["  </RectangleLabels>", '  <KeyPointLabels name="keypoint" toName="image">']
+    # Label Studio's own exports leave out keypoints without an index.
+    lines += [f'    <Label value={quoteattr(name)} model_index="{i}"/>' for i, name in enumerate(points)]
+    return "\n".join([*lines, "  </KeyPointLabels>", "</View>", ""])

@@ -1,0 +1,167 @@
+"""SLEAP's .slp, by the library sleap-io: labeled instances on frames of videos or of lists of images.
+
+A node that is not visible has no label there, so there is no hidden keypoint; and no box and no id.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from pose.data.coco import leaves_folder, local_name
+from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost
+from pose.runtime.errors import DataError, require
+
+TITLE = "SLEAP"
+
+
+def read_sleap(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
+    """Read a .slp file; frames of a video are named VIDEO/000012.png, as if each were extracted.
+
+    Raises:
+        DataError: it is no such file.
+    """
+    require("a file of SLEAP", sleap_io="sleap-io")
+    import sleap_io
+
+    try:
+        found: Any = sleap_io.load_slp(str(path), open_videos=False)
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{path} is no file of SLEAP ({' '.join(str(error).split())})") from error
+    labels = LabelSet([], [], path.parent)
+    kinds = {id(skeleton): _kind(skeleton, keypoints) for skeleton in found.skeletons}
+    lists = [v.filename for v in found.videos if isinstance(v.filename, list)]
+    names = _below_common([name for one in lists for name in one])
+    for frame in found.labeled_frames:
+        image = _image(frame, names, notes)
+        if image is None:
+            continue
+        labels.images.append(image)
+        for instance in frame.instances:
+            if type(instance).__name__ == "PredictedInstance":
+                notes.left_out["predicted instances, which nobody has corrected"] += 1
+                continue
+            points = _points(instance, notes)
+            if points[:, 2].any():
+                track = instance.track.name if instance.track is not None else None
+                kind = kinds[id(instance.skeleton)]
+                labels.people.append(LabeledPerson(image, kind, points, track=track))
+            else:
+                notes.left_out["instances without a labeled node"] += 1
+    return labels
+
+
+def _kind(skeleton: Any, keypoints: tuple[str, ...] | None) -> ObjectKind:
+    names = tuple(skeleton.node_names)
+    if keypoints is not None and len(keypoints) != len(names):
+        raise DataError(f"the skeleton has {len(names)} nodes, and --keypoints names {len(keypoints)}")
+    index = {name: i for i, name in enumerate(names)}
+    edges = tuple((index[e.source.name], index[e.destination.name]) for e in skeleton.edges)
+    pairs = {tuple(sorted(index[node.name] for node in symmetry.nodes)) for symmetry in skeleton.symmetries}
+    flips = tuple((a, b) for a, b in sorted(pairs)) if pairs else None
+    return ObjectKind(skeleton.name or "instance", keypoints or names, edges, flips)
+
+
+def _below_common(names: list[str]) -> dict[str, str]:
+    """Names below the folder that all of them share: files of other machines are named in full."""
+    parts = {name: PurePosixPath(local_name(name)).parts for name in names}
+    folders = [p[:-1] for p in parts.values()]
+    common = 0
+    while folders and all(len(f) > common and f[common] == folders[0][common] for f in folders):
+        common += 1
+    return {name: "/".join(p[common:]) for name, p in parts.items()}
+
+
+def _image(frame: Any, names: dict[str, str], notes: Notes) -> LabeledImage | None:
+    video, number = frame.video, int(frame.frame_idx)
+    if isinstance(video.filename, list):
+        name = names[video.filename[number]] if number < len(video.filename) else ""
+    else:
+        name = f"{PurePosixPath(local_name(str(video.filename))).stem}/{number:06d}.png"
+        notes.remark(
+            "frames of videos are named VIDEO/000012.png by their number from 0; extract them under these names, "
+            "e.g. by ffmpeg -i VIDEO.mp4 -start_number 0 VIDEO/%06d.png"
+        )
+    if not name or leaves_folder(name):
+        notes.left_out["frames without an image"] += 1
+        return None
+    shape = video.shape or (video.backend_metadata or {}).get("shape")
+    size = (int(shape[1]), int(shape[2])) if shape is not None and len(shape) == 4 and shape[1] else None
+    return LabeledImage(name, "", size)
+
+
+def _points(instance: Any, notes: Notes) -> Any:
+    xy = np.asarray(instance.points["xy"], dtype=np.float64)
+    visible = np.asarray(instance.points["visible"], dtype=bool)
+    there = np.isfinite(xy).all(axis=1)
+    notes.left_out["nodes with a place that are not visible"] += int((there & ~visible).sum())
+    points = np.column_stack([xy, np.where(there & visible, 2, 0)])
+    points[points[:, 2] == 0] = 0
+    return points
+
+
+def write_sleap(labels: LabelSet, path: Path, notes: Notes) -> None:
+    """Write a .slp of lists of images, one list for each folder and size.
+
+    Raises:
+        DataError: nobody has keypoints.
+    """
+    require("a file of SLEAP", sleap_io="sleap-io")
+    import sleap_io
+
+    if not labels.people:
+        raise DataError("nobody has keypoints, so there is nothing to write for SLEAP")
+    skeletons = {id(kind): _skeleton(sleap_io, kind) for kind in labels.kinds()}
+    videos: dict[Any, Any] = {}
+    names: dict[Any, list[str]] = {}
+    number: dict[int, int] = {}
+    for image in labels.images:
+        listed = names.setdefault((PurePosixPath(image.path).parent, image.size), [])
+        number[id(image)] = len(listed)
+        listed.append(image.path)
+    for key, listed in names.items():
+        # With the names in the metadata too; sleap-io cannot read a list of images back without.
+        metadata: dict[str, Any] = {"type": "ImageVideo", "filename": listed[0], "filenames": list(listed)}
+        if key[1] is not None:
+            metadata |= {"shape": (len(listed), *key[1], 3), "grayscale": False}
+            metadata |= {"height_": key[1][0], "width_": key[1][1], "channels_": 3}
+        videos[key] = sleap_io.Video(filename=list(listed), open_backend=False, backend_metadata=metadata)
+    tracks = {n: sleap_io.Track(name=n) for n in dict.fromkeys(p.track for p in labels.people) if n is not None}
+    people, frames = labels.people_by_image(), []
+    for image in labels.images:
+        key = (PurePosixPath(image.path).parent, image.size)
+        instances = [
+            sleap_io.Instance.from_numpy(
+                np.where(p.keypoints_img[:, 2:] > 0, p.keypoints_img[:, :2], np.nan),
+                skeleton=skeletons[id(p.kind)],
+                track=None if p.track is None else tracks[p.track],
+            )
+            for p in people[id(image)]
+        ]
+        frames.append(sleap_io.LabeledFrame(video=videos[key], frame_idx=number[id(image)], instances=instances))
+    document = sleap_io.Labels(
+        labeled_frames=frames, videos=list(videos.values()), skeletons=list(skeletons.values())
+    )
+    document.save(str(path), format="slp", embed=False, verbose=False)
+    count_lost(
+        labels,
+        notes,
+        "boxes",
+        "ids of people",
+        "ids of images",
+        "areas",
+        "outlines",
+        "hidden keypoints (now visible)",
+    )
+
+
+def _skeleton(sleap_io: Any, kind: ObjectKind) -> Any:
+    names = kind.keypoint_names
+    return sleap_io.Skeleton(
+        nodes=list(names),
+        edges=[(names[a], names[b]) for a, b in kind.edges],
+        symmetries=[(names[a], names[b]) for a, b in kind.flips()],
+        name=kind.name,
+    )

@@ -1,0 +1,91 @@
+"""Split a COCO file into one to train on and one to evaluate, by image."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pose.data.coco import read_json
+from pose.data.records import read_id
+from pose.runtime.errors import ConfigError, DataError
+from pose.runtime.files import write_atomic
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the two files, with what is in it."""
+
+    path: Path
+    images: int
+    people: int
+    groups: int
+
+
+def split_coco(path: Path, *, share: float, seed: int = 0, by_prefix: bool = False) -> tuple[Part, Part]:
+    """Write FILE_train.json and FILE_val.json; images stay whole, and everything else of the file is in both.
+
+    Args:
+        share: of the images, or of the groups of images, that go to val; at least one goes to each.
+        by_prefix: keep images together whose names differ in their last number only, such as frames of a video.
+    Raises:
+        DataError: no COCO file, too few images or groups, or a file of these names is there.
+    """
+    if not 0 < share < 1:
+        raise ConfigError(f"--val {share} is no share; give one between 0 and 1, such as 0.2")
+    outs = [path.with_name(f"{path.stem}_{name}.json") for name in ("train", "val")]
+    for out in outs:
+        if os.path.lexists(out):
+            raise DataError(f"{out} exists already; remove it, or copy {path.name} to another name")
+    document = read_json(path)
+    if not isinstance(document, dict) or not all(
+        isinstance(document.get(k), list) for k in ("images", "annotations")
+    ):
+        raise DataError(f"{path} is no COCO file; convert it first: pose convert {path} {path.with_suffix('.json')}")
+    groups = _groups(document["images"], path, by_prefix=by_prefix)
+    if len(groups) < 2:
+        what = "group of names (--by-prefix)" if by_prefix else "image"
+        raise DataError(f"{path} has {len(groups)} {what}; a split needs two")
+    names = sorted(groups)
+    order = np.random.default_rng(seed).permutation(len(names))
+    count = min(max(1, round(share * len(names))), len(names) - 1)
+    val = {names[i] for i in order[:count]}
+    chosen = [[name for name in names if name not in val], sorted(val)]
+    documents = [_part(document, {i for name in own for i in groups[name]}) for own in chosen]
+    parts = []
+    for out, own, part in zip(outs, chosen, documents, strict=True):
+        write_atomic(out, (json.dumps(part, ensure_ascii=False) + "\n").encode())
+        parts.append(Part(out, len(part["images"]), len(part["annotations"]), len(own)))
+    return parts[0], parts[1]
+
+
+def _groups(images: list[Any], path: Path, *, by_prefix: bool) -> dict[str, list[int]]:
+    """Ids of images by the name of their group."""
+    groups: dict[str, list[int]] = {}
+    for i, image in enumerate(images):
+        number = read_id(image.get("id")) if isinstance(image, dict) else None
+        name = image.get("file_name") if isinstance(image, dict) else None
+        if number is None or not isinstance(name, str):
+            raise DataError(f"{path}: images[{i}] has no id and file_name; `pose check {path}` shows all such")
+        key = prefix(name) if by_prefix else name
+        groups.setdefault(key, []).append(number)
+    return groups
+
+
+def prefix(name: str) -> str:
+    """What comes before the last number of a file's name, with its folder: walk/frame_ of walk/frame_0012.jpg."""
+    folder, slash, file = name.replace("\\", "/").rpartition("/")
+    stem = re.sub(r"(\.\w+)+$", "", file)
+    found = re.fullmatch(r"(.*?)\d+\D*", stem)
+    return f"{folder}{slash}{found[1] if found else stem}"
+
+
+def _part(document: dict[str, Any], ids: set[int]) -> dict[str, Any]:
+    images = [image for image in document["images"] if read_id(image["id"]) in ids]
+    people = [a for a in document["annotations"] if isinstance(a, dict) and read_id(a.get("image_id")) in ids]
+    return {**document, "images": images, "annotations": people}

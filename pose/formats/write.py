@@ -1,0 +1,133 @@
+"""Bring a set of labels to disk in one format: files whole or not at all, nothing overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pose.formats import coco_write, cvat, deeplabcut, label_studio, labelme, sleap, yolo_write
+from pose.formats.image_files import is_file
+from pose.formats.labels import LabeledImage, LabelSet, Notes
+from pose.runtime.errors import DataError
+from pose.runtime.files import write_atomic
+
+# What makes the files of a folder, and where in it an image goes.
+FOLDERS: dict[str, tuple[Callable[[LabelSet, Notes], dict[str, bytes]], Callable[[LabeledImage], str]]] = {
+    "yolo": (yolo_write.render_yolo, yolo_write.place),
+    "labelme": (labelme.render_labelme, lambda image: image.path),
+    "roboflow": (coco_write.render_roboflow, coco_write.roboflow_place),
+}
+
+
+def write(
+    labels: LabelSet, out: Path, target: str, notes: Notes, *, description: str
+) -> tuple[tuple[Path, ...], int]:
+    """Write the file, files or folder of a format.
+
+    Args:
+        target: the format, a key of `recognize.FORMATS`.
+        description: for COCO's `info`.
+    Returns:
+        written: the files, or the folder.
+        copied: how many images were copied into it.
+    """
+    if target in FOLDERS:
+        render, place = FOLDERS[target]
+        copies = [(path, place(image)) for image in labels.images if (path := _image_file(labels, image)) is not None]
+        _write_folder(out, render(labels, notes), copies)
+        return (out,), len(copies)
+    return _write_files(labels, out, target, notes, description), 0
+
+
+def _image_file(labels: LabelSet, image: LabeledImage) -> Path | None:
+    path = None if labels.root is None else labels.root / image.path
+    return path if path is not None and is_file(path) else None
+
+
+def _write_files(labels: LabelSet, out: Path, target: str, notes: Notes, description: str) -> tuple[Path, ...]:
+    if target == "coco":
+        return _write_coco(labels, out, notes, description)
+    if target == "cvat":
+        write_atomic(out, cvat.render_cvat(labels, notes))
+    elif target == "labelstudio":
+        tasks, config = label_studio.render_label_studio(labels, notes)
+        beside = out.with_suffix(".config.xml")
+        if os.path.lexists(beside):
+            raise DataError(f"{beside} exists already; give another name")
+        write_atomic(beside, config)
+        write_atomic(out, tasks)
+        return out, beside
+    elif target == "deeplabcut":
+        scorer = out.stem.removeprefix(deeplabcut.PREFIX) if out.stem.startswith(deeplabcut.PREFIX) else "pose"
+        table = deeplabcut.render_table(labels, notes)
+        if out.suffix.lower() == ".csv":
+            write_atomic(out, deeplabcut.render_csv(table, scorer=scorer))
+        else:
+            _write_by_library(out, lambda path: deeplabcut.write_h5(table, path, scorer=scorer))
+    else:
+        _write_by_library(out, lambda path: sleap.write_sleap(labels, path, notes))
+    return (out,)
+
+
+def _write_coco(labels: LabelSet, out: Path, notes: Notes, description: str) -> tuple[Path, ...]:
+    """One file, or one for each split: out_train.json, out_val.json."""
+    splits = labels.splits()
+    paths = [
+        out if len(splits) == 1 else out.with_name(f"{out.stem}_{split or 'rest'}{out.suffix}") for split in splits
+    ]
+    for path in paths:
+        if os.path.lexists(path):
+            raise DataError(f"{path} exists already; give another name")
+    documents = []
+    for split in splits:
+        chosen = [image for image in labels.images if image.split == split]
+        own = {id(image) for image in chosen}
+        part = LabelSet(chosen, [p for p in labels.people if id(p.image) in own], labels.root)
+        documents.append(coco_write.write_coco(part, notes, description=description))
+    for path, document in zip(paths, documents, strict=True):
+        write_atomic(path, (json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    return tuple(paths)
+
+
+def _write_folder(out: Path, files: dict[str, bytes], copies: list[tuple[Path, str]]) -> None:
+    """Everything into a folder beside `out`, which gets its name once it is whole."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part"))
+    try:
+        for name, data in files.items():
+            path = staging / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        for source, name in copies:
+            path = staging / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, path)
+        staging.chmod(0o777 & ~_umask())
+        os.rename(staging, out)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(staging)
+        if isinstance(error, OSError):
+            raise OSError(
+                f"cannot write {out}: {error.strerror or error}; choose another folder or free some space"
+            ) from error
+        raise
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def _write_by_library(out: Path, write: Callable[[Path], None]) -> None:
+    """A library writes files of its own; its file comes to its place whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / out.name
+        write(path)
+        write_atomic(out, path.read_bytes())

@@ -1,0 +1,251 @@
+"""YOLO-pose, as Ultralytics has it: a data.yaml, and one text file of shares of the image for each image.
+
+A row is class, center x, center y, width, height, and x, y or x, y, visibility of each keypoint. The labels of
+images/train/a.jpg are in labels/train/a.txt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pose.data.coco import leaves_folder, local_name
+from pose.data.records import read_id
+from pose.formats.image_files import upright_size
+from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, read_edges
+from pose.images.files import files_below, is_image_name
+from pose.keypoints.skeletons import COCO17, guess_flip_pairs
+from pose.runtime.arrays import Floats
+from pose.runtime.errors import DataError
+from pose.runtime.text import first_few
+
+SPLITS = ("train", "val", "test")
+
+
+def find_yaml(path: Path) -> Path | None:
+    """The data.yaml itself, or the one file of a folder that is one."""
+    files = [path] if path.is_file() else sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+    found = [file for file in files if file.suffix.lower() in (".yaml", ".yml") and b"kpt_shape" in file.read_bytes()]
+    return found[0] if len(found) == 1 else None
+
+
+def read_yolo(
+    path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None, images: Path | None = None
+) -> LabelSet:
+    """Read the splits that a data.yaml names.
+
+    Sizes come from the image files, so an image must be there for its labels to count.
+
+    Args:
+        images: where images are looked for by the names of their labels if the data.yaml leads to none.
+    Raises:
+        DataError: no data.yaml with kpt_shape, or it names no folder of images.
+    """
+    file = find_yaml(path)
+    if file is None:
+        raise DataError(f"{path} has no data.yaml with kpt_shape (or several), by which YOLO-pose labels are read")
+    config = _load(file)
+    shape = config.get("kpt_shape")
+    if not (
+        isinstance(shape, list)
+        and len(shape) == 2
+        and all(type(v) is int for v in shape)
+        and shape[0] > 0
+        and shape[1] in (2, 3)
+    ):
+        raise DataError(f"{file}: kpt_shape is {shape!r:.40}; expected [K, 2] or [K, 3]")
+    kinds = _read_kinds(file, config, shape[0], keypoints, notes)
+    root = file.parent
+    labels = LabelSet([], [], root)
+    seen: set[str] = set()
+    for split in SPLITS:
+        given = config.get(split)
+        same = next((other for other in SPLITS[: SPLITS.index(split)] if given and config.get(other) == given), None)
+        if same is not None:
+            notes.remark(f"{split} is {same} in {file.name}, and is taken once")
+            continue
+        for entry in given if isinstance(given, list) else [given] if given else []:
+            for image in _images_of(root, config, entry, split, file, notes):
+                if image.path in seen:
+                    notes.left_out["images that two splits name, in the second"] += 1
+                    continue
+                seen.add(image.path)
+                image.size = upright_size(root / image.path)
+                if image.size is None:
+                    notes.left_out["images that cannot be read"] += 1
+                    continue
+                labels.images.append(image)
+                _read_labels(root / label_name(image.path), image, shape[1], kinds, labels, notes)
+    if not labels.images and images is not None:
+        _match_labels(root, images, shape[1], kinds, labels, notes)
+    if not labels.images:
+        raise DataError(
+            f"{file} leads to no images: looked for {first_few(str(config.get(s)) for s in SPLITS if config.get(s))} "
+            f"below {root}; YOLO-pose has shares of the image's size, so the images must lie there, or "
+            "give their folder by --images"
+        )
+    return labels
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict):
+        raise DataError(f"{file} is no YOLO-pose data.yaml; expected kpt_shape, names, train and val")
+    return config
+
+
+def _read_kinds(
+    file: Path, config: dict[str, Any], count: int, keypoints: tuple[str, ...] | None, notes: Notes
+) -> dict[int, ObjectKind]:
+    names = config.get("names")
+    classes = (
+        dict(enumerate(names)) if isinstance(names, list) else names if isinstance(names, dict) else {0: "person"}
+    )
+    listed = config.get("kpt_names")
+    kinds = {}
+    for key, name in classes.items():
+        number = read_id(key)
+        if number is None:
+            raise DataError(f"{file}: names has the class {key!r:.40}; classes are numbered, 0: dog")
+        own: Any = (
+            keypoints or (listed.get(number) if isinstance(listed, dict) else listed) or config.get("node_names")
+        )
+        if own is None:
+            own = COCO17.keypoint_names if count == 17 else [f"keypoint_{i + 1}" for i in range(count)]
+            what = "COCO's 17" if count == 17 else f"keypoint_1 to keypoint_{count}"
+            notes.remark(
+                f"guessed: the names of the keypoints are {what}, as {file.name} has none; or give --keypoints"
+            )
+        if not isinstance(own, list | tuple) or len(own) != count or not all(isinstance(n, str) for n in own):
+            raise DataError(f"{file}: kpt_shape has {count} keypoints, and their names are {own!r:.80}")
+        pairs = _pairs(config.get("flip_idx"), own, notes)
+        kinds[number] = ObjectKind(str(name), tuple(own), _edges(config, own), pairs, number + 1)
+    return kinds
+
+
+def _edges(config: dict[str, Any], names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """The skeleton that sleap-io writes, counted from 0; COCO's where the names are COCO's."""
+    found = read_edges(config.get("skeleton"), len(names))
+    return found or (COCO17.edges if tuple(names) == COCO17.keypoint_names else ())
+
+
+def _pairs(flip_idx: Any, names: Sequence[str], notes: Notes) -> tuple[tuple[int, int], ...] | None:
+    """Pairs of flip_idx; None where it is missing, or pairs nothing though the names have sides."""
+    if not isinstance(flip_idx, list) or sorted(map(str, flip_idx)) != sorted(map(str, range(len(names)))):
+        return None
+    if any(flip_idx[j] != i for i, j in enumerate(flip_idx)):
+        notes.remark("left out: flip_idx, which pairs no keypoints both ways")
+        return None
+    index = {name: i for i, name in enumerate(names)}
+    guessed = {(index[a], index[b]) for a, b in guess_flip_pairs(names)}
+    pairs = {(i, j) for i, j in enumerate(flip_idx) if i < j}
+    if guessed and not pairs:
+        notes.remark("left out: flip_idx, which pairs nothing though the names have sides (as sleap-io writes it)")
+        return None
+    if {frozenset(p) for p in pairs} == {frozenset(p) for p in guessed}:
+        return tuple(sorted(guessed))
+    text = ", ".join(f"[{names[a]}, {names[b]}]" for a, b in sorted(pairs))
+    notes.remark(f"COCO has no flip pairs, and the names do not tell these: data.skeleton.flip_pairs: [{text}]")
+    return tuple(sorted(pairs))
+
+
+def _images_of(
+    root: Path, config: dict[str, Any], entry: Any, split: str, file: Path, notes: Notes
+) -> list[LabeledImage]:
+    """The images of a folder, or of a list of names, that a split names; nothing outside of the root is read.
+
+    As Ultralytics does, a leading ../ that leads nowhere is dropped: Roboflow writes ../train/images.
+    """
+    base = str(config.get("path") or "")
+    texts = [f"{base}/{entry}"] if base else []
+    texts += [str(entry), re.sub(r"^(\.\./)+", "", local_name(str(entry)))]
+    texts += [str(PurePosixPath(*PurePosixPath(local_name(str(entry))).parts[-n:])) for n in (3, 2)]
+    for text in texts:
+        place = root / local_name(text)
+        if leaves_folder(local_name(text).removeprefix("./")) or not place.exists():
+            continue
+        if place.is_dir():
+            files = [p.relative_to(root).as_posix() for p in files_below(place) if is_image_name(p)]
+            folder = place.relative_to(root).as_posix()
+        else:
+            lines = place.read_text(encoding="utf-8").splitlines()
+            names = [local_name(line.strip()).removeprefix("./") for line in lines if line.strip()]
+            files = [name for name in names if not leaves_folder(name) and (root / name).is_file()]
+            notes.left_out[f"lines of {text} that lead to no image below {root}"] += len(names) - len(files)
+            folder = ""
+        folder = "" if folder == "." else folder
+        return [LabeledImage(f.removeprefix(f"{folder}/") if folder else f, folder, None, None, split) for f in files]
+    notes.remark(f"left out: {split}, as {file.name} has {entry!r:.60} there, and no such folder is below {root}")
+    return []
+
+
+def _match_labels(
+    root: Path, images: Path, values: int, kinds: dict[int, ObjectKind], labels: LabelSet, notes: Notes
+) -> None:
+    """Read the text files below the root whose names, without folders, are those of images."""
+    found = {path.stem: path for path in files_below(images) if is_image_name(path)}
+    texts = [path for path in files_below(root) if path.suffix.lower() == ".txt"]
+    for text in texts:
+        file = found.get(text.stem)
+        size = None if file is None else upright_size(file)
+        if file is None or size is None:
+            notes.left_out["text files without an image of their name"] += 1
+            continue
+        split = next((part for part in reversed(text.relative_to(root).parts[:-1]) if part in (*SPLITS, "valid")), "")
+        name = file.relative_to(images).as_posix()
+        image = LabeledImage(name, "", size, None, {"valid": "val"}.get(split, split))
+        labels.images.append(image)
+        _read_labels(text, image, values, kinds, labels, notes)
+    labels.root = images
+
+
+def label_name(image: str) -> str:
+    """labels/train/a.txt of images/train/a.jpg: the last folder called images is another one."""
+    parts = list(PurePosixPath(image).with_suffix(".txt").parts)
+    for i in range(len(parts) - 2, -1, -1):
+        if parts[i] == "images":
+            parts[i] = "labels"
+            break
+    return "/".join(parts)
+
+
+def _read_labels(
+    file: Path, image: LabeledImage, values: int, kinds: dict[int, ObjectKind], labels: LabelSet, notes: Notes
+) -> None:
+    assert image.size is not None
+    if not file.is_file():
+        return  # without anybody
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line.strip():
+            continue
+        try:
+            numbers = np.array([float(v) for v in line.split()])
+        except ValueError:
+            numbers = np.array([np.nan])
+        kind = kinds.get(int(numbers[0])) if np.isfinite(numbers).all() else None
+        if kind is None or len(numbers) != 5 + values * len(kind.keypoint_names):
+            notes.left_out["rows with another number of values, or of a class without a name"] += 1
+            continue
+        height, width = image.size
+        x, y, w, h = (numbers[1:5] * (width, height, width, height)).tolist()
+        points = _points(numbers[5:].reshape(-1, values), width, height, notes)
+        labels.people.append(LabeledPerson(image, kind, points, (x - w / 2, y - h / 2, w, h)))
+
+
+def _points(given: Floats, width: int, height: int, notes: Notes) -> Floats:
+    """(K, 3); without visibility, a point at 0, 0 is not labeled, though Ultralytics takes it as visible."""
+    if given.shape[1] == 2:
+        at_zero = (given <= 0).all(axis=1)
+        notes.guessed["keypoints at 0 0, taken as not labeled as kpt_shape has no visibility"] += int(at_zero.sum())
+        given = np.column_stack([given, np.where(at_zero, 0, 2)])
+    points: Floats = given * (width, height, 1)
+    points[points[:, 2] == 0] = 0
+    return points

@@ -1,0 +1,62 @@
+"""Photographs that are stored turned: tools show them upright, and training reads them as stored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from pose.formats.convert import convert
+from pose.formats.image_files import shown_from_stored, stored_from_shown
+from tests.formats.base import assert_same, make_document, people_of, write_dataset
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_points_turn_as_pixels_do(orientation: int) -> None:
+    """A bright pixel of the stored image, looked for in the one that Pillow turns upright."""
+    pixels = np.zeros((5, 8), np.uint8)
+    pixels[1, 6] = 255
+    image = Image.fromarray(pixels)
+    image.getexif()[0x0112] = orientation
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    upright = np.asarray(ImageOps.exif_transpose(image))
+    y, x = np.argwhere(upright == 255)[0]
+    center = np.array([[6.5, 1.5]])
+    shown = shown_from_stored(center, (5, 8), orientation)
+    np.testing.assert_allclose(shown, [[x + 0.5, y + 0.5]])
+    np.testing.assert_allclose(stored_from_shown(shown, (5, 8), orientation), center)
+
+
+@pytest.mark.parametrize("target", ["cvat", "labelme", "yolo", "labelstudio"])
+def test_there_and_back_of_a_photograph_on_its_side(tmp_path: Path, target: str) -> None:
+    """COCO's coordinates are of the stored pixels, the tool's of the upright image."""
+    source = write_dataset(tmp_path)
+    document = make_document()
+    document["images"][0]["file_name"] = "a.jpg"
+    source.write_text(json.dumps(document))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(tmp_path / "images/a.png").save(tmp_path / "images/a.jpg", exif=exif)
+    out = tmp_path / {"cvat": "out.xml", "labelstudio": "tasks.json"}.get(target, "out")
+    there = convert(source, out, target_format=target, images=tmp_path / "images")
+    assert there.labels.images[0].size == (200, 160)  # upright, where it is stored as 160 x 200
+    x, y, v = there.labels.people[0].keypoints_img[0]
+    assert (x, y, v) == (160 - 30, 30, 2)
+    back = convert(out, tmp_path / "back.json", images=tmp_path / "images")
+    assert back.notes.guessed["images stored turned (EXIF), whose annotations were turned too"] == 1
+    assert_same(people_of(json.loads((tmp_path / "back.json").read_text())), people_of(document))
+
+
+def test_images_of_one_name_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    """Of x/1.png and y/1.png one is found in a flat folder, and the other is missing."""
+    source = write_dataset(tmp_path)
+    document = make_document()
+    document["images"][0]["file_name"], document["images"][1]["file_name"] = "x/empty.png", "y/empty.png"
+    source.write_text(json.dumps(document))
+    done = convert(source, tmp_path / "out.json", images=tmp_path / "images")
+    assert [image.path for image in done.labels.images] == ["x/empty.png", "y/empty.png", "empty.png"]
+    assert done.notes.remarks == [f"missing: 2 of 3 images are not in {tmp_path / 'images'}"]

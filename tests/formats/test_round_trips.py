@@ -1,0 +1,159 @@
+"""COCO to each format and back: nothing is lost but what the format cannot hold, which is said with its count."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pose.formats.convert import convert
+from tests.formats.base import EDGES, NAMES, assert_same, make_document, people_of, sizes_of, write_dataset
+
+# What is written, what of the document is lost on the way, and whether hidden points stay hidden.
+AREAS, IDS = {"areas": 4}, {"ids of people": 4, "ids of images": 3}
+TRIPS: list[tuple[str, str, dict[str, int], bool]] = [
+    ("coco", "again.json", {}, True),
+    ("roboflow", "robo", {}, True),
+    ("yolo", "yolo", AREAS | IDS, True),
+    ("cvat", "annotations.xml", AREAS | IDS, True),
+    ("labelstudio", "tasks.json", AREAS, True),
+    ("labelme", "me", AREAS, True),
+]
+POINTS_ONLY = {"boxes": 4, "hidden keypoints (now visible)": 3} | AREAS | IDS
+TRIPS += [
+    (
+        "deeplabcut",
+        "CollectedData_me.csv",
+        POINTS_ONLY | {"sizes of images": 3, "edges": 5, "names of categories": 1},
+        False,
+    ),
+    ("sleap", "dogs.slp", POINTS_ONLY, False),
+]
+
+
+@pytest.mark.parametrize(("target", "out", "lost", "hidden"), TRIPS, ids=[trip[0] for trip in TRIPS])
+def test_there_and_back(tmp_path: Path, target: str, out: str, lost: dict[str, int], hidden: bool) -> None:
+    if target == "sleap":
+        pytest.importorskip("sleap_io")
+    images = tmp_path / "images"
+    there = convert(write_dataset(tmp_path), tmp_path / out, target_format=target, images=images)
+    assert (+there.notes.lost, +there.notes.left_out, +there.notes.guessed) == (lost, {}, {})
+    back = convert(tmp_path / out, tmp_path / "back.json", images=images)
+    assert back.source == target
+    document = json.loads((tmp_path / "back.json").read_text())
+    expected = make_document()
+    assert_same(people_of(document), people_of(expected, visible=not hidden), boxes="boxes" not in lost)
+    assert sizes_of(document) == sizes_of(expected)
+    assert document["categories"][0]["keypoints"] == NAMES
+    assert document["categories"][0]["skeleton"] == ([] if "edges" in lost else EDGES)
+    kept = [(a["id"], a["image_id"]) for a in document["annotations"]]
+    assert (kept == [(a["id"], a["image_id"]) for a in expected["annotations"]]) == ("ids of people" not in lost)
+    if "areas" not in lost:
+        assert [a["area"] for a in document["annotations"]] == [a["area"] for a in expected["annotations"]]
+
+
+def test_splits_stay_apart(tmp_path: Path) -> None:
+    """A folder of COCO files becomes YOLO's splits, and comes back as a file for each."""
+    write_dataset(tmp_path)
+    (tmp_path / "annotations").mkdir()
+    document = make_document()
+    for split, numbers in (("train", (5, 7)), ("val", (6,))):
+        part = dict(document, images=[i for i in document["images"] if i["id"] in numbers])
+        part["annotations"] = [a for a in document["annotations"] if a["image_id"] in numbers]
+        (tmp_path / f"annotations/dog_keypoints_{split}.json").write_text(json.dumps(part))
+    done = convert(tmp_path, tmp_path.with_name(tmp_path.name + "_yolo"), target_format="yolo")
+    assert done.copied == 3
+    back = convert(done.written[0], tmp_path / "back.json")
+    assert [path.name for path in back.written] == ["back_train.json", "back_val.json"]
+    train, val = (json.loads(path.read_text()) for path in back.written)
+    assert sorted(sizes_of(train)) == ["images/train/a.png", "images/train/empty.png"]
+    assert sorted(sizes_of(val)) == ["images/val/deep/b.png"]
+    assert [len(part["annotations"]) for part in (train, val)] == [2, 2]
+    again = convert(done.written[0], tmp_path / "robo", target_format="roboflow")
+    assert again.copied == 3
+    assert (tmp_path / "robo/valid/deep/b.png").is_file()
+
+
+def change(place: Path, **values: Any) -> Path:
+    """The dataset with other entries in its first annotation."""
+    document = make_document()
+    document["annotations"][0] |= values
+    path = write_dataset(place)
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_yolo_holds_nothing_outside_of_the_image(tmp_path: Path) -> None:
+    """Ultralytics drops the whole image of a value below 0 or above 1."""
+    points = [-5, 30, 2, *make_document()["annotations"][0]["keypoints"][3:]]
+    source = change(tmp_path, bbox=[-20, 20, 100, 80], keypoints=points)
+    done = convert(source, tmp_path / "yolo", target_format="yolo")
+    assert done.notes.lost["keypoints outside of the image (not labeled now)"] == 1
+    assert done.notes.lost["parts of boxes outside of the image (cut off)"] == 1
+    values = [
+        float(v) for row in (tmp_path / "yolo/labels/train/a.txt").read_text().splitlines() for v in row.split()
+    ]
+    assert all(0 <= v <= 2 for v in values)
+    assert values[:8] == pytest.approx([0, 0.2, 0.375, 0.4, 0.5, 0, 0, 0])
+
+
+def test_other_categories_and_unreadable_records_are_counted(tmp_path: Path) -> None:
+    document = make_document()
+    document["categories"].append({"id": 9, "name": "ball"})
+    document["annotations"] += [
+        {"id": 90, "image_id": 5, "category_id": 9, "bbox": [1, 1, 5, 5]},
+        {"id": 91, "image_id": 4444, "category_id": 3, "bbox": [1, 1, 5, 5]},
+        {"id": 92, "image_id": 5, "category_id": 3, "bbox": [1, 1, 5, 5], "keypoints": [1, 2]},
+        {"id": 93, "image_id": 5, "category_id": 3, "keypoints": []},
+    ]
+    document["images"].append({"id": 99, "file_name": "../secret.png", "height": 5, "width": 5})
+    path = tmp_path / "dogs.json"
+    path.write_text(json.dumps(document))
+    done = convert(path, tmp_path / "out.json")
+    assert +done.notes.left_out == {
+        "annotations of category 'ball', which has no keypoints": 1,
+        "annotations of images that are not listed": 1,
+        "annotations whose keypoints or iscrowd cannot be read": 1,
+        "people with neither a box nor a labeled keypoint": 1,
+        "images whose file_name leaves their folder": 1,
+    }
+    assert len(json.loads((tmp_path / "out.json").read_text())["annotations"]) == 4
+
+
+def test_a_missing_box_is_made_of_the_keypoints(tmp_path: Path) -> None:
+    done = convert(change(tmp_path, bbox=None), tmp_path / "out.json")
+    assert done.notes.guessed["boxes, as the extent of the keypoints and a tenth more on each side"] == 1
+    box = json.loads((tmp_path / "out.json").read_text())["annotations"][0]["bbox"]
+    assert box == [12, 17, 96, 81]  # x from 20 to 100, y from 25 to 90, and 8 on each side
+
+
+def test_roboflow_ids_of_zero(tmp_path: Path) -> None:
+    """Roboflow counts from 0 in each split and has a category without keypoints; COCOeval ignores id 0."""
+    document = make_document()
+    document["categories"] = [{"id": 0, "name": "dogs"}, document["categories"][0]]
+    for i, a in enumerate(document["annotations"]):
+        a["id"] = i
+    folder = tmp_path / "robo/train"
+    folder.mkdir(parents=True)
+    (folder / "_annotations.coco.json").write_text(json.dumps(document))
+    done = convert(tmp_path / "robo", tmp_path / "out.json")
+    assert [a["id"] for a in json.loads((tmp_path / "out.json").read_text())["annotations"]] == [1, 2, 3, 4]
+    assert done.notes.remarks == ["renumbered: the ids of people from 1, as some are missing, 0 or doubled"]
+
+
+def test_one_category_is_chosen(tmp_path: Path) -> None:
+    document = make_document()
+    document["categories"].append({"id": 4, "name": "cat", "keypoints": NAMES[:2]})
+    document["annotations"].append(
+        {"id": 50, "image_id": 5, "category_id": 4, "bbox": [1, 1, 9, 9], "keypoints": [2, 2, 2, 4, 4, 2]}
+    )
+    path = tmp_path / "pets.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=r"'dog', 'cat' differ; choose one by --category"):
+        convert(path, tmp_path / "CollectedData_x.csv")
+    done = convert(path, tmp_path / "CollectedData_x.csv", category="cat")
+    assert len(done.labels.people) == 1
+    with pytest.raises(ValueError, match="nobody is of category 'cow'; valid: dog, cat"):
+        convert(path, tmp_path / "y.csv", category="cow")

@@ -1,0 +1,89 @@
+"""`pose split`: whole images, frames of a video together, nothing lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pose.formats.split import prefix, split_coco
+from tests.formats.base import write_dataset
+from tests.helpers.command import call_pose
+
+
+def clips(folder: Path) -> Path:
+    """Four videos of five frames, two people in each."""
+    images = [
+        {"id": i, "file_name": f"walk{i // 5}/frame_{i % 5:04d}.jpg", "height": 9, "width": 9} for i in range(20)
+    ]
+    people = [{"id": i + 1, "image_id": i // 2, "category_id": 1} for i in range(40)]
+    path = folder / "clips.json"
+    path.write_text(
+        json.dumps({"info": {"a": 1}, "images": images, "annotations": people, "categories": [{"id": 1}]})
+    )
+    return path
+
+
+def parts(folder: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads((folder / f"{name}_{split}.json").read_text()) for split in ("train", "val")]
+
+
+def test_by_image(tmp_path: Path) -> None:
+    outcome = call_pose("split", clips(tmp_path), "--val", "0.3")
+    assert outcome.code == 0, outcome.err
+    train, val = parts(tmp_path, "clips")
+    assert outcome.out.splitlines() == [
+        f"{tmp_path / 'clips_train.json'}: 14 images, 28 people",
+        f"{tmp_path / 'clips_val.json'}: 6 images, 12 people",
+    ]
+    for part in (train, val):
+        ids = {image["id"] for image in part["images"]}
+        assert {a["image_id"] for a in part["annotations"]} == ids
+        assert (part["info"], part["categories"]) == ({"a": 1}, [{"id": 1}])
+    assert sorted(i["id"] for part in (train, val) for i in part["images"]) == list(range(20))
+
+
+def test_frames_stay_together(tmp_path: Path) -> None:
+    outcome = call_pose("split", clips(tmp_path), "--by-prefix")
+    train, val = parts(tmp_path, "clips")
+    assert [len(part["images"]) for part in (train, val)] == [15, 5]
+    assert len({image["file_name"].split("/")[0] for image in val["images"]}) == 1
+    assert "clips_val.json: 5 images of 1 group, 10 people" in outcome.out
+
+
+def test_the_seed_chooses(tmp_path: Path) -> None:
+    chosen = []
+    for seed in (0, 0, 1):
+        path = clips(tmp_path)
+        split_coco(path, share=0.2, seed=seed)
+        _, val = parts(tmp_path, "clips")
+        chosen.append([image["id"] for image in val["images"]])
+        for split in ("train", "val"):
+            (tmp_path / f"clips_{split}.json").unlink()
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("walk/frame_0012.jpg", "walk/frame_"), ("a.png", "a"), ("cam1-007_rgb.png", "cam1-"), ("x\\y12.jpg", "x/y")],
+)
+def test_prefix(name: str, expected: str) -> None:
+    assert prefix(name) == expected
+
+
+def test_mistakes(tmp_path: Path) -> None:
+    path = write_dataset(tmp_path)
+    for arguments, said in (
+        ((path, "--val", "20"), "--val 20.0 is no share; give one between 0 and 1, such as 0.2"),
+        ((path, "--by-prefix", "--val", "0"), "is no share"),
+        ((tmp_path / "none.json",), "no file"),
+    ):
+        outcome = call_pose("split", *arguments)
+        assert outcome.code == 2
+        assert said in outcome.err
+    (tmp_path / "dogs_val.json").write_text("mine")
+    outcome = call_pose("split", path)
+    assert (outcome.code, (tmp_path / "dogs_val.json").read_text()) == (2, "mine")
+    assert not (tmp_path / "dogs_train.json").exists()
