@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,16 +17,17 @@ import pose
 from pose.config.classification import ClassificationConfig
 from pose.config.keypoints import Config
 from pose.config.load import AnyConfig, make_config
+from pose.config.yaml_text import parse_yaml
+from pose.images.names import explain_missing, is_url
 from pose.keypoints.skeletons import Skeleton
 from pose.models.classifier import Classifier
 from pose.models.pose_net import PoseNet
-from pose.models.weights import can_replace, check_weights, convert_torchvision, load_weights
+from pose.models.weights import check_weights, load_weights
 from pose.runtime.device import without_memory
 from pose.runtime.errors import CheckpointError
 from pose.runtime.files import write_atomic
 from pose.runtime.headers import parse_header
-from pose.runtime.safe_torch import read_torch
-from pose.runtime.text import plural
+from pose.runtime.paths import portable, user_path
 
 FORMAT = "pose-checkpoint-1"
 DEMO_MODEL = Path(pose.__file__).parent / "assets" / "demo.safetensors"
@@ -36,7 +37,6 @@ OTHER_FILES = {
     ".yml": "a config, not a checkpoint; `pose train` makes one from it",
     ".json": "a JSON, not a checkpoint; give a .safetensors file of `pose train`, or a run folder",
 }
-LAST_LAYER = "head.heatmaps."
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -105,11 +105,14 @@ def save_checkpoint(
     metrics: dict[str, float],
     classes: Sequence[str] | None = None,
 ) -> None:
-    """Write weights and everything needed to use them into one safetensors file, atomically."""
+    """Write weights and everything needed to use them into one safetensors file, atomically.
+
+    Absolute paths of the config are shortened (`portable`), since the file may be handed on.
+    """
     header = {
         "format": FORMAT,
         "pose": pose.__version__,
-        "config": config.model_dump(mode="json"),
+        "config": portable(config.model_dump(mode="json")),
         "epoch": epoch,
         "metrics": metrics,
         **({} if classes is None else {"classes": list(classes)}),
@@ -127,7 +130,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         FileNotFoundError: no such file.
         CheckpointError: not a checkpoint of this project, or damaged.
     """
-    file = Path(path)
+    file = user_path(path)
     if str(path) == "demo":
         if not DEMO_MODEL.is_file():
             raise FileNotFoundError(
@@ -139,6 +142,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         file, last = file / "best.safetensors", file / "last.safetensors"
         if last.is_file() and not file.is_file():
             raise FileNotFoundError(f"no checkpoint {file}: the run has not been evaluated yet; give {last}")
+    if is_url(str(file)):
+        raise FileNotFoundError(f"no checkpoint {file}; {explain_missing(file)}")
     if not file.is_file():
         raise FileNotFoundError(
             f"no checkpoint {file}; `pose train` writes best.safetensors and last.safetensors into its run folder; "
@@ -146,12 +151,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         )
     if file.suffix.lower() in OTHER_FILES:
         raise CheckpointError(f"{file} is {OTHER_FILES[file.suffix.lower()]}")
-    try:
-        with safe_open(file, framework="pt", device="cpu") as tensors:
-            metadata = (tensors.metadata() or {}).get("pose")
-            weights = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, RuntimeError, TypeError, MemoryError) as error:  # shapes that lie, too
-        raise CheckpointError(f"{file} is no safetensors checkpoint, or a damaged one: {error}") from None
+    weights, metadata = read_safetensors(file)
     header = parse_header(metadata, format=FORMAT, kinds={"config": dict, "epoch": int, "metrics": dict})
     if header is None:
         raise CheckpointError(
@@ -164,7 +164,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise CheckpointError(f"{file} has classes {classes!r:.60} in its header; expected their names")
     return Checkpoint(
         path=file,
-        config=config,
+        config=with_paths_of_run(config, file.parent),
         weights=weights,
         epoch=header["epoch"],
         metrics=header["metrics"],
@@ -172,67 +172,26 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     )
 
 
-def load_initial_weights(model: nn.Module, path: str | Path, *, skeleton: Skeleton | None = None) -> str:
-    """Fill a network with other weights where names and shapes agree (`model.init`).
+def read_safetensors(file: Path) -> tuple[dict[str, Tensor], str | None]:
+    """The tensors of a file by their names, and the header of this project; None in files of others.
 
-    Args:
-        path: of a run of either task, or torchvision's weights of the static backbone (.pth).
-        skeleton: of the network; the last layer of weights for other keypoints is left out, even if their number
-            is the same.
-    Returns:
-        A line that counts the matched tensors, and lists what stays as initialized and what is not used.
     Raises:
-        FileNotFoundError, CheckpointError: no such file, or less than half of the convolutions that both backbones
-            have match.
+        CheckpointError: no such file, or a damaged one.
     """
-    own, note = model.state_dict(), ""
-    if Path(path).suffix in (".pth", ".pt"):
-        source, weights = Path(path), _torchvision_weights(Path(path), model)
-    else:
-        checkpoint = load_checkpoint(path)
-        source, weights = checkpoint.path, checkpoint.weights
-        if skeleton is not None and isinstance(checkpoint.config, Config):
-            other = checkpoint.skeleton
-            if other.keypoint_names != skeleton.keypoint_names:
-                weights = {key: value for key, value in weights.items() if not key.startswith(LAST_LAYER)}
-                note = (
-                    f"; the last layer starts fresh: it found the {other.num_keypoints} keypoints of skeleton "
-                    f"'{other.name}', and is to find the {skeleton.num_keypoints} of '{skeleton.name}'"
-                )
-    matched = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
-    # Not all tensors: norms count their batches in scalars, which match between any two networks.
-    shared = [k for k, v in own.items() if k.startswith("backbone.") and v.ndim == 4 and k in weights]
-    fitting = sum(key in matched for key in shared)
-    if 2 * fitting <= len(shared):
-        raise CheckpointError(
-            f"{source} holds another network: {fitting} of {len(shared)} convolutions of the backbone match "
-            "this config; give weights of the same backbone and width as model.init"
-        )
-    wrong = [f"{key} is {value.dtype}" for key, value in matched.items() if not can_replace(value, own[key])]
-    if wrong:
-        raise CheckpointError(
-            f"{source} holds {plural(len(wrong), 'tensor')} of a type that is none of weights{_listed(wrong)}; "
-            "give weights in 16, 32 or 64 bits"
-        )
-    model.load_state_dict(matched, strict=False)
-    fresh, unused = [key for key in own if key not in matched], [key for key in weights if key not in own]
-    line = f"{len(matched)} of {len(own)} tensors taken from {source}; {len(fresh)} start fresh{_listed(fresh)}"
-    return line + (f"; {len(unused)} not used{_listed(unused)}" if unused else "") + note
-
-
-def _listed(keys: Sequence[str]) -> str:
-    return ": " + ", ".join(keys[:6]) + (" ..." if len(keys) > 6 else "") if keys else ""
-
-
-def _torchvision_weights(path: Path, model: nn.Module) -> dict[str, Tensor]:
-    """A file of torchvision's, named as in `model`: the classifier too where it has as many classes."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights {path}; download the .pth file of torchvision's model first")
-    weights = read_torch(path, what="file of weights", name=path)
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise CheckpointError(f"{path} holds no weights; expected a state dict of torchvision's")
     try:
-        return convert_torchvision(weights, model)
-    except ValueError:
-        backbone = convert_torchvision(weights, cast(nn.Module, model.backbone))
-        return {f"backbone.{key}": value for key, value in backbone.items()}
+        with safe_open(file, framework="pt", device="cpu") as tensors:
+            metadata = (tensors.metadata() or {}).get("pose")
+            return {key: tensors.get_tensor(key) for key in tensors.keys()}, metadata  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, RuntimeError, TypeError, MemoryError) as error:  # shapes that lie, too
+        raise CheckpointError(f"{file} is no safetensors checkpoint, or a damaged one: {error}") from None
+
+
+def with_paths_of_run(config: AnyConfig, folder: Path) -> AnyConfig:
+    """The config with the data's paths as they are written in the run folder, if the file lies in its own."""
+    try:
+        there = make_config(parse_yaml((folder / "config.yaml").read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError):  # none, or no config
+        return config
+    if portable(there.data.model_dump(mode="json")) != config.data.model_dump(mode="json"):
+        return config  # of another run, or changed since
+    return config.model_copy(update={"data": there.data})

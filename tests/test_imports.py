@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("data", "synthetic"),
     ("config", "formats"),
     ("checkpoint",),
-    ("inference",),
+    ("inference", "initial_weights"),
     ("evaluation",),
     ("training",),
     ("classification",),
@@ -30,7 +30,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 RANK = {package: rank for rank, packages in enumerate(LAYERS) for package in packages}
-CONFIG_READERS = ("config", "checkpoint", "evaluation", "training", "classification", "paper", "cli")
+CONFIG_READERS = (
+    *("config", "checkpoint", "initial_weights", "evaluation", "training", "classification", "paper", "cli"),
+)
 HEAVY = ("torch", "torchvision", "albumentations", "cv2")
 
 

@@ -26,6 +26,7 @@ ROOMS = {
     "training": ("trainer, its state and logs, losses, the keypoint task", "t"),
     "evaluation": ("boxes to AP, and the analysis of errors", "te"),
     "inference": ("pose.load, predictors, detectors, results, video", "tep"),
+    "initial_weights": ("model.init", "t"),
     "checkpoint": ("weights with their config in one file", "tep"),
     "config": ("YAML: sections, overrides, messages", "tep"),
     "formats": ("annotations of other tools to and from COCO", ""),

@@ -14,8 +14,8 @@ from pose.cli.options import (
     Overrides,
     Workers,
     evaluation_folder,
+    evaluation_workers,
     name_in_run,
-    pick_workers,
     prepare_figures,
 )
 from pose.runtime.errors import ConfigError
@@ -141,8 +141,9 @@ def _evaluate_keypoints(
             val.people,
             skeleton=skeleton,
             input_size=settings.model.input_size,
+            average=settings.data.downscale == "average",
             batch_size=settings.eval.batch_size,
-            workers=pick_workers(workers if workers is not None else settings.train.workers, network.device),
+            workers=evaluation_workers(workers, settings.train.workers, network.device),
             pin_memory=network.device is not None and network.device.type == "cuda",
             on_batch=lambda count: progress.update("people", steps=count),
         )
@@ -230,7 +231,7 @@ def _evaluate_classifier(
             classes=classes,
             config=settings,
             device=device,
-            workers=pick_workers(workers if workers is not None else settings.train.workers, device),
+            workers=evaluation_workers(workers, settings.train.workers, device),
             on_batch=lambda count: progress.update("images", steps=count),
         )
     details = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.epoch}

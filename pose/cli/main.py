@@ -43,6 +43,7 @@ from pose.cli.tables import tables
 from pose.cli.train import train
 from pose.runtime.lasting_stream import READER_GONE, LastingStream
 from pose.runtime.opencv_settings import check_opencv_settings
+from pose.runtime.paths import expand_home
 from pose.runtime.stop import Ended, ending_signals
 from pose.runtime.text import as_message
 
@@ -62,6 +63,10 @@ HEAVY = {
 
 
 class _Commands(TyperGroup):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Expand `~` where the shell did not: in `--out=~/drawn`, `data.root=~/coco` and in quotes."""
+        return super().parse_args(ctx, [expand_home(word) for word in args])
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)

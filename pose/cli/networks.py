@@ -78,19 +78,26 @@ def trained_network(checkpoint: Checkpoint, device: torch.device, *, flip_test: 
 
 def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
     """The network of a file of `pose export`, run by onnxruntime."""
+    from pose.checkpoint import with_paths_of_run
     from pose.config.keypoints import Config
     from pose.config.load import make_config
     from pose.inference.onnx_predictor import OnnxModel
+    from pose.runtime.device import without_memory
 
     exported = OnnxModel.open(path)
     exported.check_options(device=device, flip_test=flip_test)
     config = make_config(exported.header["config"], source=f"the config inside {path}")
+    config = with_paths_of_run(config, path.parent)
     if not isinstance(config, Config):
         raise CheckpointError(f"{path} has the config of a classifier inside; `pose export` writes pose networks")
 
     def predict_crops(images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         keypoints, scores, *_ = exported.run(images.permute(0, 2, 3, 1).contiguous().numpy())
         return keypoints, scores
+
+    def open_network(settings: Config) -> tuple[CropPredictor, nn.Module]:
+        with without_memory():  # it is only counted, and the file may claim more than the memory holds
+            return predict_crops, config.model.build(num_keypoints=exported.skeleton.num_keypoints)
 
     return Network(
         path=path,
@@ -99,6 +106,6 @@ def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
         changes=[f"eval.flip_test={str(exported.flip_test).lower()}"],
         device=None,
         results=path.parent / f"eval-{path.stem}",
-        open=lambda settings: (predict_crops, config.model.build(num_keypoints=exported.skeleton.num_keypoints)),
+        open=open_network,
         details={"int8": exported.int8},
     )

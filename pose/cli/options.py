@@ -126,6 +126,13 @@ def name_in_run(checkpoint: Path) -> str:
     return "" if checkpoint.stem == "best" else f"-{checkpoint.stem}"
 
 
+def evaluation_workers(wanted: int | None, of_training: int | None, device: torch.device | None) -> int:
+    """How many load for an evaluation: the training's, which may be of another machine, or of anybody's file."""
+    if wanted is None and of_training is not None:
+        wanted = min(of_training, os.cpu_count() or 1)
+    return pick_workers(wanted, device)
+
+
 def pick_workers(wanted: int | None, device: torch.device | None) -> int:
     """How many load beside the model, which runs on `device`, None for the CPU.
 

@@ -25,7 +25,10 @@ def train(
     ] = None,
     overrides: Overrides = None,
     out: Annotated[Optional[Path], typer.Option(help="Run folder. Default: runs/<config>-<time>.")] = None,  # noqa: UP045
-    resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Continue the run in this folder.")] = None,  # noqa: UP045
+    resume: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="RUN", help="Continue the run in this folder; train.epochs=N makes it longer."),
+    ] = None,
     device: Device = "auto",
     batch_size: BatchSize = None,
     workers: Workers = None,
@@ -98,19 +101,14 @@ def _claim(
 
     from pose.config.files import find_config
     from pose.config.load import load_config
-    from pose.training.run_lock import check_free, claim_numbered_run, claim_run, lock_run
+    from pose.training.run_lock import check_free, claim_numbered_run, claim_run
 
     if resume is not None:
-        if config is not None or changes or out is not None:
-            raise ValueError("--resume continues a run as it was: give the run folder alone, no config or overrides")
-        if not (resume / "config.yaml").is_file():
-            raise ValueError(f"no run to continue in {resume}; give the folder that `pose train` wrote to")
-        lock = lock_run(resume)
-        try:
-            return load_config(resume / "config.yaml"), lock
-        except BaseException:
-            lock.close()
-            raise
+        if config is not None and "=" in str(config):  # the first of the overrides, as there is no config
+            config, changes = None, [str(config), *changes]
+        if config is not None or out is not None:
+            raise ValueError("--resume continues a run: give the run folder alone, no config and no --out")
+        return _claim_to_resume(resume, changes)
     if config is None:
         raise ValueError(
             "give a config file, e.g. `pose train configs/figures/mobilenet_v2_x0.5_dyrelu.yaml`, or its name, e.g. "
@@ -124,3 +122,31 @@ def _claim(
         check_free(run)
     check_writable(run)
     return settings, claim_run(run) if out else claim_numbered_run(run)
+
+
+def _claim_to_resume(run: Path, changes: list[str]) -> tuple[AnyConfig, RunLock]:
+    """The same for a run that goes on; the changes go into its config.yaml once its data are read."""
+    import sys
+
+    from pose.config.load import load_config
+    from pose.training.resume import CHANGEABLE
+    from pose.training.run_lock import lock_run
+
+    if not (run / "config.yaml").is_file():
+        raise ValueError(f"no run to continue in {run}; give the folder that `pose train` wrote to")
+    fixed = [change for change in changes if change.partition("=")[0] not in CHANGEABLE]
+    if fixed:
+        raise ValueError(
+            f"--resume continues a run as it was, so {fixed[0]} cannot change; {', '.join(CHANGEABLE)} can. For "
+            f"anything else start a new run with model.init={run}"
+        )
+    lock = lock_run(run)
+    try:
+        settings = load_config(run / "config.yaml", changes)
+        if changes:
+            kept = f"; train.milestones stay {settings.train.milestones}" if settings.train.milestones else ""
+            print(f"changed for the rest of the run: {', '.join(changes)}{kept}", file=sys.stderr)
+        return settings, lock
+    except BaseException:
+        lock.close()
+        raise

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pose
+from pose.runtime.paths import user_path
 from pose.runtime.text import did_you_mean
 
 DEFAULT_FOLDER = "coco"  # of a name without one
@@ -33,7 +34,7 @@ def find_config(name: str | os.PathLike[str]) -> Path:
     Raises:
         FileNotFoundError: neither; with all names.
     """
-    given = Path(name)
+    given = user_path(name)
     if given.exists():
         return given
     names = list_configs()

@@ -114,6 +114,9 @@ class DataConfig(Section):
     """How large the cache may become, in GB."""
     skip_unreadable: bool = False
     """Train without images that cannot be read."""
+    downscale: Literal["bilinear", "average"] = "bilinear"
+    """How training and evaluation cut crops of less than half the image's scale: `bilinear` from single pixels, as
+    HRNet does, or `average` of all that a crop's pixel covers, as prediction does; see use_a_model.md."""
 
     def resolve_skeleton(self) -> Skeleton:
         """The skeleton, with guesses for what the config leaves out.

@@ -15,6 +15,7 @@ from pose.config.files import find_config
 from pose.config.keypoints import Config
 from pose.config.yaml_text import parse_yaml
 from pose.runtime.errors import ConfigError
+from pose.runtime.paths import expand_home
 
 MAX_ENTRIES, MAX_DEPTH = 100_000, 50
 AnyConfig = Config | ClassificationConfig
@@ -25,7 +26,7 @@ SCHEMAS: dict[str, type[Config] | type[ClassificationConfig]] = {
 
 
 def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> AnyConfig:
-    """Read a YAML file, apply `a.b=c` overrides, expand `${VAR}`, and check the whole.
+    """Read a YAML file, apply `a.b=c` overrides, expand `${VAR}` and `~`, and check the whole.
 
     Args:
         path: the file, or the name of one that comes with the package; see `find_config`.
@@ -36,7 +37,12 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     file = find_config(path)
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"config {file} is not UTF-8 (byte {error.object[error.start]:#x} at {error.start}); "
+            "expected a YAML text file, saved in UTF-8"
+        ) from None
+    except OSError as error:
         raise ConfigError(f"cannot read config {file}: {error}; expected a YAML text file") from None
     try:
         data = parse_yaml(text)
@@ -56,7 +62,7 @@ def make_config(
     Args:
         data: a config's content. Its values are taken as they stand: what a checkpoint of anybody says may not read
             the user's environment.
-        overrides: the user's own; `${VAR}` in them is expanded.
+        overrides: the user's own; `${VAR}` and `~` in them are expanded.
         source: names the config in errors.
         expand: whether `data` is the user's own too.
     Raises:
@@ -122,7 +128,7 @@ def _check_size(data: dict[str, Any], source: str) -> None:
 
 
 def _expand(value: Any, source: str) -> Any:
-    """Replace ${VAR} in all strings by the environment's value."""
+    """Replace ${VAR} in all strings by the environment's value, and `~` at their beginning by the home folder."""
     if isinstance(value, dict):
         return {key: _expand(item, source) for key, item in value.items()}
     if isinstance(value, list):
@@ -136,4 +142,4 @@ def _expand(value: Any, source: str) -> Any:
             raise ConfigError(f"{source} uses ${{{match[1]}}}, which is not set; run: export {match[1]}=/the/folder")
         return found
 
-    return re.sub(r"\$\{(\w+)\}", variable, value)
+    return expand_home(re.sub(r"\$\{(\w+)\}", variable, value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -21,6 +22,13 @@ Rate = Annotated[float, Field(gt=0, le=1e4)]
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """What differs from the defaults; `to_yaml` of a whole config shows all."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if field.is_required() or value != field.get_default(call_default_factory=True):
+                yield name, value
 
 
 class ActivationConfig(Section):
@@ -88,6 +96,13 @@ class TrainConfig(Section):
 
     epochs: Positive = 210
     """Passes over the training data."""
+    minutes: float | None = Field(default=None, gt=0, le=1e6)
+    """Budget of time: training ends after so many minutes, or after `epochs` if these come first, and the epochs of
+    `milestones`, `warmup_epochs` and a cosine become shares of it; null for no budget. See training.md."""
+    patience: Positive | None = None
+    """End after so many evaluations without a better one; null for never."""
+    plateau: Positive | None = None
+    """Multiply the rate by `lr_factor` after each so many evaluations without a better one; null for never."""
     batch_size: Positive = 128
     """Samples of one update, however many parts it is computed in."""
     lr: Rate = 1e-3

@@ -19,7 +19,8 @@ from torch.utils.data import Dataset
 from pose.data.people import Person
 from pose.data.photometric import build_compose, check_extra, seed_compose
 from pose.data.transforms import Augment, Draw
-from pose.images.read import read_image, warp
+from pose.images.read import read_image
+from pose.images.warp import warp
 from pose.keypoints.geometry import Affine, apply_affine
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.streams import Stream, stream
@@ -85,6 +86,7 @@ class PeopleDataset(Dataset[Sample]):
         augment: None for the plain crop of evaluation.
         extra: albumentations' transforms from the config (see `check_extra`), applied to the crop.
         seed: of the augmentation; not negative.
+        average: take means of what is made much smaller, see `warp`; False is HRNet's protocol.
         read: from a path to an image (H, W, 3) uint8 RGB, e.g. a `DiskCache`.
     Raises:
         ValueError: an `extra` transform is wrong.
@@ -99,6 +101,7 @@ class PeopleDataset(Dataset[Sample]):
         augment: Augment | None = None,
         extra: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
+        average: bool = False,
         read: Callable[[Path], NDArray[np.uint8]] = read_image,
     ) -> None:
         check_extra(extra)  # wrong transforms fail here, not in a worker
@@ -108,6 +111,7 @@ class PeopleDataset(Dataset[Sample]):
         self.augment = augment
         self.extra = tuple(extra)
         self.seed = seed
+        self.average = average
         self.read = read
         self._last: tuple[Path, NDArray[np.uint8]] | None = None
         self.epoch = 0
@@ -158,7 +162,8 @@ class PeopleDataset(Dataset[Sample]):
         if self.extra:
             crop, keypoints = self._with_extra(image, points[:, :2], affine, rng)
         else:
-            crop, keypoints = warp(image, affine, self.input_size), apply_affine(points[:, :2], affine)
+            crop = warp(image, affine, self.input_size, average=self.average)
+            keypoints = apply_affine(points[:, :2], affine)
         weights = (points[:, 2] > 0).astype(np.float32)
         keypoints = np.where(weights[:, None] > 0, keypoints, 0).astype(np.float32)
         if draw.flip:
@@ -169,7 +174,7 @@ class PeopleDataset(Dataset[Sample]):
         self, image: NDArray[np.uint8], keypoints: NDArray[np.float32], affine: Affine, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[Any]]:
         if self._compose is None:
-            self._compose = build_compose(self.extra, input_size=self.input_size)
+            self._compose = build_compose(self.extra, input_size=self.input_size, average=self.average)
         seed_compose(self._compose, rng)
         result = self._compose(image=image, keypoints=keypoints, affine=affine)
         return result["image"], result["keypoints"]

@@ -19,6 +19,7 @@ from pose.data.box_habits import warn_of_empty_boxes, warn_of_odd_boxes
 from pose.data.boxes import is_empty
 from pose.data.coco import Annotation, CocoFile, numbers, read_json
 from pose.data.records import read_id
+from pose.images.names import CHECK_THE_PATH, explain_missing
 from pose.keypoints.geometry import clean_box
 
 
@@ -205,7 +206,9 @@ def check_images_exist(paths: Iterable[Path]) -> None:
     different = list(dict.fromkeys(paths))
     missing = [str(path) for path in different if not path.is_file()]
     if missing:
+        why = explain_missing(missing[0])
         raise FileNotFoundError(
             f"{len(missing)} of {len(different)} images are missing: {', '.join(missing[:5])}"
-            f"{', ...' * (len(missing) > 5)}; check the images folder, or see `pose check`"
+            f"{', ...' * (len(missing) > 5)}; "
+            f"{'check the images folder' if why == CHECK_THE_PATH else why}, or see `pose check`"
         )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose.data.movement import check_still
-from pose.images.read import warp
+from pose.images.warp import warp
 from pose.keypoints.geometry import Affine, apply_affine
 from pose.runtime.text import did_you_mean
 
@@ -99,12 +99,14 @@ def check_extra(extra: Sequence[Mapping[str, Any]]) -> None:
         check_still(transform, f"augment.extra[{index}]: {extra[index]['name']}")
 
 
-def build_compose(extra: Sequence[Mapping[str, Any]], *, input_size: tuple[int, int]) -> A.Compose:
+def build_compose(
+    extra: Sequence[Mapping[str, Any]], *, input_size: tuple[int, int], average: bool = False
+) -> A.Compose:
     """Make one albumentations pipeline of the crop and the `extra` transforms.
 
     Call it with `image` (H, W, 3) uint8, `keypoints` (K, 2) image pixels and `affine` (2, 3); it returns the
     crop and the keypoints in crop pixels, float32. Left and right are not swapped: that is the caller's, who knows
-    the skeleton and the flip.
+    the skeleton and the flip. `average` is that of `warp`.
     """
     library = import_albumentations()
 
@@ -123,7 +125,7 @@ def build_compose(extra: Sequence[Mapping[str, Any]], *, input_size: tuple[int, 
             return {"affine": data["affine"]}
 
         def apply(self, img: NDArray[np.uint8], affine: Affine, **params: Any) -> NDArray[np.uint8]:
-            return warp(img, affine, input_size)
+            return warp(img, affine, input_size, average=average)
 
         def apply_to_keypoints(self, keypoints: NDArray[Any], affine: Affine, **params: Any) -> NDArray[Any]:
             moved = keypoints.copy()

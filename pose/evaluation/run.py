@@ -99,6 +99,7 @@ def predict_people(
     *,
     skeleton: Skeleton,
     input_size: tuple[int, int],
+    average: bool = False,
     batch_size: int = 64,
     workers: int = 0,
     pin_memory: bool = False,
@@ -111,6 +112,7 @@ def predict_people(
         predict_crops: what runs the network: `crop_predictor`, or another library.
         people: N boxes, and the images that they lie in.
         input_size: (height, width) of the crops.
+        average: take means of what is made much smaller, see `warp`; False is HRNet's protocol.
         workers: processes that load beside the network.
         pin_memory: load into memory that a GPU reads faster.
         on_batch: called with the number of people after each batch; may raise to stop.
@@ -119,7 +121,7 @@ def predict_people(
         N predictions, in the order of `people`.
     """
     own = world.shard_batches(people, batch_size)  # the batches are those of one process, so the numbers are too
-    dataset = PeopleDataset(own, skeleton, input_size=input_size)
+    dataset = PeopleDataset(own, skeleton, input_size=input_size, average=average)
     sampler = EpochSampler(len(own), seed=0, shuffle=False)
     loader = make_loader(dataset, batch_size=batch_size, workers=workers, sampler=sampler, pin_memory=pin_memory)
     found = []
@@ -192,6 +194,7 @@ def predict_set(
         val.people,
         skeleton=skeleton,
         input_size=config.model.input_size,
+        average=config.data.downscale == "average",
         batch_size=config.eval.batch_size,
         workers=workers,
         pin_memory=device.type == "cuda",

@@ -19,6 +19,7 @@ from pose.inference.onnx_predictor import FORMAT, OnnxModel
 from pose.models.pose_net import STRIDE
 from pose.runtime.errors import CheckpointError
 from pose.runtime.files import write_atomic
+from pose.runtime.paths import portable
 
 CHECKED_CROPS = 16
 
@@ -122,7 +123,7 @@ def describe(graph: ModelProto, checkpoint: Checkpoint, *, flip_test: bool, int8
         "int8": int8,
         "epoch": checkpoint.epoch,
         "metrics": checkpoint.metrics,
-        "config": config.model_dump(mode="json"),
+        "config": portable(config.model_dump(mode="json")),
     }
     del graph.metadata_props[:]
     graph.metadata_props.add(key="pose", value=json.dumps(header))

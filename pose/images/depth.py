@@ -33,14 +33,7 @@ def to_8_bits(pixels: NDArray[Any], name: str) -> tuple[NDArray[np.uint8], str]:
         return pixels.astype(np.uint8) * np.uint8(255), ""
     low, high = pixels.min(), pixels.max()
     if pixels.dtype.kind in "ui" and low >= 0 and high < 2**16:
-        note = ""
-        if 0 < high < DARK:
-            bits = int(high).bit_length()
-            note = (
-                f"{name} uses {bits} of its 16 bits (values up to {high}), so it is taken as nearly black; store it "
-                f"multiplied by {2 ** (16 - bits)}"
-            )
-        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8), note  # rounded
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8), dark_note(int(high), name)  # rounded
     if pixels.dtype.kind == "f" and low >= 0 and high <= 1:
         return np.round(pixels * 255).astype(np.uint8), ""
     raise DataError(
@@ -49,14 +42,35 @@ def to_8_bits(pixels: NDArray[Any], name: str) -> tuple[NDArray[np.uint8], str]:
     )
 
 
+def dark_note(high: int, name: str) -> str:
+    """What to warn of in an image of 16 bits whose largest value is `high`; "" for nothing."""
+    if not 0 < high < DARK:
+        return ""
+    bits = high.bit_length()
+    return (
+        f"{name} uses {bits} of its 16 bits (values up to {high}), so it is taken as nearly black; store it "
+        f"multiplied by {2 ** (16 - bits)}"
+    )
+
+
+def few_bits(image: NDArray[Any]) -> str:
+    """ " of 12 bits" for whole numbers from 9 to 14 bits, as cameras give them; "" for others."""
+    high = image.max()
+    return f" of {int(high).bit_length()} bits" if image.dtype.kind in "ui" and 255 < high < DARK else ""
+
+
 def advice(image: NDArray[Any]) -> str:
     """How to make an array of another type uint8, e.g. "(image / 257).round().astype(np.uint8)"."""
     if image.dtype == np.bool_:
         return "image.astype(np.uint8) * 255"
-    high = image.max()
-    if image.dtype.kind in "ui":
-        if high <= 255:
-            return "image.astype(np.uint8)"
+    low, high = image.min(), image.max()
+    if image.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
+        return "np.nan_to_num and then scaling them"
+    if high <= 255 and low >= 0 and image.dtype.kind in "ui":
+        return "image.astype(np.uint8)"
+    if low >= 0 and high > 256:  # of cameras of 10 to 16 bits
         full = 2 ** int(high).bit_length() - 1 if high < DARK else 65535
         return f"(image / {full / 255:g}).round().astype(np.uint8)"
+    if -1 <= low < 0 and high <= 1:
+        return "((image + 1) * 127.5).round().astype(np.uint8)"
     return "(image * 255).round().astype(np.uint8)" if high <= 1 else "image.round().clip(0, 255).astype(np.uint8)"

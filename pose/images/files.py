@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import glob
 import os
-import re
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
 
+from pose.images.names import explain_missing, is_pattern
 from pose.images.read import read_and_check
 from pose.images.types import Image, check_image
 from pose.runtime.errors import DataError
+from pose.runtime.paths import user_path
 from pose.runtime.text import first_few, plural
 
 # What OpenCV 5.0 decodes into colors of 8 or 16 bits, by the usual names of such files.
@@ -83,7 +85,7 @@ def find_images(
     """Image files, and those of folders with their sub-folders: each once, those that were named first.
 
     Args:
-        inputs: paths, or arrays (H, W, 3) of uint8 in RGB by their names.
+        inputs: paths, patterns such as "photos/*.jpg", or arrays (H, W, 3) of uint8 in RGB by their names.
         out: where results go; nothing below it is read, nor anything hidden.
         tell: gets a line of how many files of folders are used, and of which suffixes others are left out.
     Raises:
@@ -94,7 +96,7 @@ def find_images(
     listed: list[tuple[str, Path, bool]] = []
     left_out = Counter[str]()
     below_out = out.resolve()
-    for given in map(Path, inputs):
+    for given in _resolved(inputs):
         if given.is_dir():
             if below_out == given.resolve():
                 raise DataError(f"--out {out} is the folder of the images, which would be overwritten; give another")
@@ -118,8 +120,7 @@ def find_images(
                 raise DataError(f"{given} is no image; expected {', '.join(SUFFIXES)}, or a folder")
             listed.append((given.name, given, True))
         else:
-            url = "; it is a URL, and nothing is downloaded here" if re.match(r"https?:/", str(given)) else ""
-            raise FileNotFoundError(f"no image or folder {given}{url or '; check the path'}")
+            raise FileNotFoundError(f"no image or folder {given}; {explain_missing(given)}")
     if not listed:
         there = f" (there are {_counts(left_out)})" if left_out else ""
         raise DataError(f"no image in {first_few(inputs) or 'the list given'}{there}; expected {', '.join(SUFFIXES)}")
@@ -129,6 +130,13 @@ def find_images(
     if any(not named for _, _, named in listed):
         tell(_used(len(listed), len(found), left_out))
     return list(found.values())
+
+
+def _resolved(inputs: Sequence[Path]) -> Iterator[Path]:
+    """The paths, with `~` and patterns as a shell resolves them where they are not in quotes."""
+    for given in map(user_path, inputs):
+        matches = sorted(glob.glob(str(given), recursive=True)) if is_pattern(str(given)) else []
+        yield from map(Path, matches) if matches and not given.exists() else [given]
 
 
 def _used(listed: int, used: int, left_out: Counter[str]) -> str:

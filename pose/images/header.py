@@ -5,6 +5,7 @@ A file of a few KB can claim a billion pixels. Sizes are (height, width), as sto
 
 from __future__ import annotations
 
+import re
 import struct
 
 
@@ -141,3 +142,16 @@ def _jpeg_2000(data: bytes) -> tuple[int, int] | None:
         right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
         sizes.append((bottom - top, right - left))
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
+
+
+def pnm_maximum(data: bytes) -> int | None:
+    """The value that is white in a PPM or PGM, where the decoder leaves scaling by it to us; None elsewhere.
+
+    OpenCV scales those of 8 bits that are written as text, and no others.
+    """
+    space = rb"(?:\s+|#[^\n]*\n)+"
+    found = re.match(rb"P([2356])%b\d+%b\d+%b(\d+)\s" % (space, space, space), data[:4096])
+    if found is None:
+        return None
+    most = int(found[2])
+    return most if 0 < most < 65535 and most != 255 and (most > 255 or found[1] in b"56") else None

@@ -15,10 +15,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
 
 from pose.images.depth import to_8_bits
-from pose.images.header import image_size, is_tiff, tiff_as_stored, tiff_bits
+from pose.images.header import image_size, is_tiff, pnm_maximum, tiff_as_stored, tiff_bits
+from pose.images.names import explain_missing
 from pose.images.types import Image
 from pose.runtime.errors import DataError
 
@@ -91,7 +91,7 @@ def _warn_of_dark_once(text: str) -> None:
 
 def _read_bytes(path: Path | str) -> bytes:
     if not Path(path).is_file():
-        raise FileNotFoundError(f"no image {path}; check the path")
+        raise FileNotFoundError(f"no image {path}; {explain_missing(path)}")
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -114,6 +114,8 @@ def _decode(data: bytes, path: Path | str, *, upright: bool) -> tuple[Image, str
     if image is None:
         raise UnreadableImage(f"cannot read {path}: broken, or not an image; replace the file")
     _check_size(image.shape[:2], path)  # of formats whose header `image_size` does not know
+    if (most := pnm_maximum(data)) is not None:
+        image = np.minimum((image.astype(np.uint32) * 255 + most // 2) // most, 255).astype(np.uint8)
     try:
         return to_8_bits(image, str(path))
     except DataError as error:
@@ -190,18 +192,3 @@ def is_cut_off(data: bytes) -> bool:
 def warn_of_cut_off(path: Path | str, *, stacklevel: int = 3) -> None:
     """Tell the user which file is incomplete."""
     warnings.warn(f"{path} is cut off; what is missing of the image is gray", stacklevel=stacklevel)
-
-
-def warp(image: Image, affine: ArrayLike, input_size: tuple[int, int]) -> Image:
-    """Cut a crop out of an image: bilinear, black outside of it.
-
-    Args:
-        image: (H, W, 3) uint8.
-        affine: (2, 3) from image to crop pixels.
-        input_size: (height, width) of the crop.
-    Returns:
-        (height, width, 3) uint8.
-    """
-    matrix = np.asarray(affine, dtype=np.float64)
-    crop = cv2.warpAffine(image, matrix, (input_size[1], input_size[0]), flags=cv2.INTER_LINEAR)
-    return np.asarray(crop, dtype=np.uint8)

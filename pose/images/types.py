@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.images.depth import advice
+from pose.images.depth import advice, few_bits
 from pose.runtime.errors import DataError
 
 Image = NDArray[np.uint8]
@@ -42,6 +42,6 @@ def check_image(image: NDArray[Any], name: str = "the image") -> Image:
         elif shape[0] == 3 and shape[2] != 3:
             fixes = ["put the channels last: image.transpose(1, 2, 0)"]
         if image.dtype.kind in "buif" and image.dtype != np.uint8:
-            fixes.insert(0, f"make its numbers 0 to 255 by {advice(image)}")
+            fixes.insert(0, f"make its numbers{few_bits(image)} 0 to 255 by {advice(image)}")
     fix = "".join(f"; {each}" for each in fixes)
     raise DataError(f"{name} is an array {shape} of {image.dtype}; expected (H, W, 3) of uint8{fix}")

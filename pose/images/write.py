@@ -29,6 +29,22 @@ def write_image(path: str | os.PathLike[str], image_rgb: Image, *, quality: int 
         raise ValueError(
             f"cannot write {target} as '{target.suffix}'; name it with one of {', '.join(WRITABLE_SUFFIXES)}"
         )
+    try:
+        data = encode_image(suffix, image_rgb, quality=quality)
+    except ValueError as error:
+        raise ValueError(f"cannot write {target}: {error}; use .png") from None
+    write_atomic(target, data)
+
+
+def encode_image(suffix: str, image_rgb: Image, *, quality: int = 92) -> bytes:
+    """The bytes of an image file.
+
+    Args:
+        suffix: .jpg, .jpeg, .png or .webp.
+        quality: 1 to 100, of .jpg and .webp.
+    Raises:
+        ValueError: more pixels than the format holds.
+    """
     key = {".png": cv2.IMWRITE_PNG_COMPRESSION, ".webp": cv2.IMWRITE_WEBP_QUALITY}.get(
         suffix, cv2.IMWRITE_JPEG_QUALITY
     )
@@ -41,5 +57,5 @@ def write_image(path: str | os.PathLike[str], image_rgb: Image, *, quality: int 
         done, why = False, f" ({str(error).strip()})"
     if not done:
         height, width = image_rgb.shape[:2]
-        raise ValueError(f"cannot write {target}: {width} x {height} does not fit the format{why}; use .png")
-    write_atomic(target, data.tobytes())
+        raise ValueError(f"{width} x {height} does not fit the format{why}")
+    return bytes(data.tobytes())

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose.data.boxes import Boxes
-from pose.images.read import warp
 from pose.images.types import Image, check_image
+from pose.images.warp import warp
 from pose.inference.detector import CheckedDetector, Detector, check_detector, load_detector
 from pose.inference.inputs import ChannelOrder, Images, PredictRequest, check_boxes, read_requests
 from pose.inference.results import People
@@ -80,6 +80,22 @@ class PredictorBase(ABC):
         self.source = source
         self._detector = check_detector(detector)
         self._detector_device = device
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        height, width = self.input_size
+        where = "" if self.device is None else f", on {self.device}"
+        return (
+            f"<{type(self).__name__} of {self.source or 'a network'}: {self.skeleton.num_keypoints} keypoints "
+            f"({self.skeleton.name}), crops {width} x {height}{where}>"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and deepcopy, which know no locks."""
+        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
         self._lock = threading.Lock()
 
     @abstractmethod
@@ -205,7 +221,7 @@ class PredictorBase(ABC):
             waiting.append(result)
             for index, box in enumerate(boxes):
                 affine = _affines(box[None], self.input_size)[0]
-                crops.append(warp(image, affine, self.input_size))
+                crops.append(warp(image, affine, self.input_size, average=True))
                 places.append(_Place(result, index, box))
                 if len(crops) == self.batch_size:
                     self._store_batch(crops, places, heatmaps=heatmaps)
@@ -245,7 +261,7 @@ class PredictorBase(ABC):
 
 
 def crop_boxes(image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, int]) -> Image:
-    """Cut out what a network sees of each box.
+    """Cut out what a network sees of each box, without the noise of images that are made much smaller.
 
     Args:
         image_rgb: (H, W, 3) uint8.
@@ -259,7 +275,7 @@ def crop_boxes(image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, i
     image, affines = check_image(image_rgb), _affines(check_boxes(boxes_xywh), input_size)
     crops = np.empty((len(affines), *input_size, 3), dtype=np.uint8)
     for crop, affine in zip(crops, affines, strict=True):
-        crop[:] = warp(image, affine, input_size)
+        crop[:] = warp(image, affine, input_size, average=True)
     return crops
 
 

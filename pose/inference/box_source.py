@@ -20,6 +20,7 @@ from pose.inference.detector import CheckedDetector
 from pose.inference.inputs import whole_box
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.arrays import Array
+from pose.runtime.paths import user_path
 from pose.runtime.text import first_few, plural
 
 
@@ -66,8 +67,9 @@ def box_source(
     if boxes == "detect":
         finder = CheckedDetector(predictor.detector, min_score=min_score)
         return BoxSource(f"found by {finder.name}", None, lambda key, pixels: finder([pixels])[0], finder.warn)
-    boxes_of = read(Path(boxes))
-    return BoxSource(str(boxes), Path(boxes), lambda key, pixels: boxes_of(key))
+    file = user_path(boxes)
+    boxes_of = read(file)
+    return BoxSource(str(file), file, lambda key, pixels: boxes_of(key))
 
 
 def boxes_of_images(

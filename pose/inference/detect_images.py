@@ -16,6 +16,7 @@ from pose.inference.detector import CheckedDetector, Detector
 from pose.inference.image_loop import ImageLoop, Progress
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_json
+from pose.runtime.paths import user_path
 from pose.runtime.text import first_few, plural
 
 KEYS = {"image_id", "file_name", "category_id", "bbox", "score"}
@@ -73,6 +74,7 @@ def detect_images(
             image of a folder is skipped with a warning.
         OSError: `out` cannot be written.
     """
+    out = user_path(out)
     check_target(out)
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")

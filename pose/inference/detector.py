@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 from pose.data.boxes import Boxes, usable_boxes
 from pose.images.types import Image
 from pose.runtime.errors import CheckpointError
+from pose.runtime.paths import user_path
 from pose.runtime.text import plural
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def load_detector(
     """
     check_detector(name)
     network = build_network(name, min_score=min_score)
-    file = _cached_weights(name) if weights is None else Path(weights)
+    file = _cached_weights(name) if weights is None else user_path(weights)
     _load_weights(network, file, name)
     return TorchvisionDetector(network, name=name, device=device, min_score=min_score)
 

@@ -6,7 +6,6 @@ Images are (H, W, 3) uint8 RGB, sizes (height, width), boxes left, top, width, h
 from __future__ import annotations
 
 import os
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from pose.data.box_habits import fit_only_turned, odd_boxes
 from pose.data.boxes import LARGEST_COORDINATE, SMALLEST_SIDE, Boxes, usable_boxes
-from pose.images.depth import to_8_bits
+from pose.images.depth import dark_note, to_8_bits
 from pose.images.header import image_size
+from pose.images.names import explain_missing, is_pattern, is_url
 from pose.images.read import MAX_IMAGE_SIDE, read_and_check, warn_of_cut_off
 from pose.images.types import Image, check_image
 from pose.runtime.errors import DataError
+from pose.runtime.paths import user_path
 from pose.runtime.text import plural
 
 if TYPE_CHECKING:
@@ -162,9 +163,13 @@ def read_input(image: ImageLike, *, color: ChannelOrder, name: str = "the image"
     if pillow is not None and isinstance(image, pillow.Image):
         from PIL import ImageOps
 
+        deep = any(";16" in str(part) for part in getattr(image, "tile", ()))  # it keeps the upper 8 of 16 bits
         upright = ImageOps.exif_transpose(image)
         if not upright.mode.startswith(("I", "F")):
-            return _croppable(np.asarray(upright.convert("RGB")), name), None
+            array = _croppable(np.asarray(upright.convert("RGB")), name)
+            if deep and (dark := dark_note(256 * int(array.max()) + 255, name)):
+                warnings.warn(dark, stacklevel=3)
+            return array, None
         gray, dark = to_8_bits(np.asarray(upright), name)  # Pillow's own conversion makes these white
         if dark:
             warnings.warn(dark, stacklevel=3)
@@ -175,11 +180,13 @@ def read_input(image: ImageLike, *, color: ChannelOrder, name: str = "the image"
 
 def _local_path(given: str | os.PathLike[str]) -> Path:
     text = os.fspath(given)
-    if re.match(r"[a-z][a-z0-9+.-]+://|data:", text, flags=re.I):  # C:// is a drive
-        raise DataError(f"{text:.80} is a URL, and nothing is downloaded here; save the image and give its path")
-    path = Path(text)
+    if is_url(text):
+        raise DataError(f"cannot read {text:.80}: {explain_missing(text)}")
+    path = user_path(text)
     if path.is_dir():
         raise DataError(f'{path} is a folder; give its images as a list: sorted(Path("{path}").glob("*.jpg"))')
+    if is_pattern(text) and not path.exists():
+        raise DataError(f'{text} is a pattern; give its images as a list: sorted(glob.glob("{path}"))')
     return path
 
 

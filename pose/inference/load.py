@@ -20,6 +20,7 @@ def load(
     flip_test: bool = True,
     batch_size: int = 64,
     detector: str | Detector = DEFAULT_DETECTOR,
+    threads: int | None = None,
 ) -> PredictorBase:
     """Load a predictor from a checkpoint, a run folder (its best weights), the demo model or an exported file.
 
@@ -35,14 +36,23 @@ def load(
         batch_size: boxes at a time; fewer need less memory.
         detector: what finds the people for `boxes="detect"`: "ssdlite", "fasterrcnn" or a `Detector` of one's own.
             Loaded when it is first needed.
+        threads: that run an .onnx, 0 for as many as there are cores, which is the default. PyTorch has one number
+            for the whole program, `torch.set_num_threads`.
     Raises:
         FileNotFoundError, ValueError: no such file, not a checkpoint or exported file, or no such device.
     """
+    if threads is not None and not is_onnx(source):
+        raise ValueError(f"threads are of .onnx files, and {source} is none; call torch.set_num_threads({threads})")
     if is_onnx(source):
         from pose.inference.onnx_predictor import OnnxPredictor
 
         return OnnxPredictor.from_file(
-            source, device=device, flip_test=flip_test, batch_size=batch_size, detector=detector
+            source,
+            device=device,
+            flip_test=flip_test,
+            batch_size=batch_size,
+            detector=detector,
+            threads=threads or 0,
         )
     from pose.inference.torch_predictor import Predictor
 

@@ -6,6 +6,7 @@ Shapes: N boxes, B batch, K keypoints, h x w heatmap. Frames: `_img` the image, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.errors import MissingPackage
 from pose.runtime.headers import parse_header
+from pose.runtime.paths import user_path
 
 FORMAT = "pose-onnx-1"
 INPUT = "crops"
@@ -36,6 +38,8 @@ class OnnxModel:
         flip_test: whether the mirrored crops' heatmaps are merged in.
         int8: whether convolutions are quantized.
         header: all of the file's metadata, the config of training among them.
+        threads: of onnxruntime; 0 for as many as there are cores.
+        content: of a file in memory; None if there is a path.
     """
 
     path: Path | None
@@ -45,6 +49,13 @@ class OnnxModel:
     flip_test: bool
     int8: bool
     header: dict[str, Any]
+    threads: int = 0
+    content: bytes | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled without the session, which cannot be: it is opened anew."""
+        source = self.content if self.path is None else self.path.absolute()
+        return partial(OnnxModel.open, threads=self.threads), (source,)
 
     @classmethod
     def open(cls, source: str | Path | bytes, *, threads: int = 0) -> OnnxModel:
@@ -53,13 +64,16 @@ class OnnxModel:
         Args:
             threads: of onnxruntime; 0 for as many as there are cores.
         Raises:
-            FileNotFoundError, ValueError: no such file, not written by `pose export`, damaged, or no onnxruntime.
+            FileNotFoundError, ValueError: no such file, not written by `pose export`, damaged, no onnxruntime, or a
+                negative number of threads.
         """
-        path = None if isinstance(source, bytes) else Path(source)
+        if threads < 0:
+            raise ValueError(f"threads must be at least 0 (0: as many as there are cores), got {threads}")
+        path = None if isinstance(source, bytes) else user_path(source)
         if path is not None and not path.is_file():
             raise FileNotFoundError(f"no file {path}; `pose export CKPT --onnx {path}` writes one")
         name = path or "the model in memory"
-        session = _start(source if isinstance(source, bytes) else str(source), name=str(name), threads=threads)
+        session = _start(source if isinstance(source, bytes) else str(path), name=str(name), threads=threads)
         header = parse_header(
             session.get_modelmeta().custom_metadata_map.get("pose"),
             format=FORMAT,
@@ -90,6 +104,8 @@ class OnnxModel:
             flip_test=header["flip_test"],
             int8=header["int8"],
             header=header,
+            threads=threads,
+            content=source if isinstance(source, bytes) else None,
         )
 
     def check_options(self, *, device: str, flip_test: bool) -> None:
@@ -156,13 +172,14 @@ class OnnxPredictor(PredictorBase):
         flip_test: bool = True,
         batch_size: int = 64,
         detector: str | Detector = DEFAULT_DETECTOR,
+        threads: int = 0,
     ) -> OnnxPredictor:
         """Load a predictor from a file of `pose export`. `pose.load` explains the arguments.
 
         Raises:
             FileNotFoundError, ValueError: see `OnnxModel.open` and `OnnxModel.check_options`.
         """
-        model = OnnxModel.open(source)
+        model = OnnxModel.open(source, threads=threads)
         model.check_options(device=device, flip_test=flip_test)
         return cls(model, batch_size=batch_size, detector=detector)
 
@@ -188,6 +205,8 @@ def _start(source: str | bytes, *, name: str, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only
+    # Threads that wait for the next call by spinning take whole cores from the program around it.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a class of its own for each reason, in a module that is not public

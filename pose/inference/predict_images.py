@@ -26,6 +26,7 @@ from pose.inference.results import People, nothing_to_draw
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_json
 from pose.runtime.outputs import holds_json_of
+from pose.runtime.paths import portable, user_path
 from pose.runtime.text import plural
 
 PREDICTIONS = "predictions.json"
@@ -95,6 +96,7 @@ def predict_images(
             image in a folder is skipped with a warning; one that was named, or every one of a folder, is an
             error once the rest is written. Whatever ends the work, what was done by then stays.
     """
+    out = user_path(out)
     inputs = find_images(images, out=out, tell=tell)
     read = partial(boxes_of_images, images=inputs, skeleton=predictor.skeleton, min_score=min_box_score)
     source = box_source(predictor, boxes, what="image", read=read, min_score=min_box_score)
@@ -154,8 +156,8 @@ class _Document:
         self.out, self.boxes = out, boxes
         self.header = {
             "format": FORMAT,
-            "checkpoint": predictor.source,
-            "boxes": boxes,
+            "checkpoint": portable(predictor.source),  # the file may be handed on
+            "boxes": portable(boxes),
             "flip_test": predictor.flip_test,
             "keypoint_names": list(predictor.skeleton.keypoint_names),
         }

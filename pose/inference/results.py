@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -19,10 +20,13 @@ from pose.data.boxes import image_number
 from pose.drawing.people import draw_people
 from pose.images.read import read_upright
 from pose.images.types import Image
-from pose.images.write import write_image
+from pose.images.write import encode_image, write_image
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.errors import MissingPackage
+from pose.runtime.paths import user_path
 from pose.runtime.text import plural
+
+SHOWN_SIDE = 1024  # pixels, of the longer side of the image that a notebook shows
 
 
 def person_scores(
@@ -43,7 +47,7 @@ def person_scores(
     return np.asarray(box_scores, dtype=np.float64) * mean
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FoundPerson:
     """One person of `People`.
 
@@ -61,6 +65,9 @@ class FoundPerson:
     box_score: float
     score: float
     skeleton: Skeleton
+
+    def __repr__(self) -> str:
+        return f"<person of score {self.score:.2f}, {len(self.scores)} keypoints>"
 
     def __getitem__(self, name: str) -> tuple[float, float, float]:
         """x, y and score of a keypoint by its name.
@@ -247,6 +254,18 @@ class People:
             threshold=threshold,
         )
 
+    def _repr_jpeg_(self) -> bytes | None:
+        """The drawn image, for notebooks; None if the image is gone."""
+        try:
+            drawn = self.draw()
+        except (ValueError, OSError):
+            return None
+        scale = SHOWN_SIDE / max(drawn.shape[:2])
+        if scale < 1:
+            size = [max(1, round(side * scale)) for side in drawn.shape[1::-1]]
+            drawn = np.asarray(cv2.resize(drawn, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return encode_image(".jpg", drawn)
+
     def save(self, path: str | Path, *, threshold: float = 0.2, boxes: bool = True) -> None:
         """`draw` into a file, with a warning if no keypoint of anybody passes the threshold.
 
@@ -256,7 +275,8 @@ class People:
             ValueError: another suffix, or the image itself: it is not overwritten.
             OSError: not writable.
         """
-        if self.image_path is not None and Path(path).resolve() == self.image_path.resolve():
+        path = user_path(path)
+        if self.image_path is not None and path.resolve() == self.image_path.resolve():
             raise ValueError(f"{path} is the image itself and would be overwritten; give another name")
         if nothing_to_draw(self, threshold):
             warnings.warn(

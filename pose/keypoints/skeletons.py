@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pose.runtime.text import did_you_mean
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Skeleton:
     """Keypoint names and how they belong together; indexes refer to `keypoint_names`.
 
@@ -63,6 +63,9 @@ class Skeleton:
             raise ValueError(f"skeleton '{self.name}': a keypoint stands in two flip_pairs")
         if not all(0 <= i < k for i in self.upper_body):
             raise ValueError(f"skeleton '{self.name}': upper_body must index its {k} keypoints")
+
+    def __repr__(self) -> str:
+        return f"<Skeleton {self.name}: {self.num_keypoints} keypoints>"
 
     @property
     def num_keypoints(self) -> int:

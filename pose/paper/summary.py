@@ -14,10 +14,12 @@ from pose.config.keypoints import Config, ModelConfig, SkeletonConfig
 from pose.config.load import AnyConfig, load_config
 from pose.config.skeleton import with_skeleton
 from pose.config.zoo import model_config
+from pose.initial_weights import with_network
 from pose.keypoints.skeletons import COCO17
 from pose.paper.counts import Counts, count
 from pose.paper.published import TABLES, Row, Table
 from pose.paper.tables import row_config
+from pose.runtime.device import without_memory
 
 MAIN_TABLES = ("imagenet", "10")
 IMAGENET_CLASSES = 1000  # a classifier's number of classes is its data's, which counting does not read
@@ -36,7 +38,7 @@ def print_summary(model: str, overrides: list[str], *, as_json: bool) -> None:
         raise ValueError(f"overrides change a config file; give a .yaml file instead of {model}")
     section: ModelConfig | ClassifierConfig
     if is_config:
-        config = load_config(model, overrides)
+        config, _ = with_network(load_config(model, overrides))
         section, network = config.model, _build(config)
     elif Path(model).exists() or model == "demo":
         checkpoint = load_checkpoint(model)
@@ -89,13 +91,18 @@ def _network(section: ModelConfig | ClassifierConfig) -> ModelConfig | Classifie
 
 
 def _build(config: AnyConfig) -> nn.Module:
-    """Build the network, reading annotations only where the config does not say how many keypoints there are."""
+    """Build the network without its numbers, which may fill more than the memory.
+
+    Annotations are read only where the config does not say how many keypoints there are.
+    """
     if not isinstance(config, Config):
-        return config.model.build(num_classes=IMAGENET_CLASSES)
+        with without_memory():
+            return config.model.build(num_classes=IMAGENET_CLASSES)
     section = config.data.skeleton
     if not (isinstance(section, SkeletonConfig) and section.keypoint_names):
         config = with_skeleton(config)
-    return config.model.build(num_keypoints=config.data.resolve_skeleton().num_keypoints)
+    with without_memory():
+        return config.model.build(num_keypoints=config.data.resolve_skeleton().num_keypoints)
 
 
 def _line(counts: Counts, width: int) -> str:

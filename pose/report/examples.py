@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,8 @@ def _draw_example(example: dict[str, Any], images: Path, skeleton: Skeleton) -> 
     try:
         image = read_image(path)
     except (ValueError, OSError) as error:
-        return ExampleImage("", CELL, caption, str(error))
+        said = str(error).replace(f"{images}{os.sep}", "")  # the page may be handed on
+        return ExampleImage("", CELL, caption, said)
     truth = np.array(example["truth"], dtype=np.float64).reshape(-1, 3)
     found = None if example["found"] is None else np.array(example["found"], dtype=np.float64).reshape(-1, 3)
     affine = _frame(np.array(example["box_xywh"], dtype=np.float64), truth, found)

@@ -94,9 +94,9 @@ def read_run(folder: Path) -> RunReport:
     config = _read_yaml(own_config) if own_config.is_file() else first.config if first else {}
     missing = []
     if first is None:
-        missing.append(f"not evaluated yet; pose eval {folder} adds the numbers and the analysis")
+        missing.append(f"not evaluated yet; pose eval {folder.name} adds the numbers and the analysis")
     elif first.analysis is None:
-        missing.append(f"no {first.folder / 'analysis.json'}: evaluated by an older version, or without people")
+        missing.append(f"no {first.folder.name}/analysis.json: evaluated by an older version, or without people")
     if not history:
         missing.append("no metrics.csv beside the evaluation, so no learning curves")
     return RunReport(folder, name, config, evaluations, history, versions, _params(first, run), missing)

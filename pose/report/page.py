@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pose.report.charts import Series, bars, histogram, line_chart, number
 from pose.report.examples import draw_examples
 from pose.report.load import METRICS, Evaluated, RunReport
 from pose.runtime.errors import MissingPackage
+from pose.runtime.paths import portable
 
 CURVES = ("AP", "AP50", "AP75", "AR", "top1", "top5")
 GROUPS = (
@@ -26,6 +28,7 @@ GROUPS = (
 
 def render_report(run: RunReport) -> str:
     """The page of one run."""
+    run = _portable(run)
     first = run.evaluations[0] if run.evaluations else None
     analysis = first.analysis if first is not None else None
     return _render(
@@ -45,6 +48,8 @@ def render_report(run: RunReport) -> str:
 
 def render_comparison(runs: Sequence[RunReport]) -> str:
     """The page of several runs side by side."""
+    differences = config_differences(runs)  # of the folders' own paths, which may differ where their names do not
+    runs = [_portable(run) for run in runs]
     names = run_names(runs)
     named = list(zip(names, runs, strict=True))
     firsts = [(n, r.evaluations[0]) for n, r in named if r.evaluations]
@@ -69,8 +74,14 @@ def render_comparison(runs: Sequence[RunReport]) -> str:
         errors=[(n, a["errors"]["counts"]) for n, a in analysed],
         keypoints=_compare_keypoints(analysed),
         analysed=[n for n, _ in analysed],
-        differences=config_differences(runs),
+        differences=differences,
     )
+
+
+def _portable(run: RunReport) -> RunReport:
+    """The run without paths of this machine, but for those by which the images of examples are found."""
+    evaluations = [replace(each, metrics=portable(each.metrics)) for each in run.evaluations]
+    return replace(run, config=portable(run.config), evaluations=evaluations)
 
 
 def run_names(runs: Sequence[RunReport]) -> list[str]:
@@ -95,7 +106,7 @@ def config_differences(runs: Sequence[RunReport]) -> list[tuple[str, list[str]]]
     flat = [_flatten(run.config) for run in runs]
     keys = dict.fromkeys(key for entries in flat for key in entries)
     rows = [(key, [entries.get(key, "–") for entries in flat]) for key in keys]
-    return [(key, values) for key, values in rows if len(set(values)) > 1]
+    return [(key, portable(values)) for key, values in rows if len(set(values)) > 1]
 
 
 def _flatten(data: Any, prefix: str = "") -> dict[str, str]:

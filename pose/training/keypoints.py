@@ -61,6 +61,7 @@ class KeypointTask(Task):
             augment=Augment(**augment.model_dump(exclude={"extra"})) if augment else None,
             extra=augment.extra if augment else (),
             seed=config.train.seed,
+            average=data.downscale == "average",
             read=DiskCache(data.cache, max_bytes=int(data.cache_gb * 1e9)) if data.cache else read_image,
         )
 
@@ -139,7 +140,8 @@ class KeypointTask(Task):
         people = self._annotated_people()
         if not people:
             return None
-        dataset = PeopleDataset(people, self.skeleton, input_size=self.config.model.input_size)
+        average = self.config.data.downscale == "average"
+        dataset = PeopleDataset(people, self.skeleton, input_size=self.config.model.input_size, average=average)
         batch = collate([dataset[index] for index in range(len(people))])
         flip_indices = self.skeleton.flip_indices if self.config.eval.flip_test else None
         xy_hm, scores = decode(predict_heatmaps(model.eval(), batch.images.to(device), flip_indices=flip_indices))

@@ -21,6 +21,19 @@ from pose.training.learner import Learner
 from pose.training.state import TrainState
 
 NAME, PREVIOUS = "resume.pt", "resume.previous.pt"
+# Keys that a resumed run may change: how long it goes on, how it is kept, and where its data lie.
+CHANGEABLE = (
+    "train.epochs",
+    "train.minutes",
+    "train.patience",
+    "train.checkpoint_minutes",
+    "train.max_skipped_batches",
+    "train.workers",
+    "eval.every",
+    "data.root",
+    "data.cache",
+    "data.cache_gb",
+)
 _MAGIC = "pose-resume-1"
 _HEADER = len(f"{_MAGIC} {0:020} {'0' * 64}\n")
 
@@ -121,7 +134,8 @@ def restore(
     except Exception as error:  # a forged state can make torch fail in any way
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CheckpointError(
-            f"the checkpoint in {run} does not fit the config beside it ({reason}); was config.yaml changed?"
+            f"the checkpoint in {run} does not fit the config beside it ({reason}); was config.yaml changed? For "
+            f"another network start a new run with model.init={run}"
         ) from None
 
 

@@ -23,6 +23,9 @@ class TrainState:
         seconds: time spent on the epoch, by all processes that worked on it one after the other.
         waiting: the part of `seconds` spent waiting for data.
         loss_sum: sum of the losses of the epoch's used samples.
+        elapsed: seconds of the run, spent on steps and evaluations.
+        stale: evaluations since the best one.
+        lowered: how often the rate was lowered on a plateau.
         best: the best value so far of the task's first metric; -1 before the first evaluation.
         metrics: numbers of the last evaluation.
     """
@@ -37,6 +40,9 @@ class TrainState:
     seconds: float = 0.0
     waiting: float = 0.0
     loss_sum: float = 0.0
+    elapsed: float = 0.0
+    stale: int = 0
+    lowered: int = 0
     best: float = -1.0
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -50,7 +56,7 @@ class TrainState:
         state = cls(**data)
         for key, value in asdict(state).items():
             numbers = list(value.values()) if key == "metrics" else [value]
-            kinds = float | int if key in ("best", "loss_sum", "seconds", "waiting", "metrics") else int
+            kinds = float | int if key in ("best", "elapsed", "loss_sum", "seconds", "waiting", "metrics") else int
             least = -LARGEST if key in ("best", "loss_sum", "metrics") else 0
             if not all(isinstance(n, kinds) and least <= n <= LARGEST for n in numbers):
                 raise ValueError(f"its position has {key} {value!r:.60}")

@@ -20,11 +20,12 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from pose.checkpoint import load_initial_weights, save_checkpoint
+from pose.checkpoint import save_checkpoint
 from pose.config.keypoints import Config
-from pose.config.load import AnyConfig
+from pose.config.load import AnyConfig, load_config
 from pose.config.skeleton import with_skeleton
 from pose.data.loader import WINDOW, EpochSampler
+from pose.initial_weights import load_initial_weights, with_network
 from pose.runtime.console import Progress, duration
 from pose.runtime.distributed import SyncedBatch, World
 from pose.runtime.errors import CheckpointError, DataError
@@ -37,10 +38,10 @@ from pose.training.error_messages import explained
 from pose.training.learner import Learner
 from pose.training.logs import TensorBoard, peak_memory_mb
 from pose.training.metrics_file import MetricsFile
-from pose.training.optim import warmup
 from pose.training.resume import load_latest, restore, save_resume
 from pose.training.run_lock import RunLock, claim_run, lock_run
 from pose.training.runs import Heartbeat
+from pose.training.schedule import Schedule
 from pose.training.state import TrainState
 from pose.training.tasks import Task
 
@@ -77,7 +78,7 @@ class Trainer:
         self.device, self.workers, self.lock, self.world = device, workers, lock, world
 
     def run(self) -> dict[str, float]:
-        """Train until `train.epochs`; to be called once.
+        """Train until the schedule ends; to be called once.
 
         Returns:
             The metrics of the last evaluation.
@@ -94,16 +95,20 @@ class Trainer:
 
     def _run(self) -> dict[str, float]:
         self.setup()
-        state, epochs = self.state, self.config.train.epochs
-        if state.epoch >= epochs:
-            config = self.folder / "config.yaml"
-            self.say(f"{self.folder} is complete: {state.epoch} epochs. To go on, raise train.epochs in {config}.")
+        state = self.state
+        if why := self.schedule.ended(state):
+            self.say(
+                f"{self.folder} is complete: {why}. To go on, raise that, e.g. pose train --resume "
+                f"{self.folder} train.epochs={2 * self.config.train.epochs}"
+            )
             return state.metrics
         self.open_folder()
         with self.stop, self.heart, self.progress, self.world.fail_together(), explained(self.folder):
-            while state.epoch < epochs:
+            while not self.schedule.ended(state):
                 self.train_epoch()
                 self.finish_epoch()
+            if state.epoch < self.config.train.epochs:
+                self.say(f"training ends: {self.schedule.ended(state)}")
         return state.metrics
 
     def setup(self) -> None:
@@ -113,11 +118,14 @@ class Trainer:
         """
         if isinstance(self.given, Config):
             self.given = with_skeleton(self.given)
+        self.given, line = with_network(self.given)
+        if line:
+            self.say(line)
         # The run folder keeps the given one, which does not depend on the number of processes.
         self.config = config = for_all_processes(self.given, self.world)
         train, world = config.train, self.world
         torch.manual_seed(train.seed)
-        self.task = task = self.make_task(config)
+        self.task = task = self.read_data(config)
         window = WINDOW * train.batch_size
         self.sampler = EpochSampler(task.num_samples, seed=train.seed, groups=task.groups, window=window)
         self.steps_per_epoch = -(-task.num_samples // train.batch_size)
@@ -130,9 +138,10 @@ class Trainer:
             warnings.warn(notice, stacklevel=3)
         if config.model.init and saved is None:
             skeleton = config.data.resolve_skeleton() if isinstance(config, Config) else None
-            self.say(load_initial_weights(model, config.model.init, skeleton=skeleton))
+            self.say(load_initial_weights(model, config.model.init, skeleton=skeleton, section=config.model))
         self.learner = Learner(model, train, device=self.device, world=world)
         self.optimizer = task.make_optimizer(model)
+        self.schedule = Schedule(train, self.steps_per_epoch, task.learning_rate, task.metrics[0])
         self.state = TrainState(batch_size=train.batch_size)
         if saved is not None:
             self.state = restore(self.folder, saved, self.learner, self.optimizer, batch_size=train.batch_size)
@@ -143,12 +152,26 @@ class Trainer:
                 f"model.init={self.folder}"
             )
 
+    def read_data(self, config: AnyConfig) -> Task:
+        """The task of a config. Data with other keypoints than those of a run that goes on need another run."""
+        try:
+            return self.make_task(config)
+        except ValueError as error:
+            problem, advice, _ = str(error).partition("; set data.skeleton")
+            if not (self.resume and advice):
+                raise
+            raise DataError(
+                f"{problem}, for which the run in {self.folder} was begun; start a new run with "
+                f"model.init={self.folder}"
+            ) from None
+
     def open_folder(self) -> None:
         """Write what is known before the first step, and say what will be trained."""
         folder, task, train, state, model = self.folder, self.task, self.config.train, self.state, self.learner.model
         main = self.world.is_main
         self.check_folder()
-        if main and not self.resume:
+        # One that was changed by hand keeps its comments, unless this run was given changes.
+        if main and not (self.resume and load_config(folder / "config.yaml") == self.given):
             write_atomic(folder / "config.yaml", self.given.to_yaml().encode())
         if main:
             write_json(folder / "versions.json", versions())
@@ -165,8 +188,10 @@ class Trainer:
         numbers = partial(state.numbers, epochs=train.epochs, steps=self.steps_per_epoch, metric=task.metrics[0])
         self.heart = Heartbeat(folder, self.lock, progress=numbers)
         self.stop = StopRequest()
-        done = state.epoch * self.steps_per_epoch + state.step
-        self.progress = Progress(self.console, train.epochs * self.steps_per_epoch, done=done)
+        total, done = train.epochs * self.steps_per_epoch, state.epoch * self.steps_per_epoch + state.step
+        if train.minutes is not None:
+            total, done = round(60 * train.minutes), round(state.elapsed)
+        self.progress = Progress(self.console, total, done=done)
         self.loss = math.nan  # of the last batch, for the progress line
 
     def train_epoch(self) -> None:
@@ -175,6 +200,8 @@ class Trainer:
         self.learner.model.train()
         self.sampler.set_epoch(state.epoch, start=state.taken)
         self.clock = asked = time.perf_counter()
+        if self.schedule.out_of_time(state):
+            return  # of a run that was stopped in its last evaluation
         for loaded in self.loader:
             synced = self.world.sync_batch(
                 loaded.batch, unreadable=loaded.unreadable, taken=loaded.taken, signal=self.stop.received
@@ -188,6 +215,8 @@ class Trainer:
             self.heart.beat()
             if time.monotonic() >= self.next_save:
                 self.save()
+            if self.schedule.out_of_time(state):
+                return
             asked = time.perf_counter()
 
     def train_step(self, synced: SyncedBatch) -> None:
@@ -196,7 +225,7 @@ class Trainer:
         for line in synced.unreadable:
             self.say(f"skipped: {line}")
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(state.epoch, state.step)
+            group["lr"] = self.schedule.learning_rate(state, step=state.step)
         if batch is not None:
             if state.epoch == 0 and state.step == 0 and self.world.is_main:
                 self.board.add_image(
@@ -215,17 +244,26 @@ class Trainer:
         state.unreadable += len(synced.unreadable)
         state.skipped = self.bad.skipped
         now = time.perf_counter()
-        state.seconds, self.clock = state.seconds + max(0.0, now - self.clock), now
+        passed, self.clock = max(0.0, now - self.clock), now
+        state.seconds += passed
+        self.count_time(passed)
         self.progress.update(
             f"epoch {state.epoch + 1}/{train.epochs}  loss {self.loss:.5f}  "
-            f"lr {self.learning_rate(state.epoch, 0):.0e}  {state.used / state.seconds:.0f} images/s  "
-            f"data wait {state.waiting / state.seconds:.0%}"
+            f"lr {self.schedule.learning_rate(state, step=0):.0e}  {state.used / state.seconds:.0f} images/s  "
+            f"data wait {state.waiting / state.seconds:.0%}",
+            steps=1 if train.minutes is None else round(state.elapsed) - self.progress.done,
         )
+
+    def count_time(self, seconds: float) -> None:
+        """Add to the time of the run, which is the same in all processes where something depends on it."""
+        self.state.elapsed += seconds
+        if self.config.train.minutes is not None:
+            self.state.elapsed = self.world.from_main(lambda: self.state.elapsed)
 
     def finish_epoch(self) -> None:
         """Evaluate if it is time to, write the weights and the epoch's numbers, and go on to the next epoch."""
         state, epochs = self.state, self.config.train.epochs
-        epoch, lr = state.epoch + 1, self.learning_rate(state.epoch, 0)
+        epoch, lr = state.epoch + 1, self.schedule.learning_rate(state, step=0)
         if not state.used:
             raise DataError(f"epoch {epoch} had no image that could be used; see the messages above")
         row: dict[str, Any] = {"epoch": epoch, "lr": lr, "loss": state.loss_sum / state.used}
@@ -235,10 +273,11 @@ class Trainer:
         row |= {"unreadable": state.unreadable, "skipped_batches": state.skipped}
         self.save()  # before the evaluation, which can take long
         line = f"epoch {epoch}/{epochs}  loss {row['loss']:.5f}  lr {lr:.0e}"
-        if epoch % self.config.eval.every == 0 or epoch == epochs:
+        if epoch % self.config.eval.every == 0 or epoch == epochs or self.schedule.out_of_time(state):
             self.progress.update(f"{line}  evaluating", steps=0)
             line += f"  {self.evaluate(epoch)}"
             row |= state.metrics
+            self.count_time(time.perf_counter() - self.clock)
         row["seconds"] = round(state.seconds + time.perf_counter() - self.clock, 1)
         state.next_epoch()
         self.save_weights("last.safetensors", epoch)
@@ -266,17 +305,9 @@ class Trainer:
         )
         if self.board.on and (sheet := self.task.draw_evaluation(network, device=self.device)) is not None:
             self.board.add_image("evaluation", sheet, epoch=epoch)
-        score = state.metrics.get(self.task.metrics[0], -1.0)
-        if score > state.best:
-            state.best = score
+        if self.schedule.judge(state, state.metrics.get(self.task.metrics[0], -1.0)):
             self.save_weights("best.safetensors", epoch)
         return summary
-
-    def learning_rate(self, epoch: int, step: int) -> float:
-        """The task's schedule at a step of an epoch, both from 0, with the warm-up over it."""
-        at = epoch + step / self.steps_per_epoch
-        rise = warmup(at + 1 / self.steps_per_epoch, epochs=self.config.train.warmup_epochs)
-        return self.task.learning_rate(at) * rise
 
     def save(self) -> None:
         """Write what resuming needs."""

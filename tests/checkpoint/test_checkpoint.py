@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from safetensors.torch import save_file
 
 from pose.checkpoint import (
     load_checkpoint,
-    load_initial_weights,
     save_checkpoint,
 )
 from pose.config.keypoints import Config
 from pose.config.load import make_config
+from pose.initial_weights import load_initial_weights
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.models.pose_net import PoseNet
 from tests.helpers.command import Outcome
@@ -44,6 +45,7 @@ def config(tiny_config: dict[str, Any]) -> Config:
 def saved(config: Config, tmp_path: Path) -> Path:
     path = tmp_path / "run" / "best.safetensors"
     save_checkpoint(path, fresh(config), config=config, epoch=7, metrics=METRICS)
+    (path.parent / "config.yaml").write_text(config.to_yaml())
     return path
 
 
@@ -74,6 +76,26 @@ def test_a_checkpoint_does_not_read_the_environment(
     assert "x/${SECRET}" in outcome.err
 
 
+def test_no_folder_of_the_machine_is_in_the_file(
+    config: Config, saved: Path, tiny_dataset: Path, tmp_path: Path, pose_cli: Callable[..., Outcome]
+) -> None:
+    (tmp_path / "handed").mkdir()
+    handed = Path(shutil.copy(saved, tmp_path / "handed"))
+    assert str(tiny_dataset.parent).encode() not in handed.read_bytes()
+    assert load_checkpoint(handed).config.data.root == tiny_dataset.name
+    outcome = pose_cli("eval", handed)
+    assert outcome.code == 2
+    assert f"{tiny_dataset.name}/people.json" in outcome.err
+    assert pose_cli("eval", handed, f"data.root={tiny_dataset}", "--workers", 0).code == 0
+    # In its run folder it finds what the run was trained on, unless the config there is of other data.
+    assert load_checkpoint(saved).config == config
+    other = config.to_yaml().replace("people.json", "others.json")
+    (saved.parent / "config.yaml").write_text(other)
+    assert load_checkpoint(saved).config.data.root == tiny_dataset.name
+    (saved.parent / "config.yaml").write_text("data: [")
+    assert load_checkpoint(saved).config.data.root == tiny_dataset.name
+
+
 def test_what_is_saved_is_loaded(config: Config, saved: Path) -> None:
     loaded = load_checkpoint(saved)
     assert (loaded.path, loaded.config, loaded.epoch, loaded.metrics) == (saved, config, 7, METRICS)
@@ -87,7 +109,7 @@ def test_what_is_saved_is_loaded(config: Config, saved: Path) -> None:
     assert not model.training
     assert torch.equal(model(images), original(images))
     assert not torch.equal(model(images), fresh(config, seed=1)(images))
-    assert [p.name for p in saved.parent.iterdir()] == ["best.safetensors"]
+    assert {p.name for p in saved.parent.iterdir()} == {"best.safetensors", "config.yaml"}
 
 
 def test_a_run_folder_stands_for_its_best(saved: Path) -> None:
@@ -211,7 +233,10 @@ def test_initial_weights_of_another_backbone(
     tiny_config: dict[str, Any], saved: Path, change: dict[str, Any]
 ) -> None:
     tiny_config["model"] |= change
-    with pytest.raises(ValueError, match=r"another network: \d+ of \d+ convolutions of the backbone match"):
+    with pytest.raises(
+        ValueError,
+        match=r"another network \(mobilenet_v2 x0.1 with dyrelu_c\): \d+ of \d+ convolutions",
+    ):
         load_initial_weights(fresh(make_config(tiny_config)), saved)
 
 
@@ -263,9 +288,14 @@ def test_its_config_makes_no_pictures_elsewhere(
         name: {"images": f"images/{name}", "annotations": f"annotations/person_keypoints_{name}.json"}
         for name in ("train", "val")
     }
-    tiny_config["data"] = {"root": str(root), "figures": {"train": 1, "val": 1}, **splits}
+    tiny_config["data"] = {"root": "data", "figures": {"train": 1, "val": 1}, **splits}
     config = make_config(tiny_config)
     save_checkpoint(tmp_path / "x.safetensors", fresh(config), config=config, epoch=1, metrics={})
+    rewrite(  # `pose train` writes no absolute path
+        tmp_path / "x.safetensors",
+        tmp_path / "x.safetensors",
+        lambda header: header["config"]["data"].update(root=str(root)),
+    )
     for command in (
         ["eval", tmp_path / "x.safetensors"],
         ["inspect", tmp_path / "x.safetensors", "--out", tmp_path / "o"],

@@ -16,13 +16,14 @@ import torchvision
 import yaml
 
 import pose.classification.task as classification_module
-from pose.checkpoint import load_checkpoint, load_initial_weights
+from pose.checkpoint import load_checkpoint
 from pose.classification.dataset import LabeledImage, find_images
 from pose.classification.task import ClassificationTask, evaluate_images
 from pose.cli.train import make_task
 from pose.config.classification import ClassificationConfig
 from pose.config.load import load_config, make_config
 from pose.data.loader import EpochSampler
+from pose.initial_weights import load_initial_weights
 from pose.runtime.stop import Stopped
 from tests.helpers.running import run_training, stop_in_step
 
@@ -354,7 +355,10 @@ def test_torchvisions_weights_start_static_networks(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_architecture(run: Path, tmp_path: Path, pose_cli: Callable[..., Any]) -> None:
-    with pytest.raises(ValueError, match=r"another network: \d+ of \d+ convolutions of the backbone match"):
+    with pytest.raises(
+        ValueError,
+        match=r"another network \(mobilenet_v2 x0.1 with dyrelu_c\): \d+ of \d+ convolutions",
+    ):
         load_initial_weights(pose_config(width=0.5).model.build(num_keypoints=4), run)
     torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "resnet18.pth")
     with pytest.raises(ValueError, match=r"the torchvision weights hold 120 tensors, this backbone has"):

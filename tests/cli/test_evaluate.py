@@ -15,6 +15,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from pose.checkpoint import DEMO_MODEL, load_checkpoint
+from pose.cli.options import evaluation_workers
 from tests.helpers.cli import CONFIGS, METRICS, Cli, read, refusal, rewrite
 
 
@@ -264,3 +265,11 @@ def test_real_detections(pose_cli: Cli, sample_run: Path, coco_sample: Path, tmp
     found = read(tmp_path / "ev" / "metrics.json")
     assert (found["images"], found["people"]) == (4, 118)
     assert {r["image_id"] for r in read(tmp_path / "ev" / "results.json")} <= {785, 40083, 197388, 196141}
+
+
+def test_a_file_cannot_ask_for_more_loaders_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert evaluation_workers(None, 1024, None) == 4
+    assert evaluation_workers(None, 0, None) == 0
+    assert evaluation_workers(6, 1024, None) == 6
+    assert evaluation_workers(None, None, None) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import re
@@ -96,9 +97,44 @@ def test_resuming_a_complete_run(pose_cli: Cli, tiny_run: Path) -> None:
     before = (tiny_run / "last.safetensors").read_bytes()
     outcome = pose_cli("train", "--resume", tiny_run)
     assert outcome.code == 0
-    assert f"is complete: 2 epochs. To go on, raise train.epochs in {tiny_run / 'config.yaml'}." in outcome.err
+    assert "is complete: 2 epochs (train.epochs). To go on, raise that, e.g. pose train --resume" in outcome.err
     assert outcome.out.startswith("best AP ")
     assert (tiny_run / "last.safetensors").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_run_is_made_longer(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
+    """The same, to the bit, as one that was to be so long from the start."""
+    config = tiny_run.parent / "tiny.yaml"
+    longer = ("train.epochs=3", "train.milestones=[2]")
+    outcome = pose_cli("train", config, *longer, "--out", tmp_path / "whole", "--workers", 0)
+    assert outcome.code == 0, outcome.err
+    outcome = pose_cli("train", config, "train.milestones=[2]", "--out", tmp_path / "run", "--workers", 0)
+    assert outcome.code == 0, outcome.err
+    outcome = pose_cli("train", "--resume", tmp_path / "run", "train.epochs=3", "--workers", 0)
+    assert outcome.code == 0, outcome.err
+    assert "changed for the rest of the run: train.epochs=3; train.milestones stay [2]\n" in outcome.err
+    ours, theirs = (load_checkpoint(tmp_path / name / "last.safetensors") for name in ("run", "whole"))
+    assert (ours.epoch, ours.metrics, ours.config) == (theirs.epoch, theirs.metrics, theirs.config)
+    assert all(torch.equal(ours.weights[key], theirs.weights[key]) for key in theirs.weights)
+    assert "is complete: 3 epochs" in pose_cli("train", "--resume", tmp_path / "run").err
+
+
+def test_new_keypoints_in_the_data_need_another_run(
+    pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    document = json.loads((tiny_dataset / "people.json").read_text())
+    document["categories"][0]["keypoints"].append("tail")
+    for annotation in document["annotations"]:
+        annotation["keypoints"] += [20, 20, 2]
+    shutil.copytree(tiny_dataset, tmp_path / "data")
+    (tmp_path / "data" / "people.json").write_text(json.dumps(document))
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    outcome = pose_cli("train", "--resume", run, "train.epochs=3", f"data.root={tmp_path / 'data'}", "--workers", 0)
+    message = refusal(outcome, "has 18 keypoints", "skeleton 'coco17' has 17")
+    assert message.rstrip().endswith(f"start a new run with model.init={run}")
+    assert "data.skeleton" not in message
+    assert (run / "config.yaml").read_bytes() == (tiny_run / "config.yaml").read_bytes()
 
 
 def start(*arguments: object, code: str = "from pose.cli.main import main; main()") -> tuple[Any, list[str]]:
@@ -236,7 +272,19 @@ def test_runs_that_cannot_be_continued(
 ) -> None:
     for folder in (tmp_path / "gone", tmp_path, a_file):
         refusal(pose_cli("train", "--resume", folder), f"no run to continue in {folder}; give the folder that `pose")
-    refusal(pose_cli("train", tiny_yaml, "--resume", tiny_run), "--resume continues a run as it was")
+    refusal(
+        pose_cli("train", tiny_yaml, "--resume", tiny_run),
+        "--resume continues a run: give the run folder alone, no config",
+    )
+    message = "--resume continues a run as it was, so train.lr=1 cannot change; train.epochs, train.minutes, "
+    refusal(
+        pose_cli("train", "--resume", tiny_run, "train.epochs=3", "train.lr=1"), message, f"model.init={tiny_run}"
+    )
+    refusal(pose_cli("train", "--resume", tiny_run, "--batch-size", 2), "so train.batch_size=2 cannot change")
+    refusal(
+        pose_cli("train", "--resume", tiny_run, "train.epochs=x"), "train.epochs: expected a whole number, got 'x'"
+    )
+    assert "epochs: 2\n" in (tiny_run / "config.yaml").read_text()
     (tmp_path / "config.yaml").write_bytes((tiny_run / "config.yaml").read_bytes())
     (tmp_path / "last.safetensors").write_bytes((tiny_run / "last.safetensors").read_bytes())
     refusal(pose_cli("train", "--resume", tmp_path), "resume.pt, but the run has trained weights; start another with")

@@ -101,9 +101,9 @@ def test_all_wrong_keys_at_once(tmp_path: Path) -> None:
     lines = {line.strip() for line in message.splitlines()[1:]}
     assert lines == {
         "modle: no such key; did you mean 'model'?",
-        "train.learning_rate: no such key; valid: epochs, batch_size, lr, milestones, lr_factor, warmup_epochs, "
-        "accumulate, precision, clip_grad_norm, ema, sync_batch_norm, batch_per_process, compile, channels_last, "
-        "seed, workers, checkpoint_minutes, max_skipped_batches",
+        "train.learning_rate: no such key; valid: epochs, minutes, patience, plateau, batch_size, lr, milestones, "
+        "lr_factor, warmup_epochs, accumulate, precision, clip_grad_norm, ema, sync_batch_norm, batch_per_process, "
+        "compile, channels_last, seed, workers, checkpoint_minutes, max_skipped_batches",
         "train.epoch: no such key; did you mean 'epochs'?",
         "train.batch_size: expected 1 or more, got 0",
         "train.seed: expected a whole number, got 'x'",

@@ -20,6 +20,7 @@ from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import Person
 from pose.data.transforms import Augment
 from pose.images.read import read_image
+from pose.images.warp import warp
 from pose.keypoints.geometry import apply_affine, invert_affine
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.distributed import Shard
@@ -47,6 +48,19 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[Person]:
 
 def make(people: list[Person], **other: Any) -> PeopleDataset:
     return PeopleDataset(people, COCO17, **{"input_size": INPUT, "augment": Augment(), "seed": 3, **other})
+
+
+def test_means_are_taken_only_where_asked(people: list[Person]) -> None:
+    small = {"augment": None, "input_size": (64, 48)}
+    plain, mean, extra = (
+        make(people, **small, **other)[0]
+        for other in ({}, {"average": True}, {"average": True, "extra": [{"name": "GaussNoise", "p": 0.0}]})
+    )
+    image = read_image(people[0].path)
+    np.testing.assert_array_equal(plain.image, warp(image, plain.affine, (64, 48)))
+    np.testing.assert_array_equal(mean.image, warp(image, plain.affine, (64, 48), average=True))
+    np.testing.assert_array_equal(mean.image, extra.image)
+    assert (mean.image != plain.image).any()
 
 
 def digest(batches: Iterable[Batch]) -> str:

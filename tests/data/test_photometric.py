@@ -11,7 +11,7 @@ import pytest
 
 from pose.data.photometric import build_compose, build_extra
 from pose.data.transforms import Augment
-from pose.images.read import warp
+from pose.images.warp import warp
 from pose.keypoints.geometry import apply_affine
 from pose.keypoints.skeletons import COCO17
 

@@ -10,7 +10,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD, Augment, Draw, half_body_box, normalize
-from pose.images.read import warp
+from pose.images.warp import warp
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box
 from pose.keypoints.skeletons import COCO17, Skeleton
 

@@ -162,7 +162,10 @@ def test_few_bits_are_told(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encoded(".png", GRAY_16 >> 4))
     said = r"uses 12 of its 16 bits \(values up to 4095\), so it is taken as nearly black; store it multiplied by 16"
-    for image, name in ((path, "a.png"), (PIL.Image.fromarray(GRAY_16 >> 4), "the image")):
+    color = tmp_path / "color.png"
+    color.write_bytes(encoded(".png", np.stack([GRAY_16 >> 4] * 3, axis=-1)))
+    opened = PIL.Image.open(path), PIL.Image.open(color), PIL.Image.fromarray(GRAY_16 >> 4)
+    for image, name in ((path, "a.png"), *((image, "the image") for image in opened)):
         with pytest.warns(UserWarning, match=f"{name} {said}"):
             read_input(image, color="rgb")
 
@@ -176,15 +179,42 @@ def test_training_tells_of_few_bits_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(said) == 1
 
 
-@pytest.mark.parametrize("pixels", [GRAY_16, GRAY_16 >> 4, GRAY_16 / 65535, GRAY_16 / 257, GRAY_16 > 9, GRAY_16 >> 8])
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        *(GRAY_16, GRAY_16 >> 4, GRAY_16 / 65535, GRAY_16 / 257, GRAY_16 > 9, GRAY_16 >> 8),
+        *((GRAY_16 >> 4) / 1.0, GRAY_16 / 1.0, GRAY_16 / 65535 * 2 - 1, (GRAY_16 >> 4).astype(np.int32)),
+    ],
+)
 def test_the_advice_for_arrays_gives_the_whole_range(pixels: NDArray[Any]) -> None:
     image = np.stack([pixels] * 3, axis=-1)
-    with pytest.raises(ValueError, match="make its numbers 0 to 255 by ") as error:
+    with pytest.raises(ValueError, match=r"make its numbers( of 12 bits)? 0 to 255 by ") as error:
         read_input(image, color="rgb")
     advised = eval(str(error.value).split("0 to 255 by ")[1], {"np": np, "image": image})
     assert (advised.dtype, advised.min(), advised.max()) == (np.uint8, 0, 255)
     if pixels is GRAY_16:
         np.testing.assert_array_equal(advised[..., 0], np.round(GRAY_16 / 257))
+    assert ("of 12 bits" in str(error.value)) == (pixels.dtype.kind in "ui" and pixels.max() == 4095)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_arrays_that_are_not_finite_have_an_advice_too(value: float) -> None:
+    with pytest.raises(ValueError, match=r"make its numbers 0 to 255 by np\.nan_to_num"):
+        read_input(np.full((8, 8, 3), value), color="rgb")
+
+
+@pytest.mark.parametrize("most", [15, 100, 255, 1023, 4095, 65535])
+@pytest.mark.parametrize("magic", ["P2", "P3", "P5", "P6"])
+def test_the_maximum_of_a_pnm_is_white(tmp_path: Path, most: int, magic: str) -> None:
+    channels = 3 if magic in ("P3", "P6") else 1
+    values = np.linspace(0, most, 64).round().astype(int).repeat(channels)
+    text = " ".join(map(str, values)).encode() + b"\n"
+    raw = values.astype(">u2" if most > 255 else "u1").tobytes()
+    head = f"{magic}\n# of a camera\n8 8\n{most}\n".encode()
+    (tmp_path / "a.pnm").write_bytes(head + (raw if magic in ("P5", "P6") else text))
+    image = read_image(tmp_path / "a.pnm")
+    np.testing.assert_allclose(image.reshape(64, 3)[:, 0], values[::channels] * 255 / most, atol=1)
+    assert (image.min(), image.max()) == (0, 255)
 
 
 def test_other_numbers_are_refused(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_pil_images_are_turned_upright(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        ("https://example.org/a.jpg", "is a URL, and nothing is downloaded here; save the image"),
+        ("https://example.org/a.jpg", "is a URL, and nothing is downloaded here; save the file"),
         ("file:///a.jpg", "is a URL"),
         ("data:image/png;base64,AAAA", "is a URL"),
         (".", "is a folder; give its images as a list"),

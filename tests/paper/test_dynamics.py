@@ -172,6 +172,7 @@ def test_a_static_network_and_no_matplotlib(
     assert isinstance(config, Config)
     network = config.model.build(num_keypoints=17)
     save_checkpoint(tmp_path / "static.safetensors", network, config=config, epoch=1, metrics={})
+    (tmp_path / "config.yaml").write_text(config.to_yaml())  # which says where the data are
     outcome = pose_cli("inspect", tmp_path / "static.safetensors", "--out", tmp_path / "out")
     assert outcome.code == 2
     assert outcome.err == "error: the network has no DY-ReLU, so there is nothing dynamic to look at\n"

@@ -115,7 +115,16 @@ def test_images_that_are_gone_are_said(evaluated: Path, tmp_path: Path, pose_cli
     config = (tmp_path / "ev" / "config.yaml").read_text()
     (tmp_path / "ev" / "config.yaml").write_text(re.sub(r"root: .*", "root: /nowhere", config))
     assert pose_cli("report", tmp_path / "ev", "--out", tmp_path / "r.html").code == 0
-    assert "no image /nowhere" in (tmp_path / "r.html").read_text()
+    assert "no image 0000" in (tmp_path / "r.html").read_text()
+    assert "/nowhere" not in (tmp_path / "r.html").read_text()
+
+
+def test_no_folder_of_the_machine_is_on_the_page(page: Path, evaluated: Path, tmp_path: Path, pose_cli: Cli) -> None:
+    both = tmp_path / "both.html"
+    assert pose_cli("compare", evaluated / "eval-gt", evaluated / "eval-boxes", "--out", both).code == 0
+    for text in (page.read_text(), both.read_text()):
+        assert str(_root(evaluated).parent) not in text
+    assert "boxes.json" in page.read_text()
 
 
 def test_names_are_escaped_and_stay_inside(evaluated: Path, tmp_path: Path, pose_cli: Cli) -> None:

@@ -27,6 +27,7 @@ from pose.inference.video.reading import VideoSource
 from pose.inference.video.tracking import Tracker
 from pose.inference.video.writing import VideoWriter
 from pose.runtime.errors import DataError
+from pose.runtime.paths import portable, user_path
 from pose.runtime.text import plural
 
 FORMAT = "pose-video-1"
@@ -38,7 +39,7 @@ class VideoSummary:
 
     Attributes:
         frames: how many were written.
-        missing: how many more the file promises, that could not be read.
+        missing: how many could not be read, of those that the file promises.
         tracks: how many people were told apart.
         codec: "H.264" or "mp4v".
         out, lines: the video, and the JSON lines beside it.
@@ -93,6 +94,7 @@ def predict_video(
     Raises:
         FileNotFoundError, ValueError, OSError: boxes, targets or the source; frames written by then are kept.
     """
+    out = user_path(out)
     with contextlib.closing(source):
         read = partial(boxes_of_frames, source=source, min_score=min_box_score)
         finder = box_source(predictor, boxes, what="frame", read=read, min_score=min_box_score)
@@ -102,10 +104,10 @@ def predict_video(
         done, pace, stopped, started = 0, 0.0, False, time.monotonic()
         last = before = 0.0
         with VideoWriter(out, size=source.size, fps=source.fps) as writer, contextlib.closing(lines):
-            for at, image in source:
-                people, tracks = follow(image, finder.find(done, image), at)
+            for number, at, image in source:
+                people, tracks = follow(image, finder.find(number, image), at)
                 writer.write(draw_tracks(image, people, tracks, threshold=threshold, boxes=boxes != "whole"), at)
-                lines.write(done, at, people, tracks)
+                lines.write(number, at, people, tracks)
                 done, before, last = done + 1, last, at
                 pace = done / max(time.monotonic() - started, 1e-9)
                 if progress is not None:
@@ -114,9 +116,12 @@ def predict_video(
                     break
     finder.warn()
     follow.warn()
+    if source.unreadable:
+        frames = plural(source.unreadable, "frame")
+        warnings.warn(f"{source.name}: {frames} could not be read, with others after them", stacklevel=2)
     return VideoSummary(
         frames=done,
-        missing=0 if stopped else _count_missing(source, done, end=2 * last - before),
+        missing=source.unreadable + (0 if stopped else _count_missing(source, done, end=2 * last - before)),
         tracks=follow.tracker.count,
         frames_per_s=pace,
         codec="H.264" if writer.codec else "mp4v",
@@ -136,6 +141,7 @@ def _count_missing(source: VideoSource, done: int, *, end: float) -> int:
     Args:
         end: seconds at which the last frame ended.
     """
+    done += source.unreadable
     if source.frames is None or done == source.frames:
         return 0
     if done > source.frames or end >= (source.frames - 0.5) / source.fps:
@@ -153,9 +159,9 @@ def _count_missing(source: VideoSource, done: int, *, end: float) -> int:
 def _header(predictor: PredictorBase, source: VideoSource, *, boxes: str, smooth: bool) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "source": source.name,
-        "checkpoint": predictor.source,
-        "boxes": boxes,
+        "source": portable(source.name),  # the file may be handed on
+        "checkpoint": portable(predictor.source),
+        "boxes": portable(boxes),
         "fps": source.fps,
         "size": list(source.size),
         "flip_test": predictor.flip_test,
@@ -174,15 +180,22 @@ class _Lines:
     def write(self, number: int, at: float, people: People, tracks: Sequence[int]) -> None:
         found = [{"track": track, **record} for track, record in zip(tracks, people.to_records(), strict=True)]
         line = json.dumps({"frame": number, "time": round(at, 4), "people": found}, allow_nan=False)
-        if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8")
-            self._file.write(json.dumps(self.header, allow_nan=False) + "\n")
-        self._file.write(line + "\n")
-        self._file.flush()  # what a crash leaves behind can be read
+        try:
+            if self._file is None:
+                self._file = self.path.open("w", encoding="utf-8")
+                self._file.write(json.dumps(self.header, allow_nan=False) + "\n")
+            self._file.write(line + "\n")
+            self._file.flush()  # what a crash leaves behind can be read
+        except OSError as error:
+            raise OSError(
+                f"cannot write {self.path}: {error.strerror or error}; it has the frames before frame {number}. Free "
+                "some space, or choose another folder"
+            ) from None
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # on a full disk, of which `write` has told
+                self._file.close()
 
 
 class _Followed:

@@ -13,11 +13,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pose.images.names import explain_missing
 from pose.images.types import Image
 from pose.runtime.errors import DataError
+from pose.runtime.paths import user_path
 
 FPS_LIMITS = (1.0, 480.0)  # what lies outside is not a rate but a broken header
 USUAL_FPS = 30.0
+MAX_UNREADABLE = 300  # frames in a row, after which a damaged file is taken to have ended
 MAX_GAP = 3600.0  # seconds between two frames; more is a broken time
 
 
@@ -32,6 +35,7 @@ class VideoSource:
         frames: how many frames the file claims to hold, which may be an estimate from its length and rate; None if
             it does not say, and for cameras.
         live: whether it is a camera, whose frames are taken as they come, by the clock.
+        unreadable: frames so far that could not be read, though later ones could.
     """
 
     name: str
@@ -42,19 +46,20 @@ class VideoSource:
     _capture: Any
     _first: Image
     _first_time: float = 0.0  # of the file's clock
+    unreadable: int = 0
 
-    def __iter__(self) -> Iterator[tuple[float, Image]]:
-        """Give seconds from the first frame, and the frame (H, W, 3) uint8 RGB, until the file ends.
+    def __iter__(self) -> Iterator[tuple[int, float, Image]]:
+        """Give each frame's number, seconds from the first one, and pixels (H, W, 3) uint8 RGB, until the file ends.
 
-        The seconds are each frame's own. Where they do not rise, the rest is counted at the rate `fps`, with a
-        warning.
+        Frames that cannot be read keep their number; the first of them is warned of. The seconds are each frame's
+        own. Where they do not rise, the rest is counted at the rate `fps`, with a warning.
         """
         started, number, at = time.monotonic(), 0, 0.0
         counted_from: tuple[int, float] | None = None  # the last frame whose own time was good
         frame: Image | None = self._first
         while frame is not None:
-            yield at, frame
-            frame, number = _read(self._capture), number + 1
+            yield number, at, frame
+            frame, number = self._next(number + 1)
             if frame is None:
                 return
             if frame.shape != self._first.shape:
@@ -72,6 +77,23 @@ class VideoSource:
                 )
             at = own if counted_from is None else counted_from[1] + (number - counted_from[0]) / self.fps
 
+    def _next(self, number: int) -> tuple[Image | None, int]:
+        """The next frame that can be read, from that number on, and its number; None at the end."""
+        last = number if self.frames is None else min(self.frames - 1, number + MAX_UNREADABLE)
+        for later in range(number, max(last, number) + 1):
+            frame = _read(self._capture)
+            if frame is None:
+                continue
+            if later > number and not self.unreadable:
+                warnings.warn(
+                    f"{self.name}: frame {number} cannot be read, and is left out; others like it are counted at the "
+                    f"end",
+                    stacklevel=3,
+                )
+            self.unreadable += later - number
+            return frame, later
+        return None, number
+
     def close(self) -> None:
         self._capture.release()
 
@@ -83,8 +105,9 @@ def open_video(path: Path) -> VideoSource:
         FileNotFoundError: no such file.
         DataError: not a video that can be decoded here.
     """
+    path = user_path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no video {path}; check the path")
+        raise FileNotFoundError(f"no video {path}; {explain_missing(path)}")
     capture = cv2.VideoCapture(str(path))
     frame = _read(capture) if capture.isOpened() else None
     if frame is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib.util
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +39,7 @@ class VideoWriter:
         fps: nominal; `write` takes each frame's own time. mp4v keeps the nominal rate, so frames that are shown
             for longer are repeated there.
     Raises:
-        OSError: not writable.
+        OSError: not writable, or the disk is full.
     """
 
     def __init__(self, path: Path, *, size: tuple[int, int], fps: float) -> None:
@@ -77,6 +80,10 @@ class VideoWriter:
 
     def write(self, image_rgb: Image, time: float) -> None:
         """Add a frame, shown from `time` seconds on."""
+        with self._named():
+            self._write(image_rgb, time)
+
+    def _write(self, image_rgb: Image, time: float) -> None:
         height, width = self.size
         even = np.pad(image_rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if self._writer is not None:
@@ -93,6 +100,14 @@ class VideoWriter:
             self._container.mux(self._stream.encode(frame))
         self.frames += 1  # at the end: a file without any frame does not take the place of an earlier one
 
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say of errors of the system which file they are of."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(f"cannot write {self.path}: {error.strerror or error}; free some space") from None
+
     def _repeat_until(self, time: float) -> None:
         """Show the last frame until `time`, at the rate that mp4v has."""
         for _ in range(self._written, round(time * self.fps) if self._written else 0):
@@ -103,13 +118,24 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if self._writer is not None:
-                self._writer.release()
-            elif self._container is not None:
-                if self.frames:
-                    self._container.mux(self._stream.encode(None))
-                self._container.close()
+            with self._named():
+                self._finish()
             if self.frames:
                 os.replace(self.part, self.path)
+        except OSError:
+            if error is None:  # else that one is the first, and to be heard of
+                raise
         finally:
             self.part.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        """Write what the encoder still holds, and the end of the file."""
+        if self._writer is not None:
+            self._writer.release()
+            # OpenCV tells nobody that a disk is full.
+            if self.frames and not cv2.VideoCapture(str(self.part)).isOpened():
+                raise OSError(errno.ENOSPC, "the file cannot be opened again, so the disk may be full")
+        elif self._container is not None:
+            if self.frames:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()

@@ -287,13 +287,13 @@ def test_writer_takes_odd_sizes_and_irregular_times(
 class BlackFrames:
     """A source of black frames."""
 
-    name, size, fps, live = "frames", (64, 48), 10.0, False
+    name, size, fps, live, unreadable = "frames", (64, 48), 10.0, False, 0
 
     def __init__(self, count: int) -> None:
         self.frames = count
 
-    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        return ((number / 10, np.zeros((*self.size, 3), np.uint8)) for number in range(self.frames))
+    def __iter__(self) -> Iterator[tuple[int, float, np.ndarray]]:
+        return ((number, number / 10, np.zeros((*self.size, 3), np.uint8)) for number in range(self.frames))
 
     def close(self) -> None:
         pass

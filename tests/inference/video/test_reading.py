@@ -38,7 +38,7 @@ def write(path: Path, times: list[float] = TIMES, *, rate: int = 20) -> Path:
 
 def times_of(path: Path) -> list[float]:
     source = open_video(path)
-    times = [at for at, _ in source]
+    times = [at for _, at, _ in source]
     source.close()
     return times
 
@@ -120,3 +120,49 @@ def test_without_pyav_it_plays_as_long(tmp_path: Path, monkeypatch: pytest.Monke
     assert (summary.frames, summary.missing, summary.codec) == (40, 0, "mp4v")
     shown = times_of(tmp_path / "out.mp4")
     assert shown[-1] == pytest.approx(TIMES[-1], abs=0.06)
+
+
+class Damaged:
+    """A capture that cannot read some frames."""
+
+    def __init__(self, inner: Any, bad: set[int]) -> None:
+        self.inner, self.bad, self.number = inner, bad, -1
+
+    def read(self) -> tuple[bool, Any]:
+        self.number += 1
+        found, frame = self.inner.read()
+        return (False, None) if self.number in self.bad else (found, frame)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said", "missing"),
+    [
+        ({3, 4, 9}, ["frame 3 cannot be read, and is left out", "3 frames could not be read, with others after"], 3),
+        ({5}, ["frame 5 cannot be read", "1 frame could not be read"], 1),
+        ({38, 39}, ["ended after 38 of its 40 frames"], 2),
+    ],
+)
+def test_frames_that_cannot_be_read_keep_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: set[int], said: list[str], missing: int
+) -> None:
+    """So boxes of a file stay with their frames; the first is told of at once, all are counted at the end."""
+    path, real = write(tmp_path / "a.mp4"), cv2.VideoCapture
+    boxes = [{"frame": number, "bbox": [5, 5, 20 + number, 20]} for number in range(40)]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    monkeypatch.setattr("pose.inference.video.reading.cv2.VideoCapture", lambda name: Damaged(real(name), bad))
+    with pytest.warns(UserWarning, match=said[0]) as warned:
+        summary = predict_video(
+            predictor(), open_video(path), out=tmp_path / "out.mp4", boxes=tmp_path / "boxes.json", smooth=False
+        )
+    texts = [str(each.message) for each in warned]
+    for words in said:
+        assert sum(words in text for text in texts) == 1, texts
+    assert (summary.frames, summary.missing) == (40 - len(bad), missing)
+    _, *lines = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert [line["frame"] for line in lines] == [number for number in range(40) if number not in bad]
+    for line in lines:
+        assert line["people"][0]["bbox"][2] == 20 + line["frame"]
+        assert line["time"] == pytest.approx(TIMES[line["frame"]], abs=0.002)
