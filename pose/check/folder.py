@@ -83,7 +83,9 @@ def find_split(path: Path, *, images: Path | None = None) -> FoundSplit:
 
 def validation_file(path: Path) -> Path | None:
     """The file beside `path` whose name has val in the place of its train, as `pose split` and COCO call them."""
-    stems = {path.stem[: m.start()] + val + path.stem[m.end() :] for m in re.finditer("train", path.stem) for val in VAL}
+    stems = {
+        path.stem[: m.start()] + val + path.stem[m.end() :] for m in re.finditer("train", path.stem) for val in VAL
+    }
     return next((found for stem in sorted(stems) if (found := path.with_name(stem + path.suffix)).is_file()), None)
 
 

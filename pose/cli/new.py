@@ -31,8 +31,8 @@ def new(
 ) -> None:
     """Write a config for data of your own, with comments.
 
-    With --data it starts from the demo model, and has the files found there, the skeleton of the training annotations,
-    and sizes and epochs that suit them.
+    With --data it starts from the demo model, and has the files found there, the skeleton of the training
+    annotations, and sizes and epochs that suit them.
     """
     from pose.config.files import configs_folder
     from pose.runtime.files import write_atomic

@@ -50,8 +50,8 @@ class Recipe:
     def __str__(self) -> str:
         height, width = self.input_size
         return (
-            f"{plural(self.people, 'person', 'people')} with keypoints, boxes {self.aspect:.2f} times as wide as high: "
-            f"input {height} x {width}, {plural(self.epochs, 'epoch')} of batches of {self.batch_size}, "
+            f"{plural(self.people, 'person', 'people')} with keypoints, in boxes {self.aspect:.2f} times as wide as "
+            f"high: input {height} x {width}, {plural(self.epochs, 'epoch')} of batches of {self.batch_size}, "
             f"{self.steps:,} steps"
         )
 

@@ -150,7 +150,7 @@ def check_target(out: Path, target: str) -> None:
 
 
 def kind_of(skeleton: Skeleton) -> ObjectKind:
-    """The category to write: a skeleton from annotations has its name, the known ones have that of what they are of."""
+    """The category to write: it has the name of a skeleton from annotations, else of what a known one is of."""
     name = _NOT_PEOPLE.get(skeleton.name, "person") if skeleton.name in SKELETONS else skeleton.name
     return ObjectKind(name, skeleton.keypoint_names, skeleton.edges, skeleton.flip_pairs)
 
@@ -158,9 +158,7 @@ def kind_of(skeleton: Skeleton) -> ObjectKind:
 class _Labeler:
     """Collects the people of images as annotations."""
 
-    def __init__(
-        self, inputs: Sequence[ImageInput], kind: ObjectKind, *, threshold: float, keep_boxes: bool
-    ) -> None:
+    def __init__(self, inputs: Sequence[ImageInput], kind: ObjectKind, *, threshold: float, keep_boxes: bool) -> None:
         self.kind, self.threshold, self.keep_boxes = kind, threshold, keep_boxes
         # Names below one folder: those of inputs are below the folder of each.
         files = [os.path.abspath(image.path) for image in inputs if image.path is not None]
