@@ -37,9 +37,9 @@ def label(
     batch_size: BatchSize = None,
     workers: ReadingThreads = None,
 ) -> None:
-    """Annotate images by a model, for a person to correct in an annotation tool.
+    """Annotate images by a model, to correct in a tool.
 
-    `pose convert` brings back what was corrected; docs/own_data.md has the whole way.
+    What scores low is not labeled. `pose convert` brings back what was corrected; docs/own_data.md has the whole way.
     """
     from pose.inference.label_images import check_target, label_images
     from pose.runtime.console import Progress, make_console
