@@ -10,7 +10,8 @@ def main() -> None:
         from pose.cli.main import main as run_command
 
         run_command()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # before the command had begun
+        print("stopped by SIGINT; to start again, give the same command", file=sys.stderr)
         sys.exit(130)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):  # what is left is Python's own end

@@ -26,8 +26,10 @@ from pose.checkpoint import load_checkpoint
 from pose.cli import main as cli_main
 from pose.codecs import heatmap
 from pose.config.keypoints import AugmentConfig
-from pose.data.coco import Annotation, CocoFile, ImageInfo, load_coco
+from pose.data.annotations import Annotation
+from pose.data.coco import CocoFile, load_coco
 from pose.data.dataset import PeopleDataset
+from pose.data.image_entries import ImageInfo
 from pose.data.people import ground_truth_people
 from pose.data.transforms import Augment, Draw
 from pose.evaluation import splits
@@ -213,7 +215,7 @@ def read_csv(
             images[number] = ImageInfo(number, name, (int(height), int(width)))
             labelled = int((keypoints[:, 2] > 0).sum())
             people.append(Annotation(number, number, (x, y, w, h), w * h, keypoints, labelled, False))
-    return CocoFile(Path(path), images, tuple(people), 1)
+    return CocoFile(Path(path), images, tuple(people), (1,))
 
 
 @pytest.mark.slow

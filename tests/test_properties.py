@@ -23,8 +23,10 @@ from pose.config.keypoints import Config
 from pose.config.load import make_config
 from pose.config.yaml_text import format_yaml, parse_yaml
 from pose.data.boxes import read_boxes
-from pose.data.coco import leaves_folder, load_coco
-from pose.data.people import detected_people, ground_truth_people
+from pose.data.coco import load_coco
+from pose.data.detections import detected_people
+from pose.data.image_entries import leaves_folder
+from pose.data.people import ground_truth_people
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.keypoints.skeletons import COCO17
 from pose.report.load import RunReport
@@ -180,7 +182,7 @@ def test_boxes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, dat
     file = tmp_path_factory.getbasetemp() / "boxes.json"
     records = [{"file_name": "a/7.jpg", **DETECTIONS[0]}, DETECTIONS[0]]
     file.write_text(json.dumps(broken(data.draw, records)))
-    boxes = ends_well(lambda: read_boxes(file, ["a/7.jpg", "8.jpg"], skeleton=COCO17, min_score=0))
+    boxes = ends_well(lambda: read_boxes(file, ["a/7.jpg", "8.jpg"], skeleton=COCO17, min_score=0).boxes)
     if boxes is not None:
         assert set(boxes) == {"a/7.jpg", "8.jpg"}
         assert all(np.isfinite(xywh).all() and (xywh[:, 2:] > 0).all() for xywh, _ in boxes.values())
@@ -191,7 +193,7 @@ def test_detections_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory
     file = tmp_path_factory.getbasetemp() / "coco.json"
     file.write_text(json.dumps(people_document()))
     coco, records = load_coco(file, COCO17), broken(data.draw, DETECTIONS * 2)
-    people = ends_well(lambda: detected_people(records, coco, "images"))
+    people = ends_well(lambda: detected_people(records, coco, "images").people)
     assert people is None or all(np.isfinite([*p.box_xywh, p.score, p.area]).all() for p in people)
 
 

@@ -35,6 +35,7 @@ COMMANDS = (
     "eval",
     "predict",
     "export",
+    "export-detector",
     "check",
     "detect",
     "runs",

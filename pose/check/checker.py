@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pose.check.columns import Split
+from pose.check.columns import Split, with_sizes
 from pose.check.counts import count_split
 from pose.check.detections import check_detections
 from pose.check.document import check_document
 from pose.check.findings import Findings
-from pose.check.image_files import FileProbe, Progress, check_files, check_overlap, probe_files
+from pose.check.image_files import FileProbe, Progress, check_files, check_overlap, probe_files, sizes_taken
 from pose.check.people import check_people
 
 INPUT_SIZE = (256, 192)
@@ -51,14 +51,16 @@ def check_split(
         progress: called with (images done, images in all).
     """
     check_document(split, found, has_detections=detections is not None)
-    check_people(split, found, input_size=input_size)
     if probes is None and split.images_dir is not None:
         probes = probe_files(split, decode=decode, progress=progress)
+    sized = split
     if probes is not None:
         check_files(split, probes, found)
+        sized = with_sizes(split, sizes_taken(split, probes))  # people are judged as training takes them
+    check_people(sized, found, input_size=input_size)
     counts = count_split(split)
     if detections is not None:
-        counts["detections"] = check_detections(detections, split, found)
+        counts["detections"] = check_detections(detections, sized, found)
     return Checked(split, probes, counts)
 
 

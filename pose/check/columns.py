@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pose.data.category import edge_fits
-from pose.data.coco import of_category
+from pose.data.annotations import of_category
+from pose.data.category import edge_fits, names_keypoints, same_keypoints
+from pose.data.foreign import refuse_foreign
+from pose.data.outlines import find_outlines
 from pose.data.records import is_int, read_flag, read_id, read_number, read_numbers, read_whole
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.runtime.arrays import Array
@@ -74,8 +76,9 @@ class Split:
         name: "train", "val", or the file's stem.
         images_dir: None if the images are not to be looked at.
         skeleton_given: whether it came from a config rather than from the file's category.
-        category_id: the category of the people, as read: 1 where it is written "1".
-        categories: (id, object) of the listed ones that have keypoints.
+        category_ids: the categories of the people, as read: 1 where it is written "1".
+        categories: (id, object) of the listed ones that have keypoints, or of those that the config names.
+        outlines: annotations that are just the outline of another, which comes second; they are not in `people`.
     """
 
     name: str
@@ -84,10 +87,11 @@ class Split:
     document: dict[str, Any]
     skeleton: Skeleton
     skeleton_given: bool
-    category_id: Any
+    category_ids: tuple[Any, ...]
     categories: list[tuple[Any, dict[str, Any]]]
     images: ImageTable
     people: AnnotationTable
+    outlines: list[tuple[dict[str, Any], dict[str, Any]]]
 
 
 def read_split(
@@ -97,46 +101,77 @@ def read_split(
     *,
     images_dir: Path | None = None,
     skeleton: Skeleton | None = None,
-    category_name: str | None = None,
+    category_name: str | Sequence[str] | None = None,
 ) -> Split:
     """Read a document into columns.
 
     Args:
         document: what `path` holds.
         skeleton: None to take the category's.
-        category_name: the category to read, where several have keypoints (`data.category`).
+        category_name: the category to read, or several (`data.category`).
     Raises:
         ValueError: it is no COCO file at all.
     """
+    refuse_foreign(path, document)
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
-        got = "list (detections?)" if isinstance(document, list) else type(document).__name__
-        got = "object without a list 'images'" if isinstance(document, dict) else got
-        raise ValueError(f"{path} holds a {got}; a COCO keypoint file is an object with images and annotations")
+        got = "a list (detections?)" if isinstance(document, list) else f"a {type(document).__name__}"
+        got = "an object without a list 'images'" if isinstance(document, dict) else got
+        raise ValueError(f"{path} holds {got}; a COCO keypoint file is an object with images and annotations")
     images = _read_images(document["images"])
     annotations = [(i, a) for i, a in enumerate(as_list(document.get("annotations"))) if isinstance(a, dict)]
     categories = [
         (_category_key(c.get("id")), c)
         for c in as_list(document.get("categories"))
-        if isinstance(c, dict) and c.get("keypoints")
+        if isinstance(c, dict) and names_keypoints(c)
     ]
     if category_name is not None:
-        categories = [c for c in categories if c[1].get("name") == category_name] or categories
+        wanted = [category_name] if isinstance(category_name, str) else category_name
+        categories = [c for c in categories if c[1].get("name") in wanted] or categories
     used = Counter(_category_key(a.get("category_id")) for _, a in annotations if "keypoints" in a)
+    category_ids: tuple[Any, ...]
     if categories:
-        category = max(categories, key=lambda c: used[c[0]])
-        category_id = category[0]
+        first = max(categories, key=lambda c: used[c[0]])
+        alike = [c for c in categories if same_keypoints([c[1], first[1]])]
+        category, category_ids = alike[0][1], tuple(key for key, _ in alike)
     else:
-        category_id = next((key for key, _ in used.most_common() if key is not None), 1)
+        category, category_ids = None, (next((key for key, _ in used.most_common() if key is not None), 1),)
     given = skeleton is not None
     if skeleton is None:
-        skeleton = category_skeleton(category[1]) if categories else None
+        skeleton = None if category is None else category_skeleton(category)
     if skeleton is None:  # no names: the most common number of keypoints
         lengths = Counter(len(a["keypoints"]) // 3 for _, a in annotations if isinstance(a.get("keypoints"), list))
         k = max(1, lengths.most_common(1)[0][0]) if lengths else 17
         skeleton = COCO17 if k == 17 else Skeleton.from_names("unnamed", keypoint_names=[f"{i}" for i in range(k)])
-    chosen = [(i, a) for i, a in annotations if of_category(a, category_id)]
-    people = _read_people(chosen, images, skeleton.num_keypoints)
-    return Split(name, path, images_dir, document, skeleton, given, category_id, categories, images, people)
+    chosen = [(i, a) for i, a in annotations if of_category(a, category_ids)]
+    everybody = _read_people(chosen, images, skeleton.num_keypoints)
+    people, outlines = _without_outlines(everybody)
+    return Split(
+        name, path, images_dir, document, skeleton, given, category_ids, categories, images, people, outlines
+    )
+
+
+def _without_outlines(
+    table: AnnotationTable,
+) -> tuple[AnnotationTable, list[tuple[dict[str, Any], dict[str, Any]]]]:
+    """Take the annotations out that are just the outline of another, as training does."""
+    bare = np.array([a.get("keypoints") in (None, []) for a in table.records], dtype=bool) & (table.image >= 0)
+    found = find_outlines(table.image, table.boxes, np.nan_to_num(table.keypoints), bare)
+    if not found:
+        return table, []
+    keep = [row for row in range(len(table.records)) if row not in found]
+    columns = {f.name: getattr(table, f.name) for f in fields(table)}
+    kept: dict[str, Any] = {
+        k: [v[row] for row in keep] if isinstance(v, list) else v[keep] for k, v in columns.items()
+    }
+    return AnnotationTable(**kept), [(table.records[a], table.records[b]) for a, b in found.items()]
+
+
+def with_sizes(split: Split, sizes: Array) -> Split:
+    """Give the images other sizes (N, 2): those of the files, which training takes."""
+    of_people = np.full((len(split.people.records), 2), np.nan)
+    here = split.people.image >= 0
+    of_people[here] = sizes[split.people.image[here]]
+    return replace(split, images=replace(split.images, sizes=sizes), people=replace(split.people, sizes=of_people))
 
 
 def category_skeleton(category: dict[str, Any]) -> Skeleton | None:

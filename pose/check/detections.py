@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,14 @@ import numpy as np
 from pose.check.columns import Split, as_id, finite_rows, numbers_or_nan
 from pose.check.findings import Findings
 from pose.data.box_habits import looks_xyxy
-from pose.data.coco import read_json
+from pose.data.boxes import usable_boxes
+from pose.data.detections import KEYS, contradicts
+from pose.data.json_file import read_document
 from pose.data.records import read_id
 from pose.keypoints.geometry import iou
 from pose.runtime.arrays import Array
 
 LOW_RECALL = 0.5
-KEYS = ("image_id", "category_id", "bbox", "score")
 
 
 def check_detections(path: Path, split: Split, found: Findings) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def check_detections(path: Path, split: Split, found: Findings) -> dict[str, Any
         file, boxes and images: their numbers; recall: share of the people that have a box, None if unknown.
     """
     try:
-        records = read_json(path)
+        records = read_document(path)
         problem = "" if isinstance(records, list) else f"it holds a {type(records).__name__}"
     except (OSError, ValueError) as error:
         records, problem = [], " ".join(str(error).split())
@@ -54,7 +55,7 @@ def _choose(path: Path, records: list[Any], split: Split, found: Findings) -> li
         missing = [key for key in KEYS if not isinstance(record, dict) or record.get(key) is None]
         if missing:
             found.add("detection-malformed", name, "detection", index, f"lacks {', '.join(missing)}")
-        elif read_id(record["category_id"]) != split.category_id:
+        elif read_id(record["category_id"]) not in split.category_ids:
             detail = f"category_id {record['category_id']!r:.40}"
             found.add("detection-category-other", name, "detection", index, detail)
         elif read_id(record["image_id"]) not in split.images.rows:
@@ -63,12 +64,11 @@ def _choose(path: Path, records: list[Any], split: Split, found: Findings) -> li
         else:
             chosen.append((index, record))
             listed = split.images.names[split.images.rows[as_id(record["image_id"]) or 0]]
-            said = record.get("file_name")
-            if isinstance(said, str) and PureWindowsPath(said).name != PureWindowsPath(str(listed)).name:
-                detail = f"image_id {record['image_id']} is {listed}, file_name {said!r:.60}"
+            if contradicts(record.get("file_name"), str(listed)):
+                detail = f"image_id {record['image_id']} is {listed}, file_name {record['file_name']!r:.60}"
                 found.add("detection-name-contradicts", name, "detection", index, detail)
     if records and not chosen and not unknown:
-        detail = f"the people have category_id {split.category_id!r}"
+        detail = f"the people have category_id {' or '.join(map(str, split.category_ids))}"
         found.add("detections-category", name, "file", path.name, detail)
     return chosen
 
@@ -88,7 +88,7 @@ def _check_numbers(
         found.add_all(kind, split.name, "detection", where, names=names, detail=detail)
 
     scores = np.array([numbers_or_nan([r["score"]], 1)[0] for _, r in chosen], dtype=np.float64)
-    bad = np.asarray(~(boxes[:, 2:] > 0).all(axis=1))
+    bad = np.asarray(~usable_boxes(boxes))  # NaN too
     add("detection-box", bad, lambda row: f"bbox {chosen[row][1]['bbox']!r:.50}")
     add("detection-malformed", np.isnan(scores), lambda row: f"score {chosen[row][1]['score']!r:.40}")
     corners = looks_xyxy(boxes, split.images.sizes[images])

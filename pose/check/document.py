@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from pose.check.columns import Split, as_id, as_list
 from pose.check.findings import Findings
-from pose.data.category import edge_fits
-from pose.data.coco import leaves_folder
+from pose.data.category import edge_fits, names_keypoints, same_keypoints
+from pose.data.image_entries import leaves_folder
 from pose.data.records import plain_values, read_flag, read_id
 from pose.keypoints.skeletons import COCO17, Skeleton, split_side
 
@@ -24,6 +27,7 @@ def check_document(split: Split, found: Findings, *, has_detections: bool) -> No
     _check_annotations(split, found, has_detections=has_detections)
     _check_categories(split, found)
     _check_skeleton(split, found)
+    _check_form(split, found)
 
 
 def _check_images(split: Split, found: Findings) -> None:
@@ -120,9 +124,18 @@ def _check_categories(split: Split, found: Findings) -> None:
     name = split.name
     if not split.categories:
         found.add("category-none", name, "file", split.path.name)
+    alike = same_keypoints([c for _, c in split.categories]) if split.categories else True
     if len(split.categories) > 1:
+        kind = "category-merged" if alike else "category-several"
         for number, category in split.categories:
-            found.add("category-several", name, "category", str(number), f"{category.get('name')!r}")
+            found.add(kind, name, "category", str(number), f"{category.get('name')!r}")
+    for category in as_list(split.document.get("categories")):
+        if isinstance(category, dict) and category.get("keypoints") and not names_keypoints(category):
+            detail = f"keypoints {category['keypoints']!r:.40}"
+            found.add("category-text", name, "category", str(category.get("name")), detail)
+    for outline, person in split.outlines:
+        detail = f"of annotation {person.get('id')!r:.40}"
+        found.add("outline-apart", name, "annotation", f"{outline.get('id')!r:.40}", detail)
     ids = [read_id(c.get("id")) for c in as_list(split.document.get("categories")) if isinstance(c, dict)]
     for index, a in enumerate(as_list(split.document.get("annotations"))):
         if not isinstance(a, dict):
@@ -133,13 +146,13 @@ def _check_categories(split: Split, found: Findings) -> None:
             found.add("category-id-missing", name, "annotation", label)
         elif number is None or (ids and number not in ids):
             found.add("category-unknown", name, "annotation", label, f"category_id {a['category_id']!r:.40}")
-        elif number != split.category_id and not any(number == n for n, _ in split.categories):
+        elif number not in split.category_ids and not any(number == n for n, _ in split.categories):
             found.add("category-other", name, "annotation", label, f"category_id {number!r:.40}")
 
 
 def _check_skeleton(split: Split, found: Findings) -> None:
     name, skeleton = split.name, split.skeleton
-    category = next((c for n, c in split.categories if n == split.category_id), None)
+    category = next((c for n, c in split.categories if n == split.category_ids[0]), None)
     if category is not None:
         names = category["keypoints"] if isinstance(category["keypoints"], list) else [category["keypoints"]]
         for index in range(max(len(names), skeleton.num_keypoints)):
@@ -157,6 +170,21 @@ def _check_skeleton(split: Split, found: Findings) -> None:
     alike = len(set(skeleton.oks_sigmas)) == 1 and skeleton.num_keypoints > 1
     if alike or (not split.skeleton_given and skeleton is not COCO17):
         found.add("sigmas-guessed", name, "skeleton", skeleton.name)
+
+
+def _check_form(split: Split, found: Findings) -> None:
+    """What a reader of JSON does not tell: a value in the place of a list, and keys that are lost."""
+    categories = split.document.get("categories")
+    if categories and not isinstance(categories, list):
+        found.add("categories-no-list", split.name, "file", split.path.name, f"{categories!r:.40}")
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        for key, count in Counter(key for key, _ in pairs).items() if len(dict(pairs)) < len(pairs) else ():
+            if count > 1:
+                found.add("key-twice", split.name, "object", str(dict(pairs).get("id", "without id")), f"{key!r:.40}")
+
+    with contextlib.suppress(OSError, ValueError, RecursionError):  # a repaired copy is not written yet
+        json.loads(split.path.read_bytes(), object_pairs_hook=look)
 
 
 def missing_pairs(skeleton: Skeleton) -> list[int]:

@@ -22,6 +22,7 @@ class Finding:
         split: name of the split.
         examples: the first `KEPT`: what it is about (an id, a file, a keypoint) and what is seen there.
         about: what the examples name: "annotation", "image", ...
+        mendable: how many of them `--fix` mends, where it mends their kind.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Finding:
     about: str
     count: int = 0
     examples: list[tuple[int | str, str]] = field(default_factory=list)
+    mendable: int = 0
 
     @property
     def what(self) -> Kind:
@@ -44,7 +46,7 @@ class Finding:
             "title": what.title,
             "breaks": what.breaks,
             "mend": what.mend,
-            "fix": what.fix,
+            "fix": what.fix and self.mendable > 0,
             "about": self.about,
             "examples": [{"id": name, "detail": detail} for name, detail in self.examples],
         }
@@ -56,14 +58,19 @@ class Findings:
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], Finding] = {}
 
-    def add(self, kind: str, split: str, about: str, name: int | str, detail: str = "") -> None:
+    def add(
+        self, kind: str, split: str, about: str, name: int | str, detail: str = "", *, mendable: bool = True
+    ) -> None:
         """Add one finding.
 
         Args:
             name: which one it is: an id, or a file's name.
             detail: what is seen there.
+            mendable: False where `--fix` mends the kind, but not this one.
         """
-        self._at(kind, split, about).count += 1
+        finding = self._at(kind, split, about)
+        finding.count += 1
+        finding.mendable += mendable
         self._keep(kind, split, name, detail)
 
     def add_all(
@@ -75,11 +82,18 @@ class Findings:
         *,
         names: list[int | str],
         detail: Callable[[int], str] = lambda row: "",
+        mendable: ArrayLike = True,
     ) -> None:
-        """Add the rows for which `where` (N,) holds; `detail` is called for those that are kept only."""
+        """Add the rows for which `where` (N,) holds; `detail` is called for those that are kept only.
+
+        Args:
+            mendable: (N,) as of `add`, or for all.
+        """
         rows = np.flatnonzero(np.asarray(where))
         if len(rows):
-            self._at(kind, split, about).count += len(rows)
+            finding = self._at(kind, split, about)
+            finding.count += len(rows)
+            finding.mendable += int(np.broadcast_to(np.asarray(mendable), np.shape(where))[rows].sum())
             for row in rows[:KEPT].tolist():
                 self._keep(kind, split, names[row], detail(row))
 

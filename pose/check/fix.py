@@ -15,8 +15,8 @@ import numpy as np
 
 from pose.check.columns import Split, as_id, as_list, read_split
 from pose.check.findings import Findings
-from pose.check.image_files import FileProbe
-from pose.check.people import far_areas, outline_areas, polygons, repeats
+from pose.check.image_files import FileProbe, judge_probes, sizes_taken
+from pose.check.people import far_areas, outline_areas, outline_boxes, repeats
 from pose.data.records import LARGEST_ID, is_int, plain_values, read_number, read_numbers
 
 
@@ -49,12 +49,15 @@ def repair(split: Split, found: Findings, probes: Sequence[FileProbe | None] | N
     if not isinstance(result.document.get("annotations"), list):
         return result
     _repair_entries(result, split, found)
+    _join_outlines(result, _read_again(result, split))
     people = _read_again(result, split)
     keep_boxes = found.has("boxes-xyxy", split.name) or found.has("coordinates-normalised", split.name)
+    outlines = outline_boxes(people.people)
     for row, a in enumerate(people.people.records):
         _repair_keypoints(result, a, people.people.names[row], people)
         if not keep_boxes:
-            _repair_box(result, a, people.people.names[row], people.people.sizes[row])
+            size, name = people.people.sizes[row], people.people.names[row]
+            _repair_box(result, a, name, size=size, outline=outlines[row])
     people = _read_again(result, split)
     if not keep_boxes:
         _repair_areas(result, people)
@@ -83,10 +86,10 @@ def _repair_images(result: Repair, split: Split, probes: Sequence[FileProbe | No
     document = result.document
     records = [entry for entry in document["images"] if isinstance(entry, dict)]
     if probes is not None:
-        for row, (record, probe) in enumerate(zip(records, probes, strict=True)):
-            if probe is not None and probe.size is not None and _size_is_safe(split, row, probe):
-                record["height"], record["width"] = probe.size
-                result.did("image sizes taken from the files", split.images.names[row])
+        judged, sizes = judge_probes(split, probes), sizes_taken(split, probes)
+        for row in np.flatnonzero(judged.missing | judged.wrong).tolist():
+            records[row]["height"], records[row]["width"] = map(int, sizes[row].tolist())
+            result.did("image sizes taken from the files", split.images.names[row])
     fresh = _largest(as_id(record.get("id")) for record in records)
     numbers: dict[Any, int] = {}
     for row, record in enumerate(records):
@@ -120,26 +123,6 @@ def _repair_images(result: Repair, split: Split, probes: Sequence[FileProbe | No
     document["images"] = kept
 
 
-def _size_is_safe(split: Split, row: int, probe: FileProbe) -> bool:
-    """Say whether the file's size may replace the given one: not if the image was turned or resized later."""
-    assert probe.size is not None
-    given, size = split.images.sizes[row], np.array(probe.size, dtype=np.float64)
-    if np.isnan(given).any():
-        return probe.orientation == 1
-    if (given == size).all() or probe.orientation != 1:
-        return False
-    factors = size / given
-    if abs(factors[0] / factors[1] - 1) < 0.02:  # the same shape: resized
-        return False
-    people = split.people
-    here = people.image == row
-    points = people.keypoints[here][people.labelled[here]][:, :2]
-    boxes = people.boxes[here]
-    boxes = boxes[np.isfinite(boxes).all(axis=1)]
-    reach = np.concatenate([points, boxes[:, :2] + boxes[:, 2:]])
-    return bool((reach <= size[::-1] + 1).all())
-
-
 def _repair_entries(result: Repair, split: Split, found: Findings) -> None:
     """Drop what belongs to no image, and give what each annotation needs besides its numbers."""
     document = result.document
@@ -159,9 +142,21 @@ def _repair_entries(result: Repair, split: Split, found: Findings) -> None:
                 a["iscrowd"] = 0
                 result.did("iscrowd set to 0", _name(a))
             if a.get("category_id") is None:
-                a["category_id"] = split.category_id
+                a["category_id"] = split.category_ids[0]
                 result.did("category_id set to that of the people", _name(a))
     document["annotations"] = kept
+
+
+def _join_outlines(result: Repair, split: Split) -> None:
+    """Put an outline that is an annotation of its own into that of its person, if this has none."""
+    gone = {id(outline) for outline, _ in split.outlines}
+    for outline, person in split.outlines:
+        if person.get("segmentation"):
+            result.did("outlines of others dropped", _name(outline))
+            continue
+        result.did("outlines joined to their people, with box and area", _name(outline))
+        person.update({key: outline[key] for key in ("segmentation", "bbox", "area") if outline.get(key)})
+    result.document["annotations"] = [a for a in result.document["annotations"] if id(a) not in gone]
 
 
 def _repair_keypoints(result: Repair, a: dict[str, Any], name: int | str, split: Split) -> None:
@@ -189,19 +184,14 @@ def _repair_keypoints(result: Repair, a: dict[str, Any], name: int | str, split:
         result.did("num_keypoints counted", name)
 
 
-def _repair_box(result: Repair, a: dict[str, Any], name: int | str, size: np.ndarray) -> None:
-    """Take a box from the segmentation where there is none, and clip it to the image."""
+def _repair_box(result: Repair, a: dict[str, Any], name: int | str, *, size: np.ndarray, outline: np.ndarray) -> None:
+    """Take a box from that of the segmentation (4) where there is none, and clip it to the image."""
     box: Any = a.get("bbox")
     numbers = read_numbers(box)
     if numbers is None or len(numbers) != 4 or min(box[2:]) <= 0:
-        rings = polygons(a.get("segmentation"))
-        if not rings:
+        if not np.isfinite(outline).all():
             return
-        points = np.concatenate(rings)
-        low, high = points.min(axis=0), points.max(axis=0)
-        if (high <= low).any():
-            return
-        box = a["bbox"] = [round(float(v), 2) for v in (*low, *(high - low))]
+        box = a["bbox"] = outline.tolist()
         result.did("boxes taken from the segmentation", name)
     if not np.isfinite(size).all():
         return

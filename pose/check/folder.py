@@ -8,7 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pose.data.coco import local_name, read_json
+from pose.data.foreign import find_foreign, refuse_foreign
+from pose.data.image_entries import local_name
+from pose.data.json_file import read_json
 from pose.runtime.errors import DataError
 
 LAYOUT = "annotations/*.json with images/NAME or NAME beside it, as `pose figures` and COCO have it"
@@ -46,10 +48,16 @@ def find_splits(folder: Path) -> list[FoundSplit]:
     below = sorted((folder / "annotations").glob("*.json"))
     files = below or sorted(folder.glob("*.json"))
     files = [path for path in files if "keypoints" in path.stem] or files
-    documents = [(path, document) for path in files if _lists_images(document := read_json(path))]
+    read = [(path, read_json(path)) for path in files]
+    documents = [(path, document) for path, document in read if _lists_images(document)]
     if not documents:
+        for path, document in read:
+            refuse_foreign(path, document)
         others = f" (not in {', '.join(path.name for path in files[:5])})" if files else ""
         config = folder / "config.yaml"
+        foreign = find_foreign(folder)
+        if foreign:
+            raise DataError(foreign)
         hint = f"; a run's dataset is checked by pose check {config}" if config.is_file() else ""
         raise FileNotFoundError(
             f"no COCO annotations in {folder}{others}; expected {LAYOUT}, or *.json in the folder itself; or give a "
@@ -75,7 +83,8 @@ def find_split(path: Path, *, images: Path | None = None) -> FoundSplit:
     root = path.parent.parent if path.parent.name == "annotations" else path.parent
     document = read_json(path)
     if not _lists_images(document):
-        raise DataError(f"{path} has no list of images; give a COCO keypoint JSON: `pose convert` makes one")
+        refuse_foreign(path, document)
+        raise DataError(f"{path} has no list of images; give a COCO keypoint JSON")
     name = _name(path)
     where = _images_dir(root, name, path, document) if images is None else images
     return FoundSplit(name, path, document, where, _detections(root, name))

@@ -21,8 +21,10 @@ from PIL import Image
 
 from pose.check.columns import Split
 from pose.check.findings import Findings
-from pose.data.coco import leaves_folder, local_name
+from pose.data.image_entries import leaves_folder, local_name
+from pose.data.image_sizes import SizeJudgement, judge_sizes
 from pose.images.read import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE, UnreadableImage, read_image
+from pose.runtime.arrays import Array
 
 ORIENTATION = 0x0112  # the EXIF tag
 THUMB = 16
@@ -126,7 +128,7 @@ def _second_opinion(path: Path, error: Exception) -> FileProbe:
 
 def check_files(split: Split, probes: Sequence[FileProbe | None], found: Findings) -> None:
     """Check the files of one split, and find images that are in it twice."""
-    names = split.images.names
+    names, judged = split.images.names, judge_probes(split, probes)
     for row, probe in enumerate(probes):
         if probe is None:
             continue
@@ -137,9 +139,11 @@ def check_files(split: Split, probes: Sequence[FileProbe | None], found: Finding
         height, width = probe.size
         given_height, given_width = split.images.sizes[row]
         detail = f"file {width} x {height}, annotated {given_width:g} x {given_height:g}"
-        if np.isfinite(given_height) and (given_height, given_width) != (height, width):
+        if judged.other[row]:
             turned = probe.orientation in (5, 6, 7, 8) and (given_height, given_width) == (width, height)
             found.add("image-turned" if turned else "image-size-differs", split.name, "image", names[row], detail)
+        elif judged.wrong[row]:
+            found.add("image-size-wrong", split.name, "image", names[row], detail)
         elif probe.orientation in range(2, 9):
             found.add("image-exif", split.name, "image", names[row], f"orientation {probe.orientation}")
     whole = [(row, p) for row, p in enumerate(probes) if p is not None and p.digest is not None]
@@ -156,6 +160,34 @@ def check_files(split: Split, probes: Sequence[FileProbe | None], found: Finding
         earlier_of.setdefault(max(a, b), min(a, b))
     for late, early in sorted(earlier_of.items()):
         found.add("image-similar", split.name, "image", names[fresh[late][0]], f"like {names[fresh[early][0]]}")
+
+
+def judge_probes(split: Split, probes: Sequence[FileProbe | None]) -> SizeJudgement:
+    """Judge the annotated size of each image by its file and by what is annotated there."""
+    people = split.people
+    reach = np.full((len(split.images.records), 2), -np.inf)
+    points = np.where(people.labelled[..., None], people.keypoints[..., :2], -np.inf).max(axis=1, initial=-np.inf)
+    ends = np.where(
+        np.isnan(people.boxes).any(axis=1, keepdims=True), -np.inf, people.boxes[:, :2] + people.boxes[:, 2:]
+    )
+    here = people.image >= 0
+    np.maximum.at(reach, people.image[here], np.maximum(points, ends)[here])
+    turned = np.array([p is not None and p.orientation != 1 for p in probes], dtype=bool)
+    return judge_sizes(split.images.sizes, _stored(probes), reach, turned=turned)
+
+
+def sizes_taken(split: Split, probes: Sequence[FileProbe | None]) -> Array:
+    """Make the sizes (N, 2) that training takes: the file's where those given are missing or wrong."""
+    judged = judge_probes(split, probes)
+    replaced = np.logical_or(judged.missing, judged.wrong)
+    result: Array = np.where(replaced[:, None], _stored(probes), split.images.sizes)
+    return result
+
+
+def _stored(probes: Sequence[FileProbe | None]) -> Array:
+    unknown = (np.nan, np.nan)
+    sizes = [unknown if p is None or p.size is None else p.size for p in probes]
+    return np.array(sizes, dtype=np.float64).reshape(-1, 2)
 
 
 def check_overlap(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pose.data.image_sizes import MEND, MISSING, OTHER, WRONG
+
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 
@@ -65,9 +67,9 @@ KINDS: dict[str, Kind] = {
         "Write names below the images folder, without '..', a drive or a leading slash.",
     ),
     "image-size-missing": Kind(
-        "error",
-        "images without height and width",
-        "They are left out with their people.",
+        "warning",
+        MISSING,
+        "`pose` takes those of the image file; elsewhere they are left out, or their boxes are not clipped.",
         "Write the size of the file.",
         fix=True,
     ),
@@ -78,7 +80,7 @@ KINDS: dict[str, Kind] = {
         "warning",
         "file of an exporter that keeps one person's keypoints an image",
         "The keypoints of all but the last person of an image are lost, or mixed with another's.",
-        "Export Label Studio's own JSON instead of COCO, and convert that.",
+        "Export Label Studio's own JSON instead of COCO, and convert that: pose convert FILE out.json.",
     ),
     "annotation-malformed": Kind(
         "error", "annotations that are no object", "They are left out.", "Remove them.", fix=True
@@ -132,9 +134,21 @@ KINDS: dict[str, Kind] = {
     ),
     "category-several": Kind(
         "error",
-        "categories with keypoints, where one is allowed",
-        "The file does not load: a skeleton is for one category.",
-        "Set data.category to the name of one.",
+        "categories with different keypoints",
+        "The file does not load: a skeleton is for one category, or several with the same keypoints.",
+        "Set data.category to the name of one, or to a list of names.",
+    ),
+    "category-merged": Kind(
+        "note",
+        "categories with the same keypoints, which are read as one",
+        "They are trained and evaluated as one; tools that average over categories give another AP.",
+        "Nothing, if that is meant; else set data.category to one.",
+    ),
+    "category-text": Kind(
+        "warning",
+        "categories whose keypoints are no list of names",
+        "They name nothing: the order of the keypoints cannot be compared with the skeleton's.",
+        "Write the names of the keypoints as a list.",
     ),
     "category-id-missing": Kind(
         "warning",
@@ -163,6 +177,18 @@ KINDS: dict[str, Kind] = {
         "edges of the category that join no two keypoints",
         "They are left out, the others drawn: COCO counts keypoints from 1 in skeleton.",
         "Write pairs of numbers from 1 to the number of keypoints.",
+    ),
+    "categories-no-list": Kind(
+        "error",
+        "'categories' is no list",
+        "The file does not load.",
+        "Write categories: [{id, name, keypoints: [names]}].",
+    ),
+    "key-twice": Kind(
+        "warning",
+        "keys that stand twice in one object",
+        "The last one counts, and the values before are lost without a word.",
+        "Keep the one that is meant.",
     ),
     "pair-missing": Kind(
         "warning",
@@ -197,9 +223,15 @@ KINDS: dict[str, Kind] = {
     ),
     "image-size-differs": Kind(
         "error",
-        "images whose file has another size",
-        "Boxes and keypoints are of a picture of another size.",
-        "Restore the pictures that were annotated, or scale boxes and keypoints.",
+        OTHER,
+        "Training and evaluation stop: boxes and keypoints may be of a picture of another size.",
+        f"{MEND[0].upper()}{MEND[1:]}.",
+    ),
+    "image-size-wrong": Kind(
+        "warning",
+        WRONG,
+        "`pose` takes those of the image; elsewhere boxes are clipped to the wrong ones, and people are lost.",
+        "Write the size of the file.",
         fix=True,
     ),
     "image-turned": Kind(
@@ -262,14 +294,14 @@ KINDS: dict[str, Kind] = {
         "error",
         "boxes without width or height",
         "A box without either is left out; of one without width or height the crop is a guess.",
-        "Write [x, y, width, height], both positive.",
+        "Write [x, y, width, height], both positive; for boxes of single points set data.grow_boxes.pixels.",
         fix=True,
     ),
     "box-is-keypoint-extent": Kind(
         "warning",
         "boxes, as most here, that are the extent of their keypoints",
         "Crops cut off what lies beyond the outermost keypoints, and boxes of a detector are larger.",
-        "Give boxes of the whole body, or grow these before training and predicting alike.",
+        "Give boxes of the whole body, or grow these: data.grow_boxes.share=0.1, and predict in boxes grown alike.",
     ),
     "box-outside": Kind(
         "error",
@@ -282,6 +314,19 @@ KINDS: dict[str, Kind] = {
         "boxes that reach out of their image by more than a pixel",
         "Crops are off-centre and too large.",
         "Clip them to the image.",
+        fix=True,
+    ),
+    "box-from-corner": Kind(
+        "error",
+        "boxes that reach from the corner (0, 0) of their image to the keypoints",
+        "An exporter counted missing keypoints as lying there: crops show half of the image, AP forgives too much.",
+        "Take box and area from the labelled keypoints, or from the outline.",
+    ),
+    "outline-apart": Kind(
+        "warning",
+        "annotations without keypoints that are the outline of another",
+        "`pose` leaves them out; elsewhere they are people or crowds of their own, and AP is too high.",
+        "Put segmentation, box and area into the annotation with the keypoints.",
         fix=True,
     ),
     "box-twice": Kind(
@@ -308,7 +353,7 @@ KINDS: dict[str, Kind] = {
         "error",
         "people with an area of 0 or less",
         "They are left out of training, and OKS with them is 0: so is AP.",
-        "Write the outline's area, or width * height of the box.",
+        "Write the outline's area, or width * height of the box; of single points set data.grow_boxes.pixels.",
         fix=True,
     ),
     "area-far": Kind(
@@ -407,7 +452,10 @@ KINDS: dict[str, Kind] = {
         "note", "people without labelled keypoints", "Left out of training; AP ignores what is found there.", "-"
     ),
     "nobody-labelled": Kind(
-        "error", "not one labelled keypoint", "There is nothing to train on, and no AP.", "Check visibility."
+        "error",
+        "not one labelled keypoint, crowds aside",
+        "There is nothing to train on, and no AP.",
+        "Check visibility.",
     ),
     "count-missing": Kind(
         "error",
@@ -436,25 +484,25 @@ KINDS: dict[str, Kind] = {
     "detection-malformed": Kind(
         "error",
         "detections without image_id, category_id, bbox and score",
-        "`pose eval` stops.",
+        "They are left out.",
         "Write {image_id, category_id, bbox: [x, y, width, height], score}.",
     ),
     "detection-box": Kind(
         "error",
         "detections without four numbers and a positive width and height",
-        "`pose eval` stops.",
+        "They are left out.",
         "Write [x, y, width, height].",
     ),
     "detection-unknown-image": Kind(
-        "error",
+        "warning",
         "detections on images that are not in the annotation file",
-        "`pose eval` stops; elsewhere they are lost.",
+        "They are left out; if that is all of them, `pose eval` stops.",
         "Give the detections of this split.",
     ),
     "detection-name-contradicts": Kind(
         "error",
         "detections whose file_name is not that of their image_id",
-        "Every crop is of another image: `image_id` counts.",
+        "They are left out, since nobody knows of which image they are; elsewhere every crop is of another one.",
         "Write the id that the annotation file gives the image.",
     ),
     "detections-xyxy": Kind(

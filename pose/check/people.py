@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pose.check.columns import AnnotationTable, Split, as_list
 from pose.check.findings import Findings
 from pose.check.sides import check_sides
-from pose.data.box_habits import are_shares, looks_xyxy
+from pose.data.box_habits import are_shares, looks_xyxy, reach_from_corner
 from pose.data.records import is_int
 from pose.keypoints.geometry import grow_box
 from pose.runtime.arrays import Array
@@ -38,8 +39,12 @@ def check_people(split: Split, found: Findings, *, input_size: tuple[int, int]) 
 
 
 def _adder(split: Split, found: Findings) -> Callable[..., None]:
-    def add(kind: str, where: Array, detail: Callable[[int], str] = lambda row: "") -> None:
-        found.add_all(kind, split.name, "annotation", where, names=split.people.names, detail=detail)
+    def add(
+        kind: str, where: Array, detail: Callable[[int], str] = lambda row: "", *, mendable: ArrayLike = True
+    ) -> None:
+        found.add_all(
+            kind, split.name, "annotation", where, names=split.people.names, detail=detail, mendable=mendable
+        )
 
     return add
 
@@ -66,10 +71,11 @@ def _check_keypoints(split: Split, found: Findings) -> None:
     add("keypoint-at-origin", origin.any(axis=1), lambda row: _which(split, origin, row))
     labelled = people.labelled.sum(axis=1)
     add("nothing-labelled", (whole | missing) & (labelled == 0))
-    if not labelled.any():
-        found.add("nobody-labelled", split.name, "file", split.path.name)
+    if not (labelled[~people.crowd] > 0).any():
+        crowds = "all with keypoints are crowds" if labelled.any() else ""
+        found.add("nobody-labelled", split.name, "file", split.path.name, crowds)
     counted = np.isfinite(people.counts)
-    add("count-missing", ~counted)
+    add("count-missing", ~counted, mendable=whole | missing)
     add(
         "count-wrong",
         whole & counted & (people.counts != labelled),
@@ -107,14 +113,17 @@ def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) 
     box, labelled = people.boxes, people.labelled
     x, y, w, h = box.T
     height, width = people.sizes.T
-    add("box-malformed", np.isnan(box).any(axis=1), lambda row: f"bbox {people.records[row].get('bbox')!r:.50}")
+    drawn = np.isfinite(outline_boxes(people)).all(axis=1)
+    malformed = lambda row: f"bbox {people.records[row].get('bbox')!r:.50}"  # noqa: E731
+    add("box-malformed", np.isnan(box).any(axis=1), malformed, mendable=drawn)
     empty = (w <= 0) | (h <= 0)
     show = lambda row: f"bbox {_box(box[row])}, image {width[row]:g} x {height[row]:g}"  # noqa: E731
-    add("box-empty", empty, lambda row: f"bbox {_box(box[row])}")
+    add("box-empty", empty, lambda row: f"bbox {_box(box[row])}", mendable=drawn)
     outside = ~empty & ((x > width - 1) | (y > height - 1) | (x + w <= 0) | (y + h <= 0))
     add("box-outside", outside, show)
     leaves = (x < -1) | (y < -1) | (x + w > width + 1) | (y + h > height + 1)
-    add("box-leaves-image", leaves & ~empty & ~outside, show)
+    mendable = (np.maximum(x, 0) <= width - 1) & (np.maximum(y, 0) <= height - 1)
+    add("box-leaves-image", leaves & ~empty & ~outside, show, mendable=mendable)
     px, py = people.keypoints[..., 0], people.keypoints[..., 1]
     sized = np.isfinite(height)
     out = labelled & sized[:, None] & ((px < -1) | (py < -1) | (px > width[:, None]) | (py > height[:, None]))
@@ -132,6 +141,7 @@ def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) 
     far = beside > np.where(elsewhere[:, None], 0.1, 0.5) * longer
     add("keypoint-far", far.any(axis=1) & ~(elsewhere & many), lambda row: _which(split, far, row, place=True))
     _check_extent(split, found)
+    add("box-from-corner", reach_from_corner(box, people.keypoints), lambda row: f"bbox {_box(box[row])}")
     center, size = grow_box(np.where(good[:, None], box, 1.0), input_size)
     away = np.abs(people.keypoints[..., :2] - center[:, None]) > size[:, None, ::-1] / 2
     hidden = away.any(axis=2) & labelled & good[:, None]
@@ -164,8 +174,11 @@ def _check_areas(split: Split, found: Findings) -> None:
     box_areas = np.where((w > 0) & (h > 0), w * h, np.nan)
     counted = people.labelled.any(axis=1)
     outlines = outline_areas(people)
-    add("area-missing", np.isnan(areas), lambda row: f"area {people.records[row].get('area')!r:.40}")
-    add("area-zero", counted & (areas <= 0), lambda row: f"area {areas[row]:g}")
+    boxes_drawn = np.isfinite(outline_boxes(people)).all(axis=1)
+    mendable = (outlines > 0) | (box_areas > 0) | boxes_drawn
+    missing = lambda row: f"area {people.records[row].get('area')!r:.40}"  # noqa: E731
+    add("area-missing", np.isnan(areas), missing, mendable=mendable)
+    add("area-zero", counted & (areas <= 0), lambda row: f"area {areas[row]:g}", mendable=mendable)
     add(
         "area-far",
         far_areas(people, outlines),
@@ -216,6 +229,19 @@ def polygons(segmentation: Any) -> list[Array]:
             if np.isfinite(points).all():
                 rings.append(points)
     return rings
+
+
+def outline_boxes(people: AnnotationTable) -> Array:
+    """Find the extents of the polygons, rounded to 0.01: (N, 4); NaN where there are none, or none with a size."""
+    boxes = np.full((len(people.records), 4), np.nan)
+    for row, a in enumerate(people.records):
+        rings = polygons(a.get("segmentation"))
+        if rings:
+            points = np.concatenate(rings)
+            low, high = points.min(axis=0), points.max(axis=0)
+            if (high > low).all():
+                boxes[row] = [round(float(v), 2) for v in (*low, *(high - low))]
+    return boxes
 
 
 def _check_twice(split: Split, found: Findings) -> None:

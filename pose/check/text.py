@@ -68,7 +68,7 @@ def print_findings(console: Console, found: Findings, *, several: bool) -> None:
 
 def print_repair(console: Console, repair: Repair, left: Findings, out: str) -> None:
     """Print what `--fix` changed, and what it left."""
-    console.print(Text("repaired", style="bold"), Text(out), soft_wrap=True)
+    console.print(Text("repaired", style="bold"), Text(visible(out)), soft_wrap=True)
     if not repair.changes:
         console.print("  nothing needed a repair that is safe; the file is a copy", highlight=False)
     for what, names in repair.changes.items():
@@ -96,7 +96,10 @@ def _print_finding(console: Console, finding: Finding, *, where: str) -> None:
     if what.breaks != "-":
         _lines(console, what.breaks, indent=8)
     if what.mend != "-":
-        _lines(console, f"-> {what.mend.removesuffix('.') + ' (--fix).' if what.fix else what.mend}", indent=8)
+        by_fix = "" if not (what.fix and finding.mendable) else " (--fix)."
+        if by_fix and finding.mendable < finding.count:
+            by_fix = f" (--fix mends {finding.mendable})."
+        _lines(console, f"-> {what.mend.removesuffix('.') + by_fix if by_fix else what.mend}", indent=8)
 
 
 def _lines(console: Console, text: str, *, indent: int) -> None:

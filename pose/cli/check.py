@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -115,12 +115,9 @@ def _check_out(out: Path, splits: list[str]) -> None:
 
 def _console() -> Console:
     """For stdout; a file gets lines of 110 characters."""
-    from rich.console import Console
+    from pose.runtime.console import PlainConsole
 
-    from pose.runtime.lasting_stream import TerminalStream
-
-    file = None if sys.stdout is None else cast(TextIO, TerminalStream(sys.stdout))
-    return Console(file=file, width=None if file is None or file.isatty() else 110, markup=False, emoji=False)
+    return PlainConsole(sys.stdout, width=None if sys.stdout is None or sys.stdout.isatty() else 110)
 
 
 def _print(checked: list[Checked], found: Findings) -> None:
@@ -195,7 +192,7 @@ def _check_file(path: Path, found: Findings, *, images: Path | None, decode: boo
     """One annotation JSON; the image files too if their folder is given."""
     from pose.check.checker import check_split
     from pose.check.columns import read_split
-    from pose.data.coco import read_json
+    from pose.data.json_file import read_json
 
     split = read_split(path.stem, path, read_json(path), images_dir=images)
     with _image_progress(split.images.names if images else []) as progress:
@@ -206,7 +203,7 @@ def _check_config(config: Config, found: Findings, *, decode: bool) -> list[Chec
     """Training and validation split, with the detections of the latter, and what the two share."""
     from pose.check.checker import check_pair, check_split
     from pose.check.columns import read_split
-    from pose.data.coco import read_json
+    from pose.data.json_file import read_json
 
     data, skeleton, checked = config.data, config.data.resolve_skeleton(), []
     for name, part in (("train", data.train), ("val", data.val)):

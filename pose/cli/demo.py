@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,7 +62,7 @@ def demo(
     chosen = pick_device(device)
     check_writable(out)
     console = make_console()
-    again = f"pose demo --out {out}" + (f" --batch-size {batch_size}" if batch_size else "")
+    again = f"pose demo --out {shlex.quote(str(out))}" + (f" --batch-size {batch_size}" if batch_size else "")
     try:
         run_demo(out, device=chosen, batch_size=batch_size, workers=pick_workers(workers, chosen), console=console)
     except Stopped as stop:

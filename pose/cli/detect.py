@@ -38,9 +38,8 @@ def detect(
     """
     from pose.images.files import find_images
     from pose.inference.detect_images import check_target, detect_images, warn_if_turned
-    from pose.inference.detector import MIN_SCORE, load_detector
+    from pose.inference.detector import MIN_SCORE, is_exported, load_detector
     from pose.runtime.console import Progress, make_console
-    from pose.runtime.device import pick_device
 
     check_target(out)
     console = make_console()
@@ -57,8 +56,12 @@ def detect(
         warn_if_turned(chosen.images)
     if min_score is None:
         min_score = CONFIG_MIN_SCORE if configs else MIN_SCORE
-    chosen_device = pick_device(device)
-    finder = load_detector(detector, weights=weights, device=chosen_device, min_score=min_score)
+    chosen_device = None
+    if not is_exported(detector):  # which needs no PyTorch
+        from pose.runtime.device import pick_device
+
+        chosen_device = pick_device(device)
+    finder = load_detector(detector, weights=weights, device=chosen_device or "cpu", min_score=min_score)
     with Progress(console, len(chosen.images)) as progress:
         summary = detect_images(
             finder,

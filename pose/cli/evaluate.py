@@ -124,39 +124,41 @@ def _evaluate_keypoints(
     assert isinstance(settings, Config)
     check_backend(settings.eval.backend)  # before the minutes that predictions take
     skeleton = settings.data.resolve_skeleton()
-    val = validation_set(settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes)
-    if val.usage is not None:
-        console.print(str(val.usage), highlight=False)
-    folder, mark = evaluation_folder(
+    most = settings.eval.max_detections
+    val = validation_set(
+        settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes, max_detections=most
+    )
+    console.print(str(val.usage), highlight=False)
+    with evaluation_folder(
         out,
         default=network.results.with_name(f"{network.results.name}-{Path(val.boxes).stem}"),
         checkpoint=network.path,
         data=Path(settings.data.root, settings.data.val.annotations),
         boxes=val.boxes,
-    )
-    predict_crops, model = network.open(settings)
-    with Progress(console, len(val.people)) as progress:
-        predictions = predict_people(
-            predict_crops,
-            val.people,
-            skeleton=skeleton,
-            input_size=settings.model.input_size,
-            average=settings.data.downscale == "average",
-            batch_size=settings.eval.batch_size,
-            workers=evaluation_workers(workers, settings.train.workers, network.device),
-            pin_memory=network.device is not None and network.device.type == "cuda",
-            on_batch=lambda count: progress.update("people", steps=count),
-        )
-    result = score(predictions, val, skeleton, backend=settings.eval.backend)
-    details = {
-        "checkpoint": str(network.path),
-        "epoch": network.epoch,
-        "flip_test": settings.eval.flip_test,
-        **network.details,
-        "only_images_with_boxes": only_images_with_boxes,
-    }
-    result.write(folder, config=settings, details=details, mark=mark)
-    _print_result(result, _write_analysis(result, val, settings, model, folder), folder)
+    ) as (folder, mark):
+        predict_crops, model = network.open(settings)
+        with Progress(console, len(val.people)) as progress:
+            predictions = predict_people(
+                predict_crops,
+                val.people,
+                skeleton=skeleton,
+                input_size=settings.model.input_size,
+                average=settings.data.downscale == "average",
+                batch_size=settings.eval.batch_size,
+                workers=evaluation_workers(workers, settings.train.workers, network.device),
+                pin_memory=network.device is not None and network.device.type == "cuda",
+                on_batch=lambda count: progress.update("people", steps=count),
+            )
+        result = score(predictions, val, skeleton, backend=settings.eval.backend, max_detections=most)
+        details = {
+            "checkpoint": str(network.path),
+            "epoch": network.epoch,
+            "flip_test": settings.eval.flip_test,
+            **network.details,
+            "only_images_with_boxes": only_images_with_boxes,
+        }
+        result.write(folder, config=settings, details=details, mark=mark)
+        _print_result(result, _write_analysis(result, val, settings, model, folder), folder)
 
 
 def _write_analysis(result: Evaluation, val: ValidationSet, config: Config, model: nn.Module, folder: Path) -> str:
@@ -175,7 +177,12 @@ def _write_analysis(result: Evaluation, val: ValidationSet, config: Config, mode
         (folder / "analysis.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results
         return ""
     analysis = analyse(
-        val.coco, result.results, config.data.resolve_skeleton(), image_ids=val.image_ids, person_ids=val.person_ids
+        val.coco,
+        result.results,
+        config.data.resolve_skeleton(),
+        image_ids=val.image_ids,
+        person_ids=val.person_ids,
+        max_detections=config.eval.max_detections,
     )
     total, _ = count(model, config.model.input_size)
     analysis["model"] = {"params": total.params, "madds": total.madds, "madds_dyrelu": total.madds_dyrelu}
@@ -216,25 +223,25 @@ def _evaluate_classifier(
     assert isinstance(settings, ClassificationConfig)
     classes = checkpoint.classes or ()
     images = find_images(Path(settings.data.root, settings.data.val), classes)
-    folder, mark = evaluation_folder(
+    with evaluation_folder(
         out,
         default=checkpoint.path.parent / f"eval{name_in_run(checkpoint.path)}-{Path(settings.data.val).name}",
         checkpoint=checkpoint.path,
         data=Path(settings.data.root, settings.data.val),
         boxes="",
-    )
-    model = checkpoint.build_classifier(device)
-    with Progress(console, len(images)) as progress:
-        result = evaluate_images(
-            model,
-            images,
-            classes=classes,
-            config=settings,
-            device=device,
-            workers=evaluation_workers(workers, settings.train.workers, device),
-            on_batch=lambda count: progress.update("images", steps=count),
-        )
-    details = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.epoch}
-    result.write(folder, config=settings, details=details, mark=mark)
-    print(result.line())
-    print(f"metrics and results: {folder}")
+    ) as (folder, mark):
+        model = checkpoint.build_classifier(device)
+        with Progress(console, len(images)) as progress:
+            result = evaluate_images(
+                model,
+                images,
+                classes=classes,
+                config=settings,
+                device=device,
+                workers=evaluation_workers(workers, settings.train.workers, device),
+                on_batch=lambda count: progress.update("images", steps=count),
+            )
+        details = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.epoch}
+        result.write(folder, config=settings, details=details, mark=mark)
+        print(result.line())
+        print(f"metrics and results: {folder}")

@@ -1,4 +1,4 @@
-"""`pose export`."""
+"""`pose export` and `pose export-detector`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Annotated, Optional
 
 import typer
 
-from pose.cli.options import CHECKPOINT, check_writable
+from pose.cli.options import CHECKPOINT, DetectorWeights, check_writable
 from pose.runtime.errors import require
 
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(help=CHECKPOINT)],
-    onnx: Annotated[Path, typer.Option(help="The file to write, an .onnx.")],
+    onnx: Annotated[
+        Optional[Path],  # noqa: UP045 (typer reads it at run time)
+        typer.Option(help="The file to write, an .onnx; its metadata go beside it, as .json."),
+    ] = None,
     flip_test: Annotated[
         bool,
         typer.Option(
@@ -21,29 +24,115 @@ def export(
         ),
     ] = False,
     heatmaps: Annotated[bool, typer.Option("--heatmaps", help="Give the heatmaps too, as a third output.")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="Quantize the convolutions.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Quantize the weights.")] = False,
     calibrate: Annotated[
         Optional[Path],  # noqa: UP045 (typer reads it at run time)
-        typer.Option(metavar="DIR", help="Images of one person each to calibrate --int8. Default: generated people."),
+        typer.Option(metavar="DIR", help="Images of one person each, for --int8. Default: generated people."),
+    ] = None,
+    network_only: Annotated[
+        bool, typer.Option("--network-only", help="From normalized images to heatmaps only, for converters.")
+    ] = False,
+    batch: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Images at a time, of --network-only. Default: 1."),
+    ] = None,
+    web: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Instead of --onnx: a folder with a page that runs the model in a browser."),
+    ] = None,
+    wasm: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="The npm package onnxruntime-web, which --web copies two files of."),
     ] = None,
 ) -> None:
     """Write a model as one ONNX file, compared with PyTorch."""
+    if (onnx is None) == (web is None):
+        raise ValueError("give --onnx FILE for a file, or --web DIR for a page")
+    if web is not None:
+        if flip_test or heatmaps or int8 or network_only:
+            raise ValueError("--web writes a model of its own; leave out what is for --onnx")
+        _export_web(checkpoint, web, wasm)
+        return
+    if wasm is not None:
+        raise ValueError("--wasm is for --web")
+    assert onnx is not None
+    _check_target(onnx)
+    if calibrate is not None and not int8:
+        raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
+    if network_only and (flip_test or heatmaps or int8):
+        raise ValueError("--network-only gives float heatmaps alone; leave out --flip-test, --heatmaps and --int8")
+    if batch is not None and not network_only:
+        raise ValueError("--batch is for --network-only; other files take any batch")
+    require("export", onnx="onnx", onnxruntime="onnxruntime")
+
+    from pose.checkpoint import load_checkpoint
+    from pose.export.export import export_onnx
+    from pose.export.network_only import FORMAT as NETWORK_FORMAT
+    from pose.export.network_only import export_network
+    from pose.inference.onnx_predictor import FORMAT
+
+    _refuse_foreign(onnx, FORMAT, NETWORK_FORMAT)
+    loaded = load_checkpoint(checkpoint)
+    if network_only:
+        print(export_network(loaded, onnx, batch=batch or 1))
+        return
+    print(export_onnx(loaded, onnx, flip_test=flip_test, heatmaps=heatmaps, int8=int8, calibrate=calibrate))
+
+
+def _export_web(checkpoint: Path, folder: Path, wasm: Path | None) -> None:
+    require("export", onnx="onnx", onnxruntime="onnxruntime")
+    check_writable(folder)
+
+    from pose.checkpoint import load_checkpoint
+    from pose.export.metadata import header_path
+    from pose.export.web_page import MODEL, PAGE, RUNTIME, export_web, runtime_files
+    from pose.inference.onnx_predictor import FORMAT
+    from pose.runtime.outputs import holds_json_of, refuse_foreign
+
+    header = header_path(folder / MODEL)
+    written = [header, folder / MODEL, *(folder / name for name in PAGE + (RUNTIME if wasm else ()))]
+    refuse_foreign(written, ours=holds_json_of(header, format=FORMAT), writer="`pose export --web`", option="--web")
+    runtime = runtime_files(wasm) if wasm else None
+    exported, hint = export_web(load_checkpoint(checkpoint), folder, runtime=runtime)
+    print(f"{exported}\n{hint}")
+
+
+def export_detector(
+    onnx: Annotated[Path, typer.Option(help="The file to write, an .onnx.")],
+    weights: DetectorWeights = None,
+) -> None:
+    """Write the detector ssdlite as one ONNX file.
+
+    `pose predict`, `pose detect` and `pose.load` take it by --detector, and then need no PyTorch.
+    """
+    _check_target(onnx)
+    require("export-detector", onnx="onnx", onnxruntime="onnxruntime")
+
+    from pose.export.detector import export_detector as write
+    from pose.inference.detector import TorchvisionDetector, load_detector
+    from pose.inference.onnx_detector import FORMAT
+
+    _refuse_foreign(onnx, FORMAT)
+    detector = load_detector("ssdlite", weights=weights)
+    assert isinstance(detector, TorchvisionDetector)
+    print(write(detector.model, onnx))
+
+
+def _check_target(onnx: Path) -> None:
     if onnx.suffix.lower() != ".onnx":
         raise ValueError(f"--onnx {onnx} is no ONNX file; name it with .onnx")
     if onnx.is_dir():
         raise ValueError(f"--onnx {onnx} is a folder; name a file in it, e.g. {onnx / 'm.onnx'}")
-    if calibrate is not None and not int8:
-        raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
-    require("export", onnx="onnx", onnxruntime="onnxruntime")
     check_writable(onnx.parent)
 
-    from pose.checkpoint import load_checkpoint
-    from pose.export.export import export_onnx
-    from pose.inference.onnx_predictor import FORMAT
-    from pose.runtime.outputs import contains, refuse_foreign
 
-    ours = contains(onnx, f'"format": "{FORMAT}"')
-    refuse_foreign([onnx], ours=ours, writer="`pose export` of this version", option="--onnx")
+def _refuse_foreign(onnx: Path, *formats: str) -> None:
+    """Look before writing: the file and the JSON beside it are new, or of an earlier export."""
+    from pose.export.metadata import header_path
+    from pose.runtime.outputs import contains, holds_json_of, refuse_foreign
 
-    loaded = load_checkpoint(checkpoint)
-    print(export_onnx(loaded, onnx, flip_test=flip_test, heatmaps=heatmaps, int8=int8, calibrate=calibrate))
+    for target, ours in (
+        (onnx, any(contains(onnx, f'"format": "{format}"') for format in formats)),
+        (header_path(onnx), any(holds_json_of(header_path(onnx), format=format) for format in formats)),
+    ):
+        refuse_foreign([target], ours=ours, writer="an export of this version", option="--onnx")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import sys
 import threading
 import warnings
+from types import FrameType
 from typing import Annotated, Any, TextIO, cast
 
 try:
@@ -30,7 +32,7 @@ from pose.cli.detect import detect
 from pose.cli.download import download
 from pose.cli.env import env
 from pose.cli.evaluate import evaluate
-from pose.cli.export import export
+from pose.cli.export import export, export_detector
 from pose.cli.figures import figures
 from pose.cli.inspect import inspect
 from pose.cli.label import label
@@ -62,6 +64,10 @@ HEAVY = {
     "PIL": "pillow",
 }
 
+WITHOUT_TORCH = "`pose predict` takes .onnx files of `pose export`, its detector one of `pose export-detector`"
+
+STOPPED = "stopped by SIGINT; to start again, give the same command"
+
 
 class _Commands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -72,7 +78,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            print("stopped by SIGINT; to start again, give the same command", file=sys.stderr)
+            print(STOPPED, file=sys.stderr)
             raise typer.Exit(130) from None
 
 
@@ -115,6 +121,7 @@ app.command()(train)
 app.command(name="eval")(evaluate)
 app.command()(predict)
 app.command()(export)
+app.command(name="export-detector")(export_detector)
 app.command()(check)
 app.command()(label)
 app.command()(convert)
@@ -164,48 +171,56 @@ def _run() -> None:
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of files may have letters that the terminal lacks
-            stream.reconfigure(errors="backslashreplace")
+            with contextlib.suppress(OSError):  # once it is done, it asks a file where it is, which may be a pipe now
+                stream.reconfigure(errors="backslashreplace")
     if threading.current_thread() is threading.main_thread():
-        # As Ctrl-C: what is open is closed, and processes that work for this one are ended. Training asks for more.
         for number in ending_signals():
-            signal.signal(number, lambda number, frame: sys.exit(128 + number))
+            signal.signal(number, _end)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in a background
+            signal.signal(signal.SIGINT, _end)
     try:
         check_opencv_settings()
         app(prog_name="pose")  # also where it is `python -m pose`
-    except (ValueError, OSError, Warning) as error:  # a warning with PYTHONWARNINGS=error
-        if os.environ.get("POSE_DEBUG"):
-            raise
-        print(as_message(f"error: {_explain(error)}"), file=sys.stderr)
-        sys.exit(2)
-    except RecursionError:
-        if os.environ.get("POSE_DEBUG"):
-            raise
-        print("error: a file is nested too deeply to be read (lists in lists ...); replace it", file=sys.stderr)
-        sys.exit(2)
     except Ended:
         sys.exit(2)
-    except ModuleNotFoundError as error:  # of the install without PyTorch
+    except (ValueError, OSError, Warning, RuntimeError, ImportError) as error:  # Warning: PYTHONWARNINGS=error
+        message = _explain(error)
+        if message is None or os.environ.get("POSE_DEBUG"):
+            raise
+        print(as_message(f"error: {message}"), file=sys.stderr)
+        sys.exit(2)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End in order: what is open is closed, and processes that work for this one are ended. Training asks for more.
+
+    While PyTorch is imported, nothing is open yet, and an exception in its C++ code would dump the process's memory.
+    """
+    if getattr(getattr(sys.modules.get("torch"), "__spec__", None), "_initializing", False):
+        if number == signal.SIGINT:
+            with contextlib.suppress(OSError):
+                os.write(2, f"{STOPPED}\n".encode())
+        os._exit(128 + number)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
+
+
+def _explain(error: Exception) -> str | None:
+    """What to tell the user; None for what no user can mend.
+
+    Errors of the system go without their number, those of a loader process without its traceback.
+    """
+    if isinstance(error, RecursionError):
+        return "a file is nested too deeply to be read (lists in lists ...); replace it"
+    if isinstance(error, RuntimeError):  # pathlib's, up to Python 3.12
+        return f"{error}; a link leads to itself, remove it" if "Symlink loop" in str(error) else None
+    if isinstance(error, ModuleNotFoundError):  # of the install without PyTorch
         package = HEAVY.get((error.name or "").split(".")[0])
-        if os.environ.get("POSE_DEBUG") or package is None:
-            raise
-        print(
-            f"error: this needs {error.name}, which is not installed: pip install {package}; without it "
-            f"`pose predict` takes .onnx files of `pose export`, with --boxes whole or FILE",
-            file=sys.stderr,
-        )
-        sys.exit(2)
-    except ImportError as error:
-        if os.environ.get("POSE_DEBUG"):
-            raise
-        message = (
-            f"error: a library cannot be loaded ({error}); is there too little memory (ulimit -v), or is it broken?"
-        )
-        print(as_message(message), file=sys.stderr)
-        sys.exit(2)
-
-
-def _explain(error: ValueError | OSError | Warning) -> str:
-    """What to tell the user: the system's errors without their number, a loader process's without its traceback."""
+        missing = f"this needs {error.name}, which is not installed: pip install {package}; without it "
+        return missing + WITHOUT_TORCH if package else None
+    if isinstance(error, ImportError):
+        return f"a library cannot be loaded ({error}); is there too little memory (ulimit -v), or is it broken?"
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
     text = str(error)

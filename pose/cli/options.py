@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from pose.runtime.errors import ConfigError
+from pose.runtime.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +30,13 @@ Workers = Annotated[
     typer.Option(min=0, help="Loader processes; 0 loads in the main one. Default: from the config, or by machine."),
 ]
 BatchSize = Annotated[Optional[int], typer.Option(min=1, help="People in a batch.")]  # noqa: UP045
-DetectorName = Annotated[str, typer.Option("--detector", help="ssdlite, or fasterrcnn: larger and a little better.")]
+DetectorName = Annotated[
+    str,
+    typer.Option(
+        "--detector",
+        help="ssdlite, or fasterrcnn: larger and a little better; or an .onnx of `pose export-detector`.",
+    ),
+]
 DetectorWeights = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--weights", help="File of the detector's weights. Default: downloaded once, into torch's cache."),
@@ -54,7 +61,7 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
     from pose.classification.shapes import DONE as SHAPES
     from pose.classification.task import make_shapes
     from pose.config.keypoints import Config
-    from pose.data.coco import leaves_folder
+    from pose.data.image_entries import leaves_folder
     from pose.evaluation.splits import make_figures
     from pose.runtime.console import Progress
     from pose.synthetic.dataset import DONE as FIGURES
@@ -98,27 +105,43 @@ def check_writable(folder: Path) -> None:
         raise ValueError(f"cannot write to {folder}: no permission; choose another --out")
 
 
+@contextlib.contextmanager
 def evaluation_folder(
     out: Path | None, *, default: Path, checkpoint: Path, data: Path, boxes: str
-) -> tuple[Path, str]:
-    """Choose where an evaluation goes, before the work.
+) -> Iterator[tuple[Path, str]]:
+    """Choose where an evaluation goes, before the work, and keep others out of it meanwhile.
 
     Args:
-        out: the user's choice; without one it is `default`, or default-2 and so on where that holds another one.
+        out: the user's choice; without one it is `default`, or default-2 and so on where that holds another one, or
+            where another process writes.
         checkpoint, data, boxes: see `evaluation_mark`.
-    Returns:
+    Yields:
         The folder, and the line that marks its config.yaml.
     Raises:
         DataError: it holds something else.
         ValueError: it cannot be written to.
+        OSError: another process writes there.
     """
-    from pose.runtime.outputs import check_evaluation_folder, evaluation_mark, free_evaluation_folder
+    from pose.runtime.folder_lock import FolderBusy, lock_output
+    from pose.runtime.outputs import check_evaluation_folder, evaluation_mark
 
-    folder = out or free_evaluation_folder(default, checkpoint=checkpoint, data=data, boxes=boxes)
-    mark = evaluation_mark(folder, checkpoint=checkpoint, data=data, boxes=boxes)
-    check_writable(folder)
-    check_evaluation_folder(folder, mark)
-    return folder, mark
+    number, folder = 1, out or default
+    with contextlib.ExitStack() as stack:
+        while True:
+            mark = evaluation_mark(folder, checkpoint=checkpoint, data=data, boxes=boxes)
+            try:
+                check_writable(folder)
+                with contextlib.ExitStack() as trial:
+                    trial.enter_context(lock_output(folder))
+                    check_evaluation_folder(folder, mark)
+                    stack.push(trial.pop_all())
+                break
+            except (DataError, FolderBusy):
+                if out is not None:
+                    raise
+            number += 1
+            folder = default.with_name(f"{default.name}-{number}")
+        yield folder, mark
 
 
 def name_in_run(checkpoint: Path) -> str:

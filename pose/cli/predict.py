@@ -127,8 +127,11 @@ def load_finder(
         if weights is not None:
             raise ValueError("--weights are the detector's; they need --boxes detect")
         return detector, min_box_score or 0.0
-    from pose.inference.detector import MIN_SCORE, load_detector
-    from pose.runtime.device import pick_device
+    from pose.inference.detector import MIN_SCORE, is_exported, load_detector
 
     score = MIN_SCORE if min_box_score is None else min_box_score
+    if is_exported(detector):  # without PyTorch
+        return load_detector(detector, weights=weights, min_score=score), score
+    from pose.runtime.device import pick_device
+
     return load_detector(detector, weights=weights, device=pick_device(device), min_score=score), score

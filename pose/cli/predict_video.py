@@ -91,6 +91,7 @@ def clip(
     from pose.inference.video.writing import VideoWriter
     from pose.runtime.console import Progress, make_console
     from pose.runtime.files import write_json
+    from pose.runtime.folder_lock import lock_output
     from pose.synthetic.clip import FPS, SIZE, render_clip, truth_records
 
     if out.suffix.lower() != ".mp4":
@@ -101,7 +102,11 @@ def clip(
             raise ValueError(f"{target} exists; delete it or give another name")
     records = []
     rendered = render_clip(seed, frames=frames, people=people, level=level)
-    with VideoWriter(out, size=SIZE, fps=FPS) as writer, Progress(make_console(), frames) as progress:
+    with (
+        lock_output(out.parent, name=out.name),
+        VideoWriter(out, size=SIZE, fps=FPS) as writer,
+        Progress(make_console(), frames) as progress,
+    ):
         for number, frame in enumerate(rendered):
             writer.write(frame.image, number / FPS)
             records += truth_records(number, frame)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pose.runtime.text import visible
+
 
 def runs(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of runs, or one run.")] = Path("runs"),
@@ -30,13 +32,15 @@ def runs(
     if not found:
         print(f"no runs in {folder}")
         return
-    width = max(len(str(run.path)) for run in found)
+    shown = [visible(str(run.path)) for run in found]
+    width = max(map(len, shown))
     print(f"{'run':<{width}}  {'state':<8}  {'epochs':>9}  {'best':>11}  last sign of life")
-    for run in found:
+    for run, name in zip(found, shown, strict=True):
         epochs = "" if run.epoch is None else f"{run.epoch}/{run.epochs}"
-        best = "" if run.best is None else f"{run.metric} {run.best:.3f}"
-        print(f"{run.path!s:<{width}}  {run.state:<8}  {epochs:>9}  {best:>11}  {run.heartbeat or ''}".rstrip())
+        best = "" if run.best is None else visible(f"{run.metric} {run.best:.3f}")
+        sign = visible(run.heartbeat or "")
+        print(f"{name:<{width}}  {run.state:<8}  {epochs:>9}  {best:>11}  {sign}".rstrip())
         if run.state == "failed" and run.message:
             print(f"    {run.message.splitlines()[0]}")
         if run.resume is not None:
-            print(f"    {run.resume}")
+            print(f"    {visible(run.resume)}")

@@ -44,6 +44,7 @@ def train(
     from pose.runtime.console import make_console
     from pose.runtime.distributed import join_world
     from pose.runtime.stop import Stopped
+    from pose.runtime.text import resume_command
     from pose.training.logs import print_end
     from pose.training.trainer import Trainer
 
@@ -53,7 +54,7 @@ def train(
             console = make_console(quiet=not world.is_main)
             claimed = _claim(config, changes, out, resume) if world.is_main else None
             lock = stack.enter_context(claimed[1]) if claimed else None
-            settings, run = world.broadcast((claimed[0], claimed[1].run) if claimed else None, source=0)
+            settings, run = world.broadcast((claimed[0], claimed[1].folder) if claimed else None, source=0)
             world.once_per_node(lambda: prepare_figures(settings, console))
             console.print(f"run folder {run}", highlight=False)
             Trainer(
@@ -68,7 +69,7 @@ def train(
                 world=world,
             ).run()
     except Stopped as stop:
-        console.print(f"{stop}; everything is saved. Go on with: pose train --resume {run}", highlight=False)
+        console.print(f"{stop}; everything is saved. Go on with: {resume_command(run)}", highlight=False)
         raise typer.Exit(128 + stop.signal) from None
     if not world.is_main:
         return

@@ -21,6 +21,7 @@ from pose.config.sections import (
 )
 from pose.config.yaml_text import format_yaml
 from pose.keypoints.known import SKELETONS
+from pose.keypoints.oks import MAX_DETECTIONS
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.text import did_you_mean
 
@@ -90,6 +91,18 @@ class ValConfig(SplitConfig):
         return self
 
 
+class GrowBoxesConfig(Section):
+    """What is added on each side of annotated boxes, for boxes that are just the extent of their keypoints.
+
+    Boxes that other programs detect are not grown.
+    """
+
+    share: float = Field(default=0.0, ge=0, le=10)
+    """Of the box's longer side."""
+    pixels: float = Field(default=0.0, ge=0, le=1e5)
+    """Of the image, besides; it gives a box to a single point too."""
+
+
 class DataConfig(Section):
     """Images and annotations; `group_images` is explained in `pose.data.loader.EpochSampler`."""
 
@@ -98,8 +111,11 @@ class DataConfig(Section):
     skeleton: str | SkeletonConfig = "coco17"
     """`coco17` or another known skeleton (formats.md), `from_annotations` for all of the section taken from the
     training annotations, or the section."""
-    category: str | None = None
-    """Name of the category with the keypoints, where several have some."""
+    category: str | list[str] | None = None
+    """Name of the category with the keypoints, or a list of several that are read as one; null for all with
+    keypoints, which must be the same."""
+    grow_boxes: GrowBoxesConfig = GrowBoxesConfig()
+    """How annotated boxes are grown, in training and evaluation; by default not at all."""
     figures: FiguresConfig | None = None
     """Generate people into `root`; null for data that is there."""
     train: SplitConfig
@@ -251,6 +267,8 @@ class EvalConfig(Section):
     """People in a batch."""
     backend: Literal["pycocotools", "hotcoco"] = "pycocotools"
     """The library that counts COCO's numbers; `hotcoco` is faster and gives the same."""
+    max_detections: int = Field(default=MAX_DETECTIONS, ge=1, le=100_000)
+    """People of an image whose answers count, the best ones; COCO has 20."""
 
 
 class Config(Section):

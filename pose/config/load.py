@@ -14,6 +14,7 @@ from pose.config.errors import explain_all
 from pose.config.files import find_config
 from pose.config.keypoints import Config
 from pose.config.yaml_text import parse_yaml
+from pose.data.foreign import refuse_foreign
 from pose.runtime.errors import ConfigError
 from pose.runtime.paths import expand_home
 
@@ -32,6 +33,7 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
         path: the file, or the name of one that comes with the package; see `find_config`.
     Raises:
         FileNotFoundError: no such file.
+        DataError: it is the YAML of another tool.
         ConfigError: not YAML, empty, an unset variable, or wrong keys or values: all of them in one message.
     """
     file = find_config(path)
@@ -51,6 +53,7 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     if not isinstance(data, dict):
         got = "an empty file" if data is None else f"a {type(data).__name__}"
         raise ConfigError(f"config {file} holds {got}; expected keys such as data:, model:, train:")
+    refuse_foreign(file, data)
     return make_config(data, overrides, source=str(file), expand=True)
 
 

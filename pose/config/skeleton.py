@@ -8,7 +8,7 @@ from typing import Any
 
 from pose.config.keypoints import Config, SkeletonConfig
 from pose.data.category import Category, read_category
-from pose.data.coco import read_json
+from pose.data.json_file import read_json
 from pose.keypoints.known import SKELETONS
 from pose.keypoints.skeletons import COCO_SIGMAS, DEFAULT_SIGMA, Skeleton, split_side
 
@@ -43,7 +43,7 @@ def with_skeleton(config: Config) -> Config:
     return config.model_copy(update={"data": data.model_copy(update={"skeleton": section})})
 
 
-def _with_category(path: Path, fields: dict[str, Any], wanted: str | None) -> dict[str, Any]:
+def _with_category(path: Path, fields: dict[str, Any], wanted: str | list[str] | None) -> dict[str, Any]:
     """`fields` with the names and edges of the file's category, where they are left out and fit."""
     content = read_json(path)
     try:

@@ -7,12 +7,13 @@ Shapes: N boxes, each with the (height, width) of its image, NaN where that is u
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pose.runtime.arrays import Array, Bools
-from pose.runtime.text import first_few, plural
+from pose.runtime.text import plural
 
 
 def looks_xyxy(boxes: Array, sizes: Array) -> Bools:
@@ -44,6 +45,23 @@ def fit_only_turned(boxes: Array, sizes: Array) -> Bools:
     return leave_image(boxes, sizes) & ~leave_image(boxes, sizes[:, ::-1])
 
 
+def reach_from_corner(boxes: Array, keypoints: NDArray[Any]) -> Bools:
+    """Say which boxes (N,) reach from the image's corner (0, 0) to the labeled keypoints (N, K, 3); none if few do.
+
+    So they do where keypoints that are missing were counted as lying at (0, 0).
+    """
+    labeled = keypoints[..., 2] > 0
+    some = labeled.any(axis=1)
+    low = np.where(labeled[..., None], keypoints[..., :2], np.inf).min(axis=1)
+    high = np.where(labeled[..., None], keypoints[..., :2], -np.inf).max(axis=1)
+    with np.errstate(invalid="ignore"):
+        at_corner = (np.abs(boxes[:, :2]) <= 1).all(axis=1)
+        ends = (np.abs(boxes[:, :2] + boxes[:, 2:] - high) <= 2).all(axis=1)
+        beside = (low > 2).all(axis=1) & (low > 0.25 * boxes[:, 2:]).any(axis=1)
+    found = some & at_corner & ends & beside
+    return np.asarray(found if found.sum() >= max(1, 0.02 * some.sum()) else np.zeros(len(boxes), dtype=bool))
+
+
 def odd_boxes(boxes: Array, sizes: Array) -> str:
     """What is odd about the boxes (N, 4) of one file or call, to be said of them; "" for nothing.
 
@@ -72,12 +90,3 @@ def warn_of_odd_boxes(boxes: Array, sizes: Array, source: str, *, stacklevel: in
     said = odd_boxes(boxes, sizes)
     if said:
         warnings.warn(f"{source}: {said}", stacklevel=stacklevel)
-
-
-def warn_of_empty_boxes(empty: Sequence[int], source: str, *, stacklevel: int = 3) -> None:
-    """Warn of the records, by their indexes, whose boxes are left out since they have no width or height."""
-    if empty:
-        boxes = plural(len(empty), "box", "boxes")
-        warnings.warn(
-            f"{source}: left out {boxes} without width or height (record {first_few(empty)})", stacklevel=stacklevel
-        )

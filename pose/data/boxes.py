@@ -2,56 +2,64 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Sequence
-from pathlib import Path, PureWindowsPath
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.box_habits import warn_of_empty_boxes
-from pose.data.records import read_flag, read_id
+from pose.data.image_names import ImageMatcher
+from pose.data.json_file import read_document
+from pose.data.left_out import Unusable, warn_left_out
+from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
+from pose.data.usage import Usage
 from pose.keypoints.skeletons import COCO17, Skeleton
+from pose.runtime.errors import DataError
 
 Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) scores
 LARGEST_COORDINATE = 1e9  # pixels; images are far smaller
 SMALLEST_SIDE = 1e-3  # pixels of a box; crops of much smaller ones have coordinates that are not finite
+_EXPECTED = f"expected [x, y, width, height] in pixels, width and height positive and at least {SMALLEST_SIDE:g}"
+NO_SIZE = "without width or height"
 _EXAMPLE = '{"file_name": "street.jpg", "bbox": [x, y, width, height], "score": 0.9}'
 
 
-def load_box_file(path: Path, *, example: str) -> Any:
+def read_box_records(path: Path, *, example: str) -> Any:
     """Read a JSON file of boxes; `example` is a record, for the message.
 
     Raises:
-        FileNotFoundError, ValueError: no such file, or no JSON.
+        FileNotFoundError, DataError: no such file, no JSON, or that of another tool.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no boxes {path}; give a JSON file of boxes, 'detect' or 'whole'")
-    try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON ({error}); expected a list of records such as {example}") from None
+    return read_document(
+        path,
+        what="boxes",
+        missing="give a JSON file of boxes, 'detect' or 'whole'",
+        expected=f"expected a list of records such as {example}",
+    )
 
 
-def check_box(where: str, record: dict[str, Any]) -> tuple[list[float], float]:
-    """Check a record, and return its box (4) and its score, 1 where there is none; `where` names it in errors.
-
-    A width or height of 0 passes: such boxes are left out, see `is_empty`.
+def read_box(where: str, record: Mapping[str, Any]) -> tuple[list[float], float]:
+    """Read the box (4) of a record and its score, 1 where there is none; `where` names it in messages.
 
     Raises:
-        ValueError: either is malformed.
+        Unusable: either is malformed, or the box has no size.
     """
-    box, score = record.get("bbox"), record.get("score", 1.0)
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < 0:
-        raise ValueError(
-            f"{where} has bbox {box!r:.80}; expected [x, y, width, height] in pixels, width and height positive "
-            f"and at least {SMALLEST_SIDE:g}"
-        )
-    if not _is_number(score):
-        raise ValueError(f"{where} has score {score!r:.40}; expected a number, or none for 1")
-    return [float(v) for v in box], float(score)
+    given = record.get("bbox")
+    box = read_numbers(given)
+    if box is None or len(box) != 4 or not (np.abs(box) < LARGEST_COORDINATE).all():
+        message = f"{where} has bbox {given!r:.80}; {_EXPECTED}"
+        raise Unusable("with a bbox that is not four numbers", message)
+    score = read_number(record.get("score", 1.0))
+    if score is None:
+        message = f"{where} has score {record['score']!r:.40}; expected a finite number, or none for 1"
+        raise Unusable("whose score is no number", message)
+    if is_empty(box.tolist()):
+        message = f"{where} has bbox {given!r:.80}; {_EXPECTED}"
+        raise Unusable(NO_SIZE, message)
+    return box.tolist(), score
 
 
 def usable_boxes(boxes_xywh: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -66,7 +74,22 @@ def is_empty(box: Sequence[float]) -> bool:
     return min(box[2:]) < SMALLEST_SIDE
 
 
-def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_score: float) -> dict[str, Boxes]:
+@dataclass(frozen=True, eq=False)
+class BoxFile:
+    """The boxes of a file for some images.
+
+    Attributes:
+        boxes: by the name of the image.
+        usage: how many of the file's boxes these are, and why not the others.
+        sizes: (height, width) that the file gives images, by name, where it does.
+    """
+
+    boxes: dict[str, Boxes]
+    usage: Usage
+    sizes: dict[str, tuple[int, int]]
+
+
+def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_score: float) -> BoxFile:
     """Read the boxes of each of the images `names`, in pixels as stored, as COCO's are.
 
     Args:
@@ -74,49 +97,61 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
             annotations. `file_name` is the path below the input folder, or the end of it where that is unambiguous;
             an `image_id` that no `images` explain is the number in the file's name (785 for 000000000785.jpg).
             Left out are other images, crowds, and all but one category: that with the skeleton's name, with
-            keypoints, COCO's 1 for people, or the only one.
+            keypoints (several with the skeleton's keypoints are one), COCO's 1 for people, or the only one.
         min_score: boxes that score less are left out.
 
-    Boxes of size 0 are left out with a warning.
+    Records that cannot be read, and boxes of size 0, are left out with a warning.
 
     Raises:
-        FileNotFoundError, ValueError: no such file; or boxes are malformed, ambiguous, of other images, or all empty.
+        FileNotFoundError, DataError: no such file; or boxes are ambiguous, all of other images, or none is left.
     """
-    records, file_names = _load_records(path, skeleton)
-    match = _Matcher(names)
+    content = _load_records(path, skeleton)
+    match = ImageMatcher(names)
     boxes: dict[str, list[list[float]]] = {name: [] for name in names}
+    sizes: dict[str, tuple[int, int]] = {}
     said: list[str] = []
-    empty: list[int] = []
+    problems: list[Unusable] = []
+    reasons = content.left_out
     matched = 0
-    for index, record in records:
-        where = f"{path}: record {index}"
-        box, score = _check_record(where, record)
-        file_name = record.get("file_name") or file_names.get(_as_key(record["image_id"]))
-        said.append(f"file_name {file_name}" if file_name else f"image_id {record['image_id']}")
-        hits = match.by_name(file_name) if file_name else match.by_id(_as_key(record["image_id"]))
-        if len(hits) > 1:
-            raise ValueError(
-                f"{where} with {said[-1]} fits {hits[0]} and {hits[1]}; "
-                f"write the path below the input folder as its file_name"
-            )
-        matched += len(hits)
-        if hits and is_empty(box):
-            empty.append(index)
-        elif hits and score >= min_score:
+    for index, record in content.records:
+        where = f"record {index}"
+        try:
+            _check_record(where, record)
+            image = content.images.get(_as_key(record.get("image_id")))
+            file_name = record.get("file_name") or (image and image[0])
+            said.append(f"file_name {file_name}" if file_name else f"image_id {record['image_id']}")
+            hits = match.by_name(file_name) if file_name else match.by_id(_as_key(record["image_id"]))
+            if len(hits) > 1:
+                raise DataError(
+                    f"{path}: {where} with {said[-1]} fits {hits[0]} and {hits[1]}; "
+                    f"write the path below the input folder as its file_name"
+                )
+            matched += len(hits)
+            box, score = read_box(where, record)
+        except Unusable as problem:
+            problems.append(problem)
+            continue
+        if not hits:
+            reasons["of other images"] += 1
+        elif score < min_score:
+            reasons[f"that score less than {min_score:g}"] += 1
+        else:
             boxes[hits[0]].append([*box, score])
+            if image and image[1]:
+                sizes[hits[0]] = image[1]
+    total = len(content.records)
+    reasons.update(warn_left_out(path, "boxes", problems, total, advice=""))
     if not matched:
-        raise ValueError(
-            f"none of the {len(records)} boxes of {path} is of the {len(names)} images given: the boxes are of "
+        raise DataError(
+            f"none of the {total} boxes of {path} is of the {len(names)} images given: the boxes are of "
             f"{', '.join(list(dict.fromkeys(said))[:3])}, the images are {', '.join(names[:3])}"
         )
-    if len(empty) == matched:
-        raise ValueError(
-            f"no box of {path} for these images has a width and a height of at least {SMALLEST_SIDE:g}; "
-            f"expected [x, y, width, height] in pixels"
-        )
-    warn_of_empty_boxes(empty, str(path))
+    used = sum(map(len, boxes.values()))
+    usage = Usage(used + reasons.total(), used, dict(reasons), what="boxes")
+    if not used and matched and problems:
+        raise DataError(f"{path} has no box to use for these images ({usage}); the first: {problems[0]}")
     arrays = {name: np.array(rows, dtype=np.float64).reshape(-1, 5) for name, rows in boxes.items()}
-    return {name: (array[:, :4], array[:, 4]) for name, array in arrays.items()}
+    return BoxFile({name: (array[:, :4], array[:, 4]) for name, array in arrays.items()}, usage, sizes)
 
 
 def confident(boxes: Boxes, min_score: float) -> Boxes:
@@ -125,88 +160,79 @@ def confident(boxes: Boxes, min_score: float) -> Boxes:
     return xywh[scores >= min_score], scores[scores >= min_score]
 
 
-def image_number(stem: str) -> int | None:
-    """Find the image id that is a file's name, as in COCO: 785 of 000000000785."""
-    number = re.fullmatch(r"(?:COCO_[a-z]+\d*_)?(\d+)", stem)  # COCO 2014 has the split in front
-    return int(number[1]) if number else None
+@dataclass(frozen=True, eq=False)
+class _Content:
+    """The records of one category with their indexes; by image id the name and size; what else was left out."""
+
+    records: list[tuple[int, Any]]
+    images: dict[Any, tuple[str, tuple[int, int] | None]]
+    left_out: Counter[str]
 
 
-class _Matcher:
-    """Finds the images that a record's file_name or image_id may mean."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = set(names)
-        self.by_end: dict[str, list[str]] = {}
-        self.by_stem: dict[str | int, list[str]] = {}
-        for name in names:
-            for end in _ends(name):
-                self.by_end.setdefault(end, []).append(name)
-            stem = Path(name).stem
-            number = image_number(stem)
-            self.by_stem.setdefault(stem, []).append(name)
-            if number is not None:
-                self.by_stem.setdefault(number, []).append(name)
-
-    def by_name(self, file_name: str) -> list[str]:
-        name = PureWindowsPath(file_name).as_posix()
-        if name in self.names:
-            return [name]
-        # Either may have more folders in front than the other.
-        return self.by_end.get(name) or [end for end in _ends(name) if end in self.names][:1]
-
-    def by_id(self, image_id: str | int) -> list[str]:
-        return self.by_stem.get(image_id, [])
-
-
-def _ends(name: str) -> list[str]:
-    """List the ends of a path: a/b/c.jpg, b/c.jpg, c.jpg."""
-    parts = name.split("/")
-    return ["/".join(parts[i:]) for i in range(len(parts))]
-
-
-def _load_records(path: Path, skeleton: Skeleton) -> tuple[list[tuple[int, Any]], dict[Any, str]]:
-    """Read the records of one category with their indexes, and the file names by image id where the file has them."""
-    data = load_box_file(path, example=_EXAMPLE)
+def _load_records(path: Path, skeleton: Skeleton) -> _Content:
+    data = read_box_records(path, example=_EXAMPLE)
     images: list[Any] = []
     categories: list[Any] = []
     if isinstance(data, dict):
         images, categories, data = data.get("images") or [], data.get("categories") or [], data.get("annotations")
     if not isinstance(data, list) or not isinstance(images, list) or not isinstance(categories, list):
-        raise ValueError(f"{path} holds no list of boxes; expected records such as {_EXAMPLE}, or COCO annotations")
+        raise DataError(f"{path} holds no list of boxes; expected records such as {_EXAMPLE}, or COCO annotations")
     if not data:
-        raise ValueError(f"{path} holds no boxes; expected records such as {_EXAMPLE}, or give 'whole'")
-    file_names = {}
+        raise DataError(f"{path} holds no boxes; expected records such as {_EXAMPLE}, or give 'whole'")
+    listed_images: dict[Any, tuple[str, tuple[int, int] | None]] = {}
+    problems = []
     for index, image in enumerate(images):
-        if not isinstance(image, dict) or not _is_id(image.get("id")) or not isinstance(image.get("file_name"), str):
-            raise ValueError(f"{path}: images[{index}] needs an id and a file_name, got {image!r:.80}")
-        file_names[_as_key(image["id"])] = image["file_name"]
-    kinds = {_as_key(r["category_id"]) for r in data if isinstance(r, dict) and _is_id(r.get("category_id"))}
+        if isinstance(image, dict) and _is_id(image.get("id")) and isinstance(image.get("file_name"), str):
+            height, width = read_whole(image.get("height")), read_whole(image.get("width"))
+            size = (height, width) if height and width else None
+            listed_images[_as_key(image["id"])] = image["file_name"], size
+        else:
+            message = f"images[{index}] needs an id and a file_name, got {image!r:.80}"
+            problems.append(Unusable("without id or file_name", message))
+    warn_left_out(path, "images", problems, len(images), advice="")
+    wanted = _categories(path, data, categories, skeleton)
+    left_out: Counter[str] = Counter()
+    records = []
+    for index, record in enumerate(data):
+        if isinstance(record, dict) and _as_key(record.get("category_id")) not in (None, *wanted):
+            left_out["of other categories"] += 1
+        elif isinstance(record, dict) and read_flag(record.get("iscrowd")) is True:
+            left_out["crowd"] += 1
+        else:
+            records.append((index, record))
+    return _Content(records, listed_images, left_out)
+
+
+def _categories(path: Path, records: Sequence[Any], categories: Sequence[Any], skeleton: Skeleton) -> set[Any]:
+    """Choose the ids of the category whose boxes are taken, among those that have some."""
+    kinds = {_as_key(r["category_id"]) for r in records if isinstance(r, dict) and _is_id(r.get("category_id"))}
     listed = {_as_key(c["id"]): c for c in categories if isinstance(c, dict) and _is_id(c.get("id"))}
     named = {i for i, c in listed.items() if i in kinds and c.get("name") == skeleton.name}
     posed = {i for i, c in listed.items() if i in kinds and c.get("keypoints")}
+    if posed and all(listed[i]["keypoints"] == list(skeleton.keypoint_names) for i in posed):
+        return posed  # read as one in training too
     person = {1} & kinds if skeleton.keypoint_names == COCO17.keypoint_names else set()
     wanted = named or posed or person or kinds
     if len(wanted) > 1:
-        raise ValueError(f"{path} has boxes of the categories {sorted(wanted, key=str)}; leave only those to predict")
-    people = [
-        (index, r)
-        for index, r in enumerate(data)
-        if not isinstance(r, dict)
-        or (_as_key(r.get("category_id")) in (None, *wanted) and read_flag(r.get("iscrowd")) is not True)
-    ]
-    return people, file_names
+        raise DataError(f"{path} has boxes of the categories {sorted(wanted, key=str)}; leave only those to predict")
+    return wanted
 
 
-def _check_record(where: str, record: Any) -> tuple[list[float], float]:
-    """Check a record that names its image, and return its box (4) and its score."""
+def _check_record(where: str, record: Any) -> None:
+    """Check that a record names its image, and is no crowd.
+
+    Raises:
+        Unusable: it does not, or cannot be read.
+    """
     if not isinstance(record, dict):
-        raise ValueError(f"{where} is {record!r:.80}; expected an object such as {_EXAMPLE}")
+        raise Unusable("that are no objects", f"{where} is {record!r:.80}; expected an object such as {_EXAMPLE}")
     name = record.get("file_name")
     if not (isinstance(name, str) and name if name is not None else _is_id(record.get("image_id"))):
-        raise ValueError(f"{where} needs a file_name or an image_id, got {record!r:.80}; e.g. {_EXAMPLE}")
+        message = f"{where} needs a file_name or an image_id, got {record!r:.80}; e.g. {_EXAMPLE}"
+        raise Unusable("without file_name and image_id", message)
     if read_flag(record.get("iscrowd")) is None:
-        raise ValueError(f"{where} has iscrowd {record['iscrowd']!r:.40}; expected 0, or 1 for a group")
-    return check_box(where, record)
+        message = f"{where} has iscrowd {record['iscrowd']!r:.40}; expected 0, or 1 for a group"
+        raise Unusable("whose iscrowd is neither 0 nor 1", message)
 
 
 def _is_id(value: Any) -> bool:
@@ -216,9 +242,6 @@ def _is_id(value: Any) -> bool:
 def _as_key(value: Any) -> Any:
     """Read an id as a number where it is one, 785 of "785" and 785.0; other text stays."""
     number = read_id(value)
-    return value if number is None else number
-
-
-def _is_number(value: Any) -> bool:
-    """Say whether a value is a number that an image can have, which NaN and infinities are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_COORDINATE
+    if number is not None:
+        return number
+    return value if isinstance(value, str) else None

@@ -6,21 +6,27 @@ width, height). Imports neither torch nor albumentations.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.box_habits import warn_of_empty_boxes, warn_of_odd_boxes
-from pose.data.boxes import is_empty
-from pose.data.coco import Annotation, CocoFile, numbers, read_json
-from pose.data.records import read_id
+from pose.data.annotation_columns import AnnotationColumns
+from pose.data.coco import CocoFile
+from pose.data.image_entries import ImageInfo
+from pose.data.usage import Usage
 from pose.images.names import CHECK_THE_PATH, explain_missing
-from pose.keypoints.geometry import clean_box
+from pose.keypoints.geometry import clean_boxes
+from pose.runtime.arrays import Array
+from pose.runtime.errors import DataError
+
+POINTS = "whose box has no size"
+_OUTSIDE = "with an empty box, or one outside the image"
+_UNSIZED = "in images without height and width"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +41,7 @@ class Person:
         image_size: (height, width) of the image.
         area: of the annotation; of the box for a detection. Square pixels.
         score: of the detection; 1 for an annotation.
+        category_id: of either.
     """
 
     id: int
@@ -45,60 +52,124 @@ class Person:
     image_size: tuple[int, int]
     area: float
     score: float = 1.0
+    category_id: int = 1
 
 
-@dataclass(frozen=True)
-class Usage:
-    """How many annotations of a file are used, and why the others are not.
+@dataclass(frozen=True, eq=False)
+class People(Sequence[Person]):
+    """Annotated people as arrays, and as a sequence that makes a `Person` where one is asked for.
 
     Attributes:
-        total: all of the file's.
-        left_out: numbers by reason.
+        columns: their annotations.
+        boxes_xywh: (N, 4), cleaned.
+        sizes: (N, 2) height and width of their images.
+        images: by id.
+        images_dir: where the files are.
     """
 
-    total: int
-    used: int
-    left_out: Mapping[str, int]
+    columns: AnnotationColumns
+    boxes_xywh: Array
+    sizes: Array
+    images: Mapping[int, ImageInfo]
+    images_dir: Path
 
-    def __str__(self) -> str:
-        """Say it in a line: 132 annotations: 80 used, 51 without labels, 1 crowd."""
-        parts = [f"{self.used:,} used", *(f"{count:,} {why}" for why, count in self.left_out.items())]
-        return f"{self.total:,} annotations: {', '.join(parts)}"
+    def __len__(self) -> int:
+        return len(self.columns)
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"annotations": self.total, "used": self.used, "left_out": dict(self.left_out)}
+    @overload
+    def __getitem__(self, index: int) -> Person: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Person]: ...
+    def __getitem__(self, index: int | slice) -> Person | list[Person]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        x, y, w, h = self.boxes_xywh[index].tolist()
+        height, width = self.sizes[index].tolist()
+        columns, image_id = self.columns, int(self.columns.image_ids[index])
+        return Person(
+            id=int(columns.ids[index]),
+            image_id=image_id,
+            path=Path(self.images_dir, self.images[image_id].file_name),
+            box_xywh=(x, y, w, h),
+            keypoints_img=columns.keypoints_img[index],
+            image_size=(int(height), int(width)),
+            area=float(columns.areas[index]),
+            category_id=int(columns.category_ids[index]),
+        )
+
+    def __iter__(self) -> Iterator[Person]:
+        return (self[i] for i in range(len(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Which annotations (N,) are used.
+
+    Attributes:
+        boxes_xywh: (N, 4), cleaned; NaN without.
+        why_not: (N,) place in `reasons`, or -1 for those that are used.
+    """
+
+    boxes_xywh: Array
+    why_not: NDArray[np.int64]
+    reasons: tuple[str, ...]
+
+
+def _choose(coco: CocoFile, *, min_keypoints: int, min_area: float) -> _Choice:
+    """Choose whom to use, and clean their boxes."""
+    columns = coco.columns
+    labeled = (columns.keypoints_img[..., 2] > 0).sum(axis=1)
+    boxes = clean_boxes(columns.boxes_xywh, coco.sizes)
+    no_box = np.isnan(boxes[:, 0])
+    rules = {  # the first that holds is told
+        "crowd": columns.crowds,
+        "without labels": labeled < min(min_keypoints, 1),
+        _UNSIZED: np.isnan(coco.sizes[:, 0]),
+        POINTS: no_box & (columns.boxes_xywh[:, 2:].min(axis=1, initial=np.inf) <= 0),
+        _OUTSIDE: no_box,
+        "with area 0": columns.areas <= 0,
+        f"with an area below {min_area:g}": columns.areas < min_area,
+        f"with fewer than {min_keypoints} labeled keypoints": labeled < min_keypoints,
+    }
+    why_not = np.full(len(columns), -1, dtype=np.int64)
+    for place, holds in reversed(list(enumerate(rules.values()))):
+        why_not[holds] = place
+    return _Choice(boxes, why_not, tuple(rules))
 
 
 def count_usage(coco: CocoFile, *, limit: int | None = None, min_keypoints: int = 1, min_area: float = 0.0) -> Usage:
     """Count whom `ground_truth_people` lists with the same arguments, and why it leaves out the others."""
-    annotations = coco.annotations or ()
-    looked = (_box_or_reason(a, coco, min_keypoints=min_keypoints, min_area=min_area) for a in annotations)
-    reasons = Counter(found for found in looked if isinstance(found, str))
-    used = len(annotations) - reasons.total()
-    left_out = dict((*reasons.items(), *coco.left_out.items()))
+    choice = _choose(coco, min_keypoints=min_keypoints, min_area=min_area)
+    places, first, counts = np.unique(choice.why_not, return_index=True, return_counts=True)
+    in_order = sorted(zip(first.tolist(), places.tolist(), counts.tolist(), strict=True))
+    left_out = {choice.reasons[place]: count for _, place, count in in_order if place >= 0} | dict(coco.left_out)
+    used = int((choice.why_not < 0).sum())
     if limit is not None and used > limit:
         left_out["beyond the limit"] = used - limit
         used = limit
-    return Usage(used + sum(left_out.values()), used, left_out)
+    return Usage(used + sum(left_out.values()), used, left_out, categories=coco.categories)
 
 
-def _box_or_reason(
-    a: Annotation, coco: CocoFile, *, min_keypoints: int, min_area: float
-) -> tuple[float, float, float, float] | str:
-    """Clean the box of an annotation that is used, or say why it is not used."""
-    labeled = (a.keypoints_img[:, 2] > 0).sum()
-    if a.is_crowd:
-        return "crowd"
-    if labeled < min(min_keypoints, 1):
-        return "without labels"
-    box = clean_box(a.box_xywh, coco.images[a.image_id].image_size)
-    if box is None:
-        return "with an empty box, or one outside the image"
-    if a.area <= 0:
-        return "with area 0"
-    if a.area < min_area:
-        return f"with an area below {min_area:g}"
-    return f"with fewer than {min_keypoints} labeled keypoints" if labeled < min_keypoints else box
+def images_to_look_at(
+    coco: CocoFile,
+    looked_at: Collection[int],
+    *,
+    limit: int | None = None,
+    min_keypoints: int = 1,
+    min_area: float = 0.0,
+) -> set[int]:
+    """Find further images of whom `ground_truth_people` lists with the same arguments, or would with right sizes.
+
+    Args:
+        looked_at: ids of images whose sizes are right.
+    """
+    choice = _choose(coco, min_keypoints=min_keypoints, min_area=min_area)
+    depends = [choice.reasons.index(reason) for reason in (POINTS, _OUTSIDE, _UNSIZED)]
+    known = np.isin(coco.columns.image_ids, list(looked_at))
+    wanted = (choice.why_not < 0) | (np.isin(choice.why_not, depends) & ~known)
+    order = np.argsort(coco.columns.ids, kind="stable")
+    rows = order[wanted[order]][:limit]
+    return set(coco.columns.image_ids[rows].tolist()).difference(looked_at)
 
 
 def ground_truth_people(
@@ -108,8 +179,8 @@ def ground_truth_people(
     limit: int | None = None,
     min_keypoints: int = 1,
     min_area: float = 0.0,
-) -> list[Person]:
-    """List annotated people with their boxes cleaned (see `clean_box`), by annotation id.
+) -> People:
+    """List annotated people with their boxes cleaned (see `clean_boxes`), by annotation id.
 
     Left out are
     crowds, people with fewer than `min_keypoints` labelled keypoints, with area 0 or less than `min_area`
@@ -118,83 +189,39 @@ def ground_truth_people(
     Args:
         limit: keep only the first so many, after the filters.
     Raises:
-        ValueError: the file has no annotations.
+        DataError: the file has no annotations.
     """
     if coco.annotations is None:
-        raise ValueError(f"{coco.path} has no annotations; give detected boxes instead")
-    people = []
-    for a in sorted(coco.annotations, key=lambda a: a.id):
-        box = _box_or_reason(a, coco, min_keypoints=min_keypoints, min_area=min_area)
-        if isinstance(box, str):
-            continue
-        image = coco.images[a.image_id]
-        path = Path(images_dir, image.file_name)
-        people.append(Person(a.id, a.image_id, path, box, a.keypoints_img, image.image_size, a.area))
-        if limit is not None and len(people) >= limit:
-            break
-    return people
+        raise DataError(f"{coco.path} has no annotations; give detected boxes instead")
+    choice = _choose(coco, min_keypoints=min_keypoints, min_area=min_area)
+    order = np.argsort(coco.columns.ids, kind="stable")
+    rows = order[choice.why_not[order] < 0][:limit]
+    columns = coco.columns.take(rows)
+    return People(columns, choice.boxes_xywh[rows], coco.sizes[rows], coco.images, Path(images_dir))
 
 
-def detected_people(
-    detections: Path | str | list[Any], coco: CocoFile, images_dir: Path | str, *, min_score: float = 0.0
-) -> list[Person]:
-    """List detected boxes as they are, neither clipped nor shrunk, in the file's order.
+def with_grown_boxes(coco: CocoFile, *, share: float, pixels: float) -> CocoFile:
+    """Grow annotated boxes on each side by `share` of their longer side and by `pixels`.
 
-    Args:
-        detections: a JSON file, or its content: a list of {image_id, category_id, bbox: [x, y, w, h], score}.
-        min_score: boxes that score less are dropped, as are other categories.
-
-    Boxes of size 0 are left out with a warning. Boxes that look like corners or shares of the image are warned of.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: a record is malformed, an image is unknown, or nothing is left.
+    That is for boxes which are just the extent of the keypoints, down to single points without any size. Areas of 0
+    of people with keypoints become those of the grown boxes, with a warning, since AP depends on them.
     """
-    if isinstance(detections, list):
-        source, records = "detections", detections
-    else:
-        source, records = str(detections), read_json(Path(detections))
-    if not isinstance(records, list):
-        raise ValueError(f"{source} holds a {type(records).__name__}; detections are a list of records")
-    people, unknown, empty = [], [], []
-    for index, record in enumerate(records):
-        where = f"{source}: detection {index}"
-        missing = [
-            k for k in ("image_id", "category_id", "bbox", "score") if not isinstance(record, dict) or k not in record
-        ]
-        if missing:
-            raise ValueError(f"{where} lacks {', '.join(missing)}, got {record!r:.100}")
-        if read_id(record["category_id"]) != coco.category_id:
-            continue
-        box, score = numbers(record["bbox"], where, "bbox"), numbers([record["score"]], where, "score")
-        if len(box) != 4 or min(box[2:]) < 0:
-            raise ValueError(f"{where} has bbox {record['bbox']}; it needs x, y and a positive width and height")
-        image_id = read_id(record["image_id"])
-        if image_id is None or image_id not in coco.images:
-            unknown.append(record["image_id"])
-        elif is_empty(box.tolist()):
-            empty.append(index)
-        elif score[0] >= min_score:
-            x, y, w, h = box.tolist()
-            image = coco.images[image_id]
-            path = Path(images_dir, image.file_name)
-            people.append(Person(index, image_id, path, (x, y, w, h), None, image.image_size, w * h, float(score[0])))
-    if unknown:
-        different = list(dict.fromkeys(map(str, unknown)))
-        raise ValueError(
-            f"{source} has {len(unknown)} boxes on {len(different)} images that are not in {coco.path}: "
-            f"{', '.join(different[:5])}{', ...' * (len(different) > 5)}; "
-            f"give the detections of this annotation file's images"
+    if coco.annotations is None or not (share or pixels):
+        return coco
+    columns = coco.columns
+    sides = np.maximum(columns.boxes_xywh[:, 2:], 0)
+    margin = (share * sides.max(axis=1, initial=0) + pixels)[:, None]
+    boxes = np.concatenate([columns.boxes_xywh[:, :2] - margin, sides + 2 * margin], axis=1)
+    without_area = (columns.areas <= 0) & (columns.counts > 0)
+    areas = np.where(without_area, boxes[:, 2] * boxes[:, 3], columns.areas)
+    zero = int(without_area.sum())
+    if zero:
+        warnings.warn(
+            f"{coco.path}: {zero} people have area 0; taken is that of their grown boxes (data.grow_boxes), in "
+            "proportion to which AP forgives errors",
+            stacklevel=3,
         )
-    warn_of_empty_boxes(empty, source)
-    if not people:
-        raise ValueError(
-            f"{source} has no box of category {coco.category_id} that scores at least {min_score} "
-            f"({len(records)} records); check the file and the score threshold"
-        )
-    boxes, sizes = np.array([p.box_xywh for p in people]), np.array([p.image_size for p in people], dtype=np.float64)
-    warn_of_odd_boxes(boxes, sizes, source)
-    return people
+    return replace(coco, annotations=replace(columns, boxes_xywh=boxes, areas=areas))
 
 
 def check_images_exist(paths: Iterable[Path]) -> None:

@@ -35,6 +35,7 @@ class Predictions:
         keypoints_img: (N, K, 2) image pixels.
         keypoint_scores: (N, K) peak values of the heatmaps.
         input_size: (height, width) of the crops, to whose shape the boxes were grown.
+        category_ids: (N,) int, of the boxes; None where all are of one category.
     """
 
     image_ids: NDArray[np.int64]
@@ -43,6 +44,7 @@ class Predictions:
     keypoints_img: NDArray[np.float64]
     keypoint_scores: NDArray[np.float64]
     input_size: tuple[int, int]
+    category_ids: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n, k = self.keypoints_img.shape[:2]
@@ -80,7 +82,7 @@ def to_coco_results(
     The records hold no `bbox`: with one, COCO's tools take the box's area for the person's.
 
     Args:
-        category_id: of the records, as in the annotation file.
+        category_id: of the records, as in the annotation file, where the predictions have none of their own.
         keypoint_threshold: of `person_scores`.
         nms_threshold: of `oks_nms`.
     Returns:
@@ -113,8 +115,11 @@ def to_coco_results(
             threshold=nms_threshold,
         )
         chosen = np.array(people)[kept]
-        for keypoints, score in zip(flat[chosen].tolist(), scores[chosen].tolist(), strict=True):
-            records.append({"image_id": image_id, "category_id": category_id, "keypoints": keypoints, "score": score})
+        own = predictions.category_ids
+        categories = [category_id] * len(chosen) if own is None else own[chosen].tolist()
+        found = zip(categories, flat[chosen].tolist(), scores[chosen].tolist(), strict=True)
+        for category, keypoints, score in found:
+            records.append({"image_id": image_id, "category_id": category, "keypoints": keypoints, "score": score})
         sources.append(chosen)
     return records, np.concatenate(sources)
 
@@ -127,8 +132,9 @@ def evaluate_coco(
     image_ids: Iterable[int] | None = None,
     person_ids: Iterable[int] | None = None,
     backend: str = "pycocotools",
+    max_detections: int = MAX_DETECTIONS,
 ) -> dict[str, float]:
-    """COCO's ten keypoint numbers, for any number of keypoints.
+    """COCO's ten keypoint numbers, for any number of keypoints; several categories of the file count as one.
 
     Args:
         coco: ground truth.
@@ -136,6 +142,7 @@ def evaluate_coco(
         image_ids: images to evaluate; all of the file by default. Results on others do not count.
         person_ids: annotations to evaluate against; the others are as if not annotated. All by default.
         backend: the library that counts, one of `BACKENDS`.
+        max_detections: people of an image whose answers count, the best ones; COCO has 20.
     Returns:
         AP, AP50, AP75, APM, APL, AR, AR50, AR75, ARM, ARL, in [0, 1]; -1 where no person of that size is
         annotated. All 0 for empty results.
@@ -173,7 +180,12 @@ def evaluate_coco(
         ],
     }
     return coco_numbers(
-        truth, _detections(results), image_ids=images, oks_sigmas=skeleton.oks_sigmas, backend=backend
+        truth,
+        _detections(results, coco.category_id, max_detections),
+        image_ids=images,
+        oks_sigmas=skeleton.oks_sigmas,
+        backend=backend,
+        max_detections=max_detections,
     )
 
 
@@ -185,17 +197,13 @@ def check_somebody_counts(
     Raises:
         DataError: there are annotations, and none of them counts.
     """
-    images = None if image_ids is None else set(image_ids)
-    people = None if person_ids is None else set(person_ids)
-    counting = (
-        not a.is_crowd
-        and a.num_keypoints > 0
-        and 0 <= a.area <= 1e10  # COCOeval's own bounds
-        and (images is None or a.image_id in images)
-        and (people is None or a.id in people)
-        for a in coco.annotations or ()
-    )
-    if coco.annotations is not None and not any(counting):
+    columns = coco.columns
+    counting = ~columns.crowds & (columns.counts > 0) & (columns.areas >= 0) & (columns.areas <= 1e10)  # COCOeval's
+    if image_ids is not None:
+        counting &= np.isin(columns.image_ids, list(image_ids))
+    if person_ids is not None:
+        counting &= np.isin(columns.ids, list(person_ids))
+    if coco.annotations is not None and not counting.any():
         raise DataError(
             f"{coco.path} has nobody to count AP with: none of its {len(coco.annotations)} annotations on the images "
             "evaluated has a labeled keypoint and is no crowd; give the annotated file, or one without a list "
@@ -203,20 +211,21 @@ def check_somebody_counts(
         )
 
 
-def _size(size: tuple[int, int]) -> dict[str, int]:
-    return {"height": size[0], "width": size[1]}
+def _size(size: tuple[int, int] | None) -> dict[str, int]:
+    height, width = size or (0, 0)  # for keypoints nobody looks
+    return {"height": height, "width": width}
 
 
-def _detections(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _detections(results: Sequence[dict[str, Any]], category_id: int, most: int) -> list[dict[str, Any]]:
     """What COCO's `loadRes` makes of keypoint results: new records with an id, and the keypoints' extent as box.
 
-    Only those that count are kept, the `MAX_DETECTIONS` best of each image.
+    Only those that count are kept, the `most` best of each image.
     """
     images, scores = np.array([r["image_id"] for r in results]), np.array([r["score"] for r in results])
     order = np.lexsort((-scores, images))  # stable: equal scores keep their order, as in COCOeval
     starts = np.flatnonzero(np.diff(images[order], prepend=images[order[0]] - 1))
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
-    kept = [results[i] for i in np.sort(order[rank < MAX_DETECTIONS])]
+    kept = [results[i] for i in np.sort(order[rank < most])]
     points = np.array([r["keypoints"] for r in kept], dtype=np.float64).reshape(len(kept), -1, 3)[..., :2]
     low, size = points.min(axis=1), np.ptp(points, axis=1)
     boxes, areas = np.concatenate([low, size], axis=1).tolist(), size.prod(axis=1).tolist()
@@ -224,7 +233,7 @@ def _detections(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "id": number,
             "image_id": r["image_id"],
-            "category_id": r["category_id"],
+            "category_id": category_id,
             "keypoints": r["keypoints"],
             "score": r["score"],
             "bbox": box,
@@ -239,10 +248,10 @@ def _check_results(results: Sequence[dict[str, Any]], coco: CocoFile, skeleton: 
         missing = [f for f in ("image_id", "category_id", "keypoints", "score") if f not in record]
         if missing:
             raise DataError(f"result {index} lacks {', '.join(missing)}; it needs COCO's keypoint result format")
-        if record["category_id"] != coco.category_id:
+        if record["category_id"] not in coco.category_ids:
             raise DataError(
                 f"result {index} is of category {record['category_id']}, the keypoints of {coco.path} are of "
-                f"{coco.category_id}; write the results with that category_id"
+                f"{' or '.join(map(str, coco.category_ids))}; write the results with that category_id"
             )
         if len(record["keypoints"]) != 3 * skeleton.num_keypoints:
             raise DataError(

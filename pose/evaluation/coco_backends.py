@@ -39,6 +39,7 @@ def coco_numbers(
     image_ids: Sequence[int],
     oks_sigmas: Sequence[float],
     backend: str,
+    max_detections: int = MAX_DETECTIONS,
 ) -> dict[str, float]:
     """The ten numbers.
 
@@ -48,16 +49,17 @@ def coco_numbers(
         image_ids: that count.
         oks_sigmas: (K,).
         backend: one of `BACKENDS`.
+        max_detections: that count in an image, the best ones.
     Raises:
         ConfigError, MissingPackage: the backend is unknown or not installed.
     """
     check_backend(backend)
     evaluate = _by_hotcoco if backend == "hotcoco" else _by_pycocotools
-    return evaluate(truth, detections, list(image_ids), list(oks_sigmas))
+    return evaluate(truth, detections, list(image_ids), list(oks_sigmas), max_detections)
 
 
 def _by_pycocotools(
-    truth: dict[str, Any], detections: list[dict[str, Any]], image_ids: list[int], sigmas: list[float]
+    truth: dict[str, Any], detections: list[dict[str, Any]], image_ids: list[int], sigmas: list[float], most: int
 ) -> dict[str, float]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -71,16 +73,17 @@ def _by_pycocotools(
             sides.append(side)
         evaluation = COCOeval(*sides, "keypoints")
         evaluation.params.kpt_oks_sigmas = np.array(sigmas)
-        evaluation.params.maxDets = [MAX_DETECTIONS]
+        evaluation.params.maxDets = [most]
         evaluation.params.imgIds = image_ids
         evaluation.evaluate()
         evaluation.accumulate()
+        evaluation.params.maxDets = [MAX_DETECTIONS]  # the only number that summarize() looks for
         evaluation.summarize()
     return {name: float(value) for name, value in zip(METRICS, evaluation.stats, strict=True)}
 
 
 def _by_hotcoco(
-    truth: dict[str, Any], detections: list[dict[str, Any]], image_ids: list[int], sigmas: list[float]
+    truth: dict[str, Any], detections: list[dict[str, Any]], image_ids: list[int], sigmas: list[float], most: int
 ) -> dict[str, float]:
     import hotcoco
 
@@ -97,9 +100,10 @@ def _by_hotcoco(
         hotcoco.COCO(truth), hotcoco.COCO({**truth, "annotations": detections}), "keypoints"
     )
     evaluation.params.kpt_oks_sigmas = sigmas
-    evaluation.params.max_dets = [MAX_DETECTIONS]
+    evaluation.params.max_dets = [most]
     evaluation.params.img_ids = image_ids
     evaluation.evaluate()
     evaluation.accumulate()
+    evaluation.params.max_dets = [MAX_DETECTIONS]  # the only number that it sums up
     evaluation.summary_lines()  # fills `stats`, and prints nothing
     return {name: float(value) for name, value in zip(METRICS, evaluation.stats, strict=True)}

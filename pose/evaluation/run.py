@@ -22,6 +22,7 @@ from pose.evaluation.coco_backends import check_backend
 from pose.evaluation.splits import ValidationSet
 from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.geometry import apply_affine, invert_affine
+from pose.keypoints.oks import MAX_DETECTIONS
 from pose.keypoints.skeletons import Skeleton
 from pose.models.folding import fold_batch_norms
 from pose.models.pose_net import STRIDE
@@ -39,7 +40,7 @@ class Evaluation:
         results: COCO's result records.
         boxes: where the boxes came from: "gt" or a file.
         images, people: how many were evaluated.
-        usage: of the annotations, where they give the boxes; else None.
+        usage: of the annotations or boxes of the file; None if unknown.
     """
 
     metrics: dict[str, float] | None
@@ -140,18 +141,30 @@ def predict_people(
         keypoints_img=np.concatenate(keypoints),
         keypoint_scores=np.concatenate(scores),
         input_size=input_size,
+        category_ids=np.array([person.category_id for person in people], dtype=np.int64),
     )
 
 
 def score(
-    predictions: Predictions, val: ValidationSet, skeleton: Skeleton, *, backend: str = "pycocotools"
+    predictions: Predictions,
+    val: ValidationSet,
+    skeleton: Skeleton,
+    *,
+    backend: str = "pycocotools",
+    max_detections: int = MAX_DETECTIONS,
 ) -> Evaluation:
     """Rescoring, OKS-NMS and COCOeval (by `backend`) of predictions already made."""
     results, _ = to_coco_results(predictions, skeleton, category_id=val.coco.category_id)
     metrics = None
     if val.coco.annotations is not None:
         metrics = evaluate_coco(
-            val.coco, results, skeleton, image_ids=val.image_ids, person_ids=val.person_ids, backend=backend
+            val.coco,
+            results,
+            skeleton,
+            image_ids=val.image_ids,
+            person_ids=val.person_ids,
+            backend=backend,
+            max_detections=max_detections,
         )
     return Evaluation(metrics, results, val.boxes, images=len(val.image_ids), people=len(val.people), usage=val.usage)
 
@@ -167,7 +180,13 @@ def evaluate(
 ) -> Evaluation:
     """`predict_set` and `score` with a config's settings."""
     predictions = predict_set(model, val, config, device=device, workers=workers, on_batch=on_batch)
-    return score(predictions, val, config.data.resolve_skeleton(), backend=config.eval.backend)
+    return score(
+        predictions,
+        val,
+        config.data.resolve_skeleton(),
+        backend=config.eval.backend,
+        max_detections=config.eval.max_detections,
+    )
 
 
 def predict_set(

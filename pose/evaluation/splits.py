@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pose.config.keypoints import DataConfig, SplitConfig
+from pose.data.box_habits import odd_boxes, reach_from_corner, warn_of_odd_boxes
 from pose.data.coco import CocoFile, load_coco
+from pose.data.detections import detected_people
+from pose.data.image_sizes import with_file_sizes
 from pose.data.people import (
+    POINTS,
+    People,
     Person,
-    Usage,
-    check_images_exist,
     count_usage,
-    detected_people,
     ground_truth_people,
+    images_to_look_at,
+    with_grown_boxes,
 )
+from pose.data.usage import Usage
 from pose.evaluation.coco import check_somebody_counts
 from pose.keypoints.oks import MAX_DETECTIONS
 from pose.runtime.errors import DataError
@@ -28,7 +34,7 @@ from pose.runtime.errors import DataError
 class TrainingSet:
     """Who is trained on, and how many of the file's annotations these are."""
 
-    people: list[Person]
+    people: People
     usage: Usage
 
 
@@ -41,15 +47,15 @@ class ValidationSet:
         boxes: "gt", or the detections file.
         image_ids: images that count.
         person_ids: annotations that count; None for all.
-        usage: of the annotations, where they give the boxes; else None.
+        usage: of the annotations, where they give the boxes; else of the detected boxes.
     """
 
     coco: CocoFile
-    people: list[Person]
+    people: Sequence[Person]
     boxes: str
     image_ids: list[int]
     person_ids: list[int] | None
-    usage: Usage | None = None
+    usage: Usage
 
 
 def make_figures(
@@ -84,19 +90,23 @@ def training_set(data: DataConfig) -> TrainingSet:
     """
     split = data.train
     coco = load_coco(Path(data.root, split.annotations), data.resolve_skeleton(), category=data.category)
-    people, usage = _annotated(data, split, coco)
-    check_images_exist(person.path for person in people)
+    _, people, usage = _annotated(data, split, coco)
     return TrainingSet(people, usage)
 
 
 def validation_set(
-    data: DataConfig, *, boxes: str | None = None, only_images_with_boxes: bool = False
+    data: DataConfig,
+    *,
+    boxes: str | None = None,
+    only_images_with_boxes: bool = False,
+    max_detections: int = MAX_DETECTIONS,
 ) -> ValidationSet:
     """People of the validation split.
 
     Args:
         boxes: "gt" or a detections file, instead of the config's.
         only_images_with_boxes: leave out images in which there is no box.
+        max_detections: answers of an image that count (`eval.max_detections`).
     Raises:
         FileNotFoundError, DataError: a file is missing or wrong, or nobody is left.
     """
@@ -108,33 +118,37 @@ def validation_set(
     if source == "gt" and coco.annotations is None:
         raise DataError(f"{path} has no annotations and so no boxes; give detected ones with --boxes FILE")
     person_ids: list[int] | None = None
-    usage: Usage | None = None
+    people: Sequence[Person]
     if source == "gt":
-        people, usage = _annotated(data, split, coco)
+        coco, people, usage = _annotated(data, split, coco)
         if split.limit or split.min_keypoints > 1 or split.min_area:
             person_ids = [person.id for person in people]
     else:
         # A file named in the config lies in the dataset, one given on the command line where the user is.
         file = Path(data.root, source) if boxes is None else Path(source)
-        people = detected_people(file, coco, Path(data.root, split.images))
-    check_images_exist(person.path for person in people)
+        found = detected_people(file, coco, Path(data.root, split.images))
+        coco = with_file_sizes(coco, Path(data.root, split.images), (p.image_id for p in found.people))
+        people, usage = found.people, found.usage
     with_boxes = {person.image_id for person in people}
     image_ids = [i for i in coco.images if i in with_boxes or not only_images_with_boxes]
     check_somebody_counts(coco, image_ids=image_ids, person_ids=person_ids)
-    _warn_of_many(coco)
+    _warn_of_many(coco, max_detections)
     return ValidationSet(coco, people, source, image_ids, person_ids, usage)
 
 
-def _warn_of_many(coco: CocoFile) -> None:
-    """Warn of images with more people than COCO counts answers in."""
-    in_image = Counter(a.image_id for a in coco.annotations or () if a.num_keypoints and not a.is_crowd)
-    many = [count for count in in_image.values() if count > MAX_DETECTIONS]
+def _warn_of_many(coco: CocoFile, most: int) -> None:
+    """Warn of images with more people than answers count."""
+    columns = coco.columns
+    counted = columns.image_ids[(columns.counts > 0) & ~columns.crowds]
+    in_image = np.unique(counted, return_counts=True)[1]
+    many = in_image[in_image > most].tolist()
     if many:
-        beyond = sum(count - MAX_DETECTIONS for count in many)
+        beyond = sum(count - most for count in many)
+        standard = "COCO's " if most == MAX_DETECTIONS else ""
         warnings.warn(
-            f"{coco.path}: {len(many)} images have more than {MAX_DETECTIONS} annotated, up to {max(many)}; COCO's "
-            f"AP counts the {MAX_DETECTIONS} best answers of an image, so {beyond} of {sum(in_image.values())} "
-            "count as missed whatever the model finds",
+            f"{coco.path}: {len(many)} images have more than {most} annotated, up to {max(many)}; AP counts "
+            f"{standard}{most} best answers of an image, so {beyond} of {len(counted)} "
+            f"count as missed whatever the model finds; eval.max_detections={max(many)} counts them",
             stacklevel=3,
         )
 
@@ -151,14 +165,55 @@ def _check_filters(split: SplitConfig, source: str) -> None:
         )
 
 
-def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> tuple[list[Person], Usage]:
+def _annotated(data: DataConfig, split: SplitConfig, coco: CocoFile) -> tuple[CocoFile, People, Usage]:
+    """The people in annotated boxes, and the file with what the images and the config say otherwise."""
     filters: dict[str, Any] = {"min_keypoints": split.min_keypoints, "min_area": split.min_area}
+    images_dir = Path(data.root, split.images)
+    looked_at: set[int] = set()
+    while fresh := images_to_look_at(coco, looked_at, limit=split.limit, **filters):
+        coco = with_file_sizes(coco, images_dir, sorted(fresh))
+        looked_at |= fresh
+    coco = with_grown_boxes(coco, share=data.grow_boxes.share, pixels=data.grow_boxes.pixels)
+    people = ground_truth_people(coco, images_dir, limit=split.limit, **filters)
     usage = count_usage(coco, limit=split.limit, **filters)
-    people = ground_truth_people(coco, Path(data.root, split.images), limit=split.limit, **filters)
     if not people:
-        too_strict = count_usage(coco).used > 0
-        advice = (
-            "lower min_keypoints and min_area" if too_strict else "`pose check` shows which, and how to mend them"
+        raise DataError(f"{coco.path} has nobody to use ({usage}); {_advice(coco, usage)}")
+    _warn_of_boxes(coco, people, data)
+    return coco, people, usage
+
+
+def _advice(coco: CocoFile, usage: Usage) -> str:
+    if usage.left_out.get(POINTS):
+        return (
+            "the boxes are of points and have no size: data.grow_boxes.pixels=N makes boxes of 2 N pixels around "
+            "them, in training and evaluation alike"
         )
-        raise DataError(f"{coco.path} has nobody to use ({usage}); {advice}")
-    return people, usage
+    odd = odd_boxes(coco.columns.boxes_xywh, coco.sizes)
+    if odd:
+        return odd
+    too_strict = count_usage(coco).used > 0
+    return "lower min_keypoints and min_area" if too_strict else "`pose check` shows which, and how to mend them"
+
+
+def _warn_of_boxes(coco: CocoFile, people: People, data: DataConfig) -> None:
+    """Warn of annotated boxes that look like something else."""
+    used = np.isin(coco.columns.ids, people.columns.ids)
+    boxes = coco.columns.boxes_xywh[used]
+    points = coco.columns.keypoints_img[used]
+    if not (data.grow_boxes.share or data.grow_boxes.pixels):
+        warn_of_odd_boxes(boxes, coco.sizes[used], str(coco.path))
+    flat = (boxes[:, 2:] <= 0).any(axis=1)
+    if flat.any():
+        warnings.warn(
+            f"{coco.path}: {flat.sum()} of {len(boxes)} boxes have no width or no height, e.g. "
+            f"{boxes[flat][0].tolist()}, so their crops are guesses; boxes are x, y, width, height",
+            stacklevel=3,
+        )
+    from_corner = reach_from_corner(boxes, points)
+    if from_corner.any():
+        warnings.warn(
+            f"{coco.path}: {from_corner.sum()} of {len(boxes)} boxes reach from the corner (0, 0) of the image to "
+            "the keypoints, as of an exporter that counts missing keypoints as lying there; take the boxes from the "
+            "labeled keypoints",
+            stacklevel=3,
+        )

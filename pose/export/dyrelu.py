@@ -7,9 +7,9 @@
   the 1x1 convolution that follows, if that has fewer outputs than inputs.
 - Where x is a 1x1 convolution of fewer channels, x = W u + c, the mean of x is W times the mean of u plus c, and p x
   is (p W) u plus what a softmax does not see: the large x need not be read for them. c goes into the intercepts.
-- On large maps a x + b is a batch norm, whose scale and offset ONNX computes like any other tensor.
 
-docs/export.md has the measurements.
+Only operators that every runtime of docs/runtimes.md computes rightly: no batch norm with computed scale and offset,
+which onnxruntime runs a tenth faster and others refuse. docs/export.md has the measurements.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ import numpy as np
 
 from pose.export.graph import Array, Graph, Map, flatten, settle, to_numpy, unflatten
 from pose.layers.dyrelu import DyReLU
-
-# From so many elements on, a pass over a map costs more than the nodes that save it.
-MIN_NORM_ELEMENTS = 40_000
 
 
 @dataclass(frozen=True)
@@ -78,26 +75,11 @@ def _product(g: Graph, of: Pointwise) -> Map:
 
 def _pieces(g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], b: Sequence[str], pi: str | None) -> Map:
     """Add max_k (a_k x + b_k), with pi still to be multiplied in."""
-    if b and layer.variant != "A" and x.channels * x.pixels >= MIN_NORM_ELEMENTS:
-        y = _maximum(g, _as_norms(g, x, a, b))
-        y = g.reshape(y, -1, x.channels, x.pixels)
-    else:
-        scaled = [g.op("Mul", x.name, slope) for slope in a]
-        y = _maximum(g, [g.op("Add", s, i) for s, i in zip(scaled, b, strict=True)] if b else scaled)
+    scaled = [g.op("Mul", x.name, slope) for slope in a]
+    y = _maximum(g, [g.op("Add", s, i) for s, i in zip(scaled, b, strict=True)] if b else scaled)
     if layer.zero_piece:
         y = g.op("Relu", y)
     return replace(x, name=y, scale=pi)
-
-
-def _as_norms(g: Graph, x: Map, a: Sequence[str], b: Sequence[str]) -> list[str]:
-    """Add each a x + b as a batch norm of one sample of N * C channels: one pass over the map instead of two."""
-    one_sample = g.reshape(x.name, 1, -1, x.pixels)
-    if ("mean", x.channels) not in g.shared:
-        zeros = g.op("Mul", g.reshape(a[0], -1), g.constant(0.0))
-        g.shared["mean", x.channels], g.shared["var", x.channels] = zeros, g.op("Add", zeros, g.constant(1.0))
-    statistics = g.shared["mean", x.channels], g.shared["var", x.channels]
-    rows = ((g.reshape(slope, -1), g.reshape(intercept, -1)) for slope, intercept in zip(a, b, strict=True))
-    return [g.op("BatchNormalization", one_sample, *row, *statistics, epsilon=0.0) for row in rows]
 
 
 def _maximum(g: Graph, pieces: Sequence[str]) -> str:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from onnx import ModelProto, checker
+from onnx import checker
 
-import pose
 from pose.checkpoint import Checkpoint
-from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
 from pose.export.check import Check, Quantized, compare, compare_quantized, generated_crops, latencies_ms
+from pose.export.metadata import header_of, put_header, write_with_header
 from pose.export.network import build_graph
-from pose.export.quantize import calibration_crops, quantize
+from pose.export.quantize import calibration_crops, has_products, quantize, quantize_products
 from pose.inference.onnx_predictor import FORMAT, OnnxModel
 from pose.models.pose_net import STRIDE
 from pose.runtime.errors import CheckpointError
-from pose.runtime.files import write_atomic
-from pose.runtime.paths import portable
 
 CHECKED_CROPS = 16
+DOC = "crops (batch, height, width, 3) uint8 RGB -> keypoints (batch, K, 2) x, y in crop pixels, scores (batch, K)"
 
 
 @dataclass(frozen=True)
@@ -65,8 +61,9 @@ def export_onnx(
     Args:
         flip_test: merge in the heatmaps of the mirrored crops: twice the time for a little more AP.
         heatmaps: whether the file gives them as a third output.
-        int8: quantize the convolutions, see `pose.export.quantize`.
-        calibrate: folder of images to calibrate them on, each taken as one person; None for generated people.
+        int8: quantize the weights, see `pose.export.quantize`.
+        calibrate: folder of images to calibrate and to compare on, each taken as one person; None for generated
+            people.
     Raises:
         FileNotFoundError, ValueError, OSError: a classifier, nothing to calibrate on, a layer that cannot be
             exported, a path that cannot be written, or a graph that does not give what the network gives. Nothing is
@@ -80,7 +77,8 @@ def export_onnx(
     graph = build_graph(
         model, skeleton=checkpoint.skeleton, input_size=input_size, stride=STRIDE, flip_test=flip_test
     )
-    describe(graph, checkpoint, flip_test=flip_test, int8=False)
+    header = header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=flip_test, int8=int8)
+    put_header(graph, header | {"int8": False}, DOC)
     checker.check_model(graph, full_check=True)
     crops = generated_crops(CHECKED_CROPS, input_size)
     exported = OnnxModel.open(graph.SerializeToString(), threads=1)
@@ -88,45 +86,27 @@ def export_onnx(
     check.verify()
     quantized = None
     if calibration is not None:
-        small = build_graph(
-            model,
-            skeleton=checkpoint.skeleton,
-            input_size=input_size,
-            stride=STRIDE,
-            flip_test=flip_test,
-            quantizable=True,
-        )
-        graph = quantize(small, calibration)
-        describe(graph, checkpoint, flip_test=flip_test, int8=True)
+        if has_products(graph):
+            graph = quantize_products(graph)
+        else:
+            plain = build_graph(
+                model,
+                skeleton=checkpoint.skeleton,
+                input_size=input_size,
+                stride=STRIDE,
+                flip_test=flip_test,
+                quantizable=True,
+            )
+            graph = quantize(plain, calibration)
+        put_header(graph, header, DOC)
         checker.check_model(graph, full_check=True)
-        quantized = compare_quantized(exported, OnnxModel.open(graph.SerializeToString(), threads=1), crops)
+        seen, what = (crops, "generated people") if calibrate is None else (calibration, str(calibrate))
+        small = OnnxModel.open(graph.SerializeToString(), threads=1)
+        quantized = compare_quantized(exported, small, seen, what=what)
         quantized.verify(STRIDE)
     if not heatmaps:
         graph.graph.output.pop()
     data = graph.SerializeToString()
     torch_ms, onnx_ms = latencies_ms(model, OnnxModel.open(data, threads=1), crops[:1])
-    write_atomic(path, data)
+    write_with_header(path, data, header)
     return Exported(path, len(data), check, quantized, torch_ms, onnx_ms)
-
-
-def describe(graph: ModelProto, checkpoint: Checkpoint, *, flip_test: bool, int8: bool) -> None:
-    """Put into the file what is needed to use it."""
-    config = checkpoint.pose_config
-    header: dict[str, Any] = {
-        "format": FORMAT,
-        "pose": pose.__version__,
-        "skeleton": checkpoint.skeleton.to_dict(),
-        "input_size": list(config.model.input_size),
-        "stride": STRIDE,
-        "normalisation": {"in_graph": True, "mean": list(IMAGE_MEAN), "std": list(IMAGE_STD)},
-        "flip_test": flip_test,
-        "int8": int8,
-        "epoch": checkpoint.epoch,
-        "metrics": checkpoint.metrics,
-        "config": portable(config.model_dump(mode="json")),
-    }
-    del graph.metadata_props[:]
-    graph.metadata_props.add(key="pose", value=json.dumps(header))
-    graph.doc_string = (
-        "crops (batch, height, width, 3) uint8 RGB -> keypoints (batch, K, 2) x, y in crop pixels, scores (batch, K)"
-    )

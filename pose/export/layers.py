@@ -27,8 +27,6 @@ from pose.models.mobilenet_v3 import MobileNetV3
 from pose.models.pose_net import PoseNet
 from pose.models.resnet import ResidualBlock, ResNet
 
-MAX_DENSE_PIXELS = 64  # of a map that one matrix product is best for
-
 
 def emit(g: Graph, module: nn.Module, x: Map) -> Map:
     """Add a module's nodes.
@@ -56,7 +54,7 @@ def _conv_norm_act(g: Graph, module: ConvNormAct, x: Map) -> Map:
     if isinstance(activation, DyReLU) and _is_pointwise(conv):
         of = Pointwise(flatten(g, x), weight[:, :, 0, 0], bias)
         return emit_pointwise_dyrelu(g, activation, of)
-    return emit(g, activation, _convolve(g, conv, x, weight=weight, bias=bias))
+    return emit(g, activation, emit_convolve(g, conv, x, weight=weight, bias=bias))
 
 
 def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Array, Array]:
@@ -71,14 +69,14 @@ def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Array, Array]:
 
 def _conv(g: Graph, conv: nn.Conv2d, x: Map) -> Map:
     bias = np.zeros(conv.out_channels) if conv.bias is None else to_numpy(conv.bias)
-    return _convolve(g, conv, x, weight=to_numpy(conv.weight), bias=bias)
+    return emit_convolve(g, conv, x, weight=to_numpy(conv.weight), bias=bias)
 
 
 def _is_pointwise(conv: nn.Conv2d) -> bool:
     return conv.kernel_size == (1, 1) and conv.stride == (1, 1) and conv.groups == 1
 
 
-def _convolve(g: Graph, conv: nn.Conv2d, x: Map, *, weight: Array, bias: Array) -> Map:
+def emit_convolve(g: Graph, conv: nn.Conv2d, x: Map, *, weight: Array, bias: Array) -> Map:
     if x.flat and _is_pointwise(conv):
         return emit_pointwise(g, Pointwise(x, weight[:, :, 0, 0], bias))
     x = unflatten(g, x)
@@ -100,15 +98,15 @@ def _convolve(g: Graph, conv: nn.Conv2d, x: Map, *, weight: Array, bias: Array) 
 def _inverted_residual(g: Graph, module: InvertedResidual, x: Map) -> Map:
     x = settle(g, x) if module.residual else x
     y = emit(g, module.layers, x)
-    return _add(g, x, y) if module.residual else y
+    return emit_add(g, x, y) if module.residual else y
 
 
 def _residual_block(g: Graph, module: ResidualBlock, x: Map) -> Map:
     x = settle(g, x)
-    return emit(g, module.last, _add(g, emit(g, module.layers, x), emit(g, module.downsample, x)))
+    return emit(g, module.last, emit_add(g, emit(g, module.layers, x), emit(g, module.downsample, x)))
 
 
-def _add(g: Graph, x: Map, y: Map) -> Map:
+def emit_add(g: Graph, x: Map, y: Map) -> Map:
     x, y = settle(g, x), settle(g, y)
     if x.flat or y.flat:
         x, y = flatten(g, x), flatten(g, y)
@@ -128,11 +126,9 @@ def _upsample(g: Graph, module: nn.Upsample, x: Map) -> Map:
         scales = g.constant([1.0, 1.0, 2.0, 2.0], name="scales")
         name = g.op("Resize", x.name, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
         return Map(name, x.channels, *size)
-    # Matrix products take half the time of Resize where onnxruntime does not keep the map in its own blocks.
+    # Matrix products take half the time of Resize where onnxruntime does not keep the map in its own blocks. One for
+    # both directions would be faster on small maps, but behind a DY-ReLU-C OpenVINO takes it for attention.
     down, across = bilinear(x.height), bilinear(x.width)
-    if x.pixels <= MAX_DENSE_PIXELS:
-        name = g.op("MatMul", x.name, g.constant(np.kron(down, across).T, name="upsample"))
-        return replace(x, name=name, height=size[0], width=size[1])
     rows = g.op("MatMul", g.constant(down, name="upsample"), unflatten(g, x).name)
     return Map(g.op("MatMul", rows, g.constant(across.T, name="upsample")), x.channels, *size)
 
@@ -174,7 +170,7 @@ def _prelu(g: Graph, module: nn.PReLU, x: Map) -> Map:
     return replace(x, name=g.op("Add", g.op("Relu", x.name), below))
 
 
-def _squeeze_excitation(g: Graph, module: SqueezeExcitation, x: Map) -> Map:
+def emit_squeeze_excitation(g: Graph, module: SqueezeExcitation, x: Map) -> Map:
     x = unflatten(g, x)
     mean = Map(g.op("GlobalAveragePool", x.name), x.channels, 1, 1)
     hidden = emit(g, module.activation, _conv(g, module.fc1, mean))
@@ -200,7 +196,7 @@ EMITTERS: dict[type[nn.Module], Callable[[Graph, Any, Map], Map]] = {
     ConvNormAct: _conv_norm_act,
     InvertedResidual: _inverted_residual,
     ResidualBlock: _residual_block,
-    SqueezeExcitation: _squeeze_excitation,
+    SqueezeExcitation: emit_squeeze_excitation,
     SEReLU: lambda g, m, x: _elementwise("Relu")(g, m, emit(g, m.gate, x)),
     Maxout: _maxout,
     DyReLU: emit_dyrelu,

@@ -7,6 +7,8 @@ Shapes: N batch, K keypoints, h x w heatmap.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 from torch import nn
@@ -16,6 +18,8 @@ from pose.export.graph import Graph, Map, unflatten
 from pose.export.layers import emit
 from pose.inference.onnx_predictor import INPUT, OUTPUTS
 from pose.keypoints.skeletons import Skeleton
+
+IMAGES = "images"
 
 
 def build_graph(
@@ -42,10 +46,10 @@ def build_graph(
     height, width = input_size
     images = emit_normalize(g, INPUT)
     if flip_test:
-        mirrored = g.op("Slice", images, *(g.constant([v]) for v in (-1, -(2**31), 3, -1)))
+        mirrored = _mirror(g, images, width)
         images = g.op("Concat", images, mirrored, axis=0)
     heatmaps = unflatten(g, emit(g, model, Map(images, 3, height, width)))
-    maps = emit_merge_flip(g, heatmaps.name, skeleton.flip_indices) if flip_test else heatmaps.name
+    maps = emit_merge_flip(g, heatmaps, skeleton.flip_indices) if flip_test else heatmaps.name
     g.rename(maps, OUTPUTS[2])
     emit_decode(g, OUTPUTS[2], heatmaps, stride)
     k = skeleton.num_keypoints
@@ -59,6 +63,22 @@ def build_graph(
     )
 
 
+def build_network(model: nn.Module, *, input_size: tuple[int, int], batch: int) -> ModelProto:
+    """Build a graph of the network alone, for compilers: normalized images (batch, 3, H, W) float32 in, heatmaps out.
+
+    All sizes are constants, and 1x1 convolutions are written as such.
+    """
+    g = Graph(only_convolutions=True)
+    heatmaps = unflatten(g, emit(g, model, Map(IMAGES, 3, *input_size)))
+    g.rename(heatmaps.name, OUTPUTS[2])
+    shapes = {
+        IMAGES: [batch, 3, *input_size],
+        OUTPUTS[2]: [batch, heatmaps.channels, heatmaps.height, heatmaps.width],
+    }
+    images, maps = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items())
+    return g.model([images], [maps])
+
+
 def emit_normalize(g: Graph, crops: str) -> str:
     """Add `pose.data.transforms.normalize` of (N, H, W, 3): (N, 3, H, W)."""
     pixels = g.op("Cast", g.op("Transpose", crops, perm=[0, 3, 1, 2]), to=TensorProto.FLOAT)
@@ -67,11 +87,16 @@ def emit_normalize(g: Graph, crops: str) -> str:
     return g.op("Sub", scaled, g.constant(mean / std, name="mean"))
 
 
-def emit_merge_flip(g: Graph, both: str, flip_indices: np.ndarray) -> str:
+def _mirror(g: Graph, x: str, width: int) -> str:
+    """Turn left and right around. Not by a `Slice` backwards, which MNN computes wrongly in batches."""
+    return g.op("Gather", x, g.constant(np.arange(width)[::-1]), axis=3)
+
+
+def emit_merge_flip(g: Graph, both: Map, flip_indices: np.ndarray) -> str:
     """Add `pose.codecs.heatmap.merge_flip` of (2 N, K, h, w), the mirrored ones last."""
-    heatmaps, flipped = g.ops("Split", both, outputs=2, axis=0, num_outputs=2)
+    heatmaps, flipped = g.ops("Split", both.name, outputs=2, axis=0, num_outputs=2)
     swapped = g.op("Gather", flipped, g.constant(flip_indices), axis=1)
-    back = g.op("Slice", swapped, *(g.constant([v]) for v in (-1, -(2**31), 3, -1)))
+    back = _mirror(g, swapped, both.width)
     first = g.op("Slice", back, *(g.constant([v]) for v in (0, 1, 3)))
     rest = g.op("Slice", back, *(g.constant([v]) for v in (0, -1, 3)))
     shifted = g.op("Concat", first, rest, axis=3)
@@ -84,21 +109,22 @@ def emit_decode(g: Graph, heatmaps: str, size: Map, stride: int) -> None:
     width = g.constant([size.width])
     index = g.op("ArgMax", flat, axis=2, keepdims=1)  # (N, K, 1), the first of equal maxima
     scores = g.op("GatherElements", flat, index, axis=2)
-    x, y = g.op("Mod", index, width), g.op("Div", index, width)
+    x = g.op("Mod", index, width)
+    y = g.op("Div", g.op("Sub", index, x), width)  # without a rest, as some runtimes divide whole numbers as floats
 
-    def is_inner(at: str, length: int) -> str:
-        return g.op("And", g.op("Greater", at, g.constant([1])), g.op("Less", at, g.constant([length - 1])))
-
-    inner = g.op("And", is_inner(x, size.width), is_inner(y, size.height))
+    # Products of numbers in the place of `And`, which several runtimes lack.
+    bounds = ((x, "Greater", 1), (x, "Less", size.width - 1), (y, "Greater", 1), (y, "Less", size.height - 1))
+    within = [g.op("Cast", g.op(kind, at, g.constant([bound])), to=TensorProto.FLOAT) for at, kind, bound in bounds]
+    inner = functools.reduce(lambda one, other: g.op("Mul", one, other), within)
     # At the border a peak is not moved; any index with neighbors will do there.
-    index = g.op("Where", inner, index, g.constant([size.width + 1]))
+    index = g.op("Where", g.op("Greater", inner, g.constant(0.5)), index, g.constant([size.width + 1]))
     offsets = []
     for step in (g.constant([1]), width):
         ahead = g.op("GatherElements", flat, g.op("Add", index, step), axis=2)
         behind = g.op("GatherElements", flat, g.op("Sub", index, step), axis=2)
         offsets.append(g.op("Sign", g.op("Sub", ahead, behind)))
     quarter = g.op("Mul", g.op("Concat", *offsets, axis=2), g.constant(0.25))
-    quarter = g.op("Mul", quarter, g.op("Cast", inner, to=TensorProto.FLOAT))
+    quarter = g.op("Mul", quarter, inner)
     peak = g.op("Cast", g.op("Concat", x, y, axis=2), to=TensorProto.FLOAT)
     points = g.op("Mul", g.op("Add", peak, quarter), g.constant(float(stride)))
     found = g.op("Greater", scores, g.constant(0.0))

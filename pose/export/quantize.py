@@ -1,8 +1,12 @@
-"""INT8 by onnxruntime's static quantization: QDQ, weights per channel, activations per tensor.
+"""INT8 by onnxruntime's quantization.
 
-Only convolutions are quantized, except the first, which sees pixels, and the last, whose peaks are the scores.
-DY-ReLU stays in float (its hyper function, its attention and its pieces), as does the rest of the graph:
-docs/export.md has the measurements behind the choice, by tools/bench/int8.py.
+Networks with DY-ReLU: the weights of matrix products (1x1 convolutions and hyper functions, most of the parameters)
+are int8 per channel, and what they are multiplied with is quantized for each crop while it runs. Other networks: QDQ
+of the convolutions, weights per channel, activations per tensor with ranges from calibration, except the first, which
+sees pixels, and the last, whose peaks are the scores.
+
+Convolutions of networks with DY-ReLU are left alone: their ranges change with the image, so fixed ones move most
+keypoints of photographs. docs/export.md has the measurements, by tools/bench/int8.py.
 """
 
 from __future__ import annotations
@@ -40,13 +44,32 @@ def calibration_crops(folder: Path | None, input_size: tuple[int, int]) -> NDArr
     if folder is None:
         return generated_crops(CALIBRATION_CROPS, input_size, seed=1)
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}; --calibrate takes one of pictures of one person each")
+        raise FileNotFoundError(f"no folder {folder}; --calibrate takes one of images of one person each")
     paths = [path for path in files_below(folder) if is_image_name(path)]
     if not paths:
         raise ValueError(f"no image in {folder}; expected {', '.join(SUFFIXES)}")
     chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(len(paths), CALIBRATION_CROPS)).astype(int)]
     images = map(read_upright, chosen)
     return np.concatenate([crop_boxes(image, whole_box(image), input_size) for image in images])
+
+
+def has_products(graph: ModelProto) -> bool:
+    """Whether a graph has matrix products of weights, as those with DY-ReLU have."""
+    return any(node.op_type == "Gemm" for node in graph.graph.node)
+
+
+def quantize_products(graph: ModelProto) -> ModelProto:
+    """Convert the weights of matrix products to int8; their inputs are quantized at run time."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
+        onnx.save(graph, source)
+        # Gemm alone would change nothing: it is turned into MatMul first.
+        quantize_dynamic(
+            source, target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
+        )
+        return onnx.load(target)
 
 
 def quantize(graph: ModelProto, crops: NDArray[np.uint8], *, kinds: Sequence[str] = ("Conv",)) -> ModelProto:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pose.data.category import edge_fits
-from pose.data.coco import leaves_folder, local_name, read_json
+from pose.data.image_entries import leaves_folder, local_name
+from pose.data.json_file import read_json
 from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, as_list
 from pose.keypoints.known import COCO_WHOLEBODY133

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pose.data.coco import leaves_folder
+from pose.data.image_entries import leaves_folder
 from pose.formats import coco, cvat, deeplabcut, label_studio, labelme, sleap, yolo
 from pose.formats.image_files import locate, turn
 from pose.formats.labels import LabelSet, Notes, box_around

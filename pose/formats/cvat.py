@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from xml.sax.saxutils import escape, quoteattr
 
-from pose.data.coco import leaves_folder, local_name
+from pose.data.image_entries import leaves_folder, local_name
 from pose.data.records import read_id, read_number, read_whole
 from pose.formats.grouping import Box, Points, join_boxes
 from pose.formats.labels import (

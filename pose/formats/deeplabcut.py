@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pose.data.coco import leaves_folder, local_name
+from pose.data.image_entries import leaves_folder, local_name
 from pose.data.records import read_number
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost, known_skeleton
 from pose.runtime.arrays import Floats

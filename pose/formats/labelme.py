@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pose.data.coco import leaves_folder, local_name, read_json
+from pose.data.image_entries import leaves_folder, local_name
+from pose.data.json_file import read_json
 from pose.data.records import read_id, read_number, read_whole
 from pose.formats.grouping import Box, Declared, Points, join_boxes, spread_points
 from pose.formats.labels import (

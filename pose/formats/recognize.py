@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pose.data.coco import read_json
+from pose.data.json_file import read_json
 from pose.formats import deeplabcut, labelme, yolo
 from pose.formats.coco import ROBOFLOW
 from pose.images.files import files_below

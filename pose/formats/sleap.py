@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pose.data.coco import leaves_folder, local_name
+from pose.data.image_entries import leaves_folder, local_name
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost
 from pose.runtime.errors import DataError, require
 
@@ -28,12 +28,12 @@ def read_sleap(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = 
 
     try:
         found: Any = sleap_io.load_slp(str(path), open_videos=False)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is no file of SLEAP ({' '.join(str(error).split())})") from error
     labels = LabelSet([], [], path.parent)
     kinds = {id(skeleton): _kind(skeleton, keypoints) for skeleton in found.skeletons}
     lists = [v.filename for v in found.videos if isinstance(v.filename, list)]
-    names = _below_common([name for one in lists for name in one])
+    names = below_common([name for one in lists for name in one])
     for frame in found.labeled_frames:
         image = _image(frame, names, notes)
         if image is None:
@@ -64,7 +64,7 @@ def _kind(skeleton: Any, keypoints: tuple[str, ...] | None) -> ObjectKind:
     return ObjectKind(skeleton.name or "instance", keypoints or names, edges, flips)
 
 
-def _below_common(names: list[str]) -> dict[str, str]:
+def below_common(names: list[str]) -> dict[str, str]:
     """Names below the folder that all of them share: files of other machines are named in full."""
     parts = {name: PurePosixPath(local_name(name)).parts for name in names}
     folders = [p[:-1] for p in parts.values()]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pose.data.coco import read_json
+from pose.data.json_file import read_json
 from pose.data.records import read_id
 from pose.runtime.errors import ConfigError, DataError
 from pose.runtime.files import write_atomic

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from pose.data.coco import leaves_folder, local_name
+from pose.data.image_entries import leaves_folder, local_name
 from pose.data.records import read_id
 from pose.formats.image_files import upright_size
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, read_edges

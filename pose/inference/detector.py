@@ -48,11 +48,21 @@ class Detector(Protocol):
     def __call__(self, images_rgb: Sequence[Image]) -> list[Boxes]: ...
 
 
+def is_exported(detector: str) -> bool:
+    """Whether a name is that of a file of `pose export-detector`, which needs no PyTorch."""
+    return Path(detector).suffix.lower() == ".onnx"
+
+
 def check_detector(detector: str | Detector) -> str | Detector:
     """The same; raises ValueError for what is neither a known name nor a detector."""
     if isinstance(detector, str):
-        if detector not in DETECTORS:
-            raise ValueError(f"no detector '{detector}'; there are {' and '.join(DETECTORS)}")
+        if not (is_exported(detector) or detector in DETECTORS):
+            raise ValueError(
+                f"no detector '{detector}'; there are {' and '.join(DETECTORS)}, and .onnx files of "
+                f"`pose export-detector`"
+            )
+        if is_exported(detector) and not Path(detector).is_file():
+            raise FileNotFoundError(f"no detector {detector}; `pose export-detector --onnx {detector}` writes one")
     elif not isinstance(detector, Detector) or not callable(detector):
         raise ValueError(
             f"detector is a {type(detector).__name__}; expected {', '.join(DETECTORS)}, or an object with a `name` "
@@ -144,20 +154,27 @@ def load_detector(
     weights: Path | str | None = None,
     device: torch.device | str = "cpu",
     min_score: float = MIN_SCORE,
-) -> TorchvisionDetector:
+) -> Detector:
     """Load a detector with its weights.
 
     Args:
         name: "ssdlite" (SSDLite320 on MobileNetV3-Large: 3.4M parameters, box AP 21.3 on COCO) or "fasterrcnn"
-            (Faster R-CNN 320 on the same: 19.4M, 22.8).
+            (Faster R-CNN 320 on the same: 19.4M, 22.8), or an .onnx of `pose export-detector`, which runs on the
+            CPU without PyTorch.
         weights: a file of torchvision's, instead of the downloaded one.
         min_score: people that score less are left out.
     Raises:
         FileNotFoundError: no such file.
         OSError: the download fails; the message says where to put the file.
-        ValueError: no such detector, or (`CheckpointError`) other weights.
+        ValueError: no such detector, or (`CheckpointError`) other weights; weights for an .onnx.
     """
     check_detector(name)
+    if is_exported(name):
+        from pose.inference.onnx_detector import OnnxDetector
+
+        if weights is not None:
+            raise ValueError(f"{name} has its weights inside; leave out {weights}")
+        return OnnxDetector.open(name, min_score=min_score)
     network = build_network(name, min_score=min_score)
     file = _cached_weights(name) if weights is None else user_path(weights)
     _load_weights(network, file, name)

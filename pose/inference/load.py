@@ -34,8 +34,9 @@ def load(
         flip_test: average with the mirrored image; False takes half the time and is a little less exact. An .onnx has
             it inside or not, as it was exported; False is refused where it is inside.
         batch_size: boxes at a time; fewer need less memory.
-        detector: what finds the people for `boxes="detect"`: "ssdlite", "fasterrcnn" or a `Detector` of one's own.
-            Loaded when it is first needed.
+        detector: what finds the people for `boxes="detect"`: "ssdlite", "fasterrcnn", an .onnx of
+            `pose export-detector`, which needs no PyTorch, or a `Detector` of one's own. Loaded when it is first
+            needed.
         threads: that run an .onnx, 0 for as many as there are cores, which is the default. PyTorch has one number
             for the whole program, `torch.set_num_threads`.
     Raises:

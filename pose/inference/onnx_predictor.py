@@ -17,8 +17,8 @@ from pose.images.types import Image
 from pose.inference.base import CropPredictions, PredictorBase, crop_boxes
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
 from pose.keypoints.skeletons import Skeleton
-from pose.runtime.errors import MissingPackage
 from pose.runtime.headers import parse_header
+from pose.runtime.onnx_session import start_session
 from pose.runtime.paths import user_path
 
 FORMAT = "pose-onnx-1"
@@ -73,7 +73,7 @@ class OnnxModel:
         if path is not None and not path.is_file():
             raise FileNotFoundError(f"no file {path}; `pose export CKPT --onnx {path}` writes one")
         name = path or "the model in memory"
-        session = _start(source if isinstance(source, bytes) else str(path), name=str(name), threads=threads)
+        session = start_session(source if isinstance(source, bytes) else str(path), name=str(name), threads=threads)
         header = parse_header(
             session.get_modelmeta().custom_metadata_map.get("pose"),
             format=FORMAT,
@@ -195,20 +195,3 @@ class OnnxPredictor(PredictorBase):
         self.check_heatmaps()
         crops = crop_boxes(image_rgb, boxes_xywh, self.input_size)
         return crops, self.model.run(crops)[2]
-
-
-def _start(source: str | bytes, *, name: str, threads: int) -> Any:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise MissingPackage(name, "onnxruntime") from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors only
-    # Threads that wait for the next call by spinning take whole cores from the program around it.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # a class of its own for each reason, in a module that is not public
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{name} is no ONNX file that onnxruntime can run, or a damaged one: {reason}") from None

@@ -25,6 +25,7 @@ from pose.inference.inputs import PredictRequest
 from pose.inference.results import People, nothing_to_draw
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_json
+from pose.runtime.folder_lock import lock_output
 from pose.runtime.outputs import holds_json_of
 from pose.runtime.paths import portable, user_path
 from pose.runtime.text import plural
@@ -95,10 +96,11 @@ def predict_images(
         DataError: nothing to do, an input would be overwritten, or boxes are malformed or of other images. A broken
             image in a folder is skipped with a warning; one that was named, or every one of a folder, is an
             error once the rest is written. Whatever ends the work, what was done by then stays.
+        OSError: `out` cannot be written to, or another command writes there.
     """
     out = user_path(out)
     inputs = find_images(images, out=out, tell=tell)
-    read = partial(boxes_of_images, images=inputs, skeleton=predictor.skeleton, min_score=min_box_score)
+    read = partial(boxes_of_images, images=inputs, skeleton=predictor.skeleton, min_score=min_box_score, tell=tell)
     source = box_source(predictor, boxes, what="image", read=read, min_score=min_box_score)
     _check_targets(inputs, out, protected=[] if source.file is None else [source.file], heatmaps=heatmaps)
     document = _Document(out, predictor, boxes=source.label)
@@ -163,25 +165,34 @@ class _Document:
         }
         self.images: list[dict[str, Any]] = []
         self.next_write = 0.0
-        self._write(complete=False)
 
     def __enter__(self) -> _Document:
+        self.lock = lock_output(self.out)
+        with contextlib.ExitStack() as stack:
+            stack.push(self.lock)
+            self._write(complete=False)
+            stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None:
-            self._write(complete=True)
-            return
-        with contextlib.suppress(OSError):  # the disk may be full; what was written before stays
-            self._write(complete=False)
-        warnings.warn(
-            f"ended early: {self.out / PREDICTIONS} has the {plural(len(self.images), 'image')} done by then",
-            stacklevel=2,
-        )
+        with self.lock:
+            if error is None:
+                self.lock.check()
+                self._write(complete=True)
+                return
+            done, place = plural(len(self.images), "image"), self.lock.moved()
+            if place == "":
+                warnings.warn(f"ended early: {self.out} is gone, with the {done} done by then", stacklevel=2)
+                return
+            self.out = self.out if place is None else Path(place)
+            with contextlib.suppress(OSError):  # the disk may be full; what was written before stays
+                self._write(complete=False)
+            warnings.warn(f"ended early: {self.out / PREDICTIONS} has the {done} done by then", stacklevel=2)
 
     def add(self, image: ImageInput, people: People) -> None:
+        self.lock.check()
         size = list(people.image_size)
         self.images.append({"file_name": image.name, "image_size": size, "people": people.to_records()})
         if time.monotonic() >= self.next_write:

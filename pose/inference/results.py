@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pose.data.boxes import image_number
+from pose.data.image_names import image_number
 from pose.drawing.people import draw_people
 from pose.images.read import read_upright
 from pose.images.types import Image

@@ -18,23 +18,26 @@ HALF_BODY_PADDING = 1.5  # factor on the box of half a person, which reaches no 
 Affine = NDArray[np.float64]
 
 
-def clean_box(box_xywh: ArrayLike, image_size: tuple[int, int]) -> tuple[float, float, float, float] | None:
-    """Clip an annotated box to its image, and take one pixel off its width and height.
+def clean_boxes(boxes_xywh: ArrayLike, image_sizes: ArrayLike) -> NDArray[np.float64]:
+    """Clip annotated boxes to their images, and take one pixel off their widths and heights.
 
     Args:
-        box_xywh: (4,) left, top, width, height in image pixels.
-        image_size: (height, width).
+        boxes_xywh: (N, 4) left, top, width, height in image pixels.
+        image_sizes: (N, 2) height, width.
     Returns:
-        The box between the centers of its first and its last pixels; None if nothing, or a single pixel, is left.
+        (N, 4), the boxes between the centers of their first and their last pixels; NaN if nothing, or a single
+        pixel, is left, or the size is NaN.
     Source: HRNet, `lib/dataset/coco.py`, which keeps a single pixel; it has no size to scale to the crop's.
     """
-    x, y, w, h = (float(v) for v in np.asarray(box_xywh, dtype=np.float64))
-    height, width = image_size
-    x1, y1 = max(0.0, x), max(0.0, y)
-    x2, y2 = min(width - 1.0, x1 + max(0.0, w - 1)), min(height - 1.0, y1 + max(0.0, h - 1))
-    if x2 < x1 or y2 < y1 or (x2 == x1 and y2 == y1):
-        return None
-    return x1, y1, x2 - x1, y2 - y1
+    boxes = np.asarray(boxes_xywh, dtype=np.float64)
+    last = np.asarray(image_sizes, dtype=np.float64)[:, ::-1] - 1
+    low = np.where(boxes[:, :2] > 0, boxes[:, :2], 0.0)
+    sides = boxes[:, 2:] - 1
+    high = low + np.where(sides > 0, sides, 0.0)
+    high = np.where(high < last, high, last)
+    result = np.concatenate([low, high - low], axis=1)
+    result[~(high >= low).all(axis=1) | (high == low).all(axis=1)] = np.nan
+    return result
 
 
 def grow_box(

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pose.data.coco import leaves_folder
+from pose.data.image_entries import leaves_folder
 from pose.drawing.people import draw_people
 from pose.drawing.sheets import FAINTEST
 from pose.images.read import read_image

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import rich.progress
 from rich.console import Console
 
 from pose.runtime.lasting_stream import TerminalStream
+from pose.runtime.text import visible
 
 
 class Progress:
@@ -62,7 +63,7 @@ class Progress:
         """Show the text, and that so many more steps are done."""
         self.done += steps
         if self.bar is not None:
-            self.bar.update(self.task, advance=steps, description=text)
+            self.bar.update(self.task, advance=steps, description=visible(text))
         elif time.monotonic() - self.last_line >= self.interval:
             self.last_line = time.monotonic()
             pace = (self.last_line - self.start) / max(1, self.done - self.first)
@@ -78,10 +79,29 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{secs:02}" if hours else f"{minutes}:{secs:02}"
 
 
-def make_console(*, quiet: bool = False) -> Console:
-    """The console for messages and progress, on stderr, so that stdout holds results only.
+class PlainConsole(Console):
+    """A console that shows text as it is: brackets and colons mean nothing, control characters are escapes.
 
-    Brackets and colons in messages are printed as they are. Where nobody can read them any more, nothing is printed.
+    Where nobody can read it any more, nothing is printed.
+
+    Args:
+        stream: of Python; None where it was closed.
+        width: of lines; None for that of the terminal.
+        wrap: leave it to the terminal to break lines.
+        quiet: print nothing.
     """
-    file = None if sys.stderr is None else cast(TextIO, TerminalStream(sys.stderr))
-    return Console(file=file, soft_wrap=True, quiet=quiet, markup=False, emoji=False)
+
+    def __init__(
+        self, stream: TextIO | None, *, width: int | None = None, wrap: bool = False, quiet: bool = False
+    ) -> None:
+        file = None if stream is None else cast(TextIO, TerminalStream(stream))
+        super().__init__(file=file, width=width, soft_wrap=wrap, quiet=quiet, markup=False, emoji=False)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does; who gives its `Text` has to make names in it `visible`."""
+        super().print(*(visible(o, keep="\n\t") if isinstance(o, str) else o for o in objects), **options)
+
+
+def make_console(*, quiet: bool = False) -> Console:
+    """The console for messages and progress, on stderr, so that stdout holds results only."""
+    return PlainConsole(sys.stderr, wrap=True, quiet=quiet)

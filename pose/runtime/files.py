@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pose.runtime.folder_lock import make_folder, refuse_gone
+
 
 def write_atomic(
     path: str | os.PathLike[str], data: bytes | memoryview, *, flush: bool = True, previous: Path | None = None
@@ -20,11 +22,12 @@ def write_atomic(
         previous: name for the old file, in the same folder, which it gets once the new one is whole on the disk.
             Between the two renames there is no `path`; a reader then takes this.
     Raises:
-        OSError: not writable or disk full, with the path; the old file is as it was.
+        OSError: not writable or disk full, with the path; the old file is as it was. Or a folder that this process
+            has locked is no longer there.
     """
     target = Path(path)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -43,6 +46,7 @@ def write_atomic(
                 os.unlink(temporary)
             raise
     except OSError as error:
+        refuse_gone(target.parent)  # in this very moment
         raise OSError(
             f"cannot write {target}: {error.strerror or error}; choose another folder or free some space"
         ) from error

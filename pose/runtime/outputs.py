@@ -87,15 +87,3 @@ def check_evaluation_folder(folder: Path, mark: str) -> None:
         )
     targets = (folder / name for name in EVALUATION_FILES)
     refuse_foreign(targets, ours=first == mark, writer="`pose eval` of this version")
-
-
-def free_evaluation_folder(folder: Path, *, checkpoint: Path, data: Path, boxes: str) -> Path:
-    """The folder, or if it holds something else, the first of folder-2, folder-3 and so on that does not."""
-    number, chosen = 1, folder
-    while True:
-        try:
-            check_evaluation_folder(chosen, evaluation_mark(chosen, checkpoint=checkpoint, data=data, boxes=boxes))
-            return chosen
-        except DataError:
-            number += 1
-            chosen = folder.with_name(f"{folder.name}-{number}")

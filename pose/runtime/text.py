@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import shlex
 from collections.abc import Iterable
 
 
@@ -32,6 +34,11 @@ def visible(text: str, *, keep: str = "") -> str:
         keep: characters that are left as they are, such as line breaks.
     """
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
+def resume_command(run: str | os.PathLike[str]) -> str:
+    """What to type to go on with a training, for a shell; its folder may have spaces."""
+    return f"pose train --resume {shlex.quote(str(run))}"
 
 
 def as_message(text: str) -> str:

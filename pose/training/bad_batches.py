@@ -15,6 +15,7 @@ from torch import nn
 
 from pose.runtime.distributed import World
 from pose.runtime.files import write_json
+from pose.runtime.text import resume_command
 
 
 class NotFinite(Exception):
@@ -85,5 +86,5 @@ class BadBatches:
             raise ValueError(
                 f"{reason} in epoch {epoch}, step {step} ({listed}; all of them in {path}). Look at these images, "
                 f"try a lower train.lr, or let train.max_skipped_batches (now {self.limit}) skip such batches: "
-                f"change {self.run / 'config.yaml'} and go on with: pose train --resume {self.run}"
+                f"change {self.run / 'config.yaml'} and go on with: {resume_command(self.run)}"
             )

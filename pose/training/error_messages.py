@@ -11,6 +11,7 @@ import cv2
 import torch
 
 from pose.runtime.distributed import lost_contact
+from pose.runtime.text import resume_command
 from pose.training.resume import NAME
 
 
@@ -24,7 +25,7 @@ def explained(run: Path) -> Iterator[None]:
         if message is None:
             raise
         saved = f"the last checkpoint is {run / NAME}" if (run / NAME).is_file() else "there is no checkpoint yet"
-        raise OSError(f"{message}; {saved}. Go on with: pose train --resume {run}") from error
+        raise OSError(f"{message}; {saved}. Go on with: {resume_command(run)}") from error
 
 
 def explain(error: BaseException) -> str | None:

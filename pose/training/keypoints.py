@@ -16,7 +16,7 @@ from pose.codecs.heatmap import decode, encode
 from pose.config.keypoints import Config
 from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.loader import EpochSampler, make_loader
-from pose.data.people import Person, ground_truth_people
+from pose.data.people import People, Person, ground_truth_people
 from pose.data.training_samples import LoadedCollate, TrainingSamples
 from pose.data.transforms import Augment, normalize
 from pose.drawing.sheets import draw_batch, draw_pairs
@@ -49,10 +49,10 @@ class KeypointTask(Task):
         self.skeleton = config.data.resolve_skeleton()
         training = training_set(config.data)
         self.people, self.usage = training.people, training.usage
-        self.val = validation_set(config.data)
-        warn_of_settings(config)
+        self.val = validation_set(config.data, max_detections=config.eval.max_detections)
+        warn_of_settings(config, self.people)
         self.num_samples = len(self.people)
-        self.groups = [person.image_id for person in self.people] if config.data.group_images else None
+        self.groups = self.people.columns.image_ids.tolist() if config.data.group_images else None
         augment, data = config.augment, config.data
         self.dataset = PeopleDataset(
             self.people,
@@ -112,16 +112,18 @@ class KeypointTask(Task):
         )
 
         def count() -> tuple[dict[str, float], str]:
-            result = score(predictions, self.val, self.skeleton, backend=self.config.eval.backend)
+            how = self.config.eval
+            result = score(
+                predictions, self.val, self.skeleton, backend=how.backend, max_detections=how.max_detections
+            )
             return result.metrics or {}, summary_line(result)
 
         return world.from_main(count)
 
     def describe_data(self) -> str:
-        of_val = "" if self.val.usage is None else f" ({self.val.usage})"
         return (
             f"{len(self.people)} people to train on ({self.usage}), {len(self.val.people)} boxes ({self.val.boxes}) "
-            f"in {len(self.val.image_ids)} images to evaluate{of_val}"
+            f"in {len(self.val.image_ids)} images to evaluate ({self.val.usage})"
         )
 
     def identify(self, batch: Batch) -> dict[str, list[Any]]:
@@ -166,8 +168,9 @@ class KeypointTask(Task):
         return evenly_spaced(people, SHOWN)
 
 
-def warn_of_settings(config: Config) -> None:
+def warn_of_settings(config: Config, people: People) -> None:
     """Warn of settings that are allowed and defeat their purpose."""
+    _warn_of_shape(config.model.input_size, people)
     data, train, skeleton = config.data, config.train, config.data.resolve_skeleton()
     late = [epoch for epoch in train.milestones if epoch >= train.epochs]
     if late:
@@ -192,6 +195,24 @@ def warn_of_settings(config: Config) -> None:
             f"{data.train.annotations} is for training and for validation: AP is of images "
             "learned by heart; split it",
             stacklevel=3,
+        )
+
+
+def _warn_of_shape(input_size: tuple[int, int], people: People) -> None:
+    """Warn if most boxes fill less than half of the crops, which are widened or heightened to the input's shape."""
+    aspect = input_size[0] / input_size[1]
+    sides = people.boxes_xywh[:, 2:].clip(min=1.0)
+    factor = sides[:, 1] / sides[:, 0] / aspect
+    share = float(np.median(np.minimum(factor, 1 / factor)))
+    if share < 0.5:
+        tall = float(np.median(sides[:, 1] / sides[:, 0]))
+        area = input_size[0] * input_size[1]
+        better = [max(32, 32 * round(float(np.sqrt(side)) / 32)) for side in (area * tall, area / tall)]
+        warnings.warn(
+            f"model.input_size {list(input_size)} (height, width) does not suit the boxes, which are mostly "
+            f"{tall:.2g} times as high as wide: half of them fill less than {share:.0%} of the crop; such as "
+            f"{better} would",
+            stacklevel=4,
         )
 
 

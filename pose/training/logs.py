@@ -13,6 +13,7 @@ from rich.console import Console
 
 from pose.runtime import system
 from pose.runtime.console import duration
+from pose.runtime.folder_lock import make_folder, refuse_gone
 from pose.training.metrics_file import finite_numbers, read_metrics
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class TensorBoard:
             return
         self.on, self.event, self.record_writer = True, Event, RecordWriter
         self.path = folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._write(file_version="brain.Event:2")
         if purge_step is not None:
             self._write(step=purge_step, session_log={"status": "START"})
@@ -83,6 +84,7 @@ class TensorBoard:
             with self.path.open("ab") as file:
                 self.record_writer(file).write(self.event(wall_time=time.time(), **event).SerializeToString())
         except OSError as error:
+            refuse_gone(self.path.parent)
             raise OSError(f"cannot write {self.path}: {error.strerror or error}; free some space") from error
 
 

@@ -1,76 +1,29 @@
-"""The lock on a run folder, for the time of a training.
-
-It belongs to the process and ends with it, however it ends.
-"""
+"""The lock on a run folder, for the time of a training."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import time
-from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO
 
 from pose.runtime.errors import DataError
 from pose.runtime.files import remove_leftovers
-from pose.runtime.system import try_lock
+from pose.runtime.folder_lock import FolderLock, is_locked, lock_folder
+from pose.runtime.text import resume_command
 
 
-class RunLock:
+class RunLock(FolderLock):
     """A run folder that this process alone works in, until `close` or the end of the process; see `lock_run`."""
 
-    def __init__(self, run: Path, file: IO[bytes], *, made: Sequence[Path] = ()) -> None:
-        self.run, self.file, self.made = run, file, made
-        self.key = _key(os.fstat(file.fileno()))
-        self.process = os.getpid()
-        _HELD[self.key] = self
+    keep = True
 
-    def __enter__(self) -> RunLock:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def check(self) -> None:
-        """Look whether the folder is still there; to be called before anything is written, which would make it anew.
-
-        Raises:
-            OSError: it was deleted or moved; with what is left.
-        """
-        left = os.fstat(self.file.fileno()).st_nlink
-        if left and os.path.lexists(self.run / ".lock"):
-            return
-        place = ""
-        with contextlib.suppress(OSError):  # Linux knows where an open file is now
-            place = os.path.dirname(os.readlink(f"/proc/self/fd/{self.file.fileno()}"))
-        if left and place:
-            raise OSError(
-                f"{self.run} was moved to {place} while it trained, so this training ends; what was saved by then is "
-                f"there. Go on with: pose train --resume {place}"
+    def explain(self, place: str) -> str:
+        """The message for a run that was moved, with the command that goes on, or deleted ("")."""
+        if place:
+            return (
+                f"{self.folder} was moved to {place} while it trained, so this training ends; what was saved by then "
+                f"is there. Go on with: {resume_command(place)}"
             )
-        raise OSError(
-            f"{self.run} was deleted or moved while it trained, so this training ends; nothing is left there"
-        )
-
-    def close(self) -> None:
-        """Unlock the folder; if nothing was written into it, leave no trace of it."""
-        if self.file.closed or self.process != os.getpid():  # a process forked from ours has not the lock
-            return
-        with contextlib.suppress(OSError):
-            if {entry.name for entry in self.run.iterdir()} == {".lock"}:
-                (self.run / ".lock").unlink()  # while it is locked: whoever waits for it looks again
-                for folder in self.made:
-                    folder.rmdir()
-        _HELD.pop(self.key, None)
-        self.file.close()
-
-
-_HELD: dict[tuple[int, int], RunLock] = {}
-"""The locks of this process. The system's own end when the process closes the file, even if it was opened to look."""
+        return f"{self.folder} was deleted or moved while it trained, so this training ends; nothing is left there"
 
 
 def lock_run(run: Path) -> RunLock:
@@ -79,18 +32,10 @@ def lock_run(run: Path) -> RunLock:
     Raises:
         OSError: it is trained in already, or it cannot be written to.
     """
-    made = [place for place in (run, *run.parents) if not place.exists()]
-    for _ in range(20):  # `pose runs` holds the lock for a moment to see whether it is free
-        run.mkdir(parents=True, exist_ok=True)
-        if _own_lock(run) is not None:
-            break
-        file = (run / ".lock").open("ab")
-        if try_lock(file) and os.fstat(file.fileno()).st_nlink:  # not of one who has just removed it
-            remove_leftovers(run)
-            return RunLock(run, file, made=made)
-        file.close()
-        time.sleep(0.05)
-    raise OSError(f"another process trains in {run}; wait for it or stop it (`pose runs {run.parent}` shows it)")
+    busy = f"another process trains in {run}; wait for it or stop it (`pose runs {run.parent}` shows it)"
+    lock = lock_folder(run / ".lock", busy=busy, kind=RunLock)
+    remove_leftovers(run)
+    return lock
 
 
 def claim_run(run: Path) -> RunLock:
@@ -136,25 +81,19 @@ def check_free(run: Path) -> None:
         raise DataError(f"{run} exists already; choose another --out, or continue it with --resume {run}")
 
 
-def _key(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
+def refuse_folders(run: Path) -> None:
+    """Look before the first step for folders that have the names of a run's files.
 
-
-def _own_lock(run: Path) -> RunLock | None:
-    """This process's lock on a folder, found without opening its file."""
-    try:
-        lock = _HELD.get(_key(os.stat(run / ".lock")))
-    except OSError:
-        return None
-    return lock if lock is not None and lock.process == os.getpid() else None
+    Raises:
+        DataError: one is there.
+    """
+    names = ["config.yaml", "versions.json", "metrics.csv", "state.json", "batch0.jpg", "bad_batches.json"]
+    weights = ["resume.pt", "resume.previous.pt", "best.safetensors", "last.safetensors"]
+    for place in (run / name for name in names + weights):
+        if place.is_dir():
+            raise DataError(f"{place} is a folder, and training writes a file of this name; move it away")
 
 
 def is_running(run: Path) -> bool:
     """Whether a process, this one too, has locked the run folder."""
-    if _own_lock(run) is not None:
-        return True
-    try:
-        with (run / ".lock").open("rb") as file:
-            return not try_lock(file, shared=True)
-    except OSError:
-        return False
+    return is_locked(run / ".lock")

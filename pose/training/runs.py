@@ -18,6 +18,7 @@ from typing import Any
 
 from pose.runtime.files import write_json
 from pose.runtime.stop import Stopped
+from pose.runtime.text import resume_command
 from pose.training.run_lock import RunLock, is_running
 
 BEAT_SECONDS = 30.0
@@ -59,7 +60,6 @@ class Heartbeat:
     def _write(self, state: str, message: str) -> None:
         if self.lock is None:
             return
-        self.lock.check()
         self.next = time.monotonic() + BEAT_SECONDS
         beat = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         data = {"state": state, "heartbeat": beat, "pid": os.getpid(), **self.progress(), "message": message}
@@ -90,7 +90,7 @@ class Run:
     @property
     def resume(self) -> str | None:
         """The command that continues the run; None if it is running or done."""
-        return None if self.state in ("running", "done") else f"pose train --resume {self.path}"
+        return None if self.state in ("running", "done") else resume_command(self.path)
 
 
 def find_runs(folder: Path) -> list[Run]:

@@ -39,7 +39,7 @@ from pose.training.learner import Learner
 from pose.training.logs import TensorBoard, peak_memory_mb
 from pose.training.metrics_file import MetricsFile
 from pose.training.resume import load_latest, restore, save_resume
-from pose.training.run_lock import RunLock, claim_run, lock_run
+from pose.training.run_lock import RunLock, claim_run, lock_run, refuse_folders
 from pose.training.runs import Heartbeat
 from pose.training.schedule import Schedule
 from pose.training.state import TrainState
@@ -169,7 +169,8 @@ class Trainer:
         """Write what is known before the first step, and say what will be trained."""
         folder, task, train, state, model = self.folder, self.task, self.config.train, self.state, self.learner.model
         main = self.world.is_main
-        self.check_folder()
+        if main:
+            refuse_folders(folder)
         # One that was changed by hand keeps its comments, unless this run was given changes.
         if main and not (self.resume and load_config(folder / "config.yaml") == self.given):
             write_atomic(folder / "config.yaml", self.given.to_yaml().encode())
@@ -313,7 +314,6 @@ class Trainer:
         """Write what resuming needs."""
         if not self.world.is_main:
             return
-        self.check_folder()
         state = {"position": asdict(self.state), **self.learner.state_dict()}
         save_resume(self.folder, {**state, "optimizer": self.optimizer.state_dict()})
         self.next_save = time.monotonic() + 60 * self.config.train.checkpoint_minutes
@@ -322,16 +322,10 @@ class Trainer:
     def save_weights(self, name: str, epoch: int) -> None:
         """Write the weights to use, after this number of epochs, with all that is needed to use them."""
         if self.world.is_main:
-            self.check_folder()
             path, metrics, classes = self.folder / name, self.state.metrics, self.task.classes
             save_checkpoint(
                 path, self.learner.averaged, config=self.given, epoch=epoch, metrics=metrics, classes=classes
             )
-
-    def check_folder(self) -> None:
-        """Look whether the run's folder is still there, before something is written."""
-        if self.lock is not None:
-            self.lock.check()
 
     def say(self, line: str) -> None:
         """Print a line for people."""

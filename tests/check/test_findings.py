@@ -73,6 +73,14 @@ def test_the_names_of_the_config_are_compared_with_the_file() -> None:
     assert count(run(document, skeleton=COCO17), "names-differ") == 2
 
 
+def test_crowds_are_nobody() -> None:
+    document = make()
+    for a in document["annotations"]:
+        a["iscrowd"] = 1
+    (finding,) = run(document).all()
+    assert (finding.kind, finding.examples[0][1]) == ("nobody-labelled", "all with keypoints are crowds")
+
+
 def test_one_pair_that_is_swapped_is_named() -> None:
     document = make()
     for a in document["annotations"]:
@@ -124,6 +132,10 @@ PICTURES: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "png cut off": ("image-truncated", truncate),
     "jpeg cut off": ("image-truncated", jpeg_cut_off),
     "resized": ("image-size-differs", lambda path: cv2.imwrite(str(path), picture(0)[::2, ::2])),
+    "wider": (
+        "image-size-wrong",
+        lambda path: cv2.imwrite(str(path), cv2.copyMakeBorder(picture(0), 0, 0, 0, 60, cv2.BORDER_REFLECT)),
+    ),
     "on its side": ("image-turned", turned),
     "upside down": ("image-exif", lambda path: exif(path, 3)),
     "copy": ("image-repeated", lambda path: path.write_bytes(path.with_name("1.png").read_bytes())),
@@ -141,7 +153,8 @@ def test_one_bad_picture_brings_one_kind_about(folder: Path, case: str) -> None:
     assert count(found, kind) == 1
     fast = Findings()
     check_split(read_split("val", Path("a.json"), make(), images_dir=folder / "images"), fast, decode=False)
-    headers_say = {"image-missing", "image-unreadable", "image-size-differs", "image-turned", "image-exif"}
+    headers_say = {"image-missing", "image-unreadable", "image-size-differs", "image-size-wrong"}
+    headers_say |= {"image-turned", "image-exif"}
     assert kinds(fast) == {kind} & headers_say
 
 
@@ -246,9 +259,24 @@ def test_test_dev_has_no_annotations_and_that_is_fine(tmp_path: Path) -> None:
     assert kinds(found) == set()
 
 
+def test_keys_that_stand_twice(tmp_path: Path) -> None:
+    text = json.dumps(make()).replace('"iscrowd": 0', '"iscrowd": 0, "iscrowd": 0', 2)
+    (tmp_path / "a.json").write_text(text)
+    found = Findings()
+    check_split(read_split("val", tmp_path / "a.json", json.loads(text)), found)
+    assert kinds(found) == {"key-twice"}
+    assert count(found, "key-twice") == 2
+
+
 def test_every_kind_has_a_test() -> None:
     tested = set(CASES) | {kind for kind, _ in PICTURES.values()} | {kind for kind, _, _ in DETECTIONS.values()}
-    assert set(KINDS) - tested == {"names-differ", "split-overlap", "split-similar", "detections-missing"}
+    assert set(KINDS) - tested == {
+        "names-differ",
+        "split-overlap",
+        "split-similar",
+        "detections-missing",
+        "key-twice",
+    }
 
 
 def test_all_faults_are_found_at_once() -> None:

@@ -48,7 +48,7 @@ def load(document: Document, tmp_path: Path) -> Any:
         return load_coco(path, COCO17)
 
 
-# image-size-differs is mended only where nothing contradicts the file's size; it has a test of its own.
+# image-size-wrong needs images; it has a test of its own.
 MENDED = [kind for kind, what in KINDS.items() if what.fix and kind in CASES]
 
 
@@ -68,7 +68,7 @@ def test_round_trip(folder: Path, kind: str) -> None:
 
 
 def test_every_fixable_kind_makes_the_round_trip() -> None:
-    assert {kind for kind, what in KINDS.items() if what.fix} == {*MENDED, "image-size-differs"}
+    assert {kind for kind, what in KINDS.items() if what.fix} == {*MENDED, "image-size-wrong"}
 
 
 def test_all_of_them_at_once(folder: Path) -> None:
@@ -152,6 +152,23 @@ def test_a_size_is_taken_from_the_file_only_where_nothing_contradicts_it(folder:
     beyond["annotations"][0].update(bbox=[10, 10, 300, 130], area=39000, segmentation=None)
     _, left = mend(beyond, folder)
     assert count(left, "image-size-differs") == 1
+
+
+@pytest.mark.parametrize("kind", ["box-malformed", "box-empty", "area-missing", "area-zero", "count-missing"])
+def test_nothing_is_promised_that_is_not_done(folder: Path, kind: str) -> None:
+    """Two findings of a kind, of which one says too little to be mended: no outline, or no keypoints to count."""
+    document = make()
+    for a in document["annotations"][:2]:
+        CASES[kind][0]({"annotations": [a]})
+    document["annotations"][0].update(segmentation=[], bbox=None if kind == "box-malformed" else [10, 10, 80, 0])
+    if kind == "count-missing":
+        document["annotations"][0]["keypoints"] = [1, 2, 2]
+    found = Findings()
+    check_split(read_split("a", Path("a.json"), document, skeleton=COCO17), found)
+    before = next(f for f in found.all() if f.kind == kind)
+    _, left = mend(document, folder)
+    assert 1 <= before.mendable < before.count
+    assert count(left, kind) == before.count - before.mendable
 
 
 def test_corners_are_not_clipped_and_mixed_ids_not_dropped(folder: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def test_default_boxes_are_those_of_the_checkpoint(
 ) -> None:
     """A file that the config names lies in the dataset; results go beside the checkpoint, under the boxes' name."""
     path = tmp_path / "run" / "best.safetensors"
-    rewrite(tiny_run, path, lambda header: header["config"]["data"]["val"].update(boxes="boxes.json"))
+    val = tiny_config["data"]["val"] | {"boxes": "boxes.json"}
+    rewrite(tiny_run, path, lambda header: header["config"]["data"].update(tiny_config["data"], val=val))
     assert pose_cli("eval", path).out.startswith("AP 0.000 (boxes boxes.json, 10 images, 10 people)\n")
     assert (path.parent / "eval-boxes" / "metrics.json").is_file()
     assert pose_cli("eval", path.parent, "--boxes", "gt").out.startswith(
@@ -140,7 +142,7 @@ def test_images_without_annotations_give_results_only(
     (tmp_path / "testdev.json").write_text(json.dumps(document))
     val = f"data.val.annotations={tmp_path / 'testdev.json'}"
     outcome = pose_cli("eval", tiny_run, val, "--boxes", tiny_dataset / "boxes.json", "--out", tmp_path / "ev")
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.err) == (0, "10 boxes: 10 used\n")
     assert f"no annotations, so no numbers; results: {tmp_path / 'ev' / 'results.json'}" in outcome.out
     assert {path.name for path in (tmp_path / "ev").iterdir()} == {"results.json", "config.yaml"}
     assert len(read(tmp_path / "ev" / "results.json")) == 10
@@ -157,7 +159,7 @@ def test_wrong_keys_at_evaluation(pose_cli: Cli, tiny_run: Path) -> None:
 
 
 BOXES = {
-    "nothing": ("", "is empty; the download may have been cut off", "is not JSON"),
+    "nothing": ("", "is empty; the download may have been cut off", "is empty"),
     "empty list": ("[]", "has no box of category 1", "holds no boxes"),
     "cut off": ('[{"image_id": 1, "ca', "is not JSON", "is not JSON"),
     "object": ('{"a": 1}', "holds a dict; detections are a list of records", "holds no list of boxes"),
@@ -165,7 +167,7 @@ BOXES = {
     "lacking": ('[{"image_id": 1, "category_id": 1}]', "detection 0 lacks bbox, score", "record 0 has bbox None"),
     "short": (
         '[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3], "score": 1}]',
-        "detection 0 has bbox [1, 2, 3]; it needs x, y and a positive width and height",
+        "detection 0 has bbox [1, 2, 3]; expected [x, y, width, height] in pixels, width and height positive",
         "record 0 has bbox [1, 2, 3]; expected [x, y, width, height]",
     ),
     "second corner": (
@@ -175,7 +177,7 @@ BOXES = {
     ),
     "unknown image": (
         '[{"image_id": 777, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 1}]',
-        "has 1 boxes on 1 images that are not in",
+        "1 on images that are not listed",
         "is of the 10 images given: the boxes are of image_id 777",
     ),
 }
@@ -217,6 +219,7 @@ def test_checkpoints(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, a_file: 
         tiny_run, tmp_path / "other.safetensors", lambda header: header["config"]["model"].update(width=0.5)
     )
     foreign = rewrite(tiny_run, tmp_path / "foreign.safetensors", None)
+    shutil.copy(tiny_run / "config.yaml", tmp_path)  # which says where the data are
     for checkpoint, message in (
         (tmp_path / "gone", "error: no checkpoint "),
         (tiny_dataset, "best.safetensors; `pose train` writes best.safetensors and last.safetensors"),
@@ -260,7 +263,7 @@ def test_real_detections(pose_cli: Cli, sample_run: Path, coco_sample: Path, tmp
     boxes = coco_sample / DETECTIONS
     options = ("data.val.limit=null", "--boxes", boxes, "--only-images-with-boxes", "--out", tmp_path / "ev")
     outcome = pose_cli("eval", sample_run, *options)
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.err) == (0, "118 boxes: 118 used\n")
     assert outcome.out.splitlines()[0].endswith(f"(boxes {boxes}, 4 images, 118 people)")
     found = read(tmp_path / "ev" / "metrics.json")
     assert (found["images"], found["people"]) == (4, 118)

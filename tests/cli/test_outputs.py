@@ -119,6 +119,22 @@ def test_heatmaps_replace_nothing(pose_cli: Cli, run: Path, tiny_dataset: Path, 
     assert not (tmp_path / "new").exists()
 
 
+def test_places_that_are_none(pose_cli: Cli, run: Path, tiny_dataset: Path, tmp_path: Path) -> None:
+    """Links that lead to themselves or nowhere, and files that stand where a folder has to be."""
+    images, file = tiny_dataset / "images", tmp_path / "file"
+    file.touch()
+    for name, to in (("loop", "loop"), ("nowhere", "gone")):
+        (tmp_path / name).symlink_to(to)
+        for command in (("eval", run), ("predict", run, images)):
+            outcome = pose_cli(*command, "--out", tmp_path / name)
+            assert outcome.code == 2
+            assert outcome.err.splitlines()[-1].startswith("error: ")
+            assert str(tmp_path / name) in outcome.err.splitlines()[-1]
+    refusal(pose_cli("report", run, "--out", file / "r.html"), "a file stands where a folder has to be")
+    refusal(pose_cli("clip", file / "c.mp4"), "a file stands where a folder has to be; choose another --out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop", "nowhere", "run"]
+
+
 def test_an_export_of_weights_that_are_not_finite_names_their_file(pose_cli: Cli, run: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     with safe_open(run / "best.safetensors", framework="pt") as file:

@@ -85,7 +85,9 @@ def test_real_photographs(pose_cli: Cli, sample_run: Path, coco_sample: Path, tm
     photographs = [coco_sample / "images" / "val2017" / name for name in names]
     outcome = pose_cli("predict", sample_run, *photographs, "--boxes", boxes, "--out", tmp_path / "out")
     assert outcome.code == 0
-    assert outcome.err.count("\n") == outcome.err.count("warning: no keypoint of anybody scores more")
+    first, *more = outcome.err.splitlines()
+    assert first == f"{boxes}: 118 boxes: 48 used, 70 of other images"
+    assert len(more) == outcome.err.count("warning: no keypoint of anybody scores more")
     assert outcome.out == f"48 people in 2 images (boxes: {boxes}): {tmp_path / 'out'}\n"
     records = {r["file_name"]: r for r in read(tmp_path / "out" / "predictions.json")["images"]}
     counts = {name: sum(b["image_id"] == int(Path(name).stem) for b in read(boxes)) for name in names}

@@ -123,6 +123,19 @@ def test_results_that_cannot_be_written_show_in_the_exit_code(tiny_run: Path) ->
         assert (stream(process, "stderr").read(), process.wait(60)) == (message, 2)
 
 
+def test_a_file_that_was_exchanged_for_a_pipe(tmp_path: Path) -> None:
+    """As programs do that send their output elsewhere after their start; Python still takes it for a file."""
+    code = "import os; read, write = os.pipe(); os.dup2(write, 1); os.set_blocking(read, False)\n"
+    code += "from pose.cli.main import main\n"
+    code += "try: main()\nfinally: os.write(2, os.read(read, 1000))"
+    with (tmp_path / "out").open("w") as out:
+        out.write("before\n")
+        out.flush()
+        command = [sys.executable, "-c", code, "--version"]
+        result = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=60)
+    assert (result.returncode, result.stderr.startswith(b"pose ")) == (0, True), result.stderr
+
+
 def test_an_evaluation_and_a_prediction_without_a_reader(tiny_run: Path, tiny_dataset: Path, tmp_path: Path) -> None:
     for command, result in (
         (("eval", tiny_run, "--out", tmp_path / "ev", "--workers", 0), tmp_path / "ev" / "metrics.json"),
@@ -152,3 +165,17 @@ def test_ctrl_c_while_images_are_generated(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize(("signum", "said"), [(signal.SIGINT, b"stopped by SIGINT; to start"), (signal.SIGTERM, b"")])
+def test_a_signal_while_pytorch_is_imported(tmp_path: Path, signum: signal.Signals, said: bytes) -> None:
+    """Its C++ code ends the process with a dump where Python raises in it, as the torch here does."""
+    code = f"import os, time\ntry:\n    os.kill(os.getpid(), {int(signum)}); time.sleep(60)\nexcept BaseException:"
+    (tmp_path / "torch.py").write_text(f"{code}\n    os.abort()\n")
+    places = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    environment = {**ENVIRONMENT, "PYTHONPATH": places}
+    command = [sys.executable, "-m", "pose", "summary", "mobilenet_v2_x1.0_relu"]
+    result = subprocess.run(
+        command, capture_output=True, env=environment, timeout=60, preexec_fn=take_default_signals, cwd=tmp_path
+    )
+    assert (result.returncode, result.stderr[: len(said)]) == (128 + signum, said), result.stderr

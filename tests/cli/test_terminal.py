@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pose.runtime.text import as_message, visible
+from pose.runtime.console import PlainConsole, Progress
+from pose.runtime.text import as_message, resume_command, visible
 from tests.helpers.cli import Cli, read, refusal
 
 EVIL = "a\x1b[31m\x9b2J\r\nerror: all is lost\u202e.png"
@@ -20,6 +21,25 @@ def test_what_is_shown() -> None:
     assert visible(EVIL) == SHOWN
     assert visible("half a letter: \ud800") == r"half a letter: \ud800"
     assert as_message("error: 2 wrong entries:\n  a: 1\nb\x07") == "error: 2 wrong entries:\n  a: 1\n  b\\x07"
+
+
+def test_what_is_printed_by_rich(tmp_path: Path) -> None:
+    """Messages and live lines, which go around Python's own printing."""
+    with (tmp_path / "said").open("w+") as file:
+        console = PlainConsole(file, width=200, wrap=True)
+        console.print(f"[bold]{EVIL}", highlight=False)
+        with Progress(console, 2, interval=0) as progress:
+            progress.update(EVIL)
+        file.seek(0)
+        said = file.read()
+    assert said.startswith("[bold]a\\x1b[31m")
+    assert "\x1b" not in said
+    assert "\x9b" not in said
+
+
+def test_the_command_that_goes_on_can_be_typed() -> None:
+    assert resume_command(Path("runs/a-2")) == "pose train --resume runs/a-2"
+    assert resume_command(Path("my runs/a")) == "pose train --resume 'my runs/a'"
 
 
 def only_printable(text: str) -> bool:
@@ -61,6 +81,7 @@ def test_messages_of_runs(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None
     outcome = pose_cli("runs", run.parent)
     assert (outcome.code, outcome.err) == (0, "")
     assert r"    \x1b[2Ja\x1b[31m" in outcome.out
+    assert not any(line.startswith("error: ") for line in outcome.out.splitlines())  # of the folder's name
     assert "\x1b" not in outcome.out
     assert "\x9b" not in outcome.out
 

@@ -14,8 +14,9 @@ from PIL import Image
 
 import pose
 from pose.data.box_habits import odd_boxes
-from pose.data.coco import CocoFile, ImageInfo
-from pose.data.people import detected_people
+from pose.data.coco import CocoFile
+from pose.data.detections import detected_people
+from pose.data.image_entries import ImageInfo
 from pose.images.files import find_images
 from pose.inference.box_source import boxes_of_images
 from pose.inference.video.boxes import boxes_of_frames
@@ -51,9 +52,9 @@ def of_a_video(folder: Path, boxes: list[list[float]]) -> object:
 
 
 def of_an_evaluation(folder: Path, boxes: list[list[float]]) -> object:
-    coco = CocoFile(folder / "coco.json", {1: ImageInfo(1, "1.png", (HEIGHT, WIDTH))}, None, 1)
+    coco = CocoFile(folder / "coco.json", {1: ImageInfo(1, "1.png", (HEIGHT, WIDTH))}, None, (1,))
     records = [{"image_id": 1, "category_id": 1, "bbox": box, "score": 0.9} for box in boxes]
-    return detected_people(records, coco, folder)
+    return detected_people(records, coco, folder).people
 
 
 def in_python(folder: Path, boxes: list[list[float]]) -> object:
@@ -110,14 +111,18 @@ def test_boxes_in_python_for_another_orientation(tmp_path: Path) -> None:
 
 
 def test_an_empty_box_of_an_evaluation_is_left_out(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"detections: left out 1 box without width or height \(record 2\)"):
+    with pytest.warns(
+        UserWarning, match=r"detections: 1 of 3 boxes are left out: 1 without width or height; .* detection 2 "
+    ):
         found = of_an_evaluation(tmp_path, [*GOOD, [3, 3, 0, 9]])
     assert isinstance(found, list)
     assert len(found) == 2
 
 
 def test_an_empty_box_of_a_video_is_left_out(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"boxes\.json: left out 1 box without width or height \(record 2\)"):
+    with pytest.warns(
+        UserWarning, match=r"boxes\.json: 1 of 3 boxes are left out: 1 without width or height; .*record 2 "
+    ):
         of_a_video(tmp_path, [*GOOD, [3, 3, 0, 9]])
-    with pytest.raises(ValueError, match="has a width and a height"):
+    with pytest.raises(ValueError, match=r"none of the 1 boxes can be read; .* width and height positive"):
         of_a_video(tmp_path, [[3, 3, 0, 9]])

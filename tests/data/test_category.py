@@ -36,7 +36,10 @@ def test_coco_s_own_category(coco_sample: Path) -> None:
 
 
 def test_several_are_told_apart_by_name() -> None:
-    with pytest.raises(ValueError, match=r"in several categories, 'dog', 'cat'; .* choose it by data\.category=dog"):
+    with pytest.raises(
+        ValueError,
+        match=r"in several categories, 'dog', 'cat', and they are not the same; .* choose it by data\.category=dog",
+    ):
         find_category(PATH, [DOG, CAT], None)
     found = find_category(PATH, [DOG, CAT], None, name="cat")
     assert found is not None
@@ -59,7 +62,7 @@ def test_annotations_tell_the_id_where_nothing_else_does() -> None:
         ({}, r"no category with keypoint names \(categories: none\); expected one such as .*Add it to the file, or"),
         ({"categories": [CAR]}, r"\(categories: car\)"),
         ({"categories": 3}, "'categories' is no list but 3"),
-        ({"categories": [DOG | {"keypoints": "nose"}]}, "category 'dog' has keypoints 'nose'; expected a list"),
+        ({"categories": [DOG | {"keypoints": [1]}]}, r"category 'dog' has keypoints \[1\]; expected a list"),
         ([], "no category with keypoint names"),
     ],
 )
@@ -110,3 +113,23 @@ def test_load_coco_takes_the_named_category_by_its_id(tmp_path: Path) -> None:
     assert coco.category_id == 17
     assert coco.annotations is not None
     assert [a.id for a in coco.annotations] == [2]
+
+
+def test_text_under_keypoints_names_none() -> None:
+    with pytest.warns(UserWarning, match="category 'dog' has keypoints 'nose', which is no list of names; they are"):
+        found = find_category(PATH, [DOG | {"keypoints": "nose"}], [{"category_id": 18, "keypoints": [1, 2, 2]}])
+    assert found is not None
+    assert (found.ids, found.keypoint_names) == ((18,), ())
+
+
+def test_the_same_keypoints_are_read_as_one() -> None:
+    wolf = DOG | {"id": 9, "name": "wolf"}
+    for name in (None, ["dog", "wolf"]):
+        found = find_category(PATH, [DOG, wolf, CAR], None, name=name)
+        assert found is not None
+        assert (found.ids, found.name, found.keypoint_names) == ((18, 9), "dog, wolf", ("nose", "tail", "paw"))
+    one = find_category(PATH, [DOG, wolf], None, name=["wolf"])
+    assert one is not None
+    assert one.ids == (9,)
+    with pytest.raises(ValueError, match="'dog', 'cat', and they are not the same"):
+        find_category(PATH, [DOG, CAT, wolf], None, name=["dog", "cat"])

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from pose.data.coco import CocoFile, load_coco
-from pose.data.people import check_images_exist, detected_people, ground_truth_people
+from pose.data.detections import detected_people
+from pose.data.people import check_images_exist, ground_truth_people
 from pose.images.read import read_image
 from pose.keypoints.skeletons import COCO17, Skeleton
 
@@ -216,8 +217,8 @@ def broken(*keys: Any, value: Any) -> dict[str, Any]:
         ),
         (broken("annotations", value=[None]), r"none of the 1 annotations can be read; the first: annotations\[0\]"),
         (
-            broken("categories", value=[{"id": i, "keypoints": ["x"]} for i in (1, 2)]),
-            "several categories, '1', '2'; .*data.category=1",
+            broken("categories", value=[{"id": i, "keypoints": [f"x{i}"]} for i in (1, 2)]),
+            "several categories, '1', '2', and they are not the same; .*data.category=1",
         ),
     ],
 )
@@ -231,7 +232,11 @@ def test_errors_name_the_file(tmp_path: Path, data: Any, message: str) -> None:
     ("name", "content", "message"),
     [
         ("a.json", '{"name": "\u4eba"}'.encode("gbk"), "is not UTF-8"),
-        ("a.json", b"<?xml version='1.0'?><annotations/>", "is XML, as CVAT exports for images"),
+        (
+            "a.json",
+            b"<?xml version='1.0'?><annotations/>",
+            "is CVAT's XML, not COCO's JSON; convert it: pose convert",
+        ),
         ("a.txt", b"0 0.5 0.5 0.1 0.2 0.5 0.5 2", "is text, as YOLO's labels are"),
     ],
 )
@@ -245,8 +250,6 @@ IMAGE_RECORDS = [
     (broken("images", 0, value=7), r"images\[0\] has no integer 'id'"),
     (broken("images", 0, "id", value="a5"), r"images\[0\] has no integer 'id'"),
     (broken("images", 0, "id", value=2**63), "has no integer 'id' up to 9223372036854775807"),
-    (broken("images", 0, "width", value=0), "'height' and 'width'"),
-    (broken("images", 0, "width", value=10**30), "needs 'height' and 'width' in pixels, got 100 and 1000"),
     (broken("images", 0, "file_name", value="/etc/passwd"), "leaves the images folder"),
     (broken("images", 0, "file_name", value="x/../../y.jpg"), "leaves the images folder"),
     (broken("images", 0, "file_name", value="..\\y.jpg"), "leaves the images folder"),
@@ -351,20 +354,20 @@ def detection(**other: Any) -> dict[str, Any]:
 def test_detections_are_taken_as_they_are(tmp_path: Path) -> None:
     coco = load(tmp_path, make())
     records = [detection(category_id=2), detection(), detection(score=0.1), detection(image_id=3, score=0.5)]
-    people = detected_people(records, coco, tmp_path, min_score=0.5)
+    people = detected_people(records, coco, tmp_path, min_score=0.5).people
     assert [(p.id, p.image_id, p.score) for p in people] == [(1, 5, 0.75), (3, 3, 0.5)]
     assert people[0].box_xywh == (-3.5, 2, 30, 40.5)
     assert people[0].area == 30 * 40.5
     assert people[0].keypoints_img is None
     path = tmp_path / "detections.json"
     path.write_text(json.dumps(records))
-    assert [p.id for p in detected_people(path, coco, tmp_path)] == [1, 2, 3]
+    assert [p.id for p in detected_people(path, coco, tmp_path).people] == [1, 2, 3]
 
 
 def test_detections_of_the_real_sample(coco_sample: Path) -> None:
     coco = load_coco(coco_sample / "annotations/person_keypoints_val2017.json", COCO17)
     path = coco_sample / "person_detection_results/COCO_val2017_sample_detections_person.json"
-    people = detected_people(path, coco, coco_sample / "images/val2017")
+    people = detected_people(path, coco, coco_sample / "images/val2017").people
     assert len(people) == 118
     assert {p.image_id for p in people} == {785, 40083, 196141, 197388}
     check_images_exist(person.path for person in people)
@@ -375,18 +378,34 @@ def test_detections_of_the_real_sample(coco_sample: Path) -> None:
     [
         ([], "no box of category 1"),
         ([detection(score=-1)], "scores at least 0"),
-        ([detection(), 7], "detection 1 lacks"),
         ([{"image_id": 5, "score": 1}], "lacks category_id, bbox"),
-        ([detection(bbox=[1, 2, 3])], "positive width and height"),
-        ([detection(bbox=[1, 2, -1, 3])], "positive width and height"),
-        ([detection(bbox=[1, 2, float("inf"), 3])], "finite"),
+        ([7], "1 without image_id, .*; the first: detection 0 lacks"),
+        ([detection(bbox=[1, 2, 3])], "1 with a bbox that is not four numbers"),
+        ([detection(bbox=[1, 2, -1, 3])], "1 without width or height.*; the first: .* width and height positive"),
+        ([detection(bbox=[1, 2, float("inf"), 3])], "1 with a bbox that is not four numbers"),
         ([detection(score=float("nan"))], "finite"),
-        ([detection(image_id=i) for i in (1, 2, 4, 6, 7, 8, 8)], "7 boxes on 6 images .*: 1, 2, 4, 6, 7, ...;"),
+        (
+            [detection(image_id=i) for i in (1, 2, 4, 6, 7, 8, 8)],
+            "7 on images that are not listed.*; the first: detection 0 has image_id 1, which .*json does not list",
+        ),
     ],
 )
 def test_wrong_detections(tmp_path: Path, records: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         detected_people(records, load(tmp_path, make()), tmp_path)
+
+
+def test_wrong_detections_are_left_out_and_counted(tmp_path: Path) -> None:
+    wrong = [7, detection(bbox=[1, 2, 0, 3]), detection(score=None), detection(image_id=99), detection(score="x")]
+    records = [detection(category_id=2), *wrong, detection(), detection(bbox=["1", 2, 3, 4], file_name="x/other.png")]
+    with pytest.warns(UserWarning, match=r"detections: 6 of 8 boxes are left out: .*; the first: detection 1 lacks"):
+        found = detected_people(records, load(tmp_path, make()), tmp_path)
+    assert [p.id for p in found.people] == [6]
+    assert str(found.usage) == (
+        "8 boxes: 1 used, 1 of other categories, 1 without image_id, category_id, bbox, score, "
+        "1 without width or height, 1 without score, 1 on images that are not listed, 1 whose score is no number, "
+        "1 whose file_name is not that of their image_id"
+    )
 
 
 def test_names_written_on_windows(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import warnings
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from pose.check.columns import read_split
 from pose.check.findings import Findings
 from pose.check.fix import repair
 from pose.data.coco import CocoFile, load_coco
+from pose.data.ordinary import read_ordinary
+from pose.data.people import count_usage, ground_truth_people
 from pose.keypoints.skeletons import COCO17
 from tests.helpers.findings import make
 
@@ -28,6 +31,15 @@ CHANGES = st.tuples(st.integers(0, 11), st.sampled_from(KEYS), ODD, st.integers(
 CHANGES |= st.tuples(st.integers(0, 11), st.just("keypoints"), ODD, st.integers(0, 50), st.just(False))
 
 
+def change(document: dict[str, Any], changes: list[tuple[int, str, Any, int, bool]]) -> None:
+    for row, key, value, place, whole in changes:
+        record = document["annotations"][row]
+        if isinstance(record[key], list) and record[key] and not whole:
+            record[key][place % len(record[key])] = value
+        else:
+            record[key] = copy.deepcopy(value)
+
+
 def load(document: Any, folder: Path) -> CocoFile | None:
     path = folder / "a.json"
     path.write_text(json.dumps(document))
@@ -39,16 +51,65 @@ def load(document: Any, folder: Path) -> CocoFile | None:
             return None
 
 
+def outcome(folder: Path) -> tuple[Any, ...]:
+    """What comes of a file: who is read, to the bit, and what is said; or the error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            coco = load_coco(folder / "a.json", COCO17)
+        except ValueError as error:
+            return (str(error),)
+        people = ground_truth_people(coco, "images")
+    columns = [getattr(coco.columns, field.name) for field in fields(coco.columns)]
+    told = [str(warning.message) for warning in caught]
+    arrays = [(a.dtype.str, a.shape, a.tobytes()) for a in (*columns, people.boxes_xywh, people.sizes)]
+    return told, arrays, list(coco.images.items()), str(count_usage(coco)), coco.category_ids
+
+
+IMAGE_CHANGES = st.tuples(st.integers(0, 5), st.sampled_from(["id", "file_name", "height", "width"]), ODD)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(CHANGES, max_size=1), st.lists(IMAGE_CHANGES, max_size=1), st.integers(0, 3))
+def test_the_quick_reader_gives_the_same(
+    tmp_path: Path, changes: list[tuple[int, str, Any, int, bool]], images: list[tuple[int, str, Any]], extra: int
+) -> None:
+    document = make()
+    change(document, changes)
+    for row, key, value in images:
+        document["images"][row][key] = value
+    document["categories"] += [{"id": 2, "name": "dog"}, {**document["categories"][0], "id": 3, "name": "child"}][
+        :extra
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    quick = outcome(tmp_path)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pose.data.coco.read_ordinary", lambda path, num_keypoints: None)
+        assert outcome(tmp_path) == quick
+
+
+def test_an_ordinary_file_is_read_quickly(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(make()))
+    assert read_ordinary(tmp_path / "a.json", 17) is not None
+    assert read_ordinary(tmp_path / "a.json", 16) is None
+    assert read_ordinary(tmp_path / "b.json", 17) is None
+
+
+def test_people_of_the_real_sample_are_the_same(coco_sample: Path, tmp_path: Path) -> None:
+    for path in sorted((coco_sample / "annotations").glob("person_keypoints_*.json")):
+        assert read_ordinary(path, 17) is not None
+        (tmp_path / "a.json").write_bytes(path.read_bytes())
+        quick = outcome(tmp_path)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("pose.data.coco.read_ordinary", lambda path, num_keypoints: None)
+            assert outcome(tmp_path) == quick
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CHANGES, min_size=1, max_size=6))
 def test_one_reader(tmp_path: Path, changes: list[tuple[int, str, Any, int, bool]]) -> None:
     document = make()
-    for row, key, value, place, whole in changes:
-        record = document["annotations"][row]
-        if isinstance(record[key], list) and record[key] and not whole:
-            record[key][place % len(record[key])] = value
-        else:
-            record[key] = copy.deepcopy(value)
+    change(document, changes)
     loaded = load(document, tmp_path)
     split = read_split("a", Path("a.json"), document, skeleton=COCO17)
     if loaded is None or loaded.annotations is None:

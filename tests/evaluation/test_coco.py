@@ -15,7 +15,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from pose.data.coco import CocoFile, load_coco
-from pose.data.people import detected_people, ground_truth_people
+from pose.data.detections import detected_people
+from pose.data.people import ground_truth_people
 from pose.evaluation import oks_nms as nms_module
 from pose.evaluation.coco import METRICS, Predictions, evaluate_coco, to_coco_results
 from pose.evaluation.oks_nms import oks_nms
@@ -233,7 +234,7 @@ def test_real_detections_with_keypoints_of_the_nearest_person(
     images = coco_sample / "images/val2017"
     boxes = detected_people(
         coco_sample / "person_detection_results/COCO_val2017_sample_detections_person.json", val, images
-    )
+    ).people
     truth = ground_truth_people(val, images)
     rng = np.random.default_rng(0)
     keypoints = []

@@ -72,6 +72,12 @@ def make(
 
 
 def plain_numbers(truth: dict[str, Any], detections: list[Any], image_ids: list[int]) -> list[float]:
+    evaluation = evaluated(truth, detections, image_ids, most=20)
+    evaluation.summarize()
+    return [float(number) for number in evaluation.stats]
+
+
+def evaluated(truth: dict[str, Any], detections: list[Any], image_ids: list[int], *, most: int) -> Any:
     sides = []
     for records in (truth["annotations"], detections):
         side = COCO()
@@ -80,12 +86,11 @@ def plain_numbers(truth: dict[str, Any], detections: list[Any], image_ids: list[
         sides.append(side)
     evaluation = COCOeval(*sides, "keypoints")
     evaluation.params.kpt_oks_sigmas = np.array(SIGMAS)
-    evaluation.params.maxDets = [20]
+    evaluation.params.maxDets = [most]
     evaluation.params.imgIds = image_ids
     evaluation.evaluate()
     evaluation.accumulate()
-    evaluation.summarize()
-    return [float(number) for number in evaluation.stats]
+    return evaluation
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -97,6 +102,24 @@ def test_equals_plain_pycocotools(backend: str, seed: int) -> None:
     assert tuple(numbers) == METRICS
     np.testing.assert_allclose(list(numbers.values()), plain_numbers(truth, detections, images), rtol=0, atol=1e-9)
     assert 0.01 < numbers["AP"] < 0.99
+
+
+@pytest.mark.parametrize("most", [2, 28, 100])
+@pytest.mark.parametrize("backend", INSTALLED)
+def test_another_number_of_answers_that_count(backend: str, most: int) -> None:
+    """Against the mean of COCOeval's own curves, as its summary knows 20 answers only."""
+    truth, detections = make(5)
+    numbers = coco_numbers(
+        truth, detections, image_ids=range(1, 13), oks_sigmas=SIGMAS, backend=backend, max_detections=most
+    )
+    evaluation = evaluated(truth, detections, list(range(1, 13)), most=most)
+    precision, recall = evaluation.eval["precision"][..., 0, 0], evaluation.eval["recall"][..., 0, 0]
+    np.testing.assert_allclose(numbers["AP"], precision[precision > -1].mean(), atol=1e-9)
+    np.testing.assert_allclose(numbers["AP50"], precision[0].mean(), atol=1e-9)
+    np.testing.assert_allclose(numbers["AR"], recall[recall > -1].mean(), atol=1e-9)
+    standard = coco_numbers(truth, detections, image_ids=range(1, 13), oks_sigmas=SIGMAS, backend=backend)
+    assert (numbers["AR"] > standard["AR"]) == (most > 20)
+    assert (numbers["AR"] < standard["AR"]) == (most < 20)
 
 
 @pytest.mark.parametrize("backend", INSTALLED)

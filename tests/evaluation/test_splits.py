@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pose.config.keypoints import DataConfig
 from pose.config.load import make_config
+from pose.evaluation.coco import Predictions, evaluate_coco
+from pose.evaluation.run import score
 from pose.evaluation.splits import make_figures, training_set, validation_set
+from pose.keypoints.skeletons import COCO17
 
 MakeData = Callable[..., DataConfig]
 
@@ -89,6 +94,118 @@ def test_more_people_than_coco_counts_in_an_image_are_told(make_data: MakeData, 
     (root / "people.json").write_text(json.dumps(document))
     with pytest.warns(UserWarning, match=r"1 images have more than 20 annotated, up to 24; .* so 4 of 24 count as"):
         validation_set(make_data())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        validation_set(make_data(), max_detections=24)
+
+
+def test_more_answers_count_where_asked_for(make_data: MakeData, root: Path) -> None:
+    document = json.loads((root / "people.json").read_text())
+    first = document["annotations"][0]
+    points = first["keypoints"]
+    document["annotations"] = [
+        {**first, "id": i + 1, "keypoints": [v if k % 3 == 2 else v + 40 * i for k, v in enumerate(points)]}
+        for i in range(30)
+    ]
+    (root / "people.json").write_text(json.dumps(document))
+    coco = validation_set(make_data(), max_detections=30).coco
+    found = [
+        {"image_id": 1, "category_id": 1, "keypoints": a["keypoints"], "score": 1 - i / 100}
+        for i, a in enumerate(document["annotations"])
+    ]
+    assert evaluate_coco(coco, found, COCO17, image_ids=[1])["AR"] == pytest.approx(20 / 30)
+    assert evaluate_coco(coco, found, COCO17, image_ids=[1], max_detections=30)["AR"] == 1
+
+
+def test_categories_with_the_same_keypoints_are_one(make_data: MakeData, root: Path) -> None:
+    document = json.loads((root / "people.json").read_text())
+    document["categories"].append({**document["categories"][0], "id": 7, "name": "child"})
+    for a in document["annotations"][::2]:
+        a["category_id"] = 7
+    (root / "people.json").write_text(json.dumps(document))
+    boxes = [{"image_id": i, "category_id": c, "bbox": [9, 9, 40, 50], "score": 0.5} for i, c in ((1, 7), (2, 1))]
+    (root / "boxes.json").write_text(json.dumps(boxes))
+    val = validation_set(make_data())
+    assert str(val.usage) == "10 annotations: 10 used (as one category: person, child)"
+    assert [p.category_id for p in val.people] == [7, 1] * 5
+    assert [p.category_id for p in validation_set(make_data(val={"boxes": "boxes.json"})).people] == [7, 1]
+    only = validation_set(make_data(val={"boxes": "gt"}, category="child"))
+    assert str(only.usage) == "10 annotations: 5 used, 5 of other categories"
+    points = np.array([p.keypoints_img for p in val.people], dtype=np.float64)
+    ones = np.ones(len(points))
+    predictions = Predictions(
+        np.array([p.image_id for p in val.people]),
+        np.array([p.box_xywh for p in val.people]),
+        ones,
+        points[..., :2],
+        np.ones(points.shape[:2]),
+        (64, 64),
+        category_ids=np.array([p.category_id for p in val.people]),
+    )
+    result = score(predictions, val, COCO17)
+    assert [r["category_id"] for r in result.results] == [7, 1] * 5
+    assert result.metrics is not None
+    assert result.metrics["AP"] == pytest.approx(1)
+
+
+def test_points_without_a_size_get_boxes_where_asked_for(make_data: MakeData, root: Path) -> None:
+    document = json.loads((root / "people.json").read_text())
+    for a in document["annotations"]:
+        a.update(bbox=[*a["keypoints"][-3:-1], 0, 0], area=0, keypoints=[0] * 48 + a["keypoints"][-3:])
+    (root / "people.json").write_text(json.dumps(document))
+    with (
+        pytest.warns(UserWarning, match="10 people have area 0"),
+        pytest.raises(ValueError, match=r"10 whose box has no size\); .* data\.grow_boxes\.pixels=N"),
+    ):
+        training_set(make_data())
+    with pytest.warns(UserWarning, match="taken is that of their grown boxes"):
+        people = training_set(make_data(grow_boxes={"pixels": 5})).people
+    assert len(people) == 10
+    x, y = document["annotations"][0]["keypoints"][-3:-1]
+    np.testing.assert_allclose(people[0].box_xywh, (x - 5, y - 5, 9, 9))  # the cleaning takes a pixel
+    assert people[0].area == 100
+
+
+def test_boxes_grow_by_a_share_of_their_longer_side(make_data: MakeData) -> None:
+    people = training_set(make_data(grow_boxes={"share": 0.1})).people
+    assert people[0].box_xywh == (2, 4, 59, 71)  # of [8, 10, 48, 60]: 6 on each side, less a pixel
+    assert people[0].area == 2100
+
+
+HABITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "corners": (
+        lambda a: a.update(bbox=[20, 30, 56, 70]),
+        "10 of 10 boxes reach out of the image, and all would fit as",
+    ),
+    "flat": (
+        lambda a: a.update(bbox=[8, 10, 48, 0]),
+        r"10 of 10 boxes have no width or no height, e\.g\. \[8\.0, 10",
+    ),
+    "from the corner": (
+        lambda a: a.update(bbox=[0, 0, *np.array(a["keypoints"]).reshape(-1, 3)[:, :2].max(axis=0).tolist()]),
+        r"10 of 10 boxes reach from the corner \(0, 0\) of the image to the keypoints",
+    ),
+}
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_habits_of_annotated_boxes_are_warned_of(make_data: MakeData, root: Path, habit: str) -> None:
+    change, message = HABITS[habit]
+    document = json.loads((root / "people.json").read_text())
+    for a in document["annotations"]:
+        change(a)
+    (root / "people.json").write_text(json.dumps(document))
+    with pytest.warns(UserWarning, match=message):
+        training_set(make_data())
+
+
+def test_shares_are_the_reason_where_nobody_is_left(make_data: MakeData, root: Path) -> None:
+    document = json.loads((root / "people.json").read_text())
+    for a in document["annotations"]:
+        a["bbox"] = [0.1, 0.2, 0.3, 0.4]
+    (root / "people.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=r"10 of 10 boxes lie in one pixel, .* if they are shares of the image"):
+        training_set(make_data())
 
 
 def test_usage_counts_every_annotation(make_data: MakeData, root: Path) -> None:

@@ -58,7 +58,7 @@ def test_decode_is_the_codecs() -> None:
 def test_merge_flip_is_the_codecs() -> None:
     both = torch.randn(6, 17, 8, 6, generator=torch.Generator().manual_seed(0))
     g = Graph()
-    name = emit_merge_flip(g, "h", COCO17.flip_indices)
+    name = emit_merge_flip(g, Map("h", 17, 8, 6), COCO17.flip_indices)
     model = g.model(
         [helper.make_tensor_value_info("h", TensorProto.FLOAT, ["n", 17, 8, 6])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)],

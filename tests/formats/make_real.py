@@ -14,6 +14,7 @@ real/cvat is written by hand after its source (cvat/apps/dataset_manager/formats
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -23,7 +24,7 @@ import numpy as np
 
 from tests.formats.base import EDGES, NAMES, PAIRS, SIZES, make_document, write_images
 
-REAL = Path(__file__).parent / "real"
+REAL = Path(__file__).resolve().parent / "real"
 Dog = tuple[dict[str, Any], dict[str, Any], list[list[float]]]
 
 
@@ -132,8 +133,8 @@ def make_datumaro(images: Path) -> None:
             write(REAL / "cvat_coco" / file.relative_to(folder), document)
 
 
-def make_sleap(images: Path) -> Any:
-    """A .slp, and from it YOLO-pose and Label Studio as sleap-io writes them."""
+def make_sleap(images: Path) -> None:
+    """A .slp whose images are named below the working folder, so that no path of a machine is in the file."""
     import sleap_io
 
     skeleton = sleap_io.Skeleton(
@@ -144,9 +145,8 @@ def make_sleap(images: Path) -> Any:
     )
     videos, frames = [], []
     for name, (height, width) in SIZES.items():
-        video = sleap_io.Video.from_filename([str(images / name)], grayscale=False)
+        video = sleap_io.Video.from_filename([f"{images.name}/{name}"], grayscale=False)
         assert video.shape == (1, height, width, 3)
-        video.replace_filename([f"C:\\Users\\ann\\dogs\\{name}".replace("/", "\\")], open=False)
         videos.append(video)
         own = [
             sleap_io.Instance.from_numpy(
@@ -165,7 +165,6 @@ def make_sleap(images: Path) -> Any:
         frames.append(sleap_io.LabeledFrame(video=video, frame_idx=0, instances=own))
     labels = sleap_io.Labels(labeled_frames=frames, videos=videos, skeletons=[skeleton])
     labels.save(str(REAL / "dogs.slp"), verbose=False)
-    return labels
 
 
 def make_yolo(images: Path) -> None:
@@ -227,7 +226,8 @@ def main() -> None:
         (REAL / "cvat").mkdir()
         (REAL / "cvat/annotations.xml").write_bytes(kept)
     with tempfile.TemporaryDirectory() as folder:
-        images = Path(folder)
+        os.chdir(folder)
+        images = Path(folder, "dogs")
         write_images(images)
         make_labelme(images)
         make_label_studio()

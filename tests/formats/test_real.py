@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pose.formats.convert import Converted, convert
+from pose.formats.sleap import below_common
 from tests.formats.base import EDGES, NAMES, assert_same, make_document, people_of, sizes_of, write_images
 
 REAL = Path(__file__).parent / "real"
@@ -135,7 +136,7 @@ def test_deeplabcut_without_images_asks_for_them(place: Path) -> None:
 
 
 def test_sleap(place: Path) -> None:
-    """Predicted instances are left out, and paths of a Windows machine are told below their common folder."""
+    """Predicted instances are left out."""
     pytest.importorskip("sleap_io")
     document, done = run(place, "real/dogs.slp", images=place / "images")
     expected = people_of(make_document(), visible=True)
@@ -144,3 +145,9 @@ def test_sleap(place: Path) -> None:
     assert done.labels.kinds()[0].flips() == ((1, 2), (4, 5))
     assert done.notes.left_out["predicted instances, which nobody has corrected"] == 1
     assert sizes_of(document) == sizes_of(make_document())
+
+
+def test_paths_of_another_machine_are_told_below_their_common_folder() -> None:
+    names = ["C:\\Users\\ann\\dogs\\a.png", "C:\\Users\\ann\\dogs\\deep\\b.png"]
+    assert list(below_common(names).values()) == ["a.png", "deep/b.png"]
+    assert below_common(["/home/ann/a.png"]) == {"/home/ann/a.png": "a.png"}

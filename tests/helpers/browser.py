@@ -24,9 +24,10 @@ PHONE, DESKTOP = (390, 844), (1280, 900)
 class Page:
     """An open page; `problems` are its console errors and warnings, and what it failed to load."""
 
-    def __init__(self, commands: int, answers: Any, session: str) -> None:
+    def __init__(self, commands: int, answers: Any, session: str, *, own: str = "file:") -> None:
         self._commands, self._answers, self._session = commands, answers, session
         self._number = 100
+        self._allowed = (own, "data:", "blob:")
         self.problems: list[str] = []
 
     def call(self, method: str, **parameters: Any) -> Any:
@@ -82,14 +83,18 @@ class Page:
             self.problems.append(str(parameters["entry"])[:2000])
         elif method == "Network.requestWillBeSent":
             url = parameters["request"]["url"]
-            if not url.startswith(("file:", "data:")):
+            if not url.startswith(self._allowed):
                 self.problems.append(f"asks for {url}")
         return message
 
 
 @contextlib.contextmanager
-def open_page(path: Path, profile: Path) -> Iterator[Page]:
-    """A page in a browser of its own; the test is skipped where there is none."""
+def open_page(path: Path | str, profile: Path) -> Iterator[Page]:
+    """A page in a browser of its own; the test is skipped where there is none.
+
+    Args:
+        path: a file, or the address of a page, which then may ask its own server for more.
+    """
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no chromium on PATH: the page is not tested in a browser")
@@ -118,10 +123,10 @@ def open_page(path: Path, profile: Path) -> Iterator[Page]:
             root = Page(command_write, answers, "")
             target = root.call("Target.createTarget", url="about:blank")["targetId"]
             session = root.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-            page = Page(command_write, answers, session)
+            page = Page(command_write, answers, session, own=path if isinstance(path, str) else "file:")
             for domain in ("Page", "Runtime", "Log", "Network"):
                 page.call(f"{domain}.enable")
-            page.call("Page.navigate", url=path.resolve().as_uri())
+            page.call("Page.navigate", url=path if isinstance(path, str) else path.resolve().as_uri())
             page.wait_for("Page.loadEventFired")
             yield page
             with contextlib.suppress(OSError, AssertionError):

@@ -137,6 +137,24 @@ def to_extent(a: dict[str, Any]) -> None:
     a["bbox"] = [*xy.min(axis=0).tolist(), *np.ptp(xy, axis=0).tolist()]
 
 
+def to_corner(a: dict[str, Any]) -> None:
+    """Box and area as of keypoints that are missing at (0, 0): only of a person at the lower right."""
+    if a["id"] == 100:
+        points = np.array(a["keypoints"]).reshape(-1, 3)
+        points[:, :2] = points[:, :2] / 4 + (120, 100)
+        a["keypoints"] = points.ravel().tolist()
+        x, y = points[:, :2].max(axis=0).tolist()
+        a["bbox"], a["area"], a["segmentation"] = [0, 0, x, y], x * y, [[0, 0, x, 0, x, y, 0, y]]
+
+
+def outline_apart(d: Document) -> None:
+    person = d["annotations"][0]
+    outline = {key: person.pop(key) for key in ("segmentation",)}
+    outline |= {"id": 999, "image_id": person["image_id"], "category_id": 1, "iscrowd": 1}
+    d["annotations"].append({**outline, "bbox": person["bbox"], "area": person["area"]})
+    person["segmentation"] = []
+
+
 def one_an_image(d: Document) -> None:
     d["info"] = {"contributor": "Label Studio"}
     for a in d["annotations"][::2]:
@@ -181,6 +199,8 @@ CASES: dict[str, tuple[Callable[[Document], Any], int, set[str]]] = {
         2,
         set(),
     ),
+    "category-merged": (lambda d: d["categories"].append({**d["categories"][0], "id": 2, "name": "child"}), 2, set()),
+    "category-text": (category(keypoints="nose"), 1, {"category-none"}),
     "category-id-missing": (without("category_id"), 1, set()),
     "category-unknown": (first(category_id="person"), 1, set()),
     "category-other": (
@@ -188,6 +208,7 @@ CASES: dict[str, tuple[Callable[[Document], Any], int, set[str]]] = {
         1,
         set(),
     ),
+    "categories-no-list": (lambda document: document.update(categories="person"), 1, {"category-none"}),
     "edges-wrong": (category(skeleton=[[0, 1], [1, 2]]), 1, set()),
     "pair-missing": (category(keypoints=LEFT_NAMES), 2, {"sigmas-guessed"}),
     "sigmas-guessed": (category(keypoints=[f"p{i}" for i in range(17)]), 1, set()),
@@ -197,6 +218,8 @@ CASES: dict[str, tuple[Callable[[Document], Any], int, set[str]]] = {
     "box-malformed": (first(bbox=[1, 2, None, 4]), 1, set()),
     "box-empty": (first(bbox=[10, 10, 80, 0]), 1, set()),
     "box-is-keypoint-extent": (every(to_extent), 1, set()),
+    "box-from-corner": (every(to_corner), 1, set()),
+    "outline-apart": (outline_apart, 1, {"segmentation-missing"}),
     "one-person-an-image": (one_an_image, 1, {"nothing-labelled"}),
     "box-outside": (first(bbox=[300, 10, 80, 130]), 1, {"keypoints-elsewhere"}),
     "box-leaves-image": (first(bbox=[-5, 10, 95, 130]), 1, set()),

@@ -112,7 +112,7 @@ def test_a_box_that_gives_no_number_is_refused_before_the_work(
     predictor: PredictorBase, images: Path, tmp_path: Path, side: float
 ) -> None:
     (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": 2, "bbox": [5, 5, side, side]}]))
-    with pytest.raises(ValueError, match=r"bbox \[5, 5, .*positive and at least 0\.001|no box .* of at least 0\.001"):
+    with pytest.raises(ValueError, match=r"bbox \[5, 5, .*positive and at least 0\.001"):
         predict_images(predictor, [images], out=tmp_path / "out", boxes=tmp_path / "boxes.json")
     assert not (tmp_path / "out").exists()
     with pytest.raises(ValueError, match=r"box 0 is .*positive width and height"):

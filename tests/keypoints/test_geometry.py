@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pose.keypoints.geometry import apply_affine, clean_box, crop_affine, grow_box, invert_affine
+from pose.keypoints.geometry import apply_affine, clean_boxes, crop_affine, grow_box, invert_affine
 
 INPUT = (256, 192)
 
@@ -48,7 +48,8 @@ FLOAT32 = 5e-4
     ],
 )
 def test_clean_box(box: tuple[float, ...], cleaned: tuple[float, ...] | None) -> None:
-    assert clean_box(box, (100, 200)) == cleaned
+    (found,) = clean_boxes([box], [(100, 200)]).tolist()
+    assert tuple(found) == cleaned if cleaned else np.isnan(found).all()
 
 
 def test_grow_box_of_the_protocols_example() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pose.data.coco import load_coco
-from pose.data.people import check_images_exist, detected_people, ground_truth_people
+from pose.data.detections import detected_people
+from pose.data.people import check_images_exist, ground_truth_people
 from pose.keypoints.skeletons import guess_flip_pairs
 from pose.synthetic.animals.animal import Animal
 from pose.synthetic.animals.body import build
@@ -47,7 +48,7 @@ def test_files(dataset: Path) -> None:
     assert (coco.category_id, len(coco.images)) == (7, 6)
     people = ground_truth_people(coco, dataset / "images/val")
     check_images_exist(person.path for person in people)
-    assert detected_people(dataset / "person_detection_results/val.json", coco, dataset / "images/val")
+    assert detected_people(dataset / "person_detection_results/val.json", coco, dataset / "images/val").people
     assert json.loads((dataset / "figures.json").read_text())["kind"] == "animals"
 
 

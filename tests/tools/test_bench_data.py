@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 
+from pose.data.ordinary import read_ordinary
+
 pytestmark = pytest.mark.slow
 
 BENCH = Path(__file__).resolve().parents[2] / "tools/bench"
-NAMES = ("timing", "codec", "data", "evaluation")  # too general to stay importable
+NAMES = ("timing", "codec", "data", "evaluation", "coco_size")  # too general to stay importable
 KEYS = {"what", "against", "target", "ratio", "ours_ms", "baseline_ms", "note"}
 
 
@@ -85,3 +87,18 @@ def test_data_rows_and_mixing(bench: Any, coco_sample: Path, monkeypatch: pytest
     monkeypatch.delenv("POSE_COCO_SAMPLE")
     with pytest.raises(ValueError, match="set POSE_COCO_SAMPLE"):
         data.rows(quick=True)
+
+
+def test_people_of_a_file_like_coco_s(bench: Any, tmp_path: Path) -> None:
+    """The people, their boxes and keypoints are those of HRNet's list, to the bit."""
+    coco_size = bench("coco_size")
+    path = tmp_path / "coco.json"
+    coco_size.make_file(path, images=300)
+    assert read_ordinary(path, 17) is not None
+    ours, theirs = coco_size.ours(path), sorted(coco_size.hrnet(path), key=lambda person: person["id"])
+    assert [p.id for p in ours] == [person["id"] for person in theirs]
+    assert [p.path.name for p in ours] == [person["image"] for person in theirs]
+    assert [list(p.box_xywh) for p in ours] == [person["box"] for person in theirs]
+    for p, person in zip(ours, theirs, strict=True):
+        assert (p.keypoints_img[:, :2] == person["joints"][:, :2]).all()
+        assert ((p.keypoints_img[:, 2] > 0) == (person["visible"][:, 0] > 0)).all()

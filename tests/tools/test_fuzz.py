@@ -1,4 +1,4 @@
-"""The fuzzer: it sees what a command may not do, and finds nothing in a thousand damaged files."""
+"""The fuzzer: it sees what a command may not do, and finds nothing in some hundred damaged files."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ import pose.cli.main
 import cv2
 from pathlib import Path
 from fuzzing.guard import Guard
+from fuzzing.trial import Trial
 guard, here = Guard(), Path({folder!r})
 for deed in {deeds!r}:
     pose.cli.main.main = lambda deed=deed: exec(deed)
-    print(repr(guard.run([], inside=here, secret=here / "secret").faults))
+    print(repr(guard.run(Trial([]), inside=here, secret=here / "secret").faults))
 """
 HANG = """
 import os, sys, time, argparse
@@ -91,13 +92,14 @@ def test_what_hangs_or_dies_is_a_fault_and_the_rest_goes_on(tmp_path: Path) -> N
     assert "died" in lines[2]
 
 
-@pytest.mark.timeout(1200)  # a minute of one core, which may have other work
-def test_a_thousand_damaged_files(tmp_path: Path) -> None:
-    command = [sys.executable, TOOLS / "fuzz.py", "--count", "1000", "--seed", "0", "--keep", tmp_path]
+@pytest.mark.timeout(1200)  # half a minute of one core, which may have other work
+@pytest.mark.parametrize("seed", [0, 1])
+def test_damaged_files(tmp_path: Path, seed: int) -> None:
+    command = [sys.executable, TOOLS / "fuzz.py", "--count", "300", "--seed", str(seed), "--keep", tmp_path]
     result = subprocess.run(command, capture_output=True, text=True, timeout=1100)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "1000 files, seed 0: 0 faults" in result.stdout
-    found = re.search(r"^all +1000 +(\d+) +(\d+) +(\d+) +0 ", result.stdout, flags=re.MULTILINE)
+    assert f"300 files, seed {seed}: 0 faults" in result.stdout
+    found = re.search(r"^all +300 +(\d+) +(\d+) +(\d+) +0 ", result.stdout, flags=re.MULTILINE)
     assert found
     # The damage is neither so slight that all is accepted, nor so blunt that all is refused.
-    assert all(int(count) > 100 for count in found.groups()), result.stdout
+    assert all(int(count) > 30 for count in found.groups()), result.stdout

@@ -93,6 +93,23 @@ def test_a_damaged_table_is_told_before_training(pose_cli: Cli, unfinished: Path
     assert pose_cli("train", "--resume", unfinished, "--workers", 0).code == 0
 
 
+@pytest.mark.parametrize("name", ["metrics.csv", "last.safetensors", "tb"])
+def test_what_cannot_be_written_is_told_before_training(pose_cli: Cli, unfinished: Path, name: str) -> None:
+    """A folder that has the name of a file, and the other way round."""
+    if name == "tb":
+        shutil.rmtree(unfinished / name, ignore_errors=True)
+        (unfinished / name).touch()
+    else:
+        (unfinished / name).unlink()
+        (unfinished / name).mkdir()
+    before = (unfinished / "resume.pt").read_bytes()
+    outcome = pose_cli("train", "--resume", unfinished, "--workers", 0)
+    message = "a file stands where a folder has to be" if name == "tb" else "is a folder, and training writes a file"
+    assert refusal(outcome).startswith(f"error: {unfinished / name}")
+    assert message in outcome.err
+    assert (unfinished / "resume.pt").read_bytes() == before
+
+
 @pytest.mark.slow
 def test_the_end_of_a_run_whose_table_was_changed(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     """Columns that somebody has taken out, and numbers that are none, leave their part out."""

@@ -148,7 +148,7 @@ def test_a_claim_leaves_no_trace_of_a_run_that_did_not_begin(tmp_path: Path) -> 
 def test_runs_that_start_in_one_second_get_numbers(tmp_path: Path) -> None:
     name = tmp_path / "runs" / "a-20260101-120000"
     with claim_numbered_run(name) as first, claim_numbered_run(name) as second, claim_numbered_run(name) as third:
-        names = [lock.run.name for lock in (first, second, third)]
+        names = [lock.folder.name for lock in (first, second, third)]
     assert names == [name.name, f"{name.name}-2", f"{name.name}-3"]
     assert list((tmp_path / "runs").iterdir()) == []
 

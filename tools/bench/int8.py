@@ -28,22 +28,23 @@ from pose.cli.options import prepare_figures
 from pose.evaluation.run import predict_people, score
 from pose.evaluation.splits import ValidationSet, validation_set
 from pose.export.check import generated_crops
-from pose.export.export import describe
+from pose.export.export import DOC
+from pose.export.metadata import header_of, put_header
 from pose.export.network import build_graph
-from pose.export.quantize import calibration_crops, quantize
-from pose.inference.onnx_predictor import INPUT, OnnxModel
+from pose.export.quantize import calibration_crops, quantize, quantize_products
+from pose.inference.onnx_predictor import FORMAT, INPUT, OnnxModel
 from pose.keypoints.skeletons import COCO17
 from pose.models.pose_net import STRIDE
 from pose.runtime.console import make_console
 
 Run = Callable[[NDArray[np.uint8]], object]
 
+# "products" stands for the weights of matrix products, the others for operators that calibration gives ranges to.
 VARIANTS: dict[str, tuple[str, ...]] = {
-    "float": (),
-    "convolutions (what `--int8` does)": ("Conv",),
-    "and the hyper functions": ("Conv", "Gemm"),
-    "and the attention and upsampling": ("Conv", "MatMul"),
-    "and DY-ReLU's pieces": ("Conv", "Mul", "Add"),
+    "nothing": (),
+    "products: what `--int8` does": ("products",),
+    "convolutions": ("Conv",),
+    "convolutions and the hyper functions": ("Conv", "Gemm"),
 }
 
 
@@ -57,9 +58,11 @@ def main(argv: Sequence[str]) -> None:
     crops = calibration_crops(None, checkpoint.pose_config.model.input_size)
     models, sizes = {}, {}
     for name, kinds in VARIANTS.items():
-        graph = _graph(checkpoint, quantizable=bool(kinds))
-        graph = quantize(graph, crops, kinds=kinds) if kinds else graph
-        describe(graph, checkpoint, flip_test=False, int8=bool(kinds))
+        products = kinds == ("products",)
+        graph = _graph(checkpoint, quantizable=bool(kinds) and not products)
+        if kinds:
+            graph = quantize_products(graph) if products else quantize(graph, crops, kinds=kinds)
+        put_header(graph, header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=False, int8=bool(kinds)), DOC)
         data = graph.SerializeToString()
         models[name], sizes[name] = OnnxModel.open(data, threads=1), len(data) / 1e6
     times = _times({name: model.run for name, model in models.items()}, crops[:1])
@@ -76,10 +79,12 @@ def _compare_speed() -> None:
     for network, name in NETWORKS.items():
         model = make_network(name)
         for int8 in (False, True):
+            relu = network == "ReLU6"
             graph = build_graph(
-                model, skeleton=COCO17, input_size=size, stride=STRIDE, flip_test=False, quantizable=int8
+                model, skeleton=COCO17, input_size=size, stride=STRIDE, flip_test=False, quantizable=int8 and relu
             )
-            graph = quantize(graph, crops) if int8 else graph
+            if int8:
+                graph = quantize(graph, crops) if relu else quantize_products(graph)
             data[f"{network}, {'int8' if int8 else 'float'}"] = graph.SerializeToString()
     times = _times({name: _runner(model) for name, model in data.items()}, crops[:1])
     print("| MobileNetV2 x1.0 | MB | ms |\n|---|---|---|")

@@ -10,18 +10,19 @@ import resource
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import typer.main
 
 import pose.cli.main
 
+from .streams import broken_stream
+from .trial import Trial
+
 MEMORY_MB = 1024  # more than a command may need on these small files: above it allocations fail
-PEAK_MB = 400  # and what it may hold at a time
 CODES = (0, 1, 2)
 ALLOCATION = re.compile(r"alloc|MemoryError|OutOfMemory|out of memory|memory is full", re.IGNORECASE)
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -59,6 +60,7 @@ class Guard:
         self.inside: str | None = None  # where it may write
         self.secret = ""  # what it may not read
         self.seen: list[str] = []
+        self.trial, self.opened = Trial([]), 0
         sys.addaudithook(self._audit)
         read = cv2.imread  # opens files by itself, unseen by the hook
 
@@ -71,20 +73,21 @@ class Guard:
         limit = _status("VmSize") * 1024 + MEMORY_MB * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
-    def run(self, arguments: Sequence[str], *, inside: Path, secret: Path) -> Outcome:
+    def run(self, trial: Trial, *, inside: Path, secret: Path) -> Outcome:
         """`pose ARGUMENTS`, with `inside` as the working directory.
 
         Args:
             inside: the only folder to write into.
             secret: a folder that is not to be read.
         """
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors=e) for e in ("strict", "backslashreplace"))
+        out, err = _stream(trial, "out", "strict"), _stream(trial, "err", "backslashreplace")
         before = _reset_peak()
         self.inside, self.secret, self.seen = os.path.realpath(inside), os.path.realpath(secret), []
+        self.trial, self.opened = trial, 0
         code, crash, argv = 0, "", sys.argv
         home = os.getcwd()
         os.chdir(inside)
-        sys.argv = ["pose", *arguments]
+        sys.argv = ["pose", *trial.arguments]
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
                 warnings.simplefilter("default")
@@ -97,23 +100,21 @@ class Guard:
             self.inside, sys.argv = None, argv
             os.chdir(home)
         peak = max(0, _status("VmHWM") - before) // 1024
-        texts = []
-        for stream in (out, err):
-            stream.flush()
-            texts.append(stream.buffer.getvalue().decode(errors="replace"))  # type: ignore[attr-defined]
+        texts = [_text(out), _text(err)]
         outcome = Outcome(code, texts[0], texts[1] + crash, list(dict.fromkeys(self.seen)), peak)
         if crash:
             outcome.faults.append(f"traceback: {crash.strip().splitlines()[-1]:.200}")
         elif "Traceback (most recent call last)" in outcome.out + outcome.err:
             outcome.faults.append("traceback in the output")
-        elif code not in CODES:
+        elif code not in CODES and not trial.streams:
             outcome.faults.append(f"exit code {code}")
-        elif code and not (outcome.out + outcome.err).strip():
+        elif code and not trial.streams and not (outcome.out + outcome.err).strip():
             outcome.faults.append(f"exit code {code} without a word")
         elif code == 2 and ALLOCATION.search(outcome.err):
             outcome.faults.append(f"huge allocation: {outcome.err.strip().splitlines()[-1]:.200}")
-        if peak > PEAK_MB:
+        if peak > trial.peak_mb:
             outcome.faults.append(f"memory: {peak} MB")
+        outcome.faults += trial.check(code, outcome.err)
         return outcome
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
@@ -142,10 +143,35 @@ class Guard:
             real = os.path.realpath(path)
         except ValueError:  # a NUL, which the system refuses too
             return
+        if _is_below(real, self.inside):
+            self.opened += 1
+            if self.trial.trouble is not None and self.opened == self.trial.at + 1:
+                inside, self.inside = self.inside, None
+                self.trial.trouble()
+                self.inside = inside
         if writing and real != "/dev/null" and not _is_below(real, self.inside):
             self.seen.append(f"writes outside: {what} {real}")
         elif not writing and (_is_below(real, self.secret) or real == "/etc/passwd"):
             self.seen.append(f"reads outside: {real}")
+
+
+def _stream(trial: Trial, name: str, errors: str) -> IO[str] | None:
+    """A stream that keeps what it gets, or one that breaks."""
+    if name in trial.streams:
+        return broken_stream(*trial.streams[name])
+    return io.TextIOWrapper(io.BytesIO(), "utf-8", errors=errors)
+
+
+def _text(stream: IO[str] | None) -> str:
+    """What a stream has kept."""
+    if stream is None:
+        return ""
+    if not isinstance(stream.buffer, io.BytesIO):  # type: ignore[attr-defined]
+        with contextlib.suppress(OSError):
+            stream.close()
+        return ""
+    stream.flush()
+    return stream.buffer.getvalue().decode(errors="replace")
 
 
 def _is_below(path: str, folder: str) -> bool:

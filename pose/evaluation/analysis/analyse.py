@@ -19,6 +19,7 @@ from pose.evaluation.analysis.examples import make_examples
 from pose.evaluation.analysis.groups import make_groups
 from pose.evaluation.analysis.matching import OKS_THRESHOLDS, RECALLS, Curve, Matches, curves, match
 from pose.evaluation.analysis.scenes import Floats, Scene, make_scenes, to_boxes
+from pose.keypoints.oks import MAX_DETECTIONS
 from pose.keypoints.skeletons import Skeleton
 
 FORMAT = "pose-analysis-1"
@@ -48,6 +49,7 @@ def analyse(
     *,
     image_ids: Iterable[int] | None = None,
     person_ids: Iterable[int] | None = None,
+    max_detections: int = MAX_DETECTIONS,
 ) -> dict[str, Any]:
     """Analyse results against annotations; arguments as of `evaluate_coco`.
 
@@ -57,7 +59,14 @@ def analyse(
         DataError: there are no annotations.
     """
     sigmas = np.array(skeleton.oks_sigmas)
-    scenes = make_scenes(coco, results, skeleton.oks_sigmas, image_ids=image_ids, person_ids=person_ids)
+    scenes = make_scenes(
+        coco,
+        results,
+        skeleton.oks_sigmas,
+        image_ids=image_ids,
+        person_ids=person_ids,
+        max_detections=max_detections,
+    )
     found = [_find(scene, sigmas=sigmas, flip=skeleton.flip_indices) for scene in scenes]
     everyone, by_keypoint, by_group, corrected = _all_curves(scenes, found, sigmas)
     kinds = np.concatenate([np.zeros((0, len(sigmas)), dtype=np.int64), *(f.kinds for f in found)])

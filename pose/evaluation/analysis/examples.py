@@ -69,7 +69,7 @@ def _describe(coco: CocoFile, scene: Scene, candidate: _Candidate) -> dict[str, 
     return {
         "image_id": scene.image_id,
         "file_name": info.file_name,
-        "image_size": list(info.image_size),
+        "image_size": list(info.image_size or (0, 0)),
         "annotation_id": int(scene.ids[person]),
         "box_xywh": _round(scene.boxes[person]),
         "oks": round(candidate.oks, 4),

@@ -85,13 +85,14 @@ def make_scenes(
     *,
     image_ids: Iterable[int] | None = None,
     person_ids: Iterable[int] | None = None,
+    max_detections: int = MAX_DETECTIONS,
 ) -> list[Scene]:
     """Sort annotations and result records by image.
 
     Args:
         results: as `to_coco_results` gives them.
         sigmas: K OKS sigmas.
-        image_ids, person_ids: as of `evaluate_coco`.
+        image_ids, person_ids, max_detections: as of `evaluate_coco`.
     Returns:
         A scene for each image, by image id.
     Raises:
@@ -109,13 +110,19 @@ def make_scenes(
     for record in results:
         if record["image_id"] in found:
             found[record["image_id"]].append(record)
-    return [_make_scene(i, annotations[i], found[i], np.array(sigmas, dtype=np.float64)) for i in images]
+    return [
+        _make_scene(i, annotations[i], _best(found[i], max_detections), np.array(sigmas, dtype=np.float64))
+        for i in images
+    ]
+
+
+def _best(records: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """Stable, so that equal scores keep their order, as in COCOeval."""
+    return sorted(records, key=lambda r: -r["score"])[:most]
 
 
 def _make_scene(image_id: int, annotations: list[Any], records: list[dict[str, Any]], sigmas: Floats) -> Scene:
     k = len(sigmas)
-    # Stable, so that equal scores keep their order, as in COCOeval.
-    records = sorted(records, key=lambda r: -r["score"])[:MAX_DETECTIONS]
     flat = np.array([a.keypoints_img for a in annotations], dtype=np.float64).reshape(-1, k, 3)
     found = np.array([r["keypoints"] for r in records], dtype=np.float64).reshape(-1, k, 3)
     boxes = np.array([a.box_xywh for a in annotations], dtype=np.float64).reshape(-1, 4)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pose.data.box_habits import warn_of_empty_boxes, warn_of_odd_boxes
-from pose.data.boxes import Boxes, check_box, confident, is_empty, load_box_file
+from pose.data.box_habits import warn_of_odd_boxes
+from pose.data.boxes import Boxes, confident, read_box, read_box_records
+from pose.data.left_out import Unusable, warn_left_out
+from pose.data.records import read_whole
 from pose.inference.video.reading import VideoSource
 from pose.runtime.errors import DataError
 
@@ -40,28 +42,29 @@ def boxes_of_frames(path: Path, source: VideoSource, *, min_score: float) -> Cal
 def read_frame_boxes(path: Path) -> dict[int, Boxes]:
     """By frame, counted from 0: (N, 4) xywh and (N,) scores, 1 where the file gives none.
 
-    Boxes of size 0 are left out with a warning.
+    Records that cannot be read, and boxes of size 0, are left out with a warning.
 
     Raises:
         FileNotFoundError: no such file.
-        DataError: a record is malformed, or all boxes are empty.
+        DataError: it is no list of boxes, or no box is left.
     """
-    records = load_box_file(path, example=_EXAMPLE)
+    records = read_box_records(path, example=_EXAMPLE)
     if not isinstance(records, list) or not records:
         raise DataError(f"{path} holds no list of boxes; for a video expected are records such as {_EXAMPLE}")
     rows: dict[int, list[list[float]]] = {}
-    empty: list[int] = []
+    problems: list[Unusable] = []
     for index, record in enumerate(records):
-        frame = record.get("frame") if isinstance(record, dict) else None
-        if not isinstance(frame, int) or isinstance(frame, bool) or frame < 0:
-            raise DataError(f"{path}: record {index} needs a frame, 0 or more, got {record!r:.80}; e.g. {_EXAMPLE}")
-        box, score = check_box(f"{path}: record {index}", record)
-        if is_empty(box):
-            empty.append(index)
+        where = f"record {index}"
+        frame = read_whole(record.get("frame")) if isinstance(record, dict) else None
+        try:
+            if frame is None:
+                message = f"{where} needs a frame, 0 or more, got {record!r:.80}; e.g. {_EXAMPLE}"
+                raise Unusable("without a frame", message)
+            box, score = read_box(where, record)
+        except Unusable as problem:
+            problems.append(problem)
         else:
             rows.setdefault(frame, []).append([*box, score])
-    if not rows:
-        raise DataError(f"no box of {path} has a width and a height; e.g. {_EXAMPLE}")
-    warn_of_empty_boxes(empty, str(path))
+    warn_left_out(path, "boxes", problems, len(records), advice="")
     arrays = {frame: np.array(found, dtype=np.float64) for frame, found in rows.items()}
     return {frame: (array[:, :4], array[:, 4]) for frame, array in arrays.items()}

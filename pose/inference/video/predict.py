@@ -27,6 +27,7 @@ from pose.inference.video.reading import VideoSource
 from pose.inference.video.tracking import Tracker
 from pose.inference.video.writing import VideoWriter
 from pose.runtime.errors import DataError
+from pose.runtime.folder_lock import lock_output
 from pose.runtime.paths import portable, user_path
 from pose.runtime.text import plural
 
@@ -103,7 +104,11 @@ def predict_video(
         follow = _Followed(predictor, threshold=threshold, smooth=smooth)
         done, pace, stopped, started = 0, 0.0, False, time.monotonic()
         last = before = 0.0
-        with VideoWriter(out, size=source.size, fps=source.fps) as writer, contextlib.closing(lines):
+        with (
+            lock_output(out.parent, name=out.name),
+            VideoWriter(out, size=source.size, fps=source.fps) as writer,
+            contextlib.closing(lines),
+        ):
             for number, at, image in source:
                 people, tracks = follow(image, finder.find(number, image), at)
                 writer.write(draw_tracks(image, people, tracks, threshold=threshold, boxes=boxes != "whole"), at)

@@ -1,0 +1,80 @@
+"""docs/runtimes.md: its snippets and its table, in those runtimes that are installed here.
+
+pip install -e ".[runtimes]"    # for the others
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pose
+from pose.images.write import write_image
+from pose.synthetic.dataset import image_rng
+from pose.synthetic.levels import LEVELS
+from pose.synthetic.people.image import render_people
+from tests.helpers.command import Outcome
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+import runtimes
+
+pytest.importorskip("onnxruntime")
+Cli = Callable[..., Outcome]
+PAGE = (Path(__file__).parents[2] / "docs/runtimes.md").read_text(encoding="utf-8")
+COMMON, *SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
+
+
+@pytest.fixture(scope="module")
+def place(pose_cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an image of a person, the demo model's export, and its network alone."""
+    folder = tmp_path_factory.mktemp("runtimes")
+    made = render_people(image_rng(3, "val", 0), LEVELS["normal"])
+    write_image(folder / "street.jpg", made.image)
+    for arguments in (["m.onnx"], ["net.onnx", "--network-only"]):
+        outcome = pose_cli("export", "demo", "--onnx", folder / arguments[0], *arguments[1:])
+        assert outcome.code == 0, outcome.err
+        assert ", 0 keypoints moved" in outcome.out or "keypoints by at most 0.0000 pixels" in outcome.out
+    return folder
+
+
+def modules_of(code: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=[" ".join(sorted(modules_of(code))) for code in SNIPPETS])
+def test_snippet(snippet: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in modules_of(snippet):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    if "tflite" in snippet or "ncnn" in snippet:
+        pytest.skip("its converter is run by hand")
+    monkeypatch.chdir(place)
+    names: dict[str, Any] = {}
+    exec(COMMON + snippet, names)
+    expected = pose.load("m.onnx")("street.jpg", boxes=[[12, 40, 80, 190]])
+    np.testing.assert_allclose(names["points"], expected.keypoints[0], atol=0.01)
+    np.testing.assert_allclose(np.ravel(names["scores"]), expected.scores[0], atol=1e-4)
+
+
+@pytest.mark.slow
+def test_table(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every runtime that is installed is right."""
+    assert runtimes.main(["--model", str(tiny_run), "--crops", "4"]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows][:2] == ["| onnxruntime"] * 2
+    assert all(" | 0 of " in row for row in rows)

@@ -1,0 +1,169 @@
+"""How long training takes to start on a file of COCO's size, and in how much memory.
+
+    OMP_NUM_THREADS=1 python tools/bench/coco_size.py [--file FILE] [--images 118287] [--rounds 3]
+
+Makes a file like person_keypoints_train2017.json (118,287 images, 262,465 objects, 149,813 people with keypoints,
+250 MB), and lists the people to train on: with this package, and as HRNet does, with pycocotools' COCO() and a
+loop over all images. Times are of one process, interleaved; the peak of memory is of a process for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pose.data.coco import load_coco
+from pose.data.people import Person, count_usage, ground_truth_people
+from pose.keypoints.skeletons import COCO17
+
+IMAGES, OBJECTS, LABELED = 118_287, 262_465, 149_813  # of COCO's train2017
+URL = "http://images.cocodataset.org/train2017/"
+
+
+def make_file(path: Path, *, images: int) -> None:
+    """Write a file of so many images, with COCO's share of people, its keys, and outlines of some 60 points."""
+    rng = np.random.default_rng(0)
+    objects, labeled = images * OBJECTS // IMAGES, images * LABELED // IMAGES
+    of_image = np.sort(rng.integers(0, images, objects))
+    has_keypoints = rng.permutation(objects) < labeled
+    sizes = rng.integers(300, 641, (images, 2))
+    with path.open("w", encoding="utf-8") as out:
+        out.write('{"info": {"year": 2017}, "licenses": [], "images": [')
+        for i in range(images):
+            name = f"{i + 1:012}.jpg"
+            record = {"license": 3, "file_name": name, "coco_url": URL + name, "height": int(sizes[i, 0])}
+            record |= {"width": int(sizes[i, 1]), "date_captured": "2013-11-14 11:18:45"}
+            record |= {
+                "flickr_url": f"http://farm9.staticflickr.com/8186/8119368305_4e622c8349_z{i}.jpg",
+                "id": i + 1,
+            }
+            out.write(", " * bool(i) + json.dumps(record))
+        out.write('], "annotations": [')
+        for n in range(objects):
+            height, width = sizes[of_image[n]].tolist()
+            x, y = rng.uniform(0, width / 2), rng.uniform(0, height / 2)
+            w, h = rng.uniform(4, width / 2), rng.uniform(4, height / 2)
+            points = np.zeros((17, 3), dtype=np.int64)
+            if has_keypoints[n]:
+                points[:, :2] = rng.uniform((x, y), (x + w, y + h), (17, 2))
+                points[:, 2] = rng.integers(0, 3, 17)
+                points[points[:, 2] == 0] = 0
+            record = {
+                "segmentation": [np.round(rng.uniform(0, 600, 62), 2).tolist()],
+                "num_keypoints": int((points[:, 2] > 0).sum()),
+                "area": round(float(w * h / 2), 4),
+                "iscrowd": int(rng.random() < 0.02),
+                "keypoints": points.ravel().tolist(),
+                "image_id": int(of_image[n]) + 1,
+                "bbox": [round(float(v), 2) for v in (x, y, w, h)],
+                "category_id": 1,
+                "id": 100_000 + 7 * n,
+            }
+            out.write(", " * bool(n) + json.dumps(record))
+        category = {"supercategory": "person", "id": 1, "name": "person", "keypoints": list(COCO17.keypoint_names)}
+        category["skeleton"] = [[a + 1, b + 1] for a, b in COCO17.edges]
+        out.write(f'], "categories": [{json.dumps(category)}]}}')
+
+
+def ours(path: Path) -> Sequence[Person]:
+    """What a training does before it looks at image files."""
+    coco = load_coco(path, COCO17)
+    count_usage(coco)
+    return ground_truth_people(coco, "images")
+
+
+def hrnet(path: Path) -> list[dict[str, Any]]:
+    """HRNet's `_load_coco_keypoint_annotations`, with its arithmetic, on pycocotools."""
+    from pycocotools.coco import COCO
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(path))
+    people = []
+    for index in coco.getImgIds():
+        image = coco.loadImgs(index)[0]
+        width, height = image["width"], image["height"]
+        valid = []
+        for a in coco.loadAnns(coco.getAnnIds(imgIds=index, iscrowd=False)):
+            x, y, w, h = a["bbox"]
+            x1, y1 = np.max((0, x)), np.max((0, y))
+            x2 = np.min((width - 1, x1 + np.max((0, w - 1))))
+            y2 = np.min((height - 1, y1 + np.max((0, h - 1))))
+            if a["area"] > 0 and x2 >= x1 and y2 >= y1:
+                valid.append((a, [x1, y1, x2 - x1, y2 - y1]))
+        for a, box in valid:
+            if a["category_id"] != 1 or max(a["keypoints"]) == 0:
+                continue
+            joints, visible = np.zeros((17, 3), dtype=float), np.zeros((17, 3), dtype=float)
+            for k in range(17):
+                joints[k, 0], joints[k, 1], joints[k, 2] = a["keypoints"][3 * k], a["keypoints"][3 * k + 1], 0
+                seen = min(a["keypoints"][3 * k + 2], 1)
+                visible[k, 0], visible[k, 1], visible[k, 2] = seen, seen, 0
+            x, y, w, h = box
+            center, scale = np.zeros(2, dtype=np.float32), np.array([w / 200.0, h / 200.0], dtype=np.float32) * 1.25
+            center[0], center[1] = x + w * 0.5, y + h * 0.5
+            found = {"image": image["file_name"], "center": center, "scale": scale, "joints": joints}
+            people.append(found | {"visible": visible, "id": a["id"], "box": box})
+    return people
+
+
+WAYS: dict[str, Callable[[Path], Sequence[Any]]] = {"ours": ours, "pycocotools and HRNet's list": hrnet}
+
+
+def peak_mb() -> float:
+    """The most memory that this process has had, in MB; Linux only."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1000
+
+
+def peak(way: str, path: Path) -> dict[str, Any]:
+    """Time and peak memory of one way in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--file", str(path), "--only", way], capture_output=True, check=True
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--file", type=Path, default=Path(tempfile.gettempdir(), "coco_size.json"))
+    parser.add_argument("--images", type=int, default=IMAGES)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=list(WAYS), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.only:
+        before = peak_mb()
+        begin = time.perf_counter()
+        people = len(WAYS[given.only](given.file))
+        seconds = time.perf_counter() - begin
+        print(json.dumps({"people": people, "seconds": seconds, "before_mb": before, "peak_mb": peak_mb()}))
+        return
+    if not given.file.exists():
+        make_file(given.file, images=given.images)
+    print(f"{given.file}: {given.file.stat().st_size / 1e6:.0f} MB")
+    times: dict[str, list[float]] = {name: [] for name in WAYS}
+    for _ in range(given.rounds):
+        for name, way in WAYS.items():
+            begin = time.process_time()
+            way(given.file)
+            times[name].append(time.process_time() - begin)
+    print("| way | processor time, median | peak memory | of which before | people |\n|---|---|---|---|---|")
+    for name, seconds in times.items():
+        alone = peak(name, given.file)
+        memory = f"{alone['peak_mb']:.0f} MB | {alone['before_mb']:.0f} MB"
+        print(f"| {name} | {np.median(seconds):.2f} s | {memory} | {alone['people']:,} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
