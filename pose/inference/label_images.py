@@ -46,6 +46,7 @@ class LabelSummary:
 
     Attributes:
         images, people: how many were labeled.
+        empty: images on which nobody was found.
         labeled, keypoints: how many keypoints were labeled, of how many of these people.
         threshold: that a keypoint's score had to reach.
         broken: images that could not be read.
@@ -57,6 +58,7 @@ class LabelSummary:
 
     images: int
     people: int
+    empty: int
     labeled: int
     keypoints: int
     threshold: float
@@ -70,6 +72,7 @@ class LabelSummary:
         low = self.keypoints - self.labeled
         lines = [f"labeled: {plural(self.people, 'person', 'people')} in {plural(self.images, 'image')}"]
         lines += [f"not labeled: keypoints that score less than {self.threshold:g}, or lie outside: {low:,}"]
+        lines += [f"images with nobody: {self.empty:,}"] if self.empty else []
         lines += [f"left out: images that cannot be read: {len(self.broken):,}"] if self.broken else []
         return "\n".join([*lines, *self.notes, f"written: {', '.join(map(str, self.written))}"])
 
@@ -206,6 +209,7 @@ class _Labeler:
         return LabelSummary(
             images=len(self.labels.images),
             people=len(self.labels.people),
+            empty=sum(not people for people in self.labels.people_by_image().values()),
             labeled=self.labeled,
             keypoints=self.keypoints,
             threshold=self.threshold,

@@ -100,6 +100,7 @@ def test_boxes_of_a_file_stay(photos: Path, tmp_path: Path) -> None:
         for name, score in (("a.jpg", 0.9), ("a.jpg", 0.3), ("more/b.jpg", 0.8))
     ]
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    Pillow.new("RGB", (20, 20)).save(photos / "nobody.png")
     model = Model([[-3.0, 5.0], [20.0, 6.0], [30.0, 25.0]])
     with pytest.warns(UserWarning, match="is stored turned"):
         summary = run(
@@ -107,7 +108,8 @@ def test_boxes_of_a_file_stay(photos: Path, tmp_path: Path) -> None:
         )
     assert "guessed: people without a labeled keypoint, as a box alone: 2" in str(summary)
     document = json.loads((tmp_path / "out/annotations.json").read_text())
-    assert [image["file_name"] for image in document["images"]] == ["a.jpg", "more/b.jpg"]
+    assert [image["file_name"] for image in document["images"]] == ["a.jpg", "more/b.jpg", "nobody.png"]
+    assert "images with nobody: 1" in str(summary)
     assert [a["bbox"] for a in document["annotations"]] == [[0, 2, 25, 20]] * 2
     assert [a["num_keypoints"] for a in document["annotations"]] == [0, 0]
     assert document["categories"][0]["name"] == "dog"
