@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -177,14 +175,7 @@ def test_a_codec(tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch)
     """An edit of `decode` reaches predictions, and an export that lacks it is refused."""
     network = pytest.importorskip("pose.export.network")
     pytest.importorskip("onnxruntime")
-    import_module("pose.export.check")
-    import_module("pose.training.keypoints")
-    edited, before = [], heatmap.decode
-    for name, module in list(sys.modules.items()):  # an edit of the file changes it for whoever imports it from there
-        if name.startswith("pose.") and getattr(module, "decode", None) is before:
-            monkeypatch.setattr(module, "decode", toy_decode)
-            edited.append(name)
-    assert len(edited) > 3
+    monkeypatch.setattr(heatmap, "decode", toy_decode)
     generate(tmp_path / "people", level="easy", train=1, val=1)
     image = read_image(next((tmp_path / "people/images/val").glob("*.jpg")))
     predictor = pose.load("demo", "cpu")

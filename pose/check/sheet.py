@@ -21,6 +21,7 @@ def draw_crops(
     checked: Checked,
     *,
     input_size: tuple[int, int],
+    unbiased: bool = False,
     augment: Augment | None,
     extra: Sequence[Mapping[str, Any]] = (),
 ) -> Image | None:
@@ -28,7 +29,7 @@ def draw_crops(
 
     Args:
         input_size: (height, width) of a crop.
-        augment, extra: as training has them.
+        unbiased, augment, extra: as training has them.
     """
     from pose.data.dataset import PeopleDataset
 
@@ -38,7 +39,7 @@ def draw_crops(
     places = np.unique(np.linspace(0, len(people) - 1, min(CROPS, len(people))).round().astype(int))
     chosen = [people[i] for i in places]
     skeleton = checked.split.skeleton
-    dataset = PeopleDataset(chosen, skeleton, input_size=input_size, augment=augment, extra=extra)
+    dataset = PeopleDataset(chosen, skeleton, input_size=input_size, unbiased=unbiased, augment=augment, extra=extra)
     samples = [dataset[i] for i in range(len(chosen))]
     return draw_batch(
         np.stack([s.image for s in samples]),

@@ -254,14 +254,14 @@ def _write_sheets(out: Path, checked: list[Checked], config: Config | None) -> l
     from pose.data.transforms import Augment
     from pose.images.write import write_image
 
-    size, augment, extra = INPUT_SIZE, Augment(), []
+    size, augment, extra, unbiased = INPUT_SIZE, Augment(), [], False
     if config is not None:
-        size, given = config.model.input_size, config.augment
+        size, given, unbiased = config.model.input_size, config.augment, config.model.make_codec().unbiased
         extra = given.extra if given else []
         augment = Augment(**given.model_dump(exclude={"extra"})) if given else None  # type: ignore[assignment]
     written = []
     for one in checked:
-        sheet = draw_crops(one, input_size=size, augment=augment, extra=extra)
+        sheet = draw_crops(one, input_size=size, unbiased=unbiased, augment=augment, extra=extra)
         if sheet is not None:
             path = out / f"{one.split.name}.jpg"
             write_image(path, sheet)

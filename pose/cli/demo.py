@@ -136,13 +136,14 @@ def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, wor
 
     skeleton = config.data.resolve_skeleton()
     val = validation_set(config.data)
-    checkpoint = load_checkpoint(run)
+    checkpoint, codec = load_checkpoint(run), config.model.make_codec()
     with Progress(console, len(val.people)) as progress:
         predictions = predict_people(
-            crop_predictor(checkpoint.build(device), skeleton=skeleton, device=device),
+            crop_predictor(checkpoint.build(device), skeleton=skeleton, device=device, codec=codec),
             val.people,
             skeleton=skeleton,
             input_size=config.model.input_size,
+            unbiased=codec.unbiased,
             workers=workers,
             pin_memory=device.type == "cuda",
             on_batch=lambda count: progress.update("evaluating", steps=count),

@@ -53,11 +53,19 @@ def evaluate(
             help="Average with the mirrored crop. An .onnx file does as it was exported.",
         ),
     ] = True,
+    codec: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="quarter|dark|udp|udp_dark",
+            help="Decode heatmaps in another way than the training's that fits it: see docs/codecs.md.",
+        ),
+    ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
             help="Folder for the numbers and results. Default: eval-<boxes> beside the checkpoint, "
-            "eval-<name>-<boxes> of another than a run's best one; of demo, demo-eval-<boxes>."
+            "eval-<name>-<boxes> of another than a run's best one; of demo, demo-eval-<boxes>. With --codec its name "
+            "stands before the boxes'."
         ),
     ] = None,
     device: Device = "auto",
@@ -78,15 +86,17 @@ def evaluate(
     if batch_size is not None:
         changes.append(f"eval.batch_size={batch_size}")
     if is_onnx(checkpoint):
+        if codec is not None:
+            raise ConfigError(f"{checkpoint} decodes by itself, as it was exported; --codec is for checkpoints")
         network = exported_network(checkpoint, device=device, flip_test=flip_test)
     else:
         loaded, chosen = load_checkpoint(checkpoint), pick_device(device)
         if isinstance(loaded.config, ClassificationConfig):
-            if boxes is not None or only_images_with_boxes or not flip_test:
-                raise ValueError(f"{loaded.path} holds a classifier: it has no boxes and no flip test")
+            if boxes is not None or only_images_with_boxes or not flip_test or codec is not None:
+                raise ValueError(f"{loaded.path} holds a classifier: it has no boxes, no flip test and no codec")
             _evaluate_classifier(loaded, loaded.config, changes, out=out, device=chosen, workers=workers)
             return
-        network = trained_network(loaded, chosen, flip_test=flip_test)
+        network = trained_network(loaded, chosen, flip_test=flip_test, codec=codec)
     _evaluate_keypoints(
         network, changes, boxes=boxes, only_images_with_boxes=only_images_with_boxes, out=out, workers=workers
     )
@@ -144,6 +154,7 @@ def _evaluate_keypoints(
                 skeleton=skeleton,
                 input_size=settings.model.input_size,
                 average=settings.data.downscale == "average",
+                unbiased=settings.model.make_codec().unbiased,
                 batch_size=settings.eval.batch_size,
                 workers=evaluation_workers(workers, settings.train.workers, network.device),
                 pin_memory=network.device is not None and network.device.type == "cuda",

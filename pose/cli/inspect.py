@@ -111,7 +111,8 @@ def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch
             val = validation_set(config.data, boxes="gt")  # people rather than a detector's mistakes
         people = val.people
         chosen = [people[i] for i in spread(len(people))]
-        dataset = PeopleDataset(chosen, config.data.resolve_skeleton(), input_size=size)
+        unbiased = config.model.make_codec().unbiased
+        dataset = PeopleDataset(chosen, config.data.resolve_skeleton(), input_size=size, unbiased=unbiased)
         sampler = EpochSampler(len(chosen), seed=0, shuffle=False)
         loader = make_loader(dataset, batch_size=BATCH_SIZE, workers=0, sampler=sampler, collate=collate)
     else:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pose.cli.options import name_in_run
-from pose.runtime.errors import CheckpointError
+from pose.runtime.errors import CheckpointError, ConfigError
+from pose.runtime.text import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,8 +48,16 @@ class Network:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def trained_network(checkpoint: Checkpoint, device: torch.device, *, flip_test: bool) -> Network:
-    """The network of a checkpoint, run by PyTorch."""
+def trained_network(
+    checkpoint: Checkpoint, device: torch.device, *, flip_test: bool, codec: str | None = None
+) -> Network:
+    """The network of a checkpoint, run by PyTorch.
+
+    Args:
+        codec: name of the one that decodes; None for that of its training.
+    Raises:
+        ConfigError: no such codec, or one that counts the pixels of crops in another way.
+    """
     from pose.checkpoint import DEMO_MODEL
     from pose.evaluation.run import crop_predictor
     from pose.models.folding import fold_batch_norms
@@ -59,21 +68,48 @@ def trained_network(checkpoint: Checkpoint, device: torch.device, *, flip_test: 
             fold_batch_norms(model),
             skeleton=settings.data.resolve_skeleton(),
             device=device,
+            codec=settings.model.make_codec(),
             flip_test=settings.eval.flip_test,
         )
         return predict_crops, model
 
-    own = f"eval{name_in_run(checkpoint.path)}"
+    config, details = checkpoint.pose_config, {}
+    # Nothing is written into the package.
+    is_demo = checkpoint.path == DEMO_MODEL
+    results = Path("demo-eval") if is_demo else checkpoint.path.with_name(f"eval{name_in_run(checkpoint.path)}")
+    if codec is not None:
+        config, details = decoded_by(codec, config, path=checkpoint.path), {"codec": codec}
+        results = results.with_name(f"{results.name}-{codec}")
     return Network(
         path=checkpoint.path,
-        config=checkpoint.pose_config,
+        config=config,
         epoch=checkpoint.epoch,
         changes=[] if flip_test else ["eval.flip_test=false"],
         device=device,
-        # Nothing is written into the package.
-        results=Path("demo-eval") if checkpoint.path == DEMO_MODEL else checkpoint.path.with_name(own),
+        results=results,
         open=open_network,
+        details=details,
     )
+
+
+def decoded_by(codec: str, config: Config, *, path: Path) -> Config:
+    """The config of a network whose heatmaps another codec is to decode.
+
+    Raises:
+        ConfigError: no such codec, or one that counts the pixels of crops in another way.
+    """
+    from pose.codecs.codec import CODECS
+
+    if codec not in CODECS:
+        raise ConfigError(f"--codec {codec} is unknown; {did_you_mean(codec, list(CODECS))}")
+    own = config.model.codec
+    fitting = [name for name in CODECS if CODECS[name].unbiased == CODECS[own].unbiased]
+    if codec not in fitting:
+        raise ConfigError(
+            f"{path} was trained with the codec {own}, which cuts other crops than {codec} does; --codec may be "
+            f"{' or '.join(fitting)}"
+        )
+    return config.model_copy(update={"model": config.model.model_copy(update={"codec": codec})})
 
 
 def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:

@@ -36,18 +36,8 @@ def encode(
         ValueError: shapes do not fit, or sigma is not positive.
     Source: HRNet, JointsDataset.generate_target.
     """
-    if keypoints_hm.ndim != 3 or keypoints_hm.shape[-1] != 2 or weights.shape != keypoints_hm.shape[:2]:
-        raise ValueError(
-            f"encode needs keypoints (B, K, 2) and weights (B, K), "
-            f"got {tuple(keypoints_hm.shape)} and {tuple(weights.shape)}"
-        )
-    if not sigma > 0:
-        raise ValueError(f"sigma must be positive, got {sigma}")
     radius = int(3 * sigma)
-    size = keypoints_hm.new_tensor([heatmap_size[1], heatmap_size[0]])  # (width, height), as the points
-    mu = torch.trunc(keypoints_hm + 0.5)  # towards zero, as C's and Python's int()
-    inside = ((mu - radius < size) & (mu + radius + 1 >= 0)).all(-1)
-    weights = weights.float() * inside
+    mu, weights = round_points(keypoints_hm, weights, heatmap_size=heatmap_size, sigma=sigma)
 
     def bell(offset: Tensor) -> Tensor:
         gauss = torch.exp(-(offset.float() ** 2) / (2 * sigma**2))
@@ -63,6 +53,33 @@ def encode(
     along_x, along_y = along(mu[..., 0], heatmap_size[1]), along(mu[..., 1], heatmap_size[0])
     along_y = torch.where(weights[..., None] > 0, along_y, 0.0)
     return along_y[..., :, None] * along_x[..., None, :], weights
+
+
+def round_points(
+    keypoints_hm: Tensor, weights: Tensor, *, heatmap_size: tuple[int, int], sigma: float
+) -> tuple[Tensor, Tensor]:
+    """Round keypoints to pixels, and set the weight of those to 0 whose Gaussian lies outside of the map.
+
+    The arguments are those of `encode`.
+
+    Returns:
+        mu: (B, K, 2) whole numbers.
+        weights: (B, K) float32.
+    Raises:
+        ValueError: shapes do not fit, or sigma is not positive.
+    """
+    if keypoints_hm.ndim != 3 or keypoints_hm.shape[-1] != 2 or weights.shape != keypoints_hm.shape[:2]:
+        raise ValueError(
+            f"encode needs keypoints (B, K, 2) and weights (B, K), "
+            f"got {tuple(keypoints_hm.shape)} and {tuple(weights.shape)}"
+        )
+    if not sigma > 0:
+        raise ValueError(f"sigma must be positive, got {sigma}")
+    radius = int(3 * sigma)
+    size = keypoints_hm.new_tensor([heatmap_size[1], heatmap_size[0]])  # (width, height), as the points
+    mu = torch.trunc(keypoints_hm + 0.5)  # towards zero, as C's and Python's int()
+    inside = ((mu - radius < size) & (mu + radius + 1 >= 0)).all(-1)
+    return mu, weights.float() * inside
 
 
 def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,7 +119,9 @@ def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(scores[..., None] > 0, xy, 0.0), scores
 
 
-def merge_flip(heatmaps: Tensor, flipped: Tensor, flip_indices: Tensor | NDArray[np.int64]) -> Tensor:
+def merge_flip(
+    heatmaps: Tensor, flipped: Tensor, flip_indices: Tensor | NDArray[np.int64], *, shift: bool = True
+) -> Tensor:
     """Average heatmaps with those of the mirrored crop.
 
     The crop is mirrored by pixels, x' -> W - 1 - x', which is no mirror image of the stride-4 heatmap's grid:
@@ -112,6 +131,7 @@ def merge_flip(heatmaps: Tensor, flipped: Tensor, flip_indices: Tensor | NDArray
         heatmaps: (B, K, H, W) of the crop.
         flipped: (B, K, H, W) of the mirrored crop, as the network gave them.
         flip_indices: (K,) permutation that swaps left and right (`Skeleton.flip_indices`).
+        shift: False where heatmap and crop have the same middle, as with UDP; then there is nothing to make up for.
     Returns:
         (B, K, H, W) in the frame of the crop.
     Raises:
@@ -125,7 +145,8 @@ def merge_flip(heatmaps: Tensor, flipped: Tensor, flip_indices: Tensor | NDArray
         )
     order = torch.as_tensor(flip_indices, device=flipped.device)
     if codec_cpu.is_supported(heatmaps, flipped):
-        return codec_cpu.merge_flip(heatmaps, flipped, order.long())
+        return codec_cpu.merge_flip(heatmaps, flipped, order.long(), shift=shift)
     back = flipped[:, order].flip(-1)
-    shifted = torch.cat([back[..., :1], back[..., :-1]], -1)
-    return (heatmaps + shifted) * 0.5
+    if shift:
+        back = torch.cat([back[..., :1], back[..., :-1]], -1)
+    return (heatmaps + back) * 0.5

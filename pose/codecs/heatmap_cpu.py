@@ -1,5 +1,7 @@
 """Run heatmaps.c: the work of `pose.codecs.heatmap` on a CPU, in one pass over the heatmaps and equal to the bit.
 
+Decoding as `pose.codecs.dark` does is equal but for rounding in double precision.
+
 Shapes: B batch, K keypoints, H x W heatmap.
 """
 
@@ -9,6 +11,7 @@ import ctypes
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from pose.runtime.native import load_library
 
@@ -18,8 +21,8 @@ CPU_KERNEL = load_library("heatmaps")
 if CPU_KERNEL is not None:
     _MAPS, _SIZE = ctypes.c_void_p, ctypes.c_int64
     CPU_KERNEL.codec_encode.argtypes = (*(_MAPS,) * 3, *(_SIZE,) * 5, _MAPS)
-    CPU_KERNEL.codec_decode.argtypes = (_MAPS, *(_SIZE,) * 6, *(_MAPS,) * 3)
-    CPU_KERNEL.codec_merge_flip.argtypes = (*(_MAPS,) * 3, *(_SIZE,) * 6, _MAPS)
+    CPU_KERNEL.codec_decode.argtypes = (_MAPS, *(_SIZE,) * 6, _MAPS, _SIZE, *(_MAPS,) * 3)
+    CPU_KERNEL.codec_merge_flip.argtypes = (*(_MAPS,) * 3, *(_SIZE,) * 7, _MAPS)
 
 
 def is_supported(*tensors: Tensor) -> bool:
@@ -54,8 +57,12 @@ def encode(mu: Tensor, weights: Tensor, *, bell: Tensor, heatmap_size: tuple[int
     return heatmaps
 
 
-def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Locate the peaks (B, K, 2) of heatmaps (B, K, H, W), and their values (B, K)."""
+def decode(heatmaps: Tensor, *, bell: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Locate the peaks (B, K, 2) of heatmaps (B, K, H, W), and their values (B, K).
+
+    Args:
+        bell: (2 * radius + 1,) float64, the Gaussian along an axis that DARK modulates by; None for a quarter offset.
+    """
     assert CPU_KERNEL is not None
     heatmaps = _dense(heatmaps)
     count = heatmaps.shape[:2]
@@ -65,11 +72,15 @@ def decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         heatmaps.new_empty(count, dtype=torch.int32),
     )
     sizes = (*heatmaps.shape, not heatmaps.is_contiguous(), torch.get_num_threads())
-    CPU_KERNEL.codec_decode(heatmaps.data_ptr(), *sizes, index.data_ptr(), scores.data_ptr(), xy.data_ptr())
+    # Zeros beside the kernel are what one loop over several of its places reads; see heatmaps.c.
+    padded, radius = (None, 0) if bell is None else (pad(bell, (4, 7)), len(bell) // 2)
+    smooth = None if padded is None else padded.data_ptr(), radius
+    found = index.data_ptr(), scores.data_ptr(), xy.data_ptr()
+    CPU_KERNEL.codec_decode(heatmaps.data_ptr(), *sizes, *smooth, *found)
     return xy, scores
 
 
-def merge_flip(heatmaps: Tensor, flipped: Tensor, order: Tensor) -> Tensor:
+def merge_flip(heatmaps: Tensor, flipped: Tensor, order: Tensor, *, shift: bool) -> Tensor:
     """Average heatmaps as `pose.codecs.heatmap.merge_flip` does, with `order` (K,) int64.
 
     Raises:
@@ -82,7 +93,7 @@ def merge_flip(heatmaps: Tensor, flipped: Tensor, order: Tensor) -> Tensor:
     contiguous = heatmaps.is_contiguous()
     flipped = flipped.contiguous(memory_format=torch.contiguous_format if contiguous else torch.channels_last)
     merged = torch.empty_like(heatmaps)
-    sizes = (*heatmaps.shape, not contiguous, torch.get_num_threads())
+    sizes = (*heatmaps.shape, not contiguous, shift, torch.get_num_threads())
     CPU_KERNEL.codec_merge_flip(heatmaps.data_ptr(), flipped.data_ptr(), order.data_ptr(), *sizes, merged.data_ptr())
     return merged
 

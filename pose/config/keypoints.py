@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,6 +27,7 @@ from pose.keypoints.skeletons import Skeleton
 from pose.runtime.text import did_you_mean
 
 if TYPE_CHECKING:
+    from pose.codecs.codec import Codec
     from pose.models.pose_net import PoseNet
 
 
@@ -202,6 +204,8 @@ class ModelConfig(Section):
     """[height, width] of the crops in pixels, multiples of 32."""
     sigma: float = Field(default=2.0, gt=0, le=1000)
     """Of the Gaussians that the network learns to draw, in pixels of the heatmap, a quarter of the input's."""
+    codec: Literal["quarter", "dark", "udp", "udp_dark"] = "quarter"
+    """How keypoints become heatmaps and heatmaps keypoints: `quarter` as HRNet and the paper; see codecs.md."""
     init: str | None = None
     """Weights to start from: a run, a checkpoint, or torchvision's .pth of the backbone; null for random ones."""
 
@@ -209,6 +213,12 @@ class ModelConfig(Section):
     def _can_be_built(self) -> ModelConfig:
         check_network(self.input_size, backbone=self.backbone, width=self.width, example=[256, 192])
         return self
+
+    def make_codec(self) -> Codec:
+        """The codec with this section's sigma."""
+        from pose.codecs.codec import CODECS
+
+        return replace(CODECS[self.codec], sigma=self.sigma)
 
     def build(self, *, num_keypoints: int) -> PoseNet:
         """The network with fresh weights.

@@ -1,7 +1,9 @@
-/* Targets drawn, mirrored heatmaps averaged, peaks found, for CPUs; called through ctypes by codec_cpu.py.
+/* Targets drawn, mirrored heatmaps averaged, peaks found, for CPUs; called through ctypes by heatmap_cpu.py.
 
-   Maps are (n, k, h, w), or (n, h, w, k) with channels_last, fp32. Results equal those of codec.py to the bit.       */
+   Maps are (n, k, h, w), or (n, h, w, k) with channels_last, fp32. Results equal those of heatmap.py to the bit, and
+   those of dark.py but for the rounding of sums in double precision.                                                 */
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -11,7 +13,7 @@
 
 /* Floats. Processors fetch memory ahead by themselves, but only to the end of a page of 4 kB; asking for it further
    ahead, past the end of the maps too, makes one thread up to a third faster.                                        */
-enum { CHUNK = 256, LINE = 16, AHEAD = 4096, AHEAD_OF_TWO = 1024 };
+enum { CHUNK = 256, LINE = 16, AHEAD = 4096, AHEAD_OF_TWO = 1024, WINDOW = 32, LANES = 8 };
 
 /* First position of the largest value of a map; that of the first NaN, if there is one. */
 CLONES static int64_t find_peak(const float *map, int64_t size) {
@@ -53,58 +55,133 @@ CLONES static void find_peaks(const float *maps, int64_t size, int64_t k, float 
     }
 }
 
-/* Peaks xy (n, k, 2), moved by a quarter towards the higher neighbour, and their values (n, k); `at` (n, k) is room. */
+static void move_by_quarter(const float *v, int64_t right, int64_t down, float *xy) {
+    xy[0] += 0.25f * (float)((v[right] > v[-right]) - (v[right] < v[-right]));
+    xy[1] += 0.25f * (float)((v[down] > v[-down]) - (v[down] < v[-down]));
+}
+
+/* Five sums over `rows` of each of up to LANES columns, weighted by `taps` that are one further for each sum before. */
+INLINE void sum_rows(const float *v, int64_t step, int64_t down, int64_t rows, int64_t lanes, const double *taps,
+                     double *sums) {
+    double s[5][LANES] = {{0}};
+    for (int64_t row = 0; row < rows; row++, v += down, taps++)
+#pragma omp simd
+        for (int64_t c = 0; c < lanes; c++) {
+            double value = v[c * step];
+            s[0][c] += taps[4] * value, s[1][c] += taps[3] * value, s[2][c] += taps[2] * value;
+            s[3][c] += taps[1] * value, s[4][c] += taps[0] * value;
+        }
+    for (int64_t d = 0; d < 5; d++) memcpy(sums + d * WINDOW, s[d], lanes * sizeof(double));
+}
+
+/* Sums of a map about (x, y), weighted along both axes by `bell`, with zeros outside of the map, at the places of the
+   5 x 5 about it that the derivatives need, |dx| + |dy| <= 2. `step` floats lie between pixels. The bell has
+   2 radius + 1 values, with 4 zeros before and 7 behind them, so that one loop serves all five sums.                 */
+CLONES static void blur(const float *map, int64_t step, int64_t h, int64_t w, int64_t x, int64_t y,
+                        const double *bell, int64_t radius, double near[5][5]) {
+    int64_t reach = radius + 2, left = x > reach ? x - reach : 0, right = x + reach < w ? x + reach + 1 : w;
+    int64_t top = y > reach ? y - reach : 0, bottom = y + reach < h ? y + reach + 1 : h;
+    const double *along_y = bell + top - y + reach, *along_x = bell + reach + x;
+    double upper = 0, lower = 0, above[4] = {0}, below[4] = {0}, middle[LANES] = {0};
+    for (int64_t start = left; start < right; start += WINDOW) {
+        int64_t needed = right - start < WINDOW ? right - start : WINDOW, whole = (needed + 7) / 8 * 8;
+        /* Whole vectors, of columns that are not needed too, unless the map is as narrow as that. */
+        int64_t columns = whole <= w ? whole : needed, first = columns <= w - start ? start : w - columns;
+        double sums[5][WINDOW];
+        for (int64_t at = 0; at < columns; at += LANES) {
+            int64_t lanes = columns - at < LANES ? columns - at : LANES;
+            const float *v = map + (top * w + first + at) * step;
+            if (step == 1 && lanes == LANES) sum_rows(v, 1, w, bottom - top, LANES, along_y, &sums[0][at]);
+            else sum_rows(v, step, w * step, bottom - top, lanes, along_y, &sums[0][at]);
+        }
+        for (int64_t c = start - first; c < start - first + needed; c++) {
+            const double *tap = along_x - c - first; /* the bell is symmetric: its taps in the order of the places */
+            upper += tap[2] * sums[0][c], lower += tap[2] * sums[4][c];
+#pragma omp simd
+            for (int64_t e = 0; e < LANES; e++) middle[e] += tap[e] * sums[2][c];
+#pragma omp simd
+            for (int64_t e = 0; e < 4; e++) above[e] += tap[e + 1] * sums[1][c], below[e] += tap[e + 1] * sums[3][c];
+        }
+    }
+    memcpy(near[2], middle, sizeof near[2]);
+    memcpy(near[1] + 1, above, 3 * sizeof(double)), memcpy(near[3] + 1, below, 3 * sizeof(double));
+    near[0][2] = upper, near[4][2] = lower;
+}
+
+/* Move a peak to the top of the parabola through the logarithms of the blurred map, if that is within two pixels. */
+static void move_by_taylor(const float *map, int64_t step, int64_t h, int64_t w, int64_t x, int64_t y,
+                           const double *bell, int64_t radius, float *xy) {
+    double v[5][5];
+    blur(map, step, h, w, x, y, bell, radius, v);
+    for (int64_t d = 0; d < 5; d++)
+        for (int64_t e = d < 2 ? 2 - d : d - 2; e <= (d < 2 ? 2 + d : 6 - d); e++)
+            if (!(v[d][e] > 0)) return;
+    double dx = 0.5 * log(v[2][3] / v[2][1]), dy = 0.5 * log(v[3][2] / v[1][2]);
+    double dxx = 0.25 * log(v[2][4] * v[2][0] / (v[2][2] * v[2][2]));
+    double dyy = 0.25 * log(v[4][2] * v[0][2] / (v[2][2] * v[2][2]));
+    double dxy = 0.25 * log(v[3][3] * v[1][1] / (v[3][1] * v[1][3]));
+    double det = dxx * dyy - dxy * dxy, right = (dxy * dy - dyy * dx) / det, down = (dxy * dx - dxx * dy) / det;
+    if (!(dxx < 0 && det > 0 && fabs(right) <= 2 && fabs(down) <= 2)) return;
+    xy[0] = (float)((double)x + right), xy[1] = (float)((double)y + down);
+}
+
+/* Peaks xy (n, k, 2) and their values (n, k); `at` (n, k) is room. Peaks are moved by a quarter towards the higher
+   neighbour, or, with the `bell` of `blur`, by the Taylor step of DARK.                                              */
 void codec_decode(const float *maps, int64_t n, int64_t k, int64_t h, int64_t w, int64_t channels_last,
-                  int64_t threads, int32_t *at, float *values, float *xy) {
+                  int64_t threads, const double *bell, int64_t radius, int32_t *at, float *values, float *xy) {
     int64_t step = channels_last ? k : 1, runs = channels_last ? n : n * k, size = h * w * step, each = n * k / runs;
+    int64_t border = bell ? 2 : 1; /* so many of the last rows and columns are left as they are */
     PARALLEL_FOR
     for (int64_t r = 0; r < runs; r++) {
         int32_t *found = at + r * each;
         if (channels_last) find_peaks(maps + r * size, h * w, k, values + r * each, found);
         else found[0] = (int32_t)find_peak(maps + r * size, size);
         for (int64_t i = 0; i < each; i++) {
-            const float *v = maps + r * size + i + found[i] * step;
-            int64_t x = found[i] % w, y = found[i] / w, right = step, down = w * step;
+            const float *map = maps + r * size + i, *v = map + found[i] * step;
+            int64_t x = found[i] % w, y = found[i] / w;
             float *out = xy + (r * each + i) * 2;
             values[r * each + i] = *v;
             out[0] = *v > 0 ? (float)x : 0, out[1] = *v > 0 ? (float)y : 0;
-            if (!(*v > 0 && x > 1 && x < w - 1 && y > 1 && y < h - 1)) continue;
-            out[0] += 0.25f * (float)((v[right] > v[-right]) - (v[right] < v[-right]));
-            out[1] += 0.25f * (float)((v[down] > v[-down]) - (v[down] < v[-down]));
+            if (!(*v > 0 && x > 1 && x < w - border && y > 1 && y < h - border)) continue;
+            if (bell) move_by_taylor(map, step, h, w, x, y, bell, radius, out);
+            else move_by_quarter(v, step, w * step, out);
         }
     }
 }
 
-CLONES static void merge_map(const float *a, const float *b, int64_t h, int64_t w, float *out) {
+CLONES static void merge_map(const float *a, const float *b, int64_t h, int64_t w, int64_t shift, float *out) {
     for (int64_t y = 0; y < h; y++, a += w, b += w, out += w) {
+        const float *last = b + w - 1 + shift;
         for (int64_t i = 0; i < w; i += LINE) PREFETCH(a + i + AHEAD_OF_TWO), PREFETCH(b + i + AHEAD_OF_TWO);
-        /* From 0 for whole vectors, though that reads the next row's first value; the last row has no next one. */
+        /* From 0 for whole vectors, though with a shift that reads the next row's first value; the last row has no
+           next one. */
 #pragma omp simd
-        for (int64_t x = y + 1 == h; x < w; x++) out[x] = (a[x] + b[w - x]) * 0.5f;
+        for (int64_t x = shift && y + 1 == h; x < w; x++) out[x] = (a[x] + last[-x]) * 0.5f;
         out[0] = (a[0] + b[w - 1]) * 0.5f;
     }
 }
 
 static void merge_maps(const float *a, const float *b, const int64_t *order, int64_t k, int64_t h, int64_t w,
-                       float *out) {
+                       int64_t shift, float *out) {
     for (int64_t y = 0; y < h; y++, b += w * k)
         for (int64_t x = 0; x < w; x++, a += k, out += k) {
-            const float *mirrored = b + (x > 0 ? w - x : w - 1) * k;
+            const float *mirrored = b + (w - 1 - (x > 0 ? x - shift : 0)) * k;
             for (int64_t i = 0; i < k; i += LINE) PREFETCH(a + i + AHEAD_OF_TWO), PREFETCH(mirrored + i + w * k);
             for (int64_t i = 0; i < k; i++) out[i] = (a[i] + mirrored[order[i]]) * 0.5f;
         }
 }
 
-/* The average of maps and of those of the mirrored crop, mirrored back, moved by a pixel, and in another `order` (k). */
+/* The average of maps and of those of the mirrored crop, mirrored back, moved by `shift` (0 or 1) pixels, and in
+   another `order` (k).                                                                                               */
 void codec_merge_flip(const float *a, const float *b, const int64_t *order, int64_t n, int64_t k, int64_t h, int64_t w,
-                      int64_t channels_last, int64_t threads, float *out) {
+                      int64_t channels_last, int64_t shift, int64_t threads, float *out) {
     PARALLEL_FOR
     for (int64_t i = 0; i < n; i++) {
         int64_t first = i * k * h * w;
-        if (channels_last) merge_maps(a + first, b + first, order, k, h, w, out + first);
+        if (channels_last) merge_maps(a + first, b + first, order, k, h, w, shift, out + first);
         else
             for (int64_t j = 0; j < k; j++)
-                merge_map(a + first + j * h * w, b + first + order[j] * h * w, h, w, out + first + j * h * w);
+                merge_map(a + first + j * h * w, b + first + order[j] * h * w, h, w, shift, out + first + j * h * w);
     }
 }
 

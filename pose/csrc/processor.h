@@ -15,6 +15,13 @@
 #define CLONES
 #endif
 
+/* A part of a function with CLONES must be inlined to be compiled for the same processors. */
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
 #if defined(__GNUC__)
 #define PREFETCH(address) __builtin_prefetch(address)
 #else

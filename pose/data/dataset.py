@@ -83,6 +83,7 @@ class PeopleDataset(Dataset[Sample]):
         people: what to crop; those without keypoints (detections) get weights of 0.
         skeleton: of their keypoints.
         input_size: (height, width) of the crop.
+        unbiased: how its pixels are counted, see `pose.codecs.codec.Codec`.
         augment: None for the plain crop of evaluation.
         extra: albumentations' transforms from the config (see `check_extra`), applied to the crop.
         seed: of the augmentation; not negative.
@@ -98,6 +99,7 @@ class PeopleDataset(Dataset[Sample]):
         skeleton: Skeleton,
         *,
         input_size: tuple[int, int],
+        unbiased: bool = False,
         augment: Augment | None = None,
         extra: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
@@ -108,6 +110,7 @@ class PeopleDataset(Dataset[Sample]):
         self.people = people
         self.skeleton = skeleton
         self.input_size = input_size
+        self.unbiased = unbiased
         self.augment = augment
         self.extra = tuple(extra)
         self.seed = seed
@@ -153,7 +156,9 @@ class PeopleDataset(Dataset[Sample]):
         rng = stream(Stream.CROP, self.seed, epoch, person.id)
         points = person.keypoints_img
         draw = Draw() if self.augment is None else self.augment.draw(points, skeleton=self.skeleton, rng=rng)
-        affine = draw.affine(person.box_xywh, points, skeleton=self.skeleton, input_size=self.input_size)
+        affine = draw.affine(
+            person.box_xywh, points, skeleton=self.skeleton, input_size=self.input_size, unbiased=self.unbiased
+        )
         if points is None:
             points = np.zeros((self.skeleton.num_keypoints, 3), np.float32)
         if self._last is None or self._last[0] != person.path:

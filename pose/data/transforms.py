@@ -50,6 +50,7 @@ class Draw:
         *,
         skeleton: Skeleton,
         input_size: tuple[int, int],
+        unbiased: bool = False,
     ) -> Affine:
         """Make the affine from image to crop pixels, the flip folded in.
 
@@ -58,6 +59,7 @@ class Draw:
             keypoints_img: (K, 3) x, y, visibility, for the box of a half; None if there are none. Where they
                 give the half no box (see `half_body_box`), the whole box is taken.
             input_size: (height, width) of the crop.
+            unbiased: see `pose.keypoints.geometry.crop_affine`.
         Returns:
             (2, 3) float64.
         """
@@ -71,7 +73,8 @@ class Draw:
         # HRNet mirrors the image first and then rotates it. `crop_affine` mirrors the rotated crop, which is the
         # same map with the rotation reversed.
         rotation = -self.rotation if self.flip else self.rotation
-        return crop_affine(center, float(size[1] * self.scale), input_size, rotation=rotation, flip=self.flip)
+        width = float(size[1] * self.scale)
+        return crop_affine(center, width, input_size, rotation=rotation, flip=self.flip, unbiased=unbiased)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pose.codecs.heatmap import decode
+from pose.codecs.codec import QUARTER, Codec
 from pose.config.keypoints import Config
 from pose.data.dataset import PeopleDataset
 from pose.data.loader import EpochSampler, make_loader
@@ -25,7 +25,6 @@ from pose.keypoints.geometry import apply_affine, invert_affine
 from pose.keypoints.oks import MAX_DETECTIONS
 from pose.keypoints.skeletons import Skeleton
 from pose.models.folding import fold_batch_norms
-from pose.models.pose_net import STRIDE
 from pose.runtime.distributed import World
 from pose.runtime.files import write_atomic, write_json
 from pose.runtime.outputs import check_evaluation_folder
@@ -77,19 +76,26 @@ CropPredictor = Callable[[Tensor], tuple[NDArray[np.float32], NDArray[np.float32
 
 
 def crop_predictor(
-    model: nn.Module, *, skeleton: Skeleton, device: torch.device, flip_test: bool = True
+    model: nn.Module,
+    *,
+    skeleton: Skeleton,
+    device: torch.device,
+    codec: Codec = QUARTER,
+    flip_test: bool = True,
 ) -> CropPredictor:
     """How PyTorch finds the keypoints in crops.
 
     Args:
         model: in evaluation mode, on `device`.
+        codec: of its training, or one with the same `unbiased`.
         flip_test: average with the mirrored crop's heatmaps.
     """
     flip_indices = skeleton.flip_indices if flip_test else None
 
     def predict_crops(images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        xy_hm, peak = decode(predict_heatmaps(model, images.to(device), flip_indices=flip_indices))
-        return xy_hm.cpu().numpy() * STRIDE, peak.cpu().numpy()
+        heatmaps = predict_heatmaps(model, images.to(device), flip_indices=flip_indices, codec=codec)
+        xy_crop, peak = codec.decode(heatmaps, input_size=(images.shape[-2], images.shape[-1]))
+        return xy_crop.cpu().numpy(), peak.cpu().numpy()
 
     return predict_crops
 
@@ -101,6 +107,7 @@ def predict_people(
     skeleton: Skeleton,
     input_size: tuple[int, int],
     average: bool = False,
+    unbiased: bool = False,
     batch_size: int = 64,
     workers: int = 0,
     pin_memory: bool = False,
@@ -114,6 +121,7 @@ def predict_people(
         people: N boxes, and the images that they lie in.
         input_size: (height, width) of the crops.
         average: take means of what is made much smaller, see `warp`; False is HRNet's protocol.
+        unbiased: how their pixels are counted, see `pose.codecs.codec.Codec`.
         workers: processes that load beside the network.
         pin_memory: load into memory that a GPU reads faster.
         on_batch: called with the number of people after each batch; may raise to stop.
@@ -122,7 +130,7 @@ def predict_people(
         N predictions, in the order of `people`.
     """
     own = world.shard_batches(people, batch_size)  # the batches are those of one process, so the numbers are too
-    dataset = PeopleDataset(own, skeleton, input_size=input_size, average=average)
+    dataset = PeopleDataset(own, skeleton, input_size=input_size, unbiased=unbiased, average=average)
     sampler = EpochSampler(len(own), seed=0, shuffle=False)
     loader = make_loader(dataset, batch_size=batch_size, workers=workers, sampler=sampler, pin_memory=pin_memory)
     found = []
@@ -205,8 +213,13 @@ def predict_set(
     """
     skeleton = config.data.resolve_skeleton()
     check_backend(config.eval.backend)  # before the minutes that predictions take
+    codec = config.model.make_codec()
     predict_crops = crop_predictor(
-        fold_batch_norms(model.eval()), skeleton=skeleton, device=device, flip_test=config.eval.flip_test
+        fold_batch_norms(model.eval()),
+        skeleton=skeleton,
+        device=device,
+        codec=codec,
+        flip_test=config.eval.flip_test,
     )
     return predict_people(
         predict_crops,
@@ -214,6 +227,7 @@ def predict_set(
         skeleton=skeleton,
         input_size=config.model.input_size,
         average=config.data.downscale == "average",
+        unbiased=codec.unbiased,
         batch_size=config.eval.batch_size,
         workers=workers,
         pin_memory=device.type == "cuda",

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pose.codecs.heatmap import decode
+from pose.codecs.codec import QUARTER, Codec
 from pose.inference.base import crop_boxes
 from pose.inference.onnx_predictor import OnnxModel
 from pose.inference.torch_predictor import predict_heatmaps
@@ -122,32 +122,40 @@ def generated_crops(count: int, input_size: tuple[int, int], *, seed: int = 0) -
     return np.stack(crops[:count])
 
 
-def compare(model: nn.Module, exported: OnnxModel, crops: NDArray[np.uint8], *, stride: int) -> Check:
+def compare(model: nn.Module, exported: OnnxModel, crops: NDArray[np.uint8], *, codec: Codec = QUARTER) -> Check:
     """Run both on the same crops, the graph also in a batch of another size.
 
     Args:
         model: on the CPU, in evaluation mode.
         exported: with heatmaps.
+        codec: of the network's training.
     """
     flip_indices = exported.skeleton.flip_indices if exported.flip_test else None
     images = torch.from_numpy(crops).permute(0, 3, 1, 2)
-    expected = predict_heatmaps(model, images, flip_indices=flip_indices)
-    exact = predict_heatmaps(double(model), images, flip_indices=flip_indices)
-    xy, _ = decode(expected)
+    input_size = exported.input_size
+    expected = predict_heatmaps(model, images, flip_indices=flip_indices, codec=codec)
+    exact = predict_heatmaps(double(model), images, flip_indices=flip_indices, codec=codec)
+    xy, _ = codec.decode(expected, input_size=input_size)
     first, rest = exported.run(crops[:1]), exported.run(crops[1:])
     keypoints, scores, heatmaps = (np.concatenate(pair) for pair in zip(first, rest, strict=True))
-    own_xy, own_scores = decode(torch.from_numpy(heatmaps))
+    own_xy, own_scores = codec.decode(torch.from_numpy(heatmaps), input_size=input_size)
     difference = float(np.abs(heatmaps - expected.numpy()).max())
-    decided = margin(expected) > 2 * difference
-    moved = np.abs(keypoints - stride * xy.numpy()).max(axis=-1)
-    # The graph's decoding is also compared with PyTorch's of the same heatmaps, where nothing is left out.
-    decoding = np.abs(keypoints - stride * own_xy.numpy()).max()
+    rounding = float((expected - exact).abs().max())
+    decided = margin(expected, between_pixels=codec.dark) > 2 * difference
+    moved = np.abs(keypoints - xy.numpy()).max(axis=-1)
+    # The graph's decoding is also compared with PyTorch's of the same heatmaps.
+    decoding = np.abs(keypoints - own_xy.numpy()).max(axis=-1)
+    if codec.dark:
+        # A peak on a plateau lies anywhere on it: left out is what PyTorch's own rounding moves far.
+        own_move = (xy - codec.decode(exact, input_size=input_size)[0]).abs().amax(-1)
+        decided &= own_move * max(ROUNDING_TOLERANCE, difference / max(rounding, 1e-30)) <= KEYPOINT_TOLERANCE
+        decoding = decoding[decided.numpy()]
     return Check(
         crops=len(crops),
         heatmap_difference=max(difference, float(np.abs(scores - own_scores.numpy()).max())),
         heatmap_peak=float(expected.abs().max()),
-        rounding=float((expected - exact).abs().max()),
-        keypoint_difference=float(max(moved[decided.numpy()].max(initial=0), decoding)),
+        rounding=rounding,
+        keypoint_difference=float(max(moved[decided.numpy()].max(initial=0), decoding.max(initial=0))),
         keypoints=int(decided.sum()),
         undecided=int((~decided).sum()),
     )
@@ -178,17 +186,17 @@ class _Double(nn.Module):
         return self.model(x.double())
 
 
-def margin(heatmaps: Tensor) -> Tensor:
-    """Compute how much a heatmap would have to change for its keypoint to move: (N, K).
+def margin(heatmaps: Tensor, *, between_pixels: bool = False) -> Tensor:
+    """Compute how much a heatmap would have to change for its keypoint to jump: (N, K).
 
-    That is the least of the differences between the peak and the second highest value, between the peak's neighbors
-    on either side, and between the peak and 0.
+    That is the least of the differences between the peak and the second highest value, between the peak and 0, and,
+    unless peaks lie between pixels, between the peak's neighbors on either side.
     """
     flat = heatmaps.flatten(2)
     best, index = flat.topk(2, dim=-1)
     width = heatmaps.shape[-1]
     margins = [best[..., 0] - best[..., 1], best[..., 0].abs()]
-    for step in (1, width):
+    for step in () if between_pixels else (1, width):
         ahead = flat.gather(-1, (index[..., :1] + step).clamp(max=flat.shape[-1] - 1))
         behind = flat.gather(-1, (index[..., :1] - step).clamp(min=0))
         margins.append((ahead - behind)[..., 0].abs())
@@ -196,20 +204,28 @@ def margin(heatmaps: Tensor) -> Tensor:
 
 
 def latencies_ms(
-    model: nn.Module, exported: OnnxModel, crop: NDArray[np.uint8], *, repeats: int = 15
+    model: nn.Module,
+    exported: OnnxModel,
+    crop: NDArray[np.uint8],
+    *,
+    codec: Codec = QUARTER,
+    repeats: int = 15,
 ) -> tuple[float, float]:
     """Measure the median time of one crop in PyTorch and in onnxruntime, in turns, from pixels to keypoints.
 
     Args:
         exported: opened with `threads=1`; PyTorch is set to one thread, too.
         crop: (1, H, W, 3) uint8.
+        codec: of the network's training.
     """
     flip_indices = exported.skeleton.flip_indices if exported.flip_test else None
     image = torch.from_numpy(crop).permute(0, 3, 1, 2)
-    ways: list[Callable[[], object]] = [
-        lambda: decode(predict_heatmaps(model, image, flip_indices=flip_indices)),
-        lambda: exported.run(crop),
-    ]
+
+    def by_torch() -> object:
+        heatmaps = predict_heatmaps(model, image, flip_indices=flip_indices, codec=codec)
+        return codec.decode(heatmaps, input_size=exported.input_size)
+
+    ways: list[Callable[[], object]] = [by_torch, lambda: exported.run(crop)]
     times: list[list[float]] = [[], []]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

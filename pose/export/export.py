@@ -69,20 +69,20 @@ def export_onnx(
             exported, a path that cannot be written, or a graph that does not give what the network gives. Nothing is
             written then.
     """
-    input_size = checkpoint.pose_config.model.input_size
+    input_size, codec = checkpoint.pose_config.model.input_size, checkpoint.pose_config.model.make_codec()
     calibration = calibration_crops(calibrate, input_size) if int8 else None
     model = checkpoint.build()
     if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
         raise CheckpointError(f"{checkpoint.path} has weights that are not finite; give those of a good run")
     graph = build_graph(
-        model, skeleton=checkpoint.skeleton, input_size=input_size, stride=STRIDE, flip_test=flip_test
+        model, skeleton=checkpoint.skeleton, input_size=input_size, stride=STRIDE, flip_test=flip_test, codec=codec
     )
     header = header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=flip_test, int8=int8)
     put_header(graph, header | {"int8": False}, DOC)
     checker.check_model(graph, full_check=True)
     crops = generated_crops(CHECKED_CROPS, input_size)
     exported = OnnxModel.open(graph.SerializeToString(), threads=1)
-    check = compare(model, exported, crops, stride=STRIDE)
+    check = compare(model, exported, crops, codec=codec)
     check.verify()
     quantized = None
     if calibration is not None:
@@ -95,6 +95,7 @@ def export_onnx(
                 input_size=input_size,
                 stride=STRIDE,
                 flip_test=flip_test,
+                codec=codec,
                 quantizable=True,
             )
             graph = quantize(plain, calibration)
@@ -107,6 +108,6 @@ def export_onnx(
     if not heatmaps:
         graph.graph.output.pop()
     data = graph.SerializeToString()
-    torch_ms, onnx_ms = latencies_ms(model, OnnxModel.open(data, threads=1), crops[:1])
+    torch_ms, onnx_ms = latencies_ms(model, OnnxModel.open(data, threads=1), crops[:1], codec=codec)
     write_with_header(path, data, header)
     return Exported(path, len(data), check, quantized, torch_ms, onnx_ms)

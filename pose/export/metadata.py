@@ -31,6 +31,7 @@ def header_of(checkpoint: Checkpoint, *, format: str, in_graph: bool, **more: An
         "skeleton": checkpoint.skeleton.to_dict(),
         "input_size": list(config.model.input_size),
         "stride": STRIDE,
+        "unbiased": config.model.make_codec().unbiased,
         "normalisation": {"in_graph": in_graph, "mean": list(IMAGE_MEAN), "std": list(IMAGE_STD)},
         **more,
         "epoch": checkpoint.epoch,

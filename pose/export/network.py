@@ -13,7 +13,9 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper
 from torch import nn
 
+from pose.codecs.codec import QUARTER, Codec
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
+from pose.export.dark import emit_decode_dark
 from pose.export.graph import Graph, Map, unflatten
 from pose.export.layers import emit
 from pose.inference.onnx_predictor import INPUT, OUTPUTS
@@ -29,6 +31,7 @@ def build_graph(
     input_size: tuple[int, int],
     stride: int,
     flip_test: bool,
+    codec: Codec = QUARTER,
     quantizable: bool = False,
 ) -> ModelProto:
     """Build a graph that gives keypoints and scores, and heatmaps as its last output.
@@ -38,6 +41,7 @@ def build_graph(
         input_size: (height, width) of the crops.
         stride: crop pixels per heatmap pixel.
         flip_test: merge the heatmaps of the mirrored crops.
+        codec: of the network's training.
         quantizable: write all convolutions as such, which int8 needs; matrix products are faster in float.
     Raises:
         ValueError: the network has a layer that cannot be exported.
@@ -49,9 +53,15 @@ def build_graph(
         mirrored = _mirror(g, images, width)
         images = g.op("Concat", images, mirrored, axis=0)
     heatmaps = unflatten(g, emit(g, model, Map(images, 3, height, width)))
-    maps = emit_merge_flip(g, heatmaps, skeleton.flip_indices) if flip_test else heatmaps.name
+    maps = heatmaps.name
+    if flip_test:
+        maps = emit_merge_flip(g, heatmaps, skeleton.flip_indices, shift=not codec.unbiased)
     g.rename(maps, OUTPUTS[2])
-    emit_decode(g, OUTPUTS[2], heatmaps, stride)
+    steps = codec.steps(input_size, (heatmaps.height, heatmaps.width))
+    if codec.dark:
+        emit_decode_dark(g, OUTPUTS[2], heatmaps, steps, sigma=codec.sigma)
+    else:
+        emit_decode(g, OUTPUTS[2], heatmaps, steps if codec.unbiased else stride)
     k = skeleton.num_keypoints
     shapes = ([k, 2], [k], [k, heatmaps.height, heatmaps.width])
     return g.model(
@@ -92,19 +102,24 @@ def _mirror(g: Graph, x: str, width: int) -> str:
     return g.op("Gather", x, g.constant(np.arange(width)[::-1]), axis=3)
 
 
-def emit_merge_flip(g: Graph, both: Map, flip_indices: np.ndarray) -> str:
+def emit_merge_flip(g: Graph, both: Map, flip_indices: np.ndarray, *, shift: bool = True) -> str:
     """Add `pose.codecs.heatmap.merge_flip` of (2 N, K, h, w), the mirrored ones last."""
     heatmaps, flipped = g.ops("Split", both.name, outputs=2, axis=0, num_outputs=2)
     swapped = g.op("Gather", flipped, g.constant(flip_indices), axis=1)
     back = _mirror(g, swapped, both.width)
-    first = g.op("Slice", back, *(g.constant([v]) for v in (0, 1, 3)))
-    rest = g.op("Slice", back, *(g.constant([v]) for v in (0, -1, 3)))
-    shifted = g.op("Concat", first, rest, axis=3)
-    return g.op("Mul", g.op("Add", heatmaps, shifted), g.constant(0.5))
+    if shift:
+        first = g.op("Slice", back, *(g.constant([v]) for v in (0, 1, 3)))
+        rest = g.op("Slice", back, *(g.constant([v]) for v in (0, -1, 3)))
+        back = g.op("Concat", first, rest, axis=3)
+    return g.op("Mul", g.op("Add", heatmaps, back), g.constant(0.5))
 
 
-def emit_decode(g: Graph, heatmaps: str, size: Map, stride: int) -> None:
-    """Add `pose.codecs.heatmap.decode`, in crop pixels."""
+def emit_decode(g: Graph, heatmaps: str, size: Map, stride: float | tuple[float, float]) -> None:
+    """Add `pose.codecs.heatmap.decode`, in crop pixels.
+
+    Args:
+        stride: crop pixels from one heatmap pixel to the next; a pair if they differ along x and y.
+    """
     flat = g.reshape(heatmaps, 0, size.channels, -1)
     width = g.constant([size.width])
     index = g.op("ArgMax", flat, axis=2, keepdims=1)  # (N, K, 1), the first of equal maxima
@@ -126,7 +141,7 @@ def emit_decode(g: Graph, heatmaps: str, size: Map, stride: int) -> None:
     quarter = g.op("Mul", g.op("Concat", *offsets, axis=2), g.constant(0.25))
     quarter = g.op("Mul", quarter, inner)
     peak = g.op("Cast", g.op("Concat", x, y, axis=2), to=TensorProto.FLOAT)
-    points = g.op("Mul", g.op("Add", peak, quarter), g.constant(float(stride)))
+    points = g.op("Mul", g.op("Add", peak, quarter), g.constant(np.asarray(stride, dtype=np.float64)))
     found = g.op("Greater", scores, g.constant(0.0))
     g.rename(g.op("Where", found, points, g.constant(0.0)), OUTPUTS[0])
     g.rename(g.reshape(scores, 0, size.channels), OUTPUTS[1])

@@ -29,7 +29,7 @@ from pose.images.files import SUFFIXES, files_below, is_image_name
 from pose.images.read import read_upright
 from pose.inference.base import crop_boxes
 from pose.inference.inputs import whole_box
-from pose.inference.onnx_predictor import INPUT
+from pose.inference.onnx_predictor import INPUT, OUTPUTS
 
 CALIBRATION_CROPS = 64
 BATCH = 8
@@ -59,15 +59,23 @@ def has_products(graph: ModelProto) -> bool:
 
 
 def quantize_products(graph: ModelProto) -> ModelProto:
-    """Convert the weights of matrix products to int8; their inputs are quantized at run time."""
+    """Convert the network's weights of matrix products to int8; their inputs are quantized at run time."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    nodes = graph.graph.node
+    last = next(index for index, node in enumerate(nodes) if OUTPUTS[2] in node.output)
+    decoding = [node.name for node in nodes[last + 1 :]]
     with tempfile.TemporaryDirectory() as folder, _quiet():
         source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
         onnx.save(graph, source)
         # Gemm alone would change nothing: it is turned into MatMul first.
         quantize_dynamic(
-            source, target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8
+            source,
+            target,
+            op_types_to_quantize=["MatMul", "Gemm"],
+            nodes_to_exclude=decoding,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
         )
         return onnx.load(target)
 

@@ -50,6 +50,7 @@ class PredictorBase(ABC):
 
     Args:
         input_size: (height, width) of the crops.
+        unbiased: how their pixels are counted, see `pose.codecs.codec.Codec`.
         device: the one that a detector runs on.
         flip_test: whether heatmaps are averaged with those of the mirrored crop.
         batch_size: boxes at a time.
@@ -65,6 +66,7 @@ class PredictorBase(ABC):
         *,
         skeleton: Skeleton,
         input_size: tuple[int, int],
+        unbiased: bool,
         device: torch.device | str,
         flip_test: bool,
         batch_size: int,
@@ -75,6 +77,7 @@ class PredictorBase(ABC):
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         self.skeleton = skeleton
         self.input_size = input_size
+        self.unbiased = unbiased
         self.flip_test = flip_test
         self.batch_size = batch_size
         self.source = source
@@ -220,7 +223,7 @@ class PredictorBase(ABC):
             result = self._empty_result(request, boxes), list[CropHeatmaps]()
             waiting.append(result)
             for index, box in enumerate(boxes):
-                affine = _affines(box[None], self.input_size)[0]
+                affine = _affines(box[None], self.input_size, unbiased=self.unbiased)[0]
                 crops.append(warp(image, affine, self.input_size, average=True))
                 places.append(_Place(result, index, box))
                 if len(crops) == self.batch_size:
@@ -251,7 +254,8 @@ class PredictorBase(ABC):
     def _store_batch(self, crops: list[Image], places: list[_Place], *, heatmaps: bool) -> None:
         """Put what is found in a batch of crops where it belongs."""
         xy_crop, peaks, maps = self._predict_crops(np.stack(crops), heatmaps=heatmaps)
-        from_crop = invert_affine(_affines(np.stack([place.box for place in places]), self.input_size))
+        boxes = np.stack([place.box for place in places])
+        from_crop = invert_affine(_affines(boxes, self.input_size, unbiased=self.unbiased))
         for place, xy, scores in zip(places, apply_affine(xy_crop, from_crop), peaks, strict=True):
             people, _ = place.result
             people.keypoints[place.row], people.scores[place.row] = xy, scores
@@ -260,27 +264,32 @@ class PredictorBase(ABC):
                 place.result[1].append((crop, each))
 
 
-def crop_boxes(image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, int]) -> Image:
+def crop_boxes(
+    image_rgb: Image, boxes_xywh: ArrayLike, input_size: tuple[int, int], *, unbiased: bool = False
+) -> Image:
     """Cut out what a network sees of each box, without the noise of images that are made much smaller.
 
     Args:
         image_rgb: (H, W, 3) uint8.
         boxes_xywh: (N, 4) image pixels, not grown.
         input_size: (height, width) of the crops.
+        unbiased: how their pixels are counted, see `pose.codecs.codec.Codec`.
     Returns:
         (N, height, width, 3) uint8.
     Raises:
         ValueError: a box is malformed, or the image is no RGB image, or too large.
     """
-    image, affines = check_image(image_rgb), _affines(check_boxes(boxes_xywh), input_size)
+    image, affines = check_image(image_rgb), _affines(check_boxes(boxes_xywh), input_size, unbiased=unbiased)
     crops = np.empty((len(affines), *input_size, 3), dtype=np.uint8)
     for crop, affine in zip(crops, affines, strict=True):
         crop[:] = warp(image, affine, input_size, average=True)
     return crops
 
 
-def _affines(boxes: Floats, input_size: tuple[int, int]) -> Floats:
+def _affines(boxes: Floats, input_size: tuple[int, int], *, unbiased: bool) -> Floats:
     """(N, 2, 3) affines from image to crop pixels."""
     centers, sizes = grow_box(boxes, input_size)
-    affines = [crop_affine(c, float(s[1]), input_size) for c, s in zip(centers, sizes, strict=True)]
+    affines = [
+        crop_affine(c, float(s[1]), input_size, unbiased=unbiased) for c, s in zip(centers, sizes, strict=True)
+    ]
     return np.array(affines).reshape(-1, 2, 3)

@@ -35,6 +35,7 @@ class OnnxModel:
         session: onnxruntime's.
         skeleton: of the K keypoints.
         input_size: (height, width) of the crops.
+        unbiased: how their pixels are counted, see `pose.codecs.codec.Codec`.
         flip_test: whether the mirrored crops' heatmaps are merged in.
         int8: whether convolutions are quantized.
         header: all of the file's metadata, the config of training among them.
@@ -46,6 +47,7 @@ class OnnxModel:
     session: Any
     skeleton: Skeleton
     input_size: tuple[int, int]
+    unbiased: bool
     flip_test: bool
     int8: bool
     header: dict[str, Any]
@@ -101,6 +103,7 @@ class OnnxModel:
             session=session,
             skeleton=skeleton,
             input_size=(height, width),
+            unbiased=header.get("unbiased") is True,  # older files do not say, and are not
             flip_test=header["flip_test"],
             int8=header["int8"],
             header=header,
@@ -154,6 +157,7 @@ class OnnxPredictor(PredictorBase):
         super().__init__(
             skeleton=model.skeleton,
             input_size=model.input_size,
+            unbiased=model.unbiased,
             device="cpu",
             flip_test=model.flip_test,
             batch_size=batch_size,
@@ -193,5 +197,5 @@ class OnnxPredictor(PredictorBase):
 
     def heatmaps(self, image_rgb: Image, boxes_xywh: ArrayLike) -> tuple[Image, NDArray[np.float32]]:
         self.check_heatmaps()
-        crops = crop_boxes(image_rgb, boxes_xywh, self.input_size)
+        crops = crop_boxes(image_rgb, boxes_xywh, self.input_size, unbiased=self.unbiased)
         return crops, self.model.run(crops)[2]

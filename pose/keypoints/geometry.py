@@ -66,6 +66,7 @@ def crop_affine(
     *,
     rotation: float = 0.0,
     flip: bool = False,
+    unbiased: bool = False,
 ) -> Affine:
     """Make the affine from image to crop pixels: center to center, the grown box's width to the crop's width.
 
@@ -76,11 +77,14 @@ def crop_affine(
         rotation: degrees; positive turns the content counterclockwise on screen.
         flip: mirror the crop, x' -> width - x' (mirroring the image by x -> W - 1 - x, then cropping the
             mirrored box, is the same map with the rotation reversed).
+        unbiased: take the crop's width and height as the steps from its first to its last pixel, one less than the
+            number of pixels, as UDP does (Huang et al., CVPR 2020). The grown box's center then lies in the middle
+            of the crop, and the flip, x' -> width - 1 - x', is the one that mirrors its pixels.
     Returns:
         (2, 3) float64 matrix.
     """
     cx, cy = np.asarray(center_img, dtype=np.float64)
-    height, width = input_size
+    height, width = (length - unbiased for length in input_size)
     scale = width / width_img
     cos, sin = scale * math.cos(math.radians(rotation)), scale * math.sin(math.radians(rotation))
     m = np.array([[cos, sin, 0.0], [-sin, cos, 0.0]])

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pose.codecs.heatmap import decode, encode
 from pose.config.keypoints import Config
 from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.loader import EpochSampler, make_loader
@@ -46,6 +45,7 @@ class KeypointTask(Task):
     def __init__(self, config: Config) -> None:
         check_backend(config.eval.backend)
         self.config = config
+        self.codec = config.model.make_codec()
         self.skeleton = config.data.resolve_skeleton()
         training = training_set(config.data)
         self.people, self.usage = training.people, training.usage
@@ -58,6 +58,7 @@ class KeypointTask(Task):
             self.people,
             self.skeleton,
             input_size=config.model.input_size,
+            unbiased=self.codec.unbiased,
             augment=Augment(**augment.model_dump(exclude={"extra"})) if augment else None,
             extra=augment.extra if augment else (),
             seed=config.train.seed,
@@ -90,10 +91,12 @@ class KeypointTask(Task):
         return learning_rate(epoch, base=train.lr, milestones=train.milestones, factor=train.lr_factor)
 
     def loss(self, forward: Callable[[Tensor], Tensor], batch: Batch, rng: np.random.Generator) -> Tensor:
-        model = self.config.model
-        height, width = model.input_size[0] // STRIDE, model.input_size[1] // STRIDE
-        targets, weights = encode(
-            batch.keypoints_crop / STRIDE, batch.weights, heatmap_size=(height, width), sigma=model.sigma
+        height, width = self.config.model.input_size
+        targets, weights = self.codec.encode(
+            batch.keypoints_crop,
+            batch.weights,
+            input_size=(height, width),
+            heatmap_size=(height // STRIDE, width // STRIDE),
         )
         heatmaps = forward(normalize(batch.images))
         return heatmap_mse(heatmaps, targets, weights)
@@ -142,16 +145,20 @@ class KeypointTask(Task):
         people = self._annotated_people()
         if not people:
             return None
+        input_size, codec = self.config.model.input_size, self.codec
         average = self.config.data.downscale == "average"
-        dataset = PeopleDataset(people, self.skeleton, input_size=self.config.model.input_size, average=average)
+        dataset = PeopleDataset(
+            people, self.skeleton, input_size=input_size, unbiased=codec.unbiased, average=average
+        )
         batch = collate([dataset[index] for index in range(len(people))])
         flip_indices = self.skeleton.flip_indices if self.config.eval.flip_test else None
-        xy_hm, scores = decode(predict_heatmaps(model.eval(), batch.images.to(device), flip_indices=flip_indices))
+        heatmaps = predict_heatmaps(model.eval(), batch.images.to(device), flip_indices=flip_indices, codec=codec)
+        xy_crop, scores = codec.decode(heatmaps, input_size=input_size)
         return draw_pairs(
             batch.images.permute(0, 2, 3, 1).numpy(),
             batch.keypoints_crop,
             batch.weights,
-            STRIDE * xy_hm.cpu().numpy(),
+            xy_crop.cpu().numpy(),
             scores.cpu().numpy(),
             skeleton=self.skeleton,
         )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pose.codecs import heatmap
+from pose.codecs import dark, heatmap
 from pose.layers import dyrelu_fused
 from pose.layers.dyrelu import DyReLU
 from tests.helpers.dyrelu_kernels import LARGE, SMALL, check_kernels
@@ -66,3 +66,10 @@ def test_codec_on_the_gpu_equals_the_cpu() -> None:
     maps = torch.rand(5, 17, 64, 48, generator=generator)
     for one, other in zip(heatmap.decode(maps.cuda()), heatmap.decode(maps), strict=True):
         torch.testing.assert_close(one.cpu(), other, rtol=0, atol=0)
+    points = torch.rand(5, 17, 2, generator=generator) * torch.tensor([47.0, 63.0])
+    drawn, weights = dark.encode(points, torch.ones(5, 17), heatmap_size=(64, 48), sigma=2.0)
+    on_gpu, _ = dark.encode(points.cuda(), weights.cuda(), heatmap_size=(64, 48), sigma=2.0)
+    torch.testing.assert_close(on_gpu.cpu(), drawn)
+    for given in (drawn, drawn + 0.05 * maps):
+        found, _ = dark.decode(given.cuda(), sigma=2.0)
+        torch.testing.assert_close(found.cpu(), dark.decode(given, sigma=2.0)[0], rtol=0, atol=1e-5)

@@ -51,6 +51,14 @@ def test_codec(bench: Any) -> None:
         for one, other in zip(functions["ours"](), functions["baseline"](), strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=2e-7)
     assert [set(row) for row in codec.rows(quick=True)] == [KEYS] * 6
+    assert [set(row) for row in codec.codec_rows(quick=True)] == [KEYS] * 4
+    losses = [
+        tuple(float(cell) for cell in line.split("|")[4:8]) for line in codec.loss_table(count=200).splitlines()[2:]
+    ]
+    assert len(losses) == 4 * 2 * 3
+    assert all(1 < mean < p95 < 3 for mean, p95, *_ in losses[:6])  # rounding to pixels of 4
+    assert losses[6][:2] == (0, 0)  # dark, sigma 1, away from the border
+    assert losses[6][2] > 0.05
 
 
 def test_data(bench: Any, coco_sample: Path, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ The loops are written as HRNet and SimpleBaselines have them (numpy, one keypoin
 maximum is batched there too).
 
     OMP_NUM_THREADS=1 python tools/bench/codec.py [--quick]
+    OMP_NUM_THREADS=1 python tools/bench/codec.py --loss     # what each codec loses with perfect heatmaps
+    OMP_NUM_THREADS=1 python tools/bench/codec.py --codecs   # how long DARK takes to decode
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +23,7 @@ from numpy.typing import NDArray
 from timing import Row, interleave, markdown, row
 from torch import Tensor
 
+from pose.codecs.codec import CODECS, Codec
 from pose.codecs.heatmap import decode, encode, merge_flip
 from pose.keypoints.skeletons import COCO17
 
@@ -149,9 +154,57 @@ def rows(quick: bool) -> list[Row]:
     return found
 
 
+def loss(codec: Codec, input_size: tuple[int, int], *, inner: bool, count: int) -> tuple[float, float]:
+    """Mean and 95th percentile of the distance, in crop pixels, from points to what is decoded from their heatmaps.
+
+    Args:
+        inner: take only points at least 4 heatmap pixels from the crop's border; else points anywhere in the crop.
+    """
+    margin = 16.0 if inner else 0.0
+    last = torch.tensor([input_size[1] - 1.0, input_size[0] - 1.0])
+    points = margin + torch.rand(count, 1, 2, generator=torch.Generator().manual_seed(0)) * (last - 2 * margin)
+    size = input_size[0] // 4, input_size[1] // 4
+    maps, _ = codec.encode(points, torch.ones(count, 1), input_size=input_size, heatmap_size=size)
+    distance = (codec.decode(maps, input_size=input_size)[0] - points).norm(dim=-1)
+    return float(distance.mean()), float(distance.quantile(0.95))
+
+
+def loss_table(count: int = 5000) -> str:
+    """The losses of every codec, by sigma and input size."""
+    lines = ["| codec | input | sigma | inside: mean | 95 % | anywhere: mean | 95 % |", "|" + "---|" * 7]
+    for name, codec in CODECS.items():
+        for input_size in ((256, 192), (128, 96)):
+            for sigma in (1.0, 2.0, 3.0):
+                made = replace(codec, sigma=sigma)
+                numbers = [n for inner in (True, False) for n in loss(made, input_size, inner=inner, count=count)]
+                words = f"| {name} | {input_size[0]}x{input_size[1]} | {sigma:g} | "
+                lines.append(words + " | ".join(f"{n:.3f}" for n in numbers) + " |")
+    return "\n".join(lines)
+
+
+def codec_rows(quick: bool) -> list[Row]:
+    """Times of decoding as DARK does against a quarter offset; UDP's coordinates take no time."""
+    found = []
+    for batch in (4, 64) if quick else (64, 1000):
+        maps = make_heatmaps(batch)
+        for layout in ("contiguous", "channels_last"):
+            given = maps if layout == "contiguous" else maps.contiguous(memory_format=torch.channels_last)
+            times = interleave(
+                {name: partial(CODECS[name].decode, given, input_size=(256, 192)) for name in ("dark", "quarter")},
+                repeats=2 if quick else 41,
+                warmup=1 if quick else 5,
+            )
+            words = {"what": f"dark, {batch:,} x 17 x 64 x 48, {layout}", "against": "quarter", "target": "<= 1.5"}
+            found.append(row(times, **words, ours="dark", baseline="quarter"))
+    return found
+
+
 def main(argv: Sequence[str]) -> None:
     torch.set_num_threads(1)
-    print(markdown(rows(quick="--quick" in argv)))
+    if "--loss" in argv:
+        print(loss_table())
+    else:
+        print(markdown((codec_rows if "--codecs" in argv else rows)(quick="--quick" in argv)))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ const state = { about: null, session: null, image: null, boxes: [], video: null,
 // The affine from image to crop pixels, without rotation: crop = scale * image + [x, y].
 export function cropAffine([left, top, width, height], [cropHeight, cropWidth]) {
   const grown = PADDING * Math.max(width, (height * cropWidth) / cropHeight);
-  const scale = cropWidth / grown;
-  return { scale, x: cropWidth / 2 - scale * (left + width / 2), y: cropHeight / 2 - scale * (top + height / 2) };
+  const less = state.about?.unbiased ? 1 : 0; // UDP counts the steps between pixels
+  const scale = (cropWidth - less) / grown;
+  const [middleX, middleY] = [(cropWidth - less) / 2, (cropHeight - less) / 2];
+  return { scale, x: middleX - scale * (left + width / 2), y: middleY - scale * (top + height / 2) };
 }
 
 // Where a crop pixel is as large as two image pixels or more, means over blocks of the image come first.
