@@ -25,9 +25,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import typer
 import yaml
 
 from pose.check.kinds import kinds_table
+from pose.cli.main import app
 from pose.config.classification import ClassifierTrainConfig
 from pose.config.keypoints import Config
 from pose.config.load import make_config
@@ -47,6 +49,7 @@ Cli = Callable[..., Outcome]
 
 NETWORK = ["model.width=0.1", "model.input_size=[64,64]", "model.head.channels=[16,16,16,16]"]
 NETWORK += ["model.head.hidden=[16,32,32,32]", "train.epochs=1", "train.milestones=[]", "train.batch_size=4"]
+FROM_DEMO = ["model.input_size=[64,64]", "train.epochs=1", "train.milestones=[]"]
 PEOPLE = ["data.figures.train=6", "data.figures.val=4"]
 
 
@@ -67,13 +70,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_all(page: str, pose_cli: Cli, *, small: list[str] = PEOPLE) -> dict[str, Outcome]:
     outcomes = {}
+    demo_configs = []  # they have the demo's network
     for words in commands_of(page):
         if words[0] == "pip":
             continue
         assert words[0] == "pose", words
         more: list[str] = []
         if words[1] == "train":
-            more = [*NETWORK, *small, "--workers", "0"]
+            more = [*(FROM_DEMO if words[2] in demo_configs else NETWORK), *small, "--workers", "0"]
         elif words[1] == "eval":
             more = ["--workers", "0"]
         elif words[1] == "check" and words[2].endswith(".yaml"):
@@ -82,6 +86,10 @@ def run_all(page: str, pose_cli: Cli, *, small: list[str] = PEOPLE) -> dict[str,
             more = ["--train", "6", "--val", "4", "--workers", "0"]
         elif words[1] == "clip":
             more = ["--frames", "8"]
+        elif words[1] == "label":
+            more = ["--threshold", "-1"]  # what has learnt nothing is sure of nothing
+        elif words[1] == "new" and "--data" in words:
+            demo_configs.append(words[2])
         outcome = pose_cli(*words[1:], *more)
         assert outcome.code == 0, f"{shlex.join(words)}: {outcome.err}"
         outcomes[shlex.join(words[1:])] = outcome
@@ -284,6 +292,15 @@ def test_examples_of_the_api_run(place: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.slow
 def test_own_data(place: Path, pose_cli: Cli) -> None:
     outcomes = run_all("own_data.md", pose_cli, small=[])
+    assert (place / "labels_val.json").is_file()
+    assert len(list((place / "drawn_ten").glob("*.jpg"))) == 4
+    labeled = outcomes[
+        "label runs/ten data/ten/images/val --boxes data/ten/person_detection_results/val.json --to cvat --out second"
+    ]
+    assert " in 4 images\nnot labeled: keypoints that score less than -1" in labeled.out
+    assert "tensors taken from" in " ".join(
+        outcomes["train second.yaml model.init=runs/ten --out runs/second"].err.split()
+    )
     said = outcomes["train configs/own/template.yaml --out runs/animals"].err
     assert "skeleton 'animal': flip_pairs are guessed from the names: left_eye - right_eye" in said
     assert "oks_sigmas are guessed: 5 are those of COCO's parts of the same name, " in said
@@ -326,7 +343,46 @@ def test_the_page_on_formats_has_them_all() -> None:
     assert [name for name in (*FORMATS, *SKELETONS) if f"| `{name}` |" not in text] == []
 
 
+@pytest.mark.slow
+def test_the_first_screen(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """README's commands up to the app, with generated people in the place of photographs, and its Python."""
+    pytest.importorskip("onnxruntime")
+    generate(place / "source", level="easy", train=2, val=4)
+    (place / "photos").mkdir()
+    for photo in sorted((place / "source/images/val").glob("*.jpg")):
+        (place / "photos" / photo.name).write_bytes(photo.read_bytes())
+    (place / "photo.jpg").write_bytes(photo.read_bytes())
+    annotations = place / "source/annotations/person_keypoints_val.json"
+    assert pose_cli("convert", annotations, "export.json", "--to", "labelstudio").code == 0
+    monkeypatch.setattr("pose.inference.detector.load_detector", lambda *a, **k: OneBox())
+    outcomes = run_all("../README.md", pose_cli, small=[])
+    assert len(list((place / "found").glob("*.jpg"))) == 4
+    assert outcomes["predict demo clip.mp4 --boxes clip.json --out out.mp4"].out.startswith("8 frames, 3 tracks")
+    assert "labeled: 4 people in 4 images" in outcomes["label runs/mine photos --to cvat --out second"].out
+    names: dict[str, Any] = {}
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S)
+    exec(block, names)
+    assert names["people"].keypoints.shape == (1, 17, 2)
+    assert (place / "drawn.png").is_file()
+
+
+def test_commands_that_the_first_page_only_names_can_be_read() -> None:
+    """README's other commands, which take long: their names, arguments and options are there."""
+    commands: Any = typer.main.get_command(app)
+    lines = [
+        shlex.split(line, comments=True)
+        for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S)
+        for line in block.splitlines()
+        if line.startswith("pose ")
+    ]
+    assert len(lines) > 10
+    for _, name, *arguments in lines:
+        if name != "--help":
+            commands.commands[name].make_context(name, arguments)
+
+
 PAGES = [
+    "../README.md",
     "analysis.md",
     "report.md",
     "training.md",
@@ -352,7 +408,7 @@ def test_links_of_the_pages_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         if target.startswith("https://"):
             continue
-        assert (ROOT / "docs" / target).is_file(), target
+        assert ((ROOT / "docs" / page).parent / target).is_file(), target
 
 
 def names_of(tree: ast.Module) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from pose.data.json_file import read_json
 from pose.runtime.errors import DataError
 
 LAYOUT = "annotations/*.json with images/NAME or NAME beside it, as `pose figures` and COCO have it"
+VAL = ("val", "valid", "validation")  # what stands in the place of train in the names of files
 TRIED = 20  # listed files that are looked for to tell which folder is theirs
 
 
@@ -69,6 +71,31 @@ def find_splits(folder: Path) -> list[FoundSplit]:
         for name, (path, document) in zip(names, documents, strict=True)
     ]
     return sorted(splits, key=lambda split: not is_training(split.name))
+
+
+def find_split(path: Path, *, images: Path | None = None) -> FoundSplit:
+    """One annotation file, and its images: in the folder that is given, or where `find_splits` looks.
+
+    Raises:
+        FileNotFoundError: no images.
+        ValueError: the file is not JSON, or no list of images.
+    """
+    root = path.parent.parent if path.parent.name == "annotations" else path.parent
+    document = read_json(path)
+    if not _lists_images(document):
+        refuse_foreign(path, document)
+        raise DataError(f"{path} has no list of images; give a COCO keypoint JSON")
+    name = _name(path)
+    where = _images_dir(root, name, path, document) if images is None else images
+    return FoundSplit(name, path, document, where, _detections(root, name))
+
+
+def validation_file(path: Path) -> Path | None:
+    """The file beside `path` whose name has val in the place of its train, as `pose split` and COCO call them."""
+    stems = {
+        path.stem[: m.start()] + val + path.stem[m.end() :] for m in re.finditer("train", path.stem) for val in VAL
+    }
+    return next((found for stem in sorted(stems) if (found := path.with_name(stem + path.suffix)).is_file()), None)
 
 
 def is_training(name: str) -> bool:

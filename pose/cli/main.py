@@ -35,6 +35,7 @@ from pose.cli.evaluate import evaluate
 from pose.cli.export import export, export_detector
 from pose.cli.figures import figures
 from pose.cli.inspect import inspect
+from pose.cli.label import label
 from pose.cli.new import new
 from pose.cli.predict import predict
 from pose.cli.predict_video import clip
@@ -124,6 +125,7 @@ app.command()(predict)
 app.command()(export)
 app.command(name="export-detector")(export_detector)
 app.command()(check)
+app.command()(label)
 app.command()(convert)
 app.command()(split)
 app.command()(detect)

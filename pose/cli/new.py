@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from pose.runtime.errors import ConfigError, DataError
+from pose.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from pose.check.folder import FoundSplit
@@ -22,68 +24,104 @@ def new(
         Optional[Path],  # noqa: UP045 (typer reads it at run time)
         typer.Option(metavar="DIR|JSON", help="A dataset's folder, or its training annotations, to fill in."),
     ] = None,
+    images: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Folder of the images of a JSON, where they are not beside it."),
+    ] = None,
 ) -> None:
     """Write a config for data of your own, with comments.
 
-    With --data it names the files found there, and the skeleton of the training annotations.
+    With --data it starts from the demo model, and has the files found there, the skeleton of the training
+    annotations, and sizes and epochs that suit them.
     """
     from pose.config.files import configs_folder
     from pose.runtime.files import write_atomic
+    from pose.runtime.paths import user_path
 
+    config = user_path(config)
     if config.suffix.lower() not in (".yaml", ".yml"):
         raise ConfigError(f"{config} is no config's name; give one that ends in .yaml")
     if config.exists():
         raise ConfigError(f"{config} exists already; give another name")
-    text = (configs_folder() / "own/template.yaml").read_text(encoding="utf-8")
+    if images is not None and data is None:
+        raise ConfigError("--images is the folder of the images of a JSON; give that as --data")
+    name = "own/template.yaml" if data is None else "own/finetune.yaml"
+    text = (configs_folder() / name).read_text(encoding="utf-8")
     # What the template says of itself is not true of the copy.
     text = "# What each entry means: docs/own_data.md and docs/config.md.\n" + re.sub(r"\A(#.*\n)+", "", text)
     if data is not None:
-        text = _fill(text, data)
+        text, told = _fill(text, user_path(data), None if images is None else user_path(images))
+        print(told)
     write_atomic(config, text.encode())
     print(f"{config}: look through it, then: pose check {config}; pose train {config}")
 
 
-def _fill(template: str, data: Path) -> str:
-    """The template with the files of a dataset and their skeleton."""
-    root, train, val = _find_data(data)
+def _fill(template: str, data: Path, images: Path | None) -> tuple[str, str]:
+    """The template with the files of a dataset, their skeleton, and what suits them; and a line for the user."""
+    from pose.cli.new_recipe import suit
+
+    train, val = _find_data(data, images)
+    root = _common_root([path for split in (train, val) for path in (split.path.parent, split.images_dir)])
     text = _set(template, "root", [str(root)])
     text = _set(text, "images", [_below(root, split.images_dir) for split in (train, val)])
     text = _set(text, "annotations", [_below(root, split.path) for split in (train, val)])
-    return _with_skeleton(text)
+    recipe = suit(train.document)
+    for key, value in recipe.entries().items():
+        text = _set(text, key, [value])
+    return _with_skeleton(text), str(recipe)
 
 
-def _find_data(data: Path) -> tuple[Path, FoundSplit, FoundSplit]:
-    """The root of a dataset, and its splits to train on and to evaluate."""
-    from pose.check.folder import find_splits, is_training
+def _find_data(data: Path, images: Path | None) -> tuple[FoundSplit, FoundSplit]:
+    """The splits of a dataset to train on and to evaluate."""
+    from pose.check.folder import find_split, find_splits, is_training, validation_file
 
     if not data.exists():
         raise FileNotFoundError(f"no folder or file {data}; give a dataset's folder or an annotation JSON as --data")
-    root = data if data.is_dir() else data.parent.parent if data.parent.name == "annotations" else data.parent
-    splits = find_splits(root)
-    named = splits if data.is_dir() else [split for split in splits if split.path.resolve() == data.resolve()]
-    if not named:
-        raise DataError(f"{data} has no list of images with keypoints; give a COCO keypoint JSON as --data")
-    train = named[0]
-    val = next((split for split in splits if split is not train and not is_training(split.name)), train)
+    if images is not None and not images.is_dir():
+        raise FileNotFoundError(f"no folder {images}; give the one that the file names of {data} are in")
+    if not data.is_dir():
+        train = find_split(data, images=images)
+        beside = validation_file(data)
+        val = train if beside is None else find_split(beside, images=images)
+    elif images is not None:
+        raise ConfigError("--images is for one JSON as --data; the images of a folder are found in it")
+    else:
+        splits = find_splits(data)
+        pairs = {split.path: validation_file(split.path) for split in splits}
+        train = next((split for split in splits if pairs[split.path] is not None), splits[0])
+        others = [split for split in splits if split is not train and not is_training(split.name)]
+        beside = pairs[train.path]
+        val = next((split for split in others if beside in (None, split.path)), train)
     if val is train:
         warnings.warn(
-            f"{train.path} is the only split found, so it stands for validation too; numbers on it prove nothing",
+            f"{train.path} is the only split found, so it stands for validation too; numbers on it prove nothing. "
+            f"`pose split {train.path} --val 0.2` makes two of it",
             stacklevel=2,
         )
-    return root, train, val
+    return train, val
+
+
+def _common_root(folders: list[Path]) -> Path:
+    """The folder that all are in; relative where they are."""
+    if len({folder.is_absolute() for folder in folders}) > 1:
+        folders = [folder.absolute() for folder in folders]
+    if folders[0].is_absolute():
+        return Path(os.path.commonpath(folders))
+    relative = os.path.commonpath([os.path.abspath(folder) for folder in folders])
+    return Path(os.path.relpath(relative))
 
 
 def _below(root: Path, path: Path) -> str:
-    return path.relative_to(root).as_posix()
+    return Path(os.path.relpath(path, root)).as_posix()
 
 
-def _set(text: str, key: str, values: list[str]) -> str:
+def _set(text: str, key: str, values: Sequence[Any]) -> str:
     """Put values at the places of a key, in their order; comments stay, in their column where there is room."""
     rest = iter(values)
 
     def replace(match: re.Match[str]) -> str:
-        entry, comment = f"{match[1]}{key}: {_scalar(next(rest))}", match[2]
-        return entry if not comment else f"{entry:<{len(match[0]) - len(comment)}}".rstrip() + f"  {comment}"
+        entry, comment = f"{match[1]}{key}: {_flow(next(rest))}", match[2]
+        return entry if not comment else f"{entry:<{len(match[0]) - len(comment) - 2}}  {comment}"
 
     return re.sub(rf"^( +){key}: [^#\n]*?(?: +(#.*))?$", replace, text, count=len(values), flags=re.MULTILINE)
 

@@ -66,17 +66,14 @@ def predict(
     workers: ReadingThreads = None,
 ) -> None:
     """Find keypoints in pictures or a video and draw them."""
-    from pose.inference.detector import MIN_SCORE
     from pose.inference.predict_images import predict_images
     from pose.runtime.console import Progress, make_console
 
     video = _video_of(inputs or [], camera, heatmaps=heatmaps)
-    if weights is not None and boxes != "detect":
-        raise ValueError("--weights are the detector's; they need --boxes detect")
-    if min_box_score is None:
-        min_box_score = MIN_SCORE if boxes == "detect" else 0.0
     # Before the work, not in it.
-    finder = _load_detector(detector, weights, device, min_box_score) if boxes == "detect" else detector
+    finder, min_box_score = load_finder(
+        boxes, detector=detector, weights=weights, device=device, min_box_score=min_box_score
+    )
     predictor = pose.load(checkpoint, device, flip_test=flip_test, batch_size=batch_size or 64, detector=finder)
     if heatmaps:
         predictor.check_heatmaps()
@@ -118,11 +115,23 @@ def _video_of(inputs: list[Path], camera: int | None, *, heatmaps: bool) -> Path
     return camera if camera is not None else videos[0] if videos else None
 
 
-def _load_detector(name: str, weights: Path | None, device: str, min_score: float) -> Detector:
-    from pose.inference.detector import is_exported, load_detector
+def load_finder(
+    boxes: str, *, detector: str, weights: Path | None, device: str, min_box_score: float | None
+) -> tuple[Detector | str, float]:
+    """The detector, loaded where --boxes asks for it, and the score that boxes need.
 
-    if is_exported(name):  # without PyTorch
-        return load_detector(name, weights=weights, min_score=min_score)
+    Raises:
+        ValueError: weights for no detector.
+    """
+    if boxes != "detect":
+        if weights is not None:
+            raise ValueError("--weights are the detector's; they need --boxes detect")
+        return detector, min_box_score or 0.0
+    from pose.inference.detector import MIN_SCORE, is_exported, load_detector
+
+    score = MIN_SCORE if min_box_score is None else min_box_score
+    if is_exported(detector):  # without PyTorch
+        return load_detector(detector, weights=weights, min_score=score), score
     from pose.runtime.device import pick_device
 
-    return load_detector(name, weights=weights, device=pick_device(device), min_score=min_score)
+    return load_detector(detector, weights=weights, device=pick_device(device), min_score=score), score

@@ -100,9 +100,7 @@ def convert(
     locate(labels, images, notes)
     if (kind in UPRIGHT) != (target in UPRIGHT):
         turn(labels, upright=target in UPRIGHT, notes=notes)
-    _drop_what_is_not_held(labels, target, notes)
-    if target not in POINTS_ONLY:
-        _complete_boxes(labels, notes)
+    complete(labels, target, notes)
     description = f"{FORMATS[kind].split(':')[0]}, converted by pose convert"
     written, copied = write(labels, out, target, notes, description=description)
     return Converted(kind, target, read, labels, notes, written, copied)
@@ -170,6 +168,13 @@ def _choose_category(labels: LabelSet, category: str, notes: Notes) -> None:
     labels.people = kept
 
 
+def complete(labels: LabelSet, target: str, notes: Notes) -> None:
+    """Leave out who cannot stand in a format, and give a box to who has none, where it has boxes."""
+    _drop_what_is_not_held(labels, target, notes)
+    if target not in POINTS_ONLY:
+        _complete_boxes(labels, notes)
+
+
 def _drop_what_is_not_held(labels: LabelSet, target: str, notes: Notes) -> None:
     """A crowd would come back as a person, and somebody without keypoints as nobody."""
     kept = labels.people if target in ("coco", "roboflow") else [p for p in labels.people if not p.is_crowd]
@@ -207,11 +212,7 @@ def describe(done: Converted) -> str:
     what = f"{plural(done.read[0], 'image')}, {plural(done.read[1], 'person', 'people')}"
     of = f" ({', '.join(splits)})" if splits else ""
     lines = [f"read: {FORMATS[done.source].split(':')[0]}: {what}{of}; {first_few(own) or 'nobody'}"]
-    for head, counts in (("left out", done.notes.left_out), ("guessed", done.notes.guessed)):
-        lines += [f"{head}: {text}: {count:,}" for text, count in counts.items() if count]
-    title = FORMATS[done.target].split(":")[0]
-    lines += [f"not held by {title}: {text}: {count:,}" for text, count in done.notes.lost.items() if count]
-    lines += done.notes.remarks
+    lines += describe_notes(done.notes, FORMATS[done.target].split(":")[0])
     if done.target in FOLDERS:
         missing = len(labels.images) - done.copied
         lines.append(f"images copied: {done.copied:,}")
@@ -220,3 +221,12 @@ def describe(done: Converted) -> str:
     elif labels.root is not None and done.target == "coco":
         lines.append(f"the images are below {labels.root}: pose check {done.written[0]} --images {labels.root}")
     return "\n".join([*lines, f"written: {', '.join(map(str, done.written))}"])
+
+
+def describe_notes(notes: Notes, title: str) -> list[str]:
+    """What was left out, guessed, and not held by the format of this title, in lines."""
+    lines = []
+    for head, counts in (("left out", notes.left_out), ("guessed", notes.guessed)):
+        lines += [f"{head}: {text}: {count:,}" for text, count in counts.items() if count]
+    lines += [f"not held by {title}: {text}: {count:,}" for text, count in notes.lost.items() if count]
+    return lines + notes.remarks

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pose.cli.new_recipe import input_size_of, suit
 from pose.config.load import load_config
 from tests.helpers.cli import Cli, refusal
 
@@ -34,9 +35,15 @@ def test_a_dataset_is_filled_in(pose_cli: Cli, dataset: Path, tmp_path: Path) ->
     outcome = pose_cli("new", tmp_path / "dogs.yaml", "--data", dataset)
     assert outcome.code == 0
     file = tmp_path / "dogs.yaml"
-    assert outcome.out == f"{file}: look through it, then: pose check {file}; pose train {file}\n"
+    assert outcome.out == (
+        "10 people with keypoints, in boxes 0.80 times as wide as high: input 160 x 128, 67 epochs of batches of 4, "
+        f"201 steps\n{file}: look through it, then: pose check {file}; pose train {file}\n"
+    )
     assert "warning: skeleton 'dog': flip_pairs are guessed from the names: left_ear - right_ear" in outcome.err
-    data = load_config(tmp_path / "dogs.yaml").data
+    config = load_config(tmp_path / "dogs.yaml")
+    assert (config.model.init, list(config.model.input_size)) == ("demo", [160, 128])
+    assert (config.train.batch_size, config.train.milestones, config.eval.every) == (4, [50, 62], 13)
+    data = config.data
     assert data.root == str(dataset)
     assert (data.train.images, data.val.images, data.val.boxes) == ("images/train", "images/val", "gt")
     assert data.train.annotations == "annotations/dog_keypoints_train.json"
@@ -45,9 +52,10 @@ def test_a_dataset_is_filled_in(pose_cli: Cli, dataset: Path, tmp_path: Path) ->
     assert data.skeleton.flip_pairs == [("left_ear", "right_ear")]
     assert len(data.skeleton.oks_sigmas) == 4
     assert "# [height, width], multiples of 32" in (tmp_path / "dogs.yaml").read_text()
-    small = ["train.epochs=1", "train.milestones=[]", "model.width=0.1", "eval.every=1", "model.input_size=[64, 64]"]
+    small = ["train.epochs=1", "train.milestones=[]", "eval.every=1", "model.input_size=[64, 64]"]
     outcome = pose_cli("train", tmp_path / "dogs.yaml", *small, "--out", tmp_path / "run", "--workers", 0)
     assert outcome.code == 0, outcome.err
+    assert "tensors taken from" in " ".join(outcome.err.split())
     refusal(pose_cli("new", tmp_path / "dogs.yaml"), "dogs.yaml exists already; give another name")
 
 
@@ -55,9 +63,45 @@ def test_coco17_by_its_name_and_one_file_alone(pose_cli: Cli, tiny_dataset: Path
     outcome = pose_cli("new", tmp_path / "people.yaml", "--data", tiny_dataset / "people.json")
     assert outcome.code == 0, outcome.err
     assert "people.json is the only split found, so it stands for validation too" in outcome.err
+    assert f"`pose split {tiny_dataset / 'people.json'} --val 0.2` makes two of it" in outcome.err
     data = load_config(tmp_path / "people.yaml").data
     assert (data.root, data.skeleton, data.train.images) == (str(tiny_dataset), "coco17", "images")
     assert data.train.annotations == data.val.annotations == "people.json"
+
+
+def test_the_two_files_of_a_split_and_images_elsewhere(
+    pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `pose convert` and `pose split` leave them; the file with all images beside them is not for validation."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").symlink_to(tiny_dataset / "images")
+    for name in ("labels", "labels_train", "labels_val"):
+        (tmp_path / f"{name}.json").write_bytes((tiny_dataset / "people.json").read_bytes())
+    refusal(pose_cli("new", "my.yaml", "--data", "labels_train.json"), "no pictures of labels_train.json")
+    outcome = pose_cli("new", "my.yaml", "--data", "labels_train.json", "--images", "photos")
+    assert (outcome.code, outcome.err) == (0, "")
+    data = load_config(Path("my.yaml")).data
+    assert (data.root, data.train.images, data.val.images) == (".", "photos", "photos")
+    assert (data.train.annotations, data.val.annotations) == ("labels_train.json", "labels_val.json")
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"), [(0.67, (192, 128)), (1.0, (160, 160)), (1.5, (128, 192)), (0.4, (256, 96)), (3.0, (96, 288))]
+)
+def test_the_input_has_the_shape_of_the_boxes(aspect: float, size: tuple[int, int]) -> None:
+    assert input_size_of(aspect) == size
+
+
+@pytest.mark.parametrize(("count", "batch", "steps"), [(9, 4, 201), (40, 8, 200), (600, 16, 456), (9000, 16, 6756)])
+def test_few_images_train_as_many_steps(count: int, batch: int, steps: int) -> None:
+    people = [{"bbox": [0, 0, 10, 20], "keypoints": [1, 1, 2]}] * count
+    odd = [
+        {"bbox": [0, 0, 10, 20], "keypoints": [0, 0, 0]},
+        {"bbox": [0, 0], "keypoints": [1, 1, 2], "iscrowd": 1},
+        3,
+    ]
+    recipe = suit({"annotations": [*people, *odd]})
+    assert (recipe.people, recipe.batch_size, recipe.steps) == (count, batch, steps)
 
 
 def test_several_categories_are_left_to_the_user(pose_cli: Cli, dataset: Path, tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""What `pose new` chooses by the annotations: the input's size, the batch and the epochs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from pose.data.records import read_number
+from pose.runtime.text import plural
+
+AREA = 192 * 128  # pixels of the demo model's input, which its weights know
+SIDES = range(64, 289, 32)
+MIN_STEPS = 200  # few images need as many steps as more do
+MIN_EPOCHS = 12
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What suits a number of people and the shape of their boxes.
+
+    Attributes:
+        people: with a labeled keypoint.
+        aspect: the median width of their boxes divided by the height.
+        input_size: (height, width).
+    """
+
+    people: int
+    aspect: float
+    input_size: tuple[int, int]
+    batch_size: int
+    epochs: int
+
+    @property
+    def steps(self) -> int:
+        """Of all epochs."""
+        return self.epochs * math.ceil(self.people / self.batch_size)
+
+    def entries(self) -> dict[str, Any]:
+        """The keys of a config, by their last name."""
+        return {
+            "input_size": list(self.input_size),
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "milestones": sorted({max(1, round(share * self.epochs)) for share in (0.75, 0.92)}),
+            "every": max(1, self.epochs // 5),
+        }
+
+    def __str__(self) -> str:
+        height, width = self.input_size
+        return (
+            f"{plural(self.people, 'person', 'people')} with keypoints, in boxes {self.aspect:.2f} times as wide as "
+            f"high: input {height} x {width}, {plural(self.epochs, 'epoch')} of batches of {self.batch_size}, "
+            f"{self.steps:,} steps"
+        )
+
+
+def suit(document: dict[str, Any]) -> Recipe:
+    """Choose by the training annotations; what cannot be read in them is for `pose check` to tell."""
+    records = document.get("annotations")
+    given = [a for a in records if isinstance(a, dict)] if isinstance(records, list) else []
+    people = [a for a in given if not a.get("iscrowd") and _has_keypoints(a.get("keypoints"))]
+    shapes = [aspect for a in people if (aspect := _aspect(a.get("bbox"))) is not None]
+    aspect = median(shapes) if shapes else 0.75
+    count = max(1, len(people))
+    batch = next((size for size in (16, 8) if count >= 4 * size), 4)
+    epochs = max(MIN_EPOCHS, math.ceil(MIN_STEPS / math.ceil(count / batch)))
+    return Recipe(len(people), aspect, input_size_of(aspect), batch, epochs)
+
+
+def input_size_of(aspect: float) -> tuple[int, int]:
+    """The (height, width) in multiples of 32 that is nearest to a box's width / height, and to the demo's area."""
+    sizes = [(height, width) for height in SIDES for width in SIDES]
+
+    def away(size: tuple[int, int]) -> float:
+        height, width = size
+        return abs(math.log(width / height / aspect)) + 0.5 * abs(math.log(height * width / AREA))
+
+    return min(sizes, key=away)
+
+
+def _has_keypoints(values: Any) -> bool:
+    return isinstance(values, list) and any(v in (1, 2) for v in values[2::3])
+
+
+def _aspect(box: Any) -> float | None:
+    """Width / height of a box; None of what is none."""
+    if not isinstance(box, list) or len(box) != 4:
+        return None
+    width, height = read_number(box[2]), read_number(box[3])
+    return width / height if width and height and min(width, height) > 0 else None
