@@ -31,7 +31,8 @@ def score(
 ) -> None:
     """Score a results file without a model.
 
-    Prints COCO's ten numbers and what the errors are. `pose eval` writes such a file (results.json). Images without results count as images without people found.
+    Prints COCO's ten numbers and what the errors are. `pose eval` writes such a file (results.json). Images without
+    results count as images without people found.
     """
     from pose.config.keypoints import Config
     from pose.config.load import make_config
