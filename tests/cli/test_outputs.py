@@ -96,7 +96,7 @@ def test_an_export_replaces_only_an_export(pose_cli: Cli, run: Path, tmp_path: P
     model = tmp_path / "m.onnx"
     model.write_bytes(b"another model")
     outcome = pose_cli("export", run, "--onnx", model)
-    refusal(outcome, f"{model} exists and was not written by `pose export`", "give another --onnx")
+    refusal(outcome, f"{model} exists and was not written by an export", "give another --onnx")
     assert model.read_bytes() == b"another model"
     model.unlink()
     assert [pose_cli("export", run, "--onnx", model).code for _ in range(2)] == [0, 0]
