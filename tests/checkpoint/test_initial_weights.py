@@ -140,16 +140,16 @@ def test_an_exported_file_that_claims_a_larger_network_takes_no_memory(tmp_path:
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     from pose.cli.networks import exported_network
-    from pose.export.export import describe
+    from pose.export.metadata import header_of, put_header
     from pose.export.network import build_graph
+    from pose.inference.onnx_predictor import FORMAT
 
     checkpoint = load_checkpoint("demo")
     size = checkpoint.pose_config.model.input_size
     graph = build_graph(checkpoint.build(), skeleton=checkpoint.skeleton, input_size=size, stride=4, flip_test=False)
-    describe(graph, checkpoint, flip_test=False, int8=False)
-    header = json.loads(graph.metadata_props[0].value)
+    header = header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=False, int8=False)
     header["config"]["model"]["head"] |= {"channels": [4096] * 4, "hidden": [4096] * 4}
-    graph.metadata_props[0].value = json.dumps(header)
+    put_header(graph, header, "")
     onnx.save(graph, tmp_path / "m.onnx")
     network = exported_network(tmp_path / "m.onnx", device="cpu", flip_test=False)
     _, model = network.open(network.config)
