@@ -53,7 +53,8 @@ def score(
         raise DataError(f"{out} exists already; give another name")
     file = {"images": ".", "annotations": str(annotations.absolute())}
     data = {"root": ".", "skeleton": skeleton, "train": file, "val": file}
-    config = make_config({"task": "keypoints", "data": data}, [], source="--skeleton")
+    content = {"task": "keypoints", "data": data, "augment": {"half_body": 0}}  # nothing to say about training
+    config = make_config(content, [], source="--skeleton")
     assert isinstance(config, Config)
     known = with_skeleton(config).data.resolve_skeleton()
     coco = load_coco(annotations, known)
