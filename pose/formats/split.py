@@ -51,11 +51,12 @@ def split_coco(path: Path, *, share: float, seed: int = 0, by_prefix: bool = Fal
     if not isinstance(document, dict) or not all(
         isinstance(document.get(k), list) for k in ("images", "annotations")
     ):
-        raise DataError(f"{path} is no COCO file; convert it first: pose convert {path} {path.with_suffix('.json')}")
+        raise DataError(f"{path} is no COCO file; convert it first: pose convert {path} {path.stem}_coco.json")
     groups = _groups(document["images"], path, by_prefix=by_prefix)
     if len(groups) < 2:
         what = "group of names (--by-prefix)" if by_prefix else "image"
-        raise DataError(f"{path} has {len(groups)} {what}; a split needs two")
+        many = "groups of names (--by-prefix)" if by_prefix else "images"
+        raise DataError(f"{path} has {plural(len(groups), what, many)}; a split needs two")
     names = sorted(groups)
     order = np.random.default_rng(seed).permutation(len(names))
     count = min(max(1, round(share * len(names))), len(names) - 1)
