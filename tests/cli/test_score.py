@@ -70,6 +70,17 @@ def test_other_categories_are_named(
     refusal(pose_cli("score", results, tiny_dataset / "people.json"), "category 1", "of 10; 10 of category 7")
 
 
+def test_more_people_than_answers_count(
+    pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, perfect: list[dict[str, Any]]
+) -> None:
+    document = json.loads((tiny_dataset / "people.json").read_text())
+    more = [{**document["annotations"][0], "id": 100 + i} for i in range(2)]
+    (tmp_path / "more.json").write_text(json.dumps({**document, "annotations": document["annotations"] + more}))
+    outcome = pose_cli("score", write(tmp_path, perfect), tmp_path / "more.json", "--max-detections", 1)
+    assert outcome.code == 0, outcome.err
+    assert "--max-detections 3 counts them" in " ".join(outcome.err.split())
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
