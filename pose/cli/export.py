@@ -49,7 +49,7 @@ def export(
     if (onnx is None) == (web is None):
         raise ValueError("give --onnx FILE for a file, or --web DIR for a page")
     if web is not None:
-        if flip_test or heatmaps or int8 or network_only:
+        if flip_test or heatmaps or int8 or network_only or calibrate is not None or batch is not None:
             raise ValueError("--web writes a model of its own; leave out what is for --onnx")
         _export_web(checkpoint, web, wasm)
         return

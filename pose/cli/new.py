@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from pose.runtime.errors import ConfigError
+from pose.runtime.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pose.check.folder import FoundSplit
@@ -66,6 +66,11 @@ def _fill(template: str, data: Path, images: Path | None) -> tuple[str, str]:
     text = _set(text, "images", [_below(root, split.images_dir) for split in (train, val)])
     text = _set(text, "annotations", [_below(root, split.path) for split in (train, val)])
     recipe = suit(train.document)
+    if not recipe.people:
+        raise DataError(
+            f"{train.path} has nobody with a labeled keypoint, so there is nothing to learn; "
+            f"`pose check {train.path}` shows why"
+        )
     for key, value in recipe.entries().items():
         text = _set(text, key, [value])
     return _with_skeleton(text), str(recipe)

@@ -81,7 +81,7 @@ def input_size_of(aspect: float) -> tuple[int, int]:
 
 
 def _has_keypoints(values: Any) -> bool:
-    return isinstance(values, list) and any(v in (1, 2) for v in values[2::3])
+    return isinstance(values, list) and any(read_number(v) in (1, 2) for v in values[2::3])
 
 
 def _aspect(box: Any) -> float | None:

@@ -43,6 +43,7 @@ def score(
     from pose.evaluation.coco import evaluate_coco
     from pose.evaluation.coco_backends import check_backend
     from pose.evaluation.results_file import read_results
+    from pose.evaluation.splits import warn_of_many
     from pose.runtime.console import make_console
     from pose.runtime.errors import DataError
     from pose.runtime.files import write_json
@@ -53,7 +54,8 @@ def score(
         raise DataError(f"{out} exists already; give another name")
     file = {"images": ".", "annotations": str(annotations.absolute())}
     data = {"root": ".", "skeleton": skeleton, "train": file, "val": file}
-    config = make_config({"task": "keypoints", "data": data}, [], source="--skeleton")
+    content = {"task": "keypoints", "data": data, "augment": {"half_body": 0}}  # nothing to say about training
+    config = make_config(content, [], source="--skeleton")
     assert isinstance(config, Config)
     known = with_skeleton(config).data.resolve_skeleton()
     coco = load_coco(annotations, known)
@@ -63,6 +65,7 @@ def score(
     empty = len(coco.images) - len({record["image_id"] for record in found.records})
     if empty:
         console.print(f"{empty} of {len(coco.images)} images have no results", highlight=False)
+    warn_of_many(coco, max_detections, setting="--max-detections ")
     metrics = evaluate_coco(coco, found.records, known, backend=backend, max_detections=max_detections)
     analysis = analyse(coco, found.records, known, max_detections=max_detections)
     print(f"AP {metrics['AP']:.3f} ({len(coco.images)} images, skeleton {known.name})")

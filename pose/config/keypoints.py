@@ -113,7 +113,7 @@ class DataConfig(Section):
     skeleton: str | SkeletonConfig = "coco17"
     """`coco17` or another known skeleton (formats.md), `from_annotations` for all of the section taken from the
     training annotations, or the section."""
-    category: str | list[str] | None = None
+    category: str | Annotated[list[str], Field(min_length=1)] | None = None
     """Name of the category with the keypoints, or a list of several that are read as one; null for all with
     keypoints, which must be the same."""
     grow_boxes: GrowBoxesConfig = GrowBoxesConfig()

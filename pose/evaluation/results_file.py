@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pose.data.coco import CocoFile
 from pose.data.json_file import read_json
@@ -14,6 +17,7 @@ from pose.data.left_out import Unusable, warn_left_out
 from pose.data.records import read_id, read_number, read_numbers
 from pose.data.usage import Usage
 from pose.runtime.errors import DataError
+from pose.runtime.text import first_few, plural
 
 EXAMPLE = '{"image_id": 785, "category_id": 1, "keypoints": [x, y, score, ...], "score": 0.9}'
 
@@ -41,6 +45,7 @@ def read_results(path: Path, coco: CocoFile, *, num_keypoints: int) -> Results:
     records: list[dict[str, Any]] = []
     problems: list[Unusable] = []
     reasons: Counter[str] = Counter()
+    others: Counter[str] = Counter()
     for index, record in enumerate(content):
         try:
             found = _read(record, index, coco, num_keypoints)
@@ -49,17 +54,37 @@ def read_results(path: Path, coco: CocoFile, *, num_keypoints: int) -> Results:
             continue
         if found is None:
             reasons["of other categories"] += 1
+            others[str(record["category_id"])] += 1
         else:
             records.append(found)
     if not records:
-        first = f"; the first: {problems[0]}" if problems else ""
+        first = f"; {first_few([f'{n:,} of category {name}' for name, n in others.items()])}" if others else ""
+        first += f"; the first: {problems[0]}" if problems else ""
         wanted = " or ".join(map(str, coco.category_ids))
         raise DataError(
             f"{path} has no record of category {wanted} that can be used, of {len(content)}{first}; "
             f"expected {EXAMPLE} for the images in {coco.path}"
         )
     reasons.update(warn_left_out(path, "results", problems, len(content), advice=""))
+    _warn_of_habits(path, records)
     return Results(records, Usage(len(content), len(records), dict(reasons), what="results"))
+
+
+def _warn_of_habits(path: Path, records: list[dict[str, Any]]) -> None:
+    """Warn of what makes AP low although the keypoints were found."""
+    points = np.array([record["keypoints"] for record in records]).reshape(len(records), -1, 3)[..., :2]
+    if ((points >= 0) & (points <= 1)).all() and points.any():
+        warnings.warn(
+            f"{path}: all keypoints lie between 0 and 1, as if divided by the image's size; results are in pixels",
+            stacklevel=3,
+        )
+    twice = len(records) - len({(record["image_id"], *record["keypoints"]) for record in records})
+    if twice:
+        warnings.warn(
+            f"{path}: {plural(twice, 'result')} of {len(records):,} are there twice: same image, same keypoints; "
+            "each counts as a person found where nobody is",
+            stacklevel=3,
+        )
 
 
 def _read(record: Any, index: int, coco: CocoFile, num_keypoints: int) -> dict[str, Any] | None:

@@ -132,12 +132,16 @@ def validation_set(
     with_boxes = {person.image_id for person in people}
     image_ids = [i for i in coco.images if i in with_boxes or not only_images_with_boxes]
     check_somebody_counts(coco, image_ids=image_ids, person_ids=person_ids)
-    _warn_of_many(coco, max_detections)
+    warn_of_many(coco, max_detections)
     return ValidationSet(coco, people, source, image_ids, person_ids, usage)
 
 
-def _warn_of_many(coco: CocoFile, most: int) -> None:
-    """Warn of images with more people than answers count."""
+def warn_of_many(coco: CocoFile, most: int, *, setting: str = "eval.max_detections=") -> None:
+    """Warn of images with more people than answers count.
+
+    Args:
+        setting: what the user writes before the number that would count them.
+    """
     columns = coco.columns
     counted = columns.image_ids[(columns.counts > 0) & ~columns.crowds]
     in_image = np.unique(counted, return_counts=True)[1]
@@ -148,7 +152,7 @@ def _warn_of_many(coco: CocoFile, most: int) -> None:
         warnings.warn(
             f"{coco.path}: {len(many)} images have more than {most} annotated, up to {max(many)}; AP counts "
             f"{standard}{most} best answers of an image, so {beyond} of {len(counted)} "
-            f"count as missed whatever the model finds; eval.max_detections={max(many)} counts them",
+            f"count as missed whatever the model finds; {setting}{max(many)} counts them",
             stacklevel=3,
         )
 

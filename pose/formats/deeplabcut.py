@@ -141,6 +141,9 @@ def _add(table: Table, kind: ObjectKind, labels: LabelSet, notes: Notes) -> None
             listed = np.isin(np.arange(len(place)), [i for i, coord, _ in own if coord == "x"])
             points[:, 2] = np.where(labeled & listed, 2, 0)
             points[points[:, 2] == 0] = 0
+            if any(coord == "likelihood" for _, coord, _ in own):
+                what = "keypoints that a model found, taken as labels whatever their likelihood"
+                notes.guessed[what] += int((points[:, 2] > 0).sum())
             if points[:, 2].any():
                 labels.people.append(LabeledPerson(image, kind, points, track=who or None))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pose.data.json_file import read_json
 from pose.data.records import read_id
 from pose.runtime.errors import ConfigError, DataError
 from pose.runtime.files import write_atomic
+from pose.runtime.text import plural
 
 
 @dataclass(frozen=True)
@@ -39,24 +41,33 @@ def split_coco(path: Path, *, share: float, seed: int = 0, by_prefix: bool = Fal
     if not 0 < share < 1:
         raise ConfigError(f"--val {share} is no share; give one between 0 and 1, such as 0.2")
     outs = [path.with_name(f"{path.stem}_{name}.json") for name in ("train", "val")]
-    for out in outs:
-        if os.path.lexists(out):
-            raise DataError(f"{out} exists already; remove it, or copy {path.name} to another name")
+    there = [out for out in outs if os.path.lexists(out)]
+    if len(there) == len(outs) and not path.exists():
+        names = " and ".join(out.name for out in outs)
+        raise DataError(f"no file {path}, but {names} are there: what they were made of was split already")
+    for out in there:
+        raise DataError(f"{out} exists already; remove it, or copy {path.name} to another name")
     document = read_json(path)
     if not isinstance(document, dict) or not all(
         isinstance(document.get(k), list) for k in ("images", "annotations")
     ):
-        raise DataError(f"{path} is no COCO file; convert it first: pose convert {path} {path.with_suffix('.json')}")
+        raise DataError(f"{path} is no COCO file; convert it first: pose convert {path} {path.stem}_coco.json")
     groups = _groups(document["images"], path, by_prefix=by_prefix)
     if len(groups) < 2:
         what = "group of names (--by-prefix)" if by_prefix else "image"
-        raise DataError(f"{path} has {len(groups)} {what}; a split needs two")
+        many = "groups of names (--by-prefix)" if by_prefix else "images"
+        raise DataError(f"{path} has {plural(len(groups), what, many)}; a split needs two")
     names = sorted(groups)
     order = np.random.default_rng(seed).permutation(len(names))
     count = min(max(1, round(share * len(names))), len(names) - 1)
     val = {names[i] for i in order[:count]}
     chosen = [[name for name in names if name not in val], sorted(val)]
     documents = [_part(document, {i for name in own for i in groups[name]}) for own in chosen]
+    lost = len(document["annotations"]) - sum(len(part["annotations"]) for part in documents)
+    if lost:
+        warnings.warn(
+            f"{path}: {plural(lost, 'annotation')} of images that it does not list are in neither file", stacklevel=2
+        )
     parts = []
     for out, own, part in zip(outs, chosen, documents, strict=True):
         write_atomic(out, (json.dumps(part, ensure_ascii=False) + "\n").encode())
@@ -67,11 +78,17 @@ def split_coco(path: Path, *, share: float, seed: int = 0, by_prefix: bool = Fal
 def _groups(images: list[Any], path: Path, *, by_prefix: bool) -> dict[str, list[int]]:
     """Ids of images by the name of their group."""
     groups: dict[str, list[int]] = {}
+    names: dict[int, str] = {}
     for i, image in enumerate(images):
         number = read_id(image.get("id")) if isinstance(image, dict) else None
         name = image.get("file_name") if isinstance(image, dict) else None
         if number is None or not isinstance(name, str):
             raise DataError(f"{path}: images[{i}] has no id and file_name; `pose check {path}` shows all such")
+        if names.setdefault(number, name) != name:
+            raise DataError(
+                f"{path}: images[{i}] ({name}) has the id {number} of {names[number]}, so nobody knows whose the "
+                "annotations are; number them apart"
+            )
         key = prefix(name) if by_prefix else name
         groups.setdefault(key, []).append(number)
     return groups

@@ -6,6 +6,7 @@ images/train/a.jpg are in labels/train/a.txt.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -81,6 +82,7 @@ def read_yolo(
                     continue
                 labels.images.append(image)
                 _read_labels(root / label_name(image.path), image, shape[1], kinds, labels, notes)
+    _count_labels_alone(root, seen, notes)
     if not labels.images and images is not None:
         _match_labels(root, images, shape[1], kinds, labels, notes)
     if not labels.images:
@@ -205,6 +207,16 @@ def _match_labels(
         labels.images.append(image)
         _read_labels(text, image, values, kinds, labels, notes)
     labels.root = images
+
+
+def _count_labels_alone(root: Path, images: set[str], notes: Notes) -> None:
+    """Labels of images that are not there, in the folders of those that are; beside images a text may be anything."""
+    read = {label_name(image) for image in images}
+    folders = {os.path.dirname(name) for name in read} - {os.path.dirname(image) for image in images}
+    for folder in sorted(folders):
+        texts = [path for path in (root / folder).glob("*.txt") if path.name != "classes.txt"]
+        alone = [path for path in texts if path.relative_to(root).as_posix() not in read]
+        notes.left_out["text files without an image of their name"] += len(alone)
 
 
 def label_name(image: str) -> str:

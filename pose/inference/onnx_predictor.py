@@ -82,6 +82,11 @@ class OnnxModel:
             kinds={"skeleton": dict, "input_size": list, "flip_test": bool, "int8": bool, "config": dict},
         )
         outputs = tuple(output.name for output in session.get_outputs())
+        if outputs == OUTPUTS[2:]:
+            raise ValueError(
+                f"{name} is the network alone, which --network-only writes for converters; `pose export` without it "
+                "writes a file that finds keypoints"
+            )
         if header is None or outputs not in (OUTPUTS, OUTPUTS[:2]):
             raise ValueError(
                 f"{name} is an ONNX file without this project's metadata, or with other outputs; give one that "

@@ -61,6 +61,14 @@ class Schedule:
             )
         return ""
 
+    def to_go_on(self, state: TrainState) -> str:
+        """The change of the config by which an ended training has epochs to come."""
+        if state.epoch >= self.train.epochs:
+            return f"train.epochs={2 * state.epoch}"
+        if self.train.minutes is not None and self.out_of_time(state):
+            return f"train.minutes={2 * max(self.train.minutes, state.elapsed / 60):.3g}"
+        return f"train.patience={2 * state.stale}"
+
     def judge(self, state: TrainState, score: float) -> bool:
         """Note an evaluation in the state; whether it is the best one so far."""
         if score > state.best:

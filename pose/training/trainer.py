@@ -99,7 +99,7 @@ class Trainer:
         if why := self.schedule.ended(state):
             self.say(
                 f"{self.folder} is complete: {why}. To go on, raise that, e.g. pose train --resume "
-                f"{self.folder} train.epochs={2 * self.config.train.epochs}"
+                f"{self.folder} {self.schedule.to_go_on(state)}"
             )
             return state.metrics
         self.open_folder()

@@ -94,7 +94,7 @@ def test_the_input_has_the_shape_of_the_boxes(aspect: float, size: tuple[int, in
 
 @pytest.mark.parametrize(("count", "batch", "steps"), [(9, 4, 201), (40, 8, 200), (600, 16, 456), (9000, 16, 6756)])
 def test_few_images_train_as_many_steps(count: int, batch: int, steps: int) -> None:
-    people = [{"bbox": [0, 0, 10, 20], "keypoints": [1, 1, 2]}] * count
+    people = [{"bbox": [0, 0, 10, 20], "keypoints": [1, 1, "2"]}] * count  # as the loader reads them
     odd = [
         {"bbox": [0, 0, 10, 20], "keypoints": [0, 0, 0]},
         {"bbox": [0, 0], "keypoints": [1, 1, 2], "iscrowd": 1},
@@ -125,3 +125,11 @@ def test_refusals(pose_cli: Cli, tmp_path: Path) -> None:
     refusal(pose_cli("new", tmp_path / "own.yaml", "--data", tmp_path / "gone"), "no folder or file ")
     refusal(pose_cli("new", tmp_path / "own.yaml", "--data", tmp_path), "no COCO annotations in ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_to_learn_from(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path) -> None:
+    document = json.loads((tiny_dataset / "people.json").read_text())
+    (tmp_path / "none.json").write_text(json.dumps({**document, "annotations": []}))
+    outcome = pose_cli("new", tmp_path / "own.yaml", "--data", tmp_path / "none.json", "--images", tiny_dataset)
+    refusal(outcome, "none.json has nobody with a labeled keypoint, so there is nothing to learn")
+    assert not (tmp_path / "own.yaml").exists()

@@ -63,6 +63,40 @@ def test_nothing_to_score(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path) -> 
     refusal(pose_cli("score", truth, truth, "--backend", "none"), "eval.backend 'none' is unknown")
 
 
+def test_other_categories_are_named(
+    pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, perfect: list[dict[str, Any]]
+) -> None:
+    results = write(tmp_path, [{**record, "category_id": 7} for record in perfect])
+    refusal(pose_cli("score", results, tiny_dataset / "people.json"), "category 1", "of 10; 10 of category 7")
+
+
+def test_more_people_than_answers_count(
+    pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, perfect: list[dict[str, Any]]
+) -> None:
+    document = json.loads((tiny_dataset / "people.json").read_text())
+    more = [{**document["annotations"][0], "id": 100 + i} for i in range(2)]
+    (tmp_path / "more.json").write_text(json.dumps({**document, "annotations": document["annotations"] + more}))
+    outcome = pose_cli("score", write(tmp_path, perfect), tmp_path / "more.json", "--max-detections", 1)
+    assert outcome.code == 0, outcome.err
+    assert "--max-detections 3 counts them" in " ".join(outcome.err.split())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda all_: [{**r, "keypoints": [k / 1000 for k in r["keypoints"]]} for r in all_], "between 0 and 1"),
+        (lambda all_: [*all_, *all_], "10 results of 20 are there twice"),
+    ],
+)
+def test_habits_that_cost_ap(
+    pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, perfect: list[dict[str, Any]], change: Any, said: str
+) -> None:
+    outcome = pose_cli("score", write(tmp_path, change(perfect)), tiny_dataset / "people.json")
+    assert outcome.code == 0, outcome.err
+    assert said in " ".join(outcome.err.split())
+    assert "half-body" not in outcome.err
+
+
 def test_a_results_file_of_eval_scores_the_same(
     pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path: Path
 ) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import pose
+from pose.codecs.codec import CODECS
 from pose.images.write import write_image
 from pose.synthetic.dataset import image_rng
 from pose.synthetic.levels import LEVELS
@@ -69,6 +71,24 @@ def test_snippet(snippet: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> 
     expected = pose.load("m.onnx")("street.jpg", boxes=[[12, 40, 80, 190]])
     np.testing.assert_allclose(names["points"], expected.keypoints[0], atol=0.01)
     np.testing.assert_allclose(np.ravel(names["scores"]), expected.scores[0], atol=1e-4)
+
+
+def test_the_network_alone_finds_no_keypoints(pose_cli: Cli, place: Path) -> None:
+    outcome = pose_cli("predict", place / "net.onnx", place / "street.jpg", "--out", place / "out")
+    assert outcome.code == 2
+    assert "is the network alone, which --network-only writes" in outcome.err
+
+
+def test_decoding_of_the_page_counts_steps_as_the_codec() -> None:
+    """With udp a heatmap's pixel is (width - 1) / (w - 1) pixels of the crop."""
+    names: dict[str, Any] = {}
+    helpers = COMMON.replace(
+        'json.load(open("m.json", encoding="utf-8"))', '{"input_size": [64, 48], "unbiased": True}'
+    )
+    exec(helpers.split("image = cv2")[0], names)
+    maps = np.random.default_rng(0).random((3, 16, 12), dtype=np.float32)
+    expected, _ = CODECS["udp"].decode(torch.from_numpy(maps)[None], input_size=(64, 48))
+    np.testing.assert_allclose(names["decode"](maps)[0], expected[0], atol=1e-4)
 
 
 @pytest.mark.slow

@@ -131,3 +131,24 @@ def test_a_missing_library_is_named(
     monkeypatch.setattr("pose.runtime.errors.importlib.util.find_spec", lambda module: None)
     with pytest.raises(ValueError, match=f"pip install {packages}$"):
         convert(REAL / name, tmp_path / "out.json")
+
+
+def test_labels_without_their_image_are_counted(tmp_path: Path) -> None:
+    write_dataset(tmp_path)
+    convert(tmp_path / "dogs.json", tmp_path / "yolo", target_format="yolo", images=tmp_path / "images")
+    gone = next((tmp_path / "yolo/images").rglob("a.png"))
+    gone.unlink()
+    (tmp_path / "yolo/labels/train/classes.txt").write_text("dog\n")
+    done = convert(tmp_path / "yolo", tmp_path / "back.json")
+    assert done.notes.left_out["text files without an image of their name"] == 1
+
+
+def test_a_table_of_a_model_is_no_table_of_labels(tmp_path: Path) -> None:
+    """DeepLabCut writes what its network found with a likelihood, of which labels have none."""
+    write_dataset(tmp_path)
+    (tmp_path / "found.csv").write_text(
+        "scorer,net,net,net,net,net,net\nbodyparts,nose,nose,nose,tail,tail,tail\n"
+        "coords,x,y,likelihood,x,y,likelihood\na.png,10,10,0.99,20,20,0.01\n"
+    )
+    done = convert(tmp_path / "found.csv", tmp_path / "out.json", images=tmp_path / "images")
+    assert done.notes.guessed["keypoints that a model found, taken as labels whatever their likelihood"] == 2

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pose.formats.split import prefix, split_coco
+from pose.runtime.errors import DataError
 from tests.formats.base import write_dataset
 from tests.helpers.command import call_pose
 
@@ -87,3 +88,27 @@ def test_mistakes(tmp_path: Path) -> None:
     outcome = call_pose("split", path)
     assert (outcome.code, (tmp_path / "dogs_val.json").read_text()) == (2, "mine")
     assert not (tmp_path / "dogs_train.json").exists()
+
+
+def test_what_was_split_already(tmp_path: Path) -> None:
+    """`pose convert` keeps the splits of a format that has them, and the next line of a guide is `pose split`."""
+    for name in ("dogs_train.json", "dogs_val.json"):
+        (tmp_path / name).write_text("{}")
+    outcome = call_pose("split", tmp_path / "dogs.json")
+    assert outcome.code == 2
+    assert "dogs_train.json and dogs_val.json are there: what they were made of was split already" in outcome.err
+
+
+def test_nothing_is_lost_or_in_both(tmp_path: Path) -> None:
+    path = clips(tmp_path)
+    content = json.loads(path.read_text())
+    content["annotations"][0]["image_id"] = 99
+    path.write_text(json.dumps(content))
+    with pytest.warns(UserWarning, match="1 annotation of images that it does not list are in neither file"):
+        split_coco(path, share=0.2)
+    for split in ("train", "val"):
+        (tmp_path / f"clips_{split}.json").unlink()
+    content["images"][1]["id"] = 0
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"images\[1\] .* has the id 0 of walk0/frame_0000.jpg"):
+        split_coco(path, share=0.2)

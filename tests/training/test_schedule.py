@@ -72,6 +72,25 @@ def test_patience_and_plateaus() -> None:
     assert schedule.ended(state) == "5 evaluations without a better AP (train.patience), after 1 epoch"
 
 
+@pytest.mark.parametrize(
+    ("settings", "state", "change"),
+    [
+        ({"epochs": 1, "milestones": []}, TrainState(epoch=3), "train.epochs=6"),  # lowered since
+        ({"minutes": 1.5}, TrainState(epoch=3, elapsed=90), "train.minutes=3"),
+        ({"minutes": 0.01}, TrainState(epoch=3, elapsed=60), "train.minutes=2"),
+        ({"patience": 5}, TrainState(epoch=9, stale=5), "train.patience=10"),
+    ],
+)
+def test_the_change_to_go_on_is_of_the_key_that_ended_it(
+    settings: dict[str, Any], state: TrainState, change: str
+) -> None:
+    schedule = make(**settings)
+    assert schedule.ended(state)
+    assert schedule.to_go_on(state) == change
+    key, value = change.removeprefix("train.").split("=")
+    assert not make(**{**settings, key: int(value)}).ended(state)
+
+
 def test_the_state_keeps_what_the_schedule_needs() -> None:
     from dataclasses import asdict
 
