@@ -43,8 +43,8 @@ def split_coco(path: Path, *, share: float, seed: int = 0, by_prefix: bool = Fal
     outs = [path.with_name(f"{path.stem}_{name}.json") for name in ("train", "val")]
     there = [out for out in outs if os.path.lexists(out)]
     if len(there) == len(outs) and not path.exists():
-        names = " and ".join(out.name for out in outs)
-        raise DataError(f"no file {path}, but {names} are there: what they were made of was split already")
+        both = " and ".join(out.name for out in outs)
+        raise DataError(f"no file {path}, but {both} are there: what they were made of was split already")
     for out in there:
         raise DataError(f"{out} exists already; remove it, or copy {path.name} to another name")
     document = read_json(path)
