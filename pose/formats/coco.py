@@ -132,6 +132,8 @@ def _read_kinds(
         kinds[number] = ObjectKind(
             names[number], tuple(listed), tuple((a - 1, b - 1) for a, b in edges), None, number
         )
+    if keypoints is not None and any(kind.keypoint_names != keypoints for kind in kinds.values()):
+        notes.remark("--keypoints is not used, as the file names its keypoints, in their order")
     if not kinds:
         _guess_kind(path, document, keypoints, kinds, names, notes)
     return kinds, names

@@ -72,6 +72,8 @@ class LabelSummary:
         low = self.keypoints - self.labeled
         lines = [f"labeled: {plural(self.people, 'person', 'people')} in {plural(self.images, 'image')}"]
         lines += [f"not labeled: keypoints that score less than {self.threshold:g}, or lie outside: {low:,}"]
+        if not self.labeled:
+            lines.append("no keypoint is labeled, only boxes; give a lower --threshold, or another model")
         lines += [f"images with nobody: {self.empty:,}"] if self.empty else []
         lines += [f"left out: images that cannot be read: {len(self.broken):,}"] if self.broken else []
         return "\n".join([*lines, *self.notes, f"written: {', '.join(map(str, self.written))}"])

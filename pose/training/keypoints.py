@@ -230,6 +230,7 @@ def summary_line(result: Evaluation) -> str:
 
 
 def metrics_table(metrics: Mapping[str, float]) -> str:
-    """Two lines: the names of the metrics, and their values below."""
-    names, values = (f"{name:>6}" for name in metrics), (f"{value:6.3f}" for value in metrics.values())
+    """Two lines: the names of the metrics, and their values below; a dash for COCO's -1, nobody of that size."""
+    names = (f"{name:>6}" for name in metrics)
+    values = (f"{value:6.3f}" if value >= 0 else f"{'-':>6}" for value in metrics.values())
     return "  ".join(names) + "\n" + "  ".join(values)

@@ -152,3 +152,10 @@ def test_a_table_of_a_model_is_no_table_of_labels(tmp_path: Path) -> None:
     )
     done = convert(tmp_path / "found.csv", tmp_path / "out.json", images=tmp_path / "images")
     assert done.notes.guessed["keypoints that a model found, taken as labels whatever their likelihood"] == 2
+
+
+def test_names_that_are_not_used(tmp_path: Path) -> None:
+    source = write_dataset(tmp_path)
+    for keypoints, said in (("coco17", 1), (",".join(NAMES), 0)):
+        done = convert(source, tmp_path / f"{said}.json", keypoints=keypoints)
+        assert sum("--keypoints is not used" in remark for remark in done.notes.remarks) == said

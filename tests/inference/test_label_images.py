@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -107,9 +108,11 @@ def test_boxes_of_a_file_stay(photos: Path, tmp_path: Path) -> None:
             model, photos, "coco", tmp_path / "out", boxes=tmp_path / "boxes.json", threshold=0.6, min_box_score=0.5
         )
     assert "guessed: people without a labeled keypoint, as a box alone: 2" in str(summary)
+    assert "no keypoint is labeled, only boxes; give a lower --threshold" in str(summary)
     document = json.loads((tmp_path / "out/annotations.json").read_text())
     assert [image["file_name"] for image in document["images"]] == ["a.jpg", "more/b.jpg", "nobody.png"]
     assert "images with nobody: 1" in str(summary)
+    assert "only boxes" not in str(replace(summary, labeled=1))
     assert [a["bbox"] for a in document["annotations"]] == [[0, 2, 25, 20]] * 2
     assert [a["num_keypoints"] for a in document["annotations"]] == [0, 0]
     assert document["categories"][0]["name"] == "dog"

@@ -10,7 +10,7 @@ import pytest
 
 from pose.config.load import make_config
 from pose.evaluation.splits import training_set
-from pose.training.keypoints import warn_of_settings
+from pose.training.keypoints import metrics_table, warn_of_settings
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,7 @@ def test_settings_that_defeat_their_purpose(
         warn_of_settings(make_config(tiny_config), people)
     assert len(caught) == (message is not None)
     assert message is None or re.search(message, str(caught[0].message))
+
+
+def test_no_number_where_nobody_is_of_a_size() -> None:
+    assert metrics_table({"AP": 0.5, "APM": 0.0, "APL": -1.0}) == "    AP     APM     APL\n 0.500   0.000       -"
