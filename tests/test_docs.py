@@ -77,7 +77,10 @@ def run_all(page: str, pose_cli: Cli, *, small: list[str] = PEOPLE) -> dict[str,
         assert words[0] == "pose", words
         more: list[str] = []
         if words[1] == "train":
-            more = [*(FROM_DEMO if words[2] in demo_configs else NETWORK), *small, "--workers", "0"]
+            changes = (
+                [] if words[2] == "--resume" else [*(FROM_DEMO if words[2] in demo_configs else NETWORK), *small]
+            )
+            more = [*changes, "--workers", "0"]
         elif words[1] == "eval":
             more = ["--workers", "0"]
         elif words[1] == "check" and words[2].endswith(".yaml"):
