@@ -127,7 +127,7 @@ def outcome(run: Path) -> dict[str, object]:
     with (run / "metrics.csv").open(newline="") as file:
         found["metrics"] = [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)]
     state = load_resume(run / "resume.pt")
-    position = {k: v for k, v in state.pop("position").items() if k not in ("seconds", "waiting")}
+    position = {k: v for k, v in state.pop("position").items() if k not in ("seconds", "waiting", "elapsed")}
     return {**found, "position": position, "resume.pt": _bytes(state)}
 
 

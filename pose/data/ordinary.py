@@ -18,7 +18,7 @@ import numpy as np
 from pose.data.annotation_columns import AnnotationColumns
 from pose.data.category import names_keypoints
 from pose.data.image_entries import ImageInfo, leaves_folder, local_name
-from pose.data.records import LARGEST, LARGEST_ID
+from pose.data.records import LARGEST, LARGEST_ID, read_id
 
 _CHUNK = 4096  # annotations that are objects at a time
 
@@ -71,7 +71,10 @@ def read_ordinary(path: Path, num_keypoints: int) -> OrdinaryFile | None:
             # Read pages of a mapped file go back to the system when memory is short; it is closed when it is let go.
             content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         document = msgspec.json.decode(content, type=_Document)
-        if not any(isinstance(c, dict) and names_keypoints(c) for c in document.categories):
+        if not any(
+            isinstance(c, dict) and names_keypoints(c) and read_id(c.get("id")) is not None
+            for c in document.categories
+        ):
             return None
         _let_go(content)
         images = _read_images(document.images)

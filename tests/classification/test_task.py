@@ -430,7 +430,7 @@ def test_a_classifier_is_no_pose_network(run: Path, tmp_path: Path, pose_cli: Ca
     assert "holds a classifier, not a pose network" in outcome.err
     outcome = pose_cli("eval", run, "--boxes", "gt")
     assert outcome.code == 2
-    assert "holds a classifier: it has no boxes and no flip test" in outcome.err
+    assert "holds a classifier: it has no boxes, no flip test and no codec" in outcome.err
 
 
 def test_eval_on_other_classes(run: Path, tmp_path: Path, pose_cli: Callable[..., Any]) -> None:

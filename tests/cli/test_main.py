@@ -199,7 +199,7 @@ def test_folders_that_cannot_be_written(
         refusal(pose_cli("eval", tiny_run, "--out", out), f"error: cannot write to {out}: ", "choose another --out")
         refusal(pose_cli("demo", "--out", out), f"error: cannot write to {out}: ", "choose another --out")
         outcome = pose_cli("predict", tiny_run, tiny_dataset / "images", "--out", out)
-        refusal(outcome, f"--out {out} is a file; give a folder" if out == a_file else f"cannot write {out}/")
+        refusal(outcome, f"--out {out} is a file; give a folder" if out == a_file else f"cannot write to {out}: ")
         refusal(pose_cli("figures", out, "--train", 1, "--val", 1), str(out))
     assert a_file.read_text() == ""
 

@@ -35,13 +35,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo model, not compared with PyTorch as `pose export` does."""
     pytest.importorskip("onnxruntime")
     from pose.checkpoint import load_checkpoint
-    from pose.export.export import describe
+    from pose.export.metadata import header_of, put_header
     from pose.export.network import build_graph
+    from pose.inference.onnx_predictor import FORMAT
 
     checkpoint = load_checkpoint("demo")
     size = checkpoint.pose_config.model.input_size
     graph = build_graph(checkpoint.build(), skeleton=checkpoint.skeleton, input_size=size, stride=4, flip_test=False)
-    describe(graph, checkpoint, flip_test=False, int8=False)
+    put_header(graph, header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=False, int8=False), "")
     path = tmp_path_factory.mktemp("onnx") / "demo.onnx"
     path.write_bytes(graph.SerializeToString())
     return path
