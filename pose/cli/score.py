@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+if TYPE_CHECKING:
+    from pose.keypoints.skeletons import Skeleton
 
 
 def score(
@@ -34,9 +37,6 @@ def score(
     Prints COCO's ten numbers and what the errors are. `pose eval` writes such a file (results.json). Images without
     results count as images without people found.
     """
-    from pose.config.keypoints import Config
-    from pose.config.load import make_config
-    from pose.config.skeleton import with_skeleton
     from pose.data.coco import load_coco
     from pose.evaluation.analysis.analyse import analyse
     from pose.evaluation.analysis.table import analysis_table
@@ -52,12 +52,7 @@ def score(
     check_backend(backend)
     if out is not None and out.exists():
         raise DataError(f"{out} exists already; give another name")
-    file = {"images": ".", "annotations": str(annotations.absolute())}
-    data = {"root": ".", "skeleton": skeleton, "train": file, "val": file}
-    content = {"task": "keypoints", "data": data, "augment": {"half_body": 0}}  # nothing to say about training
-    config = make_config(content, [], source="--skeleton")
-    assert isinstance(config, Config)
-    known = with_skeleton(config).data.resolve_skeleton()
+    known = _resolve_skeleton(skeleton, annotations)
     coco = load_coco(annotations, known)
     found = read_results(results, coco, num_keypoints=known.num_keypoints)
     console = make_console()
@@ -74,3 +69,17 @@ def score(
     if out is not None:
         write_json(out, {"metrics": metrics, "usage": found.usage.to_dict(), "analysis": analysis})
         print(f"numbers: {out}")
+
+
+def _resolve_skeleton(name: str, annotations: Path) -> Skeleton:
+    """The skeleton that a config with this name, or from_annotations, has for these annotations."""
+    from pose.config.keypoints import Config
+    from pose.config.load import make_config
+    from pose.config.skeleton import with_skeleton
+
+    file = {"images": ".", "annotations": str(annotations.absolute())}
+    data = {"root": ".", "skeleton": name, "train": file, "val": file}
+    content = {"task": "keypoints", "data": data, "augment": {"half_body": 0}}  # nothing to say about training
+    config = make_config(content, [], source="--skeleton")
+    assert isinstance(config, Config)
+    return with_skeleton(config).data.resolve_skeleton()
