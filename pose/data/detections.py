@@ -92,14 +92,16 @@ def contradicts(said: Any, listed: str) -> bool:
     return isinstance(said, str) and PureWindowsPath(said).stem != PureWindowsPath(listed).stem
 
 
-def _read(record: Any, index: int, coco: CocoFile, images_dir: Path) -> Person | None:
-    """Read a record; None if it is of another category.
+def find_ids(record: Any, where: str, coco: CocoFile, *, keys: Sequence[str]) -> tuple[int, int] | None:
+    """The ids of a record's image and category; None if it is of another category.
 
+    Args:
+        where: the record, for messages.
+        keys: that it needs, image_id and category_id among them.
     Raises:
-        Unusable: it cannot be used.
+        Unusable: it lacks one of them, or is of an image that is not listed.
     """
-    where = f"detection {index}"
-    missing = [k for k in KEYS if not isinstance(record, Mapping) or record.get(k) is None]
+    missing = [k for k in keys if not isinstance(record, Mapping) or record.get(k) is None]
     if missing:
         raise Unusable(f"without {', '.join(missing)}", f"{where} lacks {', '.join(missing)}, got {record!r:.100}")
     category_id = read_id(record["category_id"])
@@ -109,6 +111,20 @@ def _read(record: Any, index: int, coco: CocoFile, images_dir: Path) -> Person |
     if image_id is None or image_id not in coco.images:
         message = f"{where} has image_id {record['image_id']!r:.40}, which {coco.path} does not list"
         raise Unusable(UNKNOWN, message)
+    return image_id, category_id
+
+
+def _read(record: Any, index: int, coco: CocoFile, images_dir: Path) -> Person | None:
+    """Read a record; None if it is of another category.
+
+    Raises:
+        Unusable: it cannot be used.
+    """
+    where = f"detection {index}"
+    ids = find_ids(record, where, coco, keys=KEYS)
+    if ids is None:
+        return None
+    image_id, category_id = ids
     image = coco.images[image_id]
     if contradicts(record.get("file_name"), image.file_name):
         message = f"{where} has file_name {record['file_name']!r:.60}, but image_id {image_id} is {image.file_name}"

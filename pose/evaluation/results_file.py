@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from pose.data.coco import CocoFile
+from pose.data.detections import find_ids
 from pose.data.json_file import read_json
 from pose.data.left_out import Unusable, warn_left_out
-from pose.data.records import read_id, read_number, read_numbers
+from pose.data.records import read_number, read_numbers
 from pose.data.usage import Usage
 from pose.runtime.errors import DataError
 from pose.runtime.text import first_few, plural
 
+KEYS = ("image_id", "category_id", "keypoints", "score")
 EXAMPLE = '{"image_id": 785, "category_id": 1, "keypoints": [x, y, score, ...], "score": 0.9}'
 
 
@@ -94,17 +95,10 @@ def _read(record: Any, index: int, coco: CocoFile, num_keypoints: int) -> dict[s
         Unusable: it cannot be used.
     """
     where = f"result {index}"
-    keys = ("image_id", "category_id", "keypoints", "score")
-    missing = [key for key in keys if not isinstance(record, Mapping) or record.get(key) is None]
-    if missing:
-        raise Unusable(f"without {', '.join(missing)}", f"{where} lacks {', '.join(missing)}, got {record!r:.100}")
-    category_id = read_id(record["category_id"])
-    if category_id not in coco.category_ids:
+    ids = find_ids(record, where, coco, keys=KEYS)
+    if ids is None:
         return None
-    image_id = read_id(record["image_id"])
-    if image_id not in coco.images:
-        message = f"{where} has image_id {record['image_id']!r:.40}, which {coco.path} does not list"
-        raise Unusable("on images that are not listed", message)
+    image_id, category_id = ids
     score, keypoints = read_number(record["score"]), read_numbers(record["keypoints"])
     if score is None:
         raise Unusable("without a number as score", f"{where} has score {record['score']!r:.40}")
