@@ -8,6 +8,7 @@ the same to the bit.
 from __future__ import annotations
 
 import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from pose.data.category import names_keypoints
 from pose.data.image_entries import ImageInfo, leaves_folder, local_name
 from pose.data.records import LARGEST, LARGEST_ID, read_id
 
-_CHUNK = 4096  # annotations that are objects at a time
+_CHUNK = 4096  # records that are objects at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,17 +68,16 @@ def read_ordinary(path: Path, num_keypoints: int) -> OrdinaryFile | None:
         num_keypoints: that each annotation must have places for.
     """
     try:
-        with path.open("rb") as opened:
-            # Read pages of a mapped file go back to the system when memory is short; it is closed when it is let go.
-            content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        if not path.is_file():  # a pipe would be waited for
+            return None
+        content = _read_pages(path)
         document = msgspec.json.decode(content, type=_Document)
         if not any(
             isinstance(c, dict) and names_keypoints(c) and read_id(c.get("id")) is not None
             for c in document.categories
         ):
             return None
-        _let_go(content)
-        images = _read_images(document.images)
+        images = _read_images(document.images, content)
         annotations = _read_annotations(document.annotations, num_keypoints, content)
         _check(annotations, images)
     except (OSError, ValueError, OverflowError, RecursionError, _Odd):  # msgspec's errors are ValueErrors
@@ -85,25 +85,52 @@ def read_ordinary(path: Path, num_keypoints: int) -> OrdinaryFile | None:
     return OrdinaryFile(images, annotations, document.categories)
 
 
-def _let_go(content: mmap.mmap) -> None:
-    """Give the pages that were read back to the system; they are read again where they are needed."""
-    if hasattr(content, "madvise"):  # not on Windows
-        content.madvise(mmap.MADV_DONTNEED)
+def _read_pages(path: Path) -> mmap.mmap:
+    """A file's content, in pages of which those that are done with can be given back while others are still read.
+
+    It is a copy: if the file itself were mapped, its being shortened meanwhile would end the process.
+    """
+    with path.open("rb", buffering=0) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        # Without MAP_PRIVATE, where there is one, pages that are given back would still be kept.
+        flags = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+        content = mmap.mmap(-1, size, **flags)
+        with memoryview(content) as room:
+            at = 0
+            while count := opened.readinto(room[at:]):
+                at += count
+    return content  # zeros at its end, which are no JSON, if the file became shorter
 
 
-def _read_images(records: list[msgspec.Raw]) -> dict[int, ImageInfo]:
+def _let_go(content: mmap.mmap, records: list[msgspec.Raw]) -> None:
+    """Give back the pages that hold nothing but these records, which follow each other and are not read again."""
+    if records and hasattr(content, "madvise"):  # not on Windows
+        start = _address(content)
+        first = -((start - _address(records[0])) // mmap.PAGESIZE)
+        last = (_address(records[-1]) + len(memoryview(records[-1])) - start) // mmap.PAGESIZE
+        if last > first:
+            content.madvise(mmap.MADV_DONTNEED, first * mmap.PAGESIZE, (last - first) * mmap.PAGESIZE)
+
+
+def _address(data: mmap.mmap | msgspec.Raw) -> int:
+    return int(np.frombuffer(data, dtype=np.uint8).__array_interface__["data"][0])
+
+
+def _read_images(records: list[msgspec.Raw], content: mmap.mmap) -> dict[int, ImageInfo]:
     images: dict[int, ImageInfo] = {}
     decode = msgspec.json.Decoder(_Image).decode
-    for record in records:
-        image = decode(record)
-        name = image.file_name
-        if ("\\" in name or ":" in name or ".." in name or name[:1] == "/" or "\0" in name) and leaves_folder(name):
-            raise _Odd
-        if not name or image.height <= 0 or image.width <= 0 or max(image.height, image.width) > LARGEST:
-            raise _Odd
-        if image.id in images or abs(image.id) > LARGEST_ID:
-            raise _Odd
-        images[image.id] = ImageInfo(image.id, local_name(name), (image.height, image.width))
+    for start in range(0, len(records), _CHUNK):
+        part = records[start : start + _CHUNK]
+        for image in map(decode, part):
+            name = image.file_name
+            if ("\\" in name or ":" in name or ".." in name or name[:1] == "/" or "\0" in name) and leaves_folder(name):
+                raise _Odd
+            if not name or image.height <= 0 or image.width <= 0 or max(image.height, image.width) > LARGEST:
+                raise _Odd
+            if image.id in images or abs(image.id) > LARGEST_ID:
+                raise _Odd
+            images[image.id] = ImageInfo(image.id, local_name(name), (image.height, image.width))
+        _let_go(content, part)
     return images
 
 
@@ -114,7 +141,8 @@ def _read_annotations(records: list[msgspec.Raw], num_keypoints: int, content: m
     keypoints = np.zeros((n, num_keypoints, 3), dtype=np.float32)
     decode = msgspec.json.Decoder(_Annotation).decode
     for start in range(0, n, _CHUNK):
-        chunk = [decode(record) for record in records[start : start + _CHUNK]]
+        part = records[start : start + _CHUNK]
+        chunk = [decode(record) for record in part]
         rows = slice(start, start + len(chunk))
         whole[rows] = [(a.id, a.image_id, a.category_id, a.iscrowd, a.num_keypoints) for a in chunk]
         real[rows] = [(*a.bbox, a.area) for a in chunk]  # a ValueError, unless there are four
@@ -122,7 +150,7 @@ def _read_annotations(records: list[msgspec.Raw], num_keypoints: int, content: m
         if points.shape != (len(chunk), 3 * num_keypoints) or not (np.abs(points) <= LARGEST).all():
             raise _Odd
         keypoints[rows] = points.reshape(-1, num_keypoints, 3)
-        _let_go(content)
+        _let_go(content, part)
     ids, image_ids, category_ids, crowds, counts = whole.T.copy()
     if not ((crowds == 0) | (crowds == 1)).all() or (np.abs(whole) > LARGEST_ID).any():
         raise _Odd

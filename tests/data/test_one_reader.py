@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import warnings
 from dataclasses import fields
 from pathlib import Path
@@ -93,6 +94,36 @@ def test_an_ordinary_file_is_read_quickly(tmp_path: Path) -> None:
     assert read_ordinary(tmp_path / "a.json", 17) is not None
     assert read_ordinary(tmp_path / "a.json", 16) is None
     assert read_ordinary(tmp_path / "b.json", 17) is None
+
+
+def test_pages_that_are_given_back_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = make()
+    for record in (*document["images"], *document["annotations"]):
+        record["outline"] = [0.5] * 5000  # some pages each
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    whole = outcome(tmp_path)
+    monkeypatch.setattr("pose.data.ordinary._CHUNK", 2)
+    assert read_ordinary(tmp_path / "a.json", 17) is not None
+    assert outcome(tmp_path) == whole
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_file_that_is_cut_off_while_it_is_read_does_not_end_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(make()))
+    decode = msgspec.json.decode
+
+    def cut(content: Any, **of: Any) -> Any:
+        os.truncate(path, 0)  # a file that is mapped has no pages any more: SIGBUS
+        return decode(content, **of)
+
+    monkeypatch.setattr(msgspec.json, "decode", cut)
+    child = os.fork()
+    if not child:
+        os._exit(int(read_ordinary(path, 17) is None))
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_people_of_the_real_sample_are_the_same(coco_sample: Path, tmp_path: Path) -> None:
