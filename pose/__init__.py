@@ -4,13 +4,15 @@
 Each is imported when it is first used, so that `import pose` costs next to nothing.
 """
 
+from __future__ import annotations
+
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from pose.runtime.opencv_settings import check_opencv_settings
-
+# As `typing` has it, whose import alone would be most of that of `pose`.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pose.config.zoo import create_model, list_models
     from pose.inference.load import load
     from pose.layers.dyrelu import DyReLU
@@ -32,6 +34,10 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'pose' has no attribute '{name}'; it has {', '.join(__all__)}")
+    from importlib import import_module
+
+    from pose.runtime.opencv_settings import check_opencv_settings
+
     check_opencv_settings()
     return getattr(import_module(_HOMES[name]), name)
 

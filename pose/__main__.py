@@ -1,21 +1,23 @@
 """`python -m pose`, and the command `pose` of an installation."""
 
 import signal
-import sys
+
+from pose.runtime.ctrl_c import leave
 
 
 def main() -> None:
-    """Run the command; Ctrl-C while Python starts or ends is no traceback."""
-    try:
-        from pose.cli.main import main as run_command
+    """Run the command; Ctrl-C while Python imports it, or takes it down, is no traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in a background
+        signal.signal(signal.SIGINT, leave)
+    from pose.cli.main import main as run_command
 
+    try:
         run_command()
-    except KeyboardInterrupt:  # before the command had begun
-        print("stopped by SIGINT; to start again, give the same command", file=sys.stderr)
-        sys.exit(130)
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):  # what is left is Python's own end
-            signal.signal(number, signal.SIG_DFL)
+    except KeyboardInterrupt:  # while it passed on its results
+        leave(signal.SIGINT)
+    finally:  # what is left is Python's own end; it takes the handlers away, and SIGINT would end it without a word
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

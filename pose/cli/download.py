@@ -53,8 +53,7 @@ def download(
     try:
         fetched = source.download_coco(out, archives, server=mirror or source.SERVER, progress=show)
     except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from here", highlight=False)
-        raise typer.Exit(130) from None
+        raise KeyboardInterrupt("stopped; the same command goes on from here") from None
     finally:
         if bars:
             bars[-1][1].__exit__(None, None, None)

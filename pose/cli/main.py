@@ -7,10 +7,8 @@ import os
 import re
 import signal
 import sys
-import threading
 import warnings
-from types import FrameType
-from typing import Annotated, Any, TextIO, cast
+from typing import Annotated, Any, NoReturn, TextIO, cast
 
 try:
     import rich  # noqa: F401 (wanted by every command)
@@ -45,10 +43,11 @@ from pose.cli.score import score
 from pose.cli.summary import summary
 from pose.cli.tables import tables
 from pose.cli.train import train
+from pose.runtime.ctrl_c import STOPPED
 from pose.runtime.lasting_stream import READER_GONE, LastingStream
 from pose.runtime.opencv_settings import check_opencv_settings
 from pose.runtime.paths import expand_home
-from pose.runtime.stop import Ended, ending_signals
+from pose.runtime.stop import Ended, Interruption
 from pose.runtime.text import as_message
 
 # Every other import stands inside a command, so that `pose --help` answers at once.
@@ -67,8 +66,6 @@ HEAVY = {
 
 WITHOUT_TORCH = "`pose predict` takes .onnx files of `pose export`, its detector one of `pose export-detector`"
 
-STOPPED = "stopped by SIGINT; to start again, give the same command"
-
 
 class _Commands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -78,9 +75,8 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            print(STOPPED, file=sys.stderr)
-            raise typer.Exit(130) from None
+        except KeyboardInterrupt as error:
+            _stop(str(error))
 
 
 app = typer.Typer(
@@ -152,60 +148,61 @@ def main() -> None:
     out, err = (None if stream is None else LastingStream(stream) for stream in before)  # None: closed from the start
     sys.stdout, sys.stderr = cast("tuple[TextIO, TextIO]", (out, err))
     try:
-        _run()
-    except SystemExit as end:
-        if end.code or out is None:
-            raise
-        out.flush()
-        if out.error is None:
-            raise
-        out.silence()  # Python would try once more at its end
-        if out.error.errno in READER_GONE:
-            sys.exit(141)
-        print(f"error: cannot write the results: {out.error.strerror or out.error}", file=sys.stderr)
-        sys.exit(2)
+        with Interruption() as interruption:
+            try:
+                _run(interruption)
+            except BaseException as end:
+                code = end.code if isinstance(end, SystemExit) else 1
+                if interruption.came and code and not isinstance(end, _Stop):
+                    _stop()  # whatever it broke on its way, or whoever took it for the end
+                if not code and out is not None:
+                    _pass_on_results(out)
+                raise
     finally:
         sys.stdout, sys.stderr = before
 
 
-def _run() -> None:
+class _Stop(SystemExit):
+    """Ctrl-C has ended the command, and that was said."""
+
+
+def _stop(line: str = "") -> NoReturn:
+    """End a command that Ctrl-C has stopped; `line` is what it has to say itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # once more would change nothing
+    print(line or STOPPED, file=sys.stderr)
+    raise _Stop(130)
+
+
+def _pass_on_results(out: LastingStream) -> None:
+    """Write what stdout holds back; exits if that, or something before, could not be written."""
+    out.flush()
+    if out.error is None:
+        return
+    out.silence()  # Python would try once more at its end
+    if out.error.errno in READER_GONE:
+        sys.exit(141)
+    print(f"error: cannot write the results: {out.error.strerror or out.error}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _run(interruption: Interruption) -> None:
     """What users can get wrong ends in one message, not a traceback."""
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of files may have letters that the terminal lacks
             with contextlib.suppress(OSError):  # once it is done, it asks a file where it is, which may be a pipe now
                 stream.reconfigure(errors="backslashreplace")
-    if threading.current_thread() is threading.main_thread():
-        for number in ending_signals():
-            signal.signal(number, _end)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in a background
-            signal.signal(signal.SIGINT, _end)
     try:
         check_opencv_settings()
         app(prog_name="pose")  # also where it is `python -m pose`
     except Ended:
         sys.exit(2)
     except (ValueError, OSError, Warning, RuntimeError, ImportError) as error:  # Warning: PYTHONWARNINGS=error
-        message = _explain(error)
+        message = None if interruption.came else _explain(error)
         if message is None or os.environ.get("POSE_DEBUG"):
             raise
         print(as_message(f"error: {message}"), file=sys.stderr)
         sys.exit(2)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    """End in order: what is open is closed, and processes that work for this one are ended. Training asks for more.
-
-    While PyTorch is imported, nothing is open yet, and an exception in its C++ code would dump the process's memory.
-    """
-    if getattr(getattr(sys.modules.get("torch"), "__spec__", None), "_initializing", False):
-        if number == signal.SIGINT:
-            with contextlib.suppress(OSError):
-                os.write(2, f"{STOPPED}\n".encode())
-        os._exit(128 + number)
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    sys.exit(128 + number)
 
 
 def _explain(error: Exception) -> str | None:

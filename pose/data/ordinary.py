@@ -123,7 +123,9 @@ def _read_images(records: list[msgspec.Raw], content: mmap.mmap) -> dict[int, Im
         part = records[start : start + _CHUNK]
         for image in map(decode, part):
             name = image.file_name
-            if ("\\" in name or ":" in name or ".." in name or name[:1] == "/" or "\0" in name) and leaves_folder(name):
+            if ("\\" in name or ":" in name or ".." in name or name[:1] == "/" or "\0" in name) and leaves_folder(
+                name
+            ):
                 raise _Odd
             if not name or image.height <= 0 or image.width <= 0 or max(image.height, image.width) > LARGEST:
                 raise _Odd

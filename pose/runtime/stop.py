@@ -1,15 +1,21 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a request that the trainer answers between two steps, so that nothing is lost."""
+"""Ctrl-C, SIGTERM and SIGHUP: what they do to a command, and to a training, which saves what it has."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from types import FrameType, TracebackType
 from typing import Any
+
+from pose.runtime.ctrl_c import leave
+
+_IMPORTS = "<frozen importlib._bootstrap>"  # the file of the frames that import a module
+_LATER = 0.05  # seconds
 
 
 class Stopped(Exception):
@@ -33,6 +39,85 @@ def ending_signals() -> list[signal.Signals]:
     if hangup is None or signal.getsignal(hangup) == signal.SIG_IGN:
         return [signal.SIGTERM]
     return [signal.SIGTERM, hangup]
+
+
+class Interruption:
+    """Inside `with`, signals end a command in order: what is open is closed.
+
+    SIGINT raises KeyboardInterrupt, SIGTERM and SIGHUP raise SystemExit. The second SIGINT ends the process at once.
+
+    Nothing is raised while a module is imported, which could stay half made, or whose C++ code could end the process:
+    it is tried again a little later. While PyTorch is, which takes long, nothing is open yet.
+    """
+
+    def __init__(self) -> None:
+        self.came = False  # SIGINT
+        self._process = os.getpid()
+        self._waiting = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interruption:
+        self._hook = sys.unraisablehook
+        if threading.current_thread() is threading.main_thread():
+            numbers = list(ending_signals())
+            if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as it is in a background
+                numbers.append(signal.SIGINT)
+            self._before = {number: signal.signal(number, self._answer) for number in numbers}
+            sys.unraisablehook = self._not_lost
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        sys.unraisablehook = self._hook
+
+    def _answer(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a helper that has not begun yet; its parent has the word
+            os._exit(128 + number)
+        if self._waiting and number == signal.SIGINT:
+            leave(number)
+        if _imports(frame):
+            if getattr(getattr(sys.modules.get("torch"), "__spec__", None), "_initializing", False):
+                leave(number)
+            self._try_again(number)
+            return
+        if number != signal.SIGINT:
+            sys.exit(128 + number)
+        self.came = True
+        signal.signal(number, leave)
+        raise KeyboardInterrupt
+
+    def _not_lost(self, lost: Any) -> None:
+        """An interruption that came in the end of an object, from where nothing is raised, comes again."""
+        if lost.exc_type is KeyboardInterrupt and self.came:
+            signal.signal(signal.SIGINT, self._answer)
+            self._try_again(signal.SIGINT)
+        else:
+            self._hook(lost)
+
+    def _try_again(self, number: int) -> None:
+        def send() -> None:
+            self._waiting = False
+            if os.name == "nt":  # where os.kill ends the process
+                signal.raise_signal(number)
+            else:
+                os.kill(self._process, number)
+
+        self._waiting = True
+        timer = threading.Timer(_LATER, send)
+        timer.daemon = True
+        timer.start()
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being imported in this frame or one of its callers."""
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTS:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextlib.contextmanager
