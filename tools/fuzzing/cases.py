@@ -7,9 +7,10 @@ import random
 from pathlib import Path
 
 from . import images, models, mutate
+from .formats import FORMAT_KINDS
 from .own import foreign, own_files, run_folder
 from .seeds import Seeds
-from .trial import EVAL, PICTURES, PREDICT, TRAIN, VAL, Case, Trial, damaged_json, put
+from .trial import EVAL, LABEL, PICTURES, PREDICT, TRAIN, VAL, Case, Trial, damaged_json, put
 from .trouble import TROUBLE_KINDS
 from .yaml_text import damaged_yaml
 
@@ -72,6 +73,11 @@ def _pth(rng: random.Random, seeds: Seeds, case: Path) -> Trial:
     return Trial(["train", "config.yaml", "model.init=w.pth", *TRAIN])
 
 
+def _detector(rng: random.Random, seeds: Seeds, case: Path) -> Trial:
+    case.joinpath("w.pth").write_bytes(mutate.raw_bytes(rng, seeds.pth))
+    return Trial(["export-detector", "--onnx", "d.onnx", "--weights", "w.pth"])
+
+
 def _resume(rng: random.Random, seeds: Seeds, case: Path) -> Trial:
     put(seeds, case, "data", "run")
     if rng.random() < 0.7:  # so that there is something to do
@@ -126,12 +132,18 @@ KINDS: tuple[tuple[str, int, Case], ...] = (
     ("weights: eval", 1, _weights(*EVAL)),
     ("weights: train", 1, _weights("train", "config.yaml", "model.init=run", *TRAIN)),
     ("weights: export", 1, _weights("export", "run", "--onnx", "m.onnx")),
+    ("weights: export --network-only", 1, _weights("export", "run", "--onnx", "m.onnx", "--network-only")),
+    ("weights: export --web", 1, _weights("export", "run", "--web", "out")),
+    ("weights: eval --codec", 1, _weights(*EVAL, "--codec", "dark")),
+    ("weights: label", 1, _weights("label", *LABEL)),
+    ("pth: export-detector", 1, _detector),
     ("pth: train", 2, _pth),
     ("resume.pt: train", 6, _resume),
     ("onnx: predict", 4, _onnx),
     ("images: check", 8, _images("check", VAL, "--images", PICTURES)),
     ("images: predict", 6, _images(*PREDICT)),
     ("images: eval", 1, _images(*EVAL)),
+    ("images: label", 1, _images("label", *LABEL)),
     ("run folder: runs", 4, run_folder("runs", "run")),
     ("run folder: report", 6, run_folder("report", "run", "--out", "out/report.html")),
     ("run folder: compare", 2, run_folder("compare", "run", "run", "--out", "out/compare.html")),
@@ -157,6 +169,14 @@ KINDS: tuple[tuple[str, int, Case], ...] = (
     ("foreign files: report", 1, foreign("report", "run", "--out", "out/r.html", names=("out/r.html",))),
     ("foreign files: export", 1, foreign("export", "run", "--onnx", "m.onnx", names=("m.onnx",))),
     ("foreign files: train", 1, foreign("train", "config.yaml", *TRAIN, names=("out/metrics.csv", "out/mine"))),
+    ("foreign files: label", 1, foreign("label", *LABEL, names=("out/data.yaml",))),
+    ("foreign files: convert", 1, foreign("convert", VAL, "out/c.json", names=("out/c.json",))),
+    (
+        "foreign files: split",
+        1,
+        foreign("split", VAL, names=tuple(VAL.replace(".json", f"_{part}.json") for part in ("train", "val"))),
+    ),
+    *FORMAT_KINDS,
     *TROUBLE_KINDS,
 )
 SCHEDULE = tuple(entry for entry in KINDS for _ in range(entry[1]))

@@ -85,6 +85,7 @@ def make_seeds(folder: Path) -> Seeds:
         _pose("train", "config.yaml", "--out", "run", "--workers", "0")
         _pose("eval", "run", "--workers", "0")
         _pose("export", "run", "--onnx", "model.onnx")
+        _make_formats(Path("formats"))
     finally:
         os.chdir(home)
     outside = folder / "outside"
@@ -110,6 +111,24 @@ def make_seeds(folder: Path) -> Seeds:
         png_bomb=_png_bomb(),
         zip_bomb=_zip_bomb(),
     )
+
+
+def _make_formats(folder: Path) -> None:
+    """The same people in the formats of other tools; those in HDF5 are the ones that the tests read."""
+    source = ("convert", "data/annotations/person_keypoints_val.json")
+    images = ("--images", "data/images/val")
+    folder.mkdir()
+    for name, *to in (
+        ("annotations.xml",),
+        ("tasks.json", "--to", "labelstudio"),
+        ("CollectedData_me.csv",),
+        *((name, "--to", name) for name in ("labelme", "yolo", "roboflow")),
+    ):
+        _pose(*source, str(folder / name), *to, *images)
+    real = Path(__file__).parents[2] / "tests/formats/real"
+    (folder / "hdf5").mkdir()
+    for path in (real / "dogs.slp", *real.rglob("CollectedData_*.h5")):
+        (folder / "hdf5" / path.name).write_bytes(path.read_bytes())
 
 
 def _pose(*arguments: str) -> None:

@@ -17,6 +17,7 @@ PICTURES = "data/images/val"
 EVAL = ("eval", "run", "data.root=data", "--workers", "0", "--out", "out")
 TRAIN = ("train.epochs=1", "train.seed=0", "--out", "out", "--workers", "0")
 PREDICT = ("predict", "run", PICTURES, "--no-flip-test", "--workers", "0", "--out", "out")
+LABEL = ("run", PICTURES, "--to", "yolo", "--no-flip-test", "--workers", "0", "--out", "out")
 
 
 @dataclass(frozen=True)
