@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from pose.data.image_entries import leaves_folder, local_name
-from pose.data.records import read_number
+from pose.data.records import LARGEST, read_number
+from pose.formats.hdf5 import check_size, reading
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost, known_skeleton
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError, require
@@ -81,7 +82,8 @@ def _root(file: Path) -> Path:
 
 def _read_csv(file: Path) -> Table:
     try:
-        rows = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
+        text = file.read_text(encoding="utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text)))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{file} is no CSV of DeepLabCut ({error})") from error
     head = {row[0]: row for row in rows[:4] if row and row[0] in _LEVELS}
@@ -92,10 +94,12 @@ def _read_csv(file: Path) -> Table:
     individuals = head.get("individuals", [""] * len(coords))
     body = [row for row in rows[len(head) :] if row and any(row)]
     columns = list(zip(individuals[start:], head["bodyparts"][start:], coords[start:], strict=False))
+    if len(body) * len(columns) > len(text):  # a comma each; else a small file could take all memory
+        raise DataError(f"{file} has rows that are shorter than its header, which names {len(columns):,} columns")
     values = np.full((len(body), len(columns)), np.nan)
     for i, row in enumerate(body):
-        for j, text in enumerate(row[start : start + len(columns)]):
-            number = read_number(text.strip()) if text.strip() else None
+        for j, cell in enumerate(row[start : start + len(columns)]):
+            number = read_number(cell.strip()) if cell.strip() else None
             values[i, j] = np.nan if number is None else number
     names = ["/".join(part for part in row[:start] if part) for row in body]
     return Table(names, columns, values)
@@ -104,24 +108,33 @@ def _read_csv(file: Path) -> Table:
 def _read_h5(file: Path) -> Table:
     require("a table of DeepLabCut in HDF5", pandas="pandas", tables="tables")
     import pandas as pd
+    import tables
 
-    try:
+    with reading(file, "table of DeepLabCut"):
+        with tables.open_file(str(file)) as content:
+            nodes = list(content.walk_nodes())
+            if any(isinstance(node, tables.link.ExternalLink) for node in nodes):
+                raise DataError(f"{file} leads to another file, which DeepLabCut's tables do not; it is not read")
+            check_size(file, [node.size_in_memory for node in nodes if isinstance(node, tables.Leaf)])
         frame: Any = pd.read_hdf(file)
-    except (ValueError, OSError, KeyError) as error:
-        raise DataError(f"{file} is no table of DeepLabCut ({' '.join(str(error).split())})") from error
-    levels = list(frame.columns.names)
-    if not {"bodyparts", "coords"} <= set(levels):
-        raise DataError(f"{file} is a table of {first_few(levels)}; DeepLabCut's has scorer, bodyparts and coords")
-    keys = [dict(zip(levels, column, strict=True)) for column in frame.columns]
-    columns = [(str(k.get("individuals", "")), str(k["bodyparts"]), str(k["coords"])) for k in keys]
-    names = ["/".join(map(str, index)) if isinstance(index, tuple) else str(index) for index in frame.index]
-    return Table(names, columns, frame.to_numpy(dtype=np.float64))
+        levels = list(frame.columns.names)
+        if not {"bodyparts", "coords"} <= set(levels):
+            raise DataError(
+                f"{file} is a table of {first_few(levels)}; DeepLabCut's has scorer, bodyparts and coords"
+            )
+        keys = [dict(zip(levels, column, strict=True)) for column in frame.columns]
+        columns = [(str(k.get("individuals", "")), str(k["bodyparts"]), str(k["coords"])) for k in keys]
+        names = ["/".join(map(str, index)) if isinstance(index, tuple) else str(index) for index in frame.index]
+        values: Floats = frame.to_numpy(dtype=np.float64)
+    return Table(names, columns, np.where(np.abs(values) <= LARGEST, values, np.nan))
 
 
 def _add(table: Table, kind: ObjectKind, labels: LabelSet, notes: Notes) -> None:
     """A person of each row and individual that has at least one keypoint."""
     place = {name: i for i, name in enumerate(kind.keypoint_names)}
-    individuals = list(dict.fromkeys(who for who, _, _ in table.columns))
+    individuals: dict[str, list[tuple[int, int, str]]] = {}  # of each column its number, keypoint and coordinate
+    for number, (who, part, coord) in enumerate(table.columns):
+        individuals.setdefault(who, []).append((number, place[part], coord))
     for name, row in zip(table.names, table.values, strict=True):
         name = local_name(name)
         if not name or leaves_folder(name):
@@ -129,19 +142,16 @@ def _add(table: Table, kind: ObjectKind, labels: LabelSet, notes: Notes) -> None
             continue
         image = LabeledImage(name)
         labels.images.append(image)
-        for who in individuals:
+        for who, own in individuals.items():
             points = np.zeros((len(place), 3))
-            own = [
-                (place[part], coord, v) for (w, part, coord), v in zip(table.columns, row, strict=True) if w == who
-            ]
-            for i, coord, value in own:
+            for number, i, coord in own:
                 if coord in ("x", "y"):
-                    points[i, "xy".index(coord)] = value
+                    points[i, "xy".index(coord)] = row[number]
             labeled = np.isfinite(points[:, :2]).all(axis=1)
-            listed = np.isin(np.arange(len(place)), [i for i, coord, _ in own if coord == "x"])
+            listed = np.isin(np.arange(len(place)), [i for _, i, coord in own if coord == "x"])
             points[:, 2] = np.where(labeled & listed, 2, 0)
             points[points[:, 2] == 0] = 0
-            if any(coord == "likelihood" for _, coord, _ in own):
+            if any(coord == "likelihood" for _, _, coord in own):
                 what = "keypoints that a model found, taken as labels whatever their likelihood"
                 notes.guessed[what] += int((points[:, 2] > 0).sum())
             if points[:, 2].any():

@@ -48,12 +48,19 @@ class Declared:
     ) -> dict[str, ObjectKind]:
         """The kind of each label; see `order_names`."""
         kinds = {}
-        for label in dict.fromkeys(person.label for person in people):
-            own = [person.by_name for person in people if person.label == label]
+        for label, own in by_label(people).items():
             names = order_names(own, given=keypoints, declared=self.keypoints.get(label, ()), notes=notes)
             known, edges = known_skeleton(names), read_edges(self.edges.get(label), len(names))
             kinds[label] = ObjectKind(label, names, edges or (known.edges if known else ()))
         return kinds
+
+
+def by_label(people: Sequence[Points]) -> dict[str, list[dict[str, tuple[float, float, int]]]]:
+    """The points of the people of each label, in the order of their first person."""
+    found: dict[str, list[dict[str, tuple[float, float, int]]]] = {}
+    for person in people:
+        found.setdefault(person.label, []).append(person.by_name)
+    return found
 
 
 def share_inside(points: Points, box: Box) -> float:
@@ -70,13 +77,14 @@ def join_boxes(people: Sequence[Points], boxes: Sequence[tuple[str, Box]], *, no
     """
     free = [p for p in people if p.box is None]
     scores = [
-        (share_inside(person, box), label == person.label, -box[2] * box[3], i, j)
+        (share, label == person.label, -box[2] * box[3], i, j)
         for i, person in enumerate(free)
         for j, (label, box) in enumerate(boxes)
+        if (share := share_inside(person, box)) >= 0.5
     ]
     used: set[int] = set()
-    for share, _, _, i, j in sorted(scores, reverse=True):
-        if share >= 0.5 and free[i].box is None and j not in used:
+    for _, _, _, i, j in sorted(scores, reverse=True):
+        if free[i].box is None and j not in used:
             free[i].box = boxes[j][1]
             used.add(j)
     notes.left_out["boxes without keypoints"] += len(boxes) - len(used)

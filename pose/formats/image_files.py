@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from pose.data.image_entries import leaves_folder
 from pose.formats.labels import LabeledPerson, LabelSet, Notes, extent
 from pose.images.read import read_header
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError
+
+_PARTS = 64
 
 
 def upright_size(path: Path) -> tuple[int, int] | None:
@@ -67,9 +70,13 @@ def is_file(path: Path) -> bool:
 
 
 def _ends(path: str) -> list[str]:
-    """a/b/c.jpg, b/c.jpg, c.jpg."""
+    """a/b/c.jpg, b/c.jpg, c.jpg; of a longer path than people have, its last parts.
+
+    Not /c.jpg of b//c.jpg: what begins so leads out of the folder.
+    """
     parts = path.split("/")
-    return ["/".join(parts[i:]) for i in range(len(parts))]
+    ends = ["/".join(parts[i:]) for i in range(max(0, len(parts) - _PARTS), len(parts))]
+    return [end for end in ends if not leaves_folder(end)]
 
 
 def turn(labels: LabelSet, *, upright: bool, notes: Notes) -> None:

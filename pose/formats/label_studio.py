@@ -107,7 +107,10 @@ def _read_image(data: Mapping[str, Any], results: list[Mapping[str, Any]], notes
 
 def _file_name(url: str, notes: Notes) -> str:
     """The path below local storage; of an upload, what follows its 8 random digits; else the last part."""
-    parts = urlparse(url)
+    try:
+        parts = urlparse(url)
+    except ValueError:  # no address
+        return ""
     query = parse_qs(parts.query)
     if query.get("d"):
         return query["d"][0].lstrip("/")

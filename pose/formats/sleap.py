@@ -5,12 +5,15 @@ A node that is not visible has no label there, so there is no hidden keypoint; a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from pose.data.image_entries import leaves_folder, local_name
+from pose.data.records import LARGEST
+from pose.formats.hdf5 import check_size, reading
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost
 from pose.runtime.errors import DataError, require
 
@@ -24,12 +27,31 @@ def read_sleap(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = 
         DataError: it is no such file.
     """
     require("a file of SLEAP", sleap_io="sleap-io")
+    import h5py
     import sleap_io
 
-    try:
-        found: Any = sleap_io.load_slp(str(path), open_videos=False)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is no file of SLEAP ({' '.join(str(error).split())})") from error
+    with reading(path, "file of SLEAP"):
+        with h5py.File(path) as content:
+            check_size(path, _sizes(path, content))
+        return _read(sleap_io.load_slp(str(path), open_videos=False), path, notes, keypoints)
+
+
+def _sizes(path: Path, group: Any) -> Iterator[int]:
+    """Bytes of the arrays below a group, but embedded images, which are not read."""
+    import h5py
+
+    for name in group:
+        link = group.get(name, getlink=True)
+        item = None if isinstance(link, h5py.ExternalLink) else group[name]
+        if item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)):
+            raise DataError(f"{path} leads to another file by {name}, which SLEAP's do not; it is not read")
+        if isinstance(item, h5py.Dataset):
+            yield item.nbytes
+        elif isinstance(link, h5py.HardLink) and not name.startswith("video"):
+            yield from _sizes(path, item)
+
+
+def _read(found: Any, path: Path, notes: Notes, keypoints: tuple[str, ...] | None) -> LabelSet:
     labels = LabelSet([], [], path.parent)
     kinds = {id(skeleton): _kind(skeleton, keypoints) for skeleton in found.skeletons}
     lists = [v.filename for v in found.videos if isinstance(v.filename, list)]
@@ -77,7 +99,7 @@ def below_common(names: list[str]) -> dict[str, str]:
 def _image(frame: Any, names: dict[str, str], notes: Notes) -> LabeledImage | None:
     video, number = frame.video, int(frame.frame_idx)
     if isinstance(video.filename, list):
-        name = names[video.filename[number]] if number < len(video.filename) else ""
+        name = names[video.filename[number]] if 0 <= number < len(video.filename) else ""
     else:
         name = f"{PurePosixPath(local_name(str(video.filename))).stem}/{number:06d}.png"
         notes.remark(
@@ -95,7 +117,7 @@ def _image(frame: Any, names: dict[str, str], notes: Notes) -> LabeledImage | No
 def _points(instance: Any, notes: Notes) -> Any:
     xy = np.asarray(instance.points["xy"], dtype=np.float64)
     visible = np.asarray(instance.points["visible"], dtype=bool)
-    there = np.isfinite(xy).all(axis=1)
+    there = (np.abs(xy) <= LARGEST).all(axis=1)
     notes.left_out["nodes with a place that are not visible"] += int((there & ~visible).sum())
     points = np.column_stack([xy, np.where(there & visible, 2, 0)])
     points[points[:, 2] == 0] = 0

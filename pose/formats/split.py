@@ -97,9 +97,12 @@ def _groups(images: list[Any], path: Path, *, by_prefix: bool) -> dict[str, list
 def prefix(name: str) -> str:
     """What comes before the last number of a file's name, with its folder: walk/frame_ of walk/frame_0012.jpg."""
     folder, slash, file = name.replace("\\", "/").rpartition("/")
-    stem = re.sub(r"(\.\w+)+$", "", file)
-    found = re.fullmatch(r"(.*?)\d+\D*", stem)
-    return f"{folder}{slash}{found[1] if found else stem}"
+    backward = file[::-1]  # from its end, where a pattern that fits nothing is done at once
+    suffixes = re.match(r"(\w+\.)*", backward)
+    assert suffixes
+    backward = backward[suffixes.end() :]
+    number = re.match(r"\D*\d+", backward)
+    return f"{folder}{slash}{backward[number.end() if number else 0 :][::-1]}"
 
 
 def _part(document: dict[str, Any], ids: set[int]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pose.formats import coco_write, cvat, deeplabcut, label_studio, labelme, sleap, yolo_write
-from pose.formats.image_files import is_file
+from pose.formats.image_files import is_file, upright_size
 from pose.formats.labels import LabeledImage, LabelSet, Notes
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_atomic
@@ -45,8 +45,9 @@ def write(
 
 
 def _image_file(labels: LabelSet, image: LabeledImage) -> Path | None:
+    """The file to copy; a name that leads to what is no image leads to something else of the user's."""
     path = None if labels.root is None else labels.root / image.path
-    return path if path is not None and is_file(path) else None
+    return path if path is not None and is_file(path) and upright_size(path) is not None else None
 
 
 def _write_files(labels: LabelSet, out: Path, target: str, notes: Notes, description: str) -> tuple[Path, ...]:

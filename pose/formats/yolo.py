@@ -26,6 +26,8 @@ from pose.runtime.errors import DataError
 from pose.runtime.text import first_few
 
 SPLITS = ("train", "val", "test")
+MOST_KEYPOINTS = 10_000
+MOST_SHARE = 1e6  # of an image's side
 
 
 def find_yaml(path: Path) -> Path | None:
@@ -56,10 +58,10 @@ def read_yolo(
         isinstance(shape, list)
         and len(shape) == 2
         and all(type(v) is int for v in shape)
-        and shape[0] > 0
+        and 0 < shape[0] <= MOST_KEYPOINTS
         and shape[1] in (2, 3)
     ):
-        raise DataError(f"{file}: kpt_shape is {shape!r:.40}; expected [K, 2] or [K, 3]")
+        raise DataError(f"{file}: kpt_shape is {shape!r:.40}; expected [K, 2] or [K, 3], K up to {MOST_KEYPOINTS}")
     kinds = _read_kinds(file, config, shape[0], keypoints, notes)
     root = file.parent
     labels = LabelSet([], [], root)
@@ -96,12 +98,30 @@ def read_yolo(
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = file.read_text(encoding="utf-8")
+        config = yaml.safe_load(text)
+    except Exception as error:  # PyYAML fails in many ways, on tags and odd dates
         raise DataError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
+    if _written_out(config) > 10 * len(text):
+        raise DataError(f"{file} repeats parts of itself by aliases (*), which no data.yaml needs; write them out")
     if not isinstance(config, dict):
         raise DataError(f"{file} is no YOLO-pose data.yaml; expected kpt_shape, names, train and val")
     return config
+
+
+def _written_out(value: Any) -> int:
+    """How many values there are, those of aliases each time that they stand there."""
+    known: dict[int, int] = {}
+
+    def count(part: Any) -> int:
+        if not isinstance(part, dict | list | tuple | set):
+            return 1
+        if id(part) not in known:
+            known[id(part)] = 1  # of what holds itself
+            known[id(part)] = 1 + sum(map(count, part.values() if isinstance(part, dict) else part))
+        return known[id(part)]
+
+    return count(value)
 
 
 def _read_kinds(
@@ -178,7 +198,7 @@ def _images_of(
             files = [p.relative_to(root).as_posix() for p in files_below(place) if is_image_name(p)]
             folder = place.relative_to(root).as_posix()
         else:
-            lines = place.read_text(encoding="utf-8").splitlines()
+            lines = place.read_text(encoding="utf-8", errors="replace").splitlines()
             names = [local_name(line.strip()).removeprefix("./") for line in lines if line.strip()]
             files = [name for name in names if not leaves_folder(name) and (root / name).is_file()]
             notes.left_out[f"lines of {text} that lead to no image below {root}"] += len(names) - len(files)
@@ -239,10 +259,10 @@ def _read_labels(
         if not line.strip():
             continue
         try:
-            numbers = np.array([float(v) for v in line.split()])
+            numbers = np.array([float(v) for v in line.split()])  # NaN is more than any share
         except ValueError:
             numbers = np.array([np.nan])
-        kind = kinds.get(int(numbers[0])) if np.isfinite(numbers).all() else None
+        kind = kinds.get(int(numbers[0])) if (np.abs(numbers) <= MOST_SHARE).all() else None
         if kind is None or len(numbers) != 5 + values * len(kind.keypoint_names):
             notes.left_out["rows with another number of values, or of a class without a name"] += 1
             continue
