@@ -128,7 +128,7 @@ FORMAT_KINDS: tuple[tuple[str, int, Case], ...] = (
     ("convert: DeepLabCut", 3, convert("CollectedData_me.csv")),
     ("convert: HDF5", 2, convert("hdf5")),
     ("convert: COCO", 2, coco("convert", VAL)),
-    ("split", 2, coco("split", VAL, "--val", "0.4", "--by-prefix")),
+    ("split", 2, coco("split", VAL, "--val", "0.4")),
     ("new --data", 2, coco("new", "new.yaml", "--data", VAL, "--images", PICTURES)),
     ("score", 4, coco("score", "run/eval-gt/results.json", VAL, "--out", "s.json", results=True)),
 )
