@@ -17,7 +17,7 @@ import numpy as np
 
 from pose.data.image_entries import leaves_folder, local_name
 from pose.data.records import LARGEST, read_number
-from pose.formats.hdf5 import check_size, reading
+from pose.formats.hdf5 import apart, check_size, reading
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost, known_skeleton
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError, require
@@ -26,6 +26,7 @@ from pose.runtime.text import first_few
 TITLE = "DeepLabCut"
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 PREFIX = "CollectedData_"
+_HDF5 = (".h5", ".hdf5")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +52,13 @@ def read_deeplabcut(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | No
     files = find_tables(path)
     if not files:
         raise DataError(f"{path} has no CollectedData_*.csv of DeepLabCut, nor labeled-data/*/CollectedData_*.csv")
+    if any(file.suffix.lower() in _HDF5 for file in files):
+        require("a table of DeepLabCut in HDF5", pandas="pandas", tables="tables")
     labels = LabelSet([], [], _root(files[0]))
     parts: tuple[str, ...] = keypoints or ()
     kind: ObjectKind | None = None
     for file in files:
-        table = _read_h5(file) if file.suffix.lower() in (".h5", ".hdf5") else _read_csv(file)
+        table = apart(file, _read_h5, file) if file.suffix.lower() in _HDF5 else _read_csv(file)
         found = tuple(dict.fromkeys(part for _, part, _ in table.columns))
         parts = parts or found
         if set(found) - set(parts):
@@ -106,7 +109,6 @@ def _read_csv(file: Path) -> Table:
 
 
 def _read_h5(file: Path) -> Table:
-    require("a table of DeepLabCut in HDF5", pandas="pandas", tables="tables")
     import pandas as pd
     import tables
 

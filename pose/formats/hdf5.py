@@ -1,26 +1,47 @@
 """HDF5 files of others, whose readers unpickle what they hold, follow links, and take what memory they ask for.
 
-They run no code, lead to no other file, and do not grow.
+Here they run no code, lead to no other file and do not grow, and the process does not end with its library.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import multiprocessing
 import pickle
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pose.runtime.errors import DataError
+from pose.runtime.stop import hold_back_ctrl_c
+
+Found = TypeVar("Found")
 
 LARGEST = 2**31  # bytes of a file's arrays; a hundred thousand frames of a thousand columns take 0.8 GB
 # All that a pickle of numbers and text in numpy arrays asks for.
 _ARRAYS = {("numpy", "dtype"), ("numpy", "ndarray"), ("_codecs", "encode")}
 _ARRAYS |= {(f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")}
 _asked: ContextVar[list[str] | None] = ContextVar("asked", default=None)
+
+
+def apart(path: Path, read: Callable[..., Found], *arguments: Any) -> Found:
+    """Call a function that reads a file in a process of its own: on some damaged files HDF5's library ends that.
+
+    Raises:
+        DataError: it ended; and all that the function raises.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        with hold_back_ctrl_c():
+            found = pool.submit(read, *arguments)
+        try:
+            return found.result()
+        except BrokenProcessPool:
+            raise DataError(f"{path} ends the library that reads HDF5, so it is damaged; export it again") from None
 
 
 @contextlib.contextmanager

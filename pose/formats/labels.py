@@ -148,6 +148,14 @@ class Notes:
     lost: Counter[str] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
 
+    def add(self, others: Notes) -> None:
+        """Take over what others hold."""
+        self.left_out.update(others.left_out)
+        self.guessed.update(others.guessed)
+        self.lost.update(others.lost)
+        for text in others.remarks:
+            self.remark(text)
+
     def remark(self, text: str) -> None:
         """A sentence of its own, once."""
         if text not in self.remarks:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pose.data.image_entries import leaves_folder, local_name
 from pose.data.records import LARGEST
-from pose.formats.hdf5 import check_size, reading
+from pose.formats.hdf5 import apart, check_size, reading
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost
 from pose.runtime.errors import DataError, require
 
@@ -27,13 +27,20 @@ def read_sleap(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = 
         DataError: it is no such file.
     """
     require("a file of SLEAP", sleap_io="sleap-io")
+    labels, found = apart(path, _read_file, path, keypoints)
+    notes.add(found)
+    return labels
+
+
+def _read_file(path: Path, keypoints: tuple[str, ...] | None) -> tuple[LabelSet, Notes]:
     import h5py
     import sleap_io
 
+    notes = Notes()
     with reading(path, "file of SLEAP"):
         with h5py.File(path) as content:
             check_size(path, _sizes(path, content))
-        return _read(sleap_io.load_slp(str(path), open_videos=False), path, notes, keypoints)
+        return _read(sleap_io.load_slp(str(path), open_videos=False), path, notes, keypoints), notes
 
 
 def _sizes(path: Path, group: Any) -> Iterator[int]:

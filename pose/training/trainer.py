@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -21,28 +20,22 @@ import torch
 from rich.console import Console
 
 from pose.checkpoint import save_checkpoint
-from pose.config.keypoints import Config
 from pose.config.load import AnyConfig, load_config
-from pose.config.skeleton import with_skeleton
-from pose.data.loader import WINDOW, EpochSampler
-from pose.initial_weights import load_initial_weights, with_network
 from pose.runtime.console import Progress, duration
 from pose.runtime.distributed import SyncedBatch, World
-from pose.runtime.errors import CheckpointError, DataError
+from pose.runtime.errors import DataError
 from pose.runtime.files import write_atomic, write_json
 from pose.runtime.stop import Stopped, StopRequest
 from pose.runtime.text import as_message
 from pose.runtime.versions import versions
 from pose.training.bad_batches import BadBatches
 from pose.training.error_messages import explained
-from pose.training.learner import Learner
 from pose.training.logs import TensorBoard, peak_memory_mb
 from pose.training.metrics_file import MetricsFile
-from pose.training.resume import load_latest, restore, save_resume
+from pose.training.resume import save_resume
 from pose.training.run_lock import RunLock, claim_run, lock_run, refuse_folders
 from pose.training.runs import Heartbeat
-from pose.training.schedule import Schedule
-from pose.training.state import TrainState
+from pose.training.setup import set_up
 from pose.training.tasks import Task
 
 
@@ -112,58 +105,21 @@ class Trainer:
         return state.metrics
 
     def setup(self) -> None:
-        """Read the data, and make network, optimizer and state, or take up those of the run's last checkpoint.
-
-        Nothing is written yet, as data and config can still turn out to be wrong.
-        """
-        if isinstance(self.given, Config):
-            self.given = with_skeleton(self.given)
-        self.given, line = with_network(self.given)
-        if line:
-            self.say(line)
-        # The run folder keeps the given one, which does not depend on the number of processes.
-        self.config = config = for_all_processes(self.given, self.world)
-        train, world = config.train, self.world
-        torch.manual_seed(train.seed)
-        self.task = task = self.read_data(config)
-        window = WINDOW * train.batch_size
-        self.sampler = EpochSampler(task.num_samples, seed=train.seed, groups=task.groups, window=window)
-        self.steps_per_epoch = -(-task.num_samples // train.batch_size)
-        self.loader = task.make_loader(
-            self.sampler, workers=self.workers, pin_memory=self.device.type == "cuda", shard=world.shard
+        """Make all that `pose.training.setup.set_up` makes. Nothing is written yet."""
+        made = set_up(
+            self.given,
+            self.folder,
+            make_task=self.make_task,
+            device=self.device,
+            workers=self.workers,
+            world=self.world,
+            resume=self.resume,
+            say=self.say,
         )
-        model = task.build_model()
-        saved, notice = world.from_main(lambda: load_latest(self.folder)) if self.resume else (None, "")
-        if notice:
-            warnings.warn(notice, stacklevel=3)
-        if config.model.init and saved is None:
-            skeleton = config.data.resolve_skeleton() if isinstance(config, Config) else None
-            self.say(load_initial_weights(model, config.model.init, skeleton=skeleton, section=config.model))
-        self.learner = Learner(model, train, device=self.device, world=world)
-        self.optimizer = task.make_optimizer(model)
-        self.schedule = Schedule(train, self.steps_per_epoch, task.learning_rate, task.metrics[0])
-        self.state = TrainState(batch_size=train.batch_size)
-        if saved is not None:
-            self.state = restore(self.folder, saved, self.learner, self.optimizer, batch_size=train.batch_size)
-        if self.state.taken > task.num_samples:
-            raise CheckpointError(
-                f"{self.folder} was stopped after {self.state.taken} samples of an epoch, and its data has only "
-                f"{task.num_samples} now; put back the data that it was trained on, or start another run with "
-                f"model.init={self.folder}"
-            )
-
-    def read_data(self, config: AnyConfig) -> Task:
-        """The task of a config. Data with other keypoints than those of a run that goes on need another run."""
-        try:
-            return self.make_task(config)
-        except ValueError as error:
-            problem, advice, _ = str(error).partition("; set data.skeleton")
-            if not (self.resume and advice):
-                raise
-            raise DataError(
-                f"{problem}, for which the run in {self.folder} was begun; start a new run with "
-                f"model.init={self.folder}"
-            ) from None
+        self.given, self.config, self.task = made.given, made.config, made.task
+        self.sampler, self.loader, self.steps_per_epoch = made.sampler, made.loader, made.steps_per_epoch
+        self.learner, self.optimizer = made.learner, made.optimizer
+        self.schedule, self.state = made.schedule, made.state
 
     def open_folder(self) -> None:
         """Write what is known before the first step, and say what will be trained."""
@@ -330,12 +286,3 @@ class Trainer:
     def say(self, line: str) -> None:
         """Print a line for people."""
         self.console.print(as_message(line), highlight=False)
-
-
-def for_all_processes(config: AnyConfig, world: World) -> AnyConfig:
-    """The config with the batch size and learning rate of all processes together, if it has those of one process."""
-    train = config.train
-    if not train.batch_per_process:
-        return config
-    both = {"batch_size": train.batch_size * world.size, "lr": train.lr * world.size}
-    return config.model_copy(update={"train": train.model_copy(update=both)})

@@ -15,7 +15,7 @@ import pytest
 
 from pose.formats.convert import convert
 from pose.formats.cvat import _edges
-from pose.formats.hdf5 import check_size, reading
+from pose.formats.hdf5 import apart, check_size, reading
 from pose.formats.split import prefix
 from tests.formats.base import make_document, write_dataset, write_images
 from tests.formats.test_real import REAL
@@ -87,6 +87,14 @@ def test_damaged_hdf5(tmp_path: Path) -> None:
         check_size(tmp_path, [2**31, 2**31])
 
 
+@pytest.mark.slow
+def test_a_library_that_ends_its_process(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"x\.h5 ends the library that reads HDF5"):
+        apart(tmp_path / "x.h5", os.abort)
+    assert apart(tmp_path / "x.h5", os.path.basename, "a/b") == "b"
+
+
+@pytest.mark.slow
 def test_a_table_of_deeplabcut_runs_nothing(tmp_path: Path) -> None:
     tables = pytest.importorskip("tables")
     pytest.importorskip("pandas")
@@ -115,6 +123,7 @@ def _add_bomb(content: Any, tables: Any) -> None:
     content.create_carray("/", "bomb", atom=tables.Float64Atom(), shape=(10**6, 2 * 10**5))
 
 
+@pytest.mark.slow
 def test_a_file_of_sleap_leads_to_no_other(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     pytest.importorskip("sleap_io")
