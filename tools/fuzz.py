@@ -175,11 +175,11 @@ def print_table(done: list[dict[str, Any]], options: argparse.Namespace) -> None
             rows[name][RESULTS.index(report["result"])] += 1
             rows[name][4] += report["seconds"]
             rows[name][5] = max(rows[name][5], report["peak"])
-    print(f"{'files given to':<26}{'number':>8}" + "".join(f"{name:>14}" for name in RESULTS) + f"{'s':>8}{'MB':>6}")
+    print(f"{'files given to':<32}{'number':>8}" + "".join(f"{name:>14}" for name in RESULTS) + f"{'s':>8}{'MB':>6}")
     for name in [*(kind[0] for kind in KINDS), "all"]:
         if name in rows:
             *counts, seconds, peak = rows[name]
-            print(f"{name:<26}{sum(counts):>8}" + "".join(f"{n:>14}" for n in counts) + f"{seconds:>8.1f}{peak:>6}")
+            print(f"{name:<32}{sum(counts):>8}" + "".join(f"{n:>14}" for n in counts) + f"{seconds:>8.1f}{peak:>6}")
 
 
 def main() -> int:

@@ -175,14 +175,15 @@ def soak(folder: Path, options: argparse.Namespace) -> int:
     sent, unheard = Counter[str](), 0
     while kills < options.kills:
         number += 1
-        run, log = folder / f"run{number}", folder / f"run{number}.log"
+        run, log, tries = folder / f"run{number}", folder / f"run{number}.log", 0
         while True:
             known = (run / "config.yaml").is_file()
             arguments = ["train", "--resume", str(run)] if known else ["train", str(config), "--out", str(run)]
             heard = rng.random() < 0.8
             life = Life([*arguments, "--workers", str(int(rng.random() < 0.2))], log, heard=heard)
             lives += 1
-            delay = rng.uniform(0, length / 3)
+            tries += 1
+            delay = rng.uniform(0, length / 3 * max(1, tries / 20))  # longer where the machine has become slower
             code = life.wait(delay if kills < options.kills else 3600)
             if code in life.done:
                 break
