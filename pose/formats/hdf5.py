@@ -35,7 +35,8 @@ def apart(path: Path, read: Callable[..., Found], *arguments: Any) -> Found:
     Raises:
         DataError: it ended; and all that the function raises.
     """
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+    start = "fork" if sys.platform == "linux" else "spawn"  # where it is safe: it needs no `if __name__ == ...`
+    with ProcessPoolExecutor(1, multiprocessing.get_context(start)) as pool:
         with hold_back_ctrl_c():
             found = pool.submit(read, *arguments)
         try:
