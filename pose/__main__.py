@@ -17,6 +17,7 @@ def main() -> None:
         leave(signal.SIGINT)
     finally:  # what is left is Python's own end; it takes the handlers away, and SIGINT would end it without a word
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        exec("")  # Python, which ends by SIGINT if one went through the last text that was executed, forgets it
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 

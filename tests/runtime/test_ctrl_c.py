@@ -58,6 +58,17 @@ def test_while_modules_are_imported(module: str, times: int, tmp_path: Path) -> 
     assert run("import", module, *arguments, times=times) == (130, "", f"{STOPPED}\n")
 
 
+def test_while_a_text_is_executed() -> None:
+    """As dataclasses and named tuples do it. Python would end by SIGINT, whatever was made of it."""
+    before = """
+import pose.cli.main
+def run(interruption):
+    exec("import signal; signal.raise_signal(signal.SIGINT)")
+pose.cli.main._run = run
+"""
+    assert run("never", "never", "--version", before=before) == (130, "", f"{STOPPED}\n")
+
+
 def test_while_python_goes_down() -> None:
     """What was done is done."""
     late = "import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
