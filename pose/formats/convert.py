@@ -110,7 +110,7 @@ def _choose(source: Path, out: Path, source_format: str | None, target_format: s
     for name in (source_format, target_format):
         if name is not None and name not in FORMATS:
             raise ConfigError(f"there is no format '{name}'; {did_you_mean(name, FORMATS)}")
-    if source_format is not None and not source.exists():
+    if not source.is_file() and not source.is_dir():  # a pipe would be waited for
         raise FileNotFoundError(f"no file or folder {source}; check the path")
     kind = source_format or recognize(source)
     target = target_format or SUFFIXES.get(out.suffix.lower())

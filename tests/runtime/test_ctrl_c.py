@@ -58,15 +58,26 @@ def test_while_modules_are_imported(module: str, times: int, tmp_path: Path) -> 
     assert run("import", module, *arguments, times=times) == (130, "", f"{STOPPED}\n")
 
 
-def test_while_a_text_is_executed() -> None:
-    """As dataclasses and named tuples do it. Python would end by SIGINT, whatever was made of it."""
-    before = """
+def test_while_a_text_is_executed(tmp_path: Path) -> None:
+    """As dataclasses do it. Python would end by SIGINT, whatever was made of it."""
+    (tmp_path / "sitecustomize.py").write_text(
+        """
 import pose.cli.main
 def run(interruption):
     exec("import signal; signal.raise_signal(signal.SIGINT)")
 pose.cli.main._run = run
 """
-    assert run("never", "never", "--version", before=before) == (130, "", f"{STOPPED}\n")
+    )
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-m", "pose", "--version"],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=take_default_signals,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{STOPPED}\n")
 
 
 def test_while_python_goes_down() -> None:
