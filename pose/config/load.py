@@ -131,9 +131,13 @@ def _check_size(data: dict[str, Any], source: str) -> None:
 
 
 def _expand(value: Any, source: str) -> Any:
-    """Replace ${VAR} in all strings by the environment's value, and `~` at their beginning by the home folder."""
+    """Replace ${VAR} in all strings by the environment's value, and `~` at their beginning by the home folder.
+
+    Not in names of skeletons, which come from annotations: those could ask for what is nobody's business.
+    """
     if isinstance(value, dict):
-        return {key: _expand(item, source) for key, item in value.items()}
+        names = {key for key, item in value.items() if key == "skeleton" and isinstance(item, dict)}
+        return {key: item if key in names else _expand(item, source) for key, item in value.items()}
     if isinstance(value, list):
         return [_expand(item, source) for item in value]
     if not isinstance(value, str):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from pydantic import ValidationError
 
 from pose.config.classification import ClassificationConfig
@@ -294,6 +295,17 @@ def test_unset_and_empty_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_values_of_variables_are_not_expanded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSE_A", "${POSE_B}")
     assert load(tmp_path, BASE, "data.root=${POSE_A}").data.root == "${POSE_B}"
+
+
+def test_names_of_skeletons_are_not_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pose new` and training write those of annotations into a config, and annotations are anybody's."""
+    monkeypatch.setenv("POSE_A", "secret")
+    skeleton = {"name": "${POSE_A}", "keypoint_names": ["~", "${POSE_A}"]}
+    content = yaml.safe_load(BASE)
+    content["data"]["skeleton"] = skeleton
+    config = load(tmp_path, yaml.safe_dump(content), "augment.half_body=0")
+    assert config.data.resolve_skeleton().name == "${POSE_A}"
+    assert config.data.resolve_skeleton().keypoint_names == ("~", "${POSE_A}")
 
 
 def test_only_the_users_own_values_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,6 +205,13 @@ def test_a_table_that_would_take_all_memory(tmp_path: Path) -> None:
         convert(tmp_path / "CollectedData_me.csv", tmp_path / "out.json")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.json")
+    with pytest.raises(FileNotFoundError, match="no file or folder"):
+        convert(tmp_path / "in.json", tmp_path / "out.json")
+
+
 def test_an_address_that_is_none(tmp_path: Path) -> None:
     """It costs none of the others."""
     tasks = json.loads((REAL / "labelstudio.json").read_text())[:2]
