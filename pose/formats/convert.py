@@ -217,7 +217,8 @@ def describe(done: Converted) -> str:
         missing = len(labels.images) - done.copied
         lines.append(f"images copied: {done.copied:,}")
         if missing:
-            lines.append(f"images not found, or no images: {missing:,}; give their folder by --images, or put them there yourself")
+            what = f"images not found, or no images: {missing:,}"
+            lines.append(f"{what}; give their folder by --images, or put them there yourself")
     elif labels.root is not None and done.target == "coco":
         lines.append(f"the images are below {labels.root}: pose check {done.written[0]} --images {labels.root}")
     return "\n".join([*lines, f"written: {', '.join(map(str, done.written))}"])
