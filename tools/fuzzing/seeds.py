@@ -126,9 +126,8 @@ def _make_formats(folder: Path) -> None:
     ):
         _pose(*source, str(folder / name), *to, *images)
     real = Path(__file__).parents[2] / "tests/formats/real"
-    (folder / "hdf5").mkdir()
     for path in (real / "dogs.slp", *real.rglob("CollectedData_*.h5")):
-        (folder / "hdf5" / path.name).write_bytes(path.read_bytes())
+        (folder / path.name).write_bytes(path.read_bytes())
 
 
 def _pose(*arguments: str) -> None:
