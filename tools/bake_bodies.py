@@ -34,7 +34,8 @@ ANNOTATED = {
     "hip": (0.020, 0.025, 0.0),
     "shoulder": (0.0, 0.015, 0.0),
     "knee": (0.0, 0.01, 0.0),
-    "ear": (0.006, 0, 0),
+    "ear": (0.006, -0.006, 0.0),
+    "eye": (0.004, 0.0, 0.0),
 }
 FINER = {"head": 1.5, "eye": 1.7, "hand": 0.6, "foot": 0.6}  # how much finer than elsewhere the mesh is
 

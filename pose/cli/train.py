@@ -55,7 +55,8 @@ def train(
             claimed = _claim(config, changes, out, resume) if world.is_main else None
             lock = stack.enter_context(claimed[1]) if claimed else None
             settings, run = world.broadcast((claimed[0], claimed[1].folder) if claimed else None, source=0)
-            world.once_per_node(lambda: prepare_figures(settings, console))
+            streamed = isinstance(settings, Config) and bool(settings.data.figures and settings.data.figures.stream)
+            world.once_per_node(lambda: prepare_figures(settings, console, to_train=not streamed))
             console.print(f"run folder {run}", highlight=False)
             Trainer(
                 settings,

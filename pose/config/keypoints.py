@@ -63,6 +63,9 @@ class FiguresConfig(Section):
     """Number of images to evaluate on."""
     seed: Seed = 0
     """Of everything random."""
+    stream: bool = False
+    """Make the images to train on while training, in the loader's workers (`train.workers`): `train` is the number in
+    an epoch, none comes twice, and none is written to the disk."""
 
 
 class SplitConfig(Section):
@@ -155,6 +158,19 @@ class DataConfig(Section):
             oks_sigmas=given.oks_sigmas,
             upper_body=given.upper_body or (),
         )
+
+    @model_validator(mode="after")
+    def _stream_reads_no_files(self) -> DataConfig:
+        if self.figures is None or not self.figures.stream:
+            return self
+        if self.skeleton != "coco17":
+            raise ValueError("figures.stream makes COCO's keypoints: leave out skeleton")
+        set_ = {"train.limit": self.train.limit, "cache": self.cache, "category": self.category}
+        set_ |= {"grow_boxes": self.grow_boxes != GrowBoxesConfig(), "group_images": not self.group_images}
+        unused = [key for key, value in set_.items() if value]
+        if unused:
+            raise ValueError(f"figures.stream trains on no files, so {', '.join(unused)} has no use: leave it out")
+        return self
 
     @model_validator(mode="after")
     def _skeleton_is_valid(self) -> DataConfig:

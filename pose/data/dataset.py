@@ -131,12 +131,29 @@ class PeopleDataset(Dataset[Sample]):
         """Name where a person comes from, for messages."""
         return f"image id {self.people[index].image_id}, annotation id {self.people[index].id}"
 
+    def identify(self, indices: Sequence[int]) -> dict[str, list[int]]:
+        """List the ids of several people and of their images, for messages."""
+        people = [self.people[index] for index in indices]
+        images = sorted({person.image_id for person in people})
+        return {"image_ids": images, "annotation_ids": sorted(person.id for person in people)}
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_compose": None, "_last": None}
 
     def path(self, index: int) -> Path:
         """Return the image file of a person."""
         return self.people[index].path
+
+    def person(self, epoch: int, index: int) -> Person:
+        """Return who is cropped as sample `index` of an epoch."""
+        return self.people[index]
+
+    def image(self, epoch: int, index: int) -> NDArray[np.uint8]:
+        """Return the image (H, W, 3) uint8 RGB of a sample of an epoch; the last one is kept."""
+        path = self.path(index)
+        if self._last is None or self._last[0] != path:
+            self._last = path, self.read(path)
+        return self._last[1]
 
     def __getitems__(self, items: Sequence[tuple[int, int] | int]) -> list[Sample]:
         """Crop several people at once, as the DataLoader asks for them."""
@@ -152,7 +169,7 @@ class PeopleDataset(Dataset[Sample]):
             FileNotFoundError, ValueError: the image is missing or broken.
         """
         epoch, index = item if isinstance(item, tuple) else (self.epoch, item)
-        person = self.people[index]
+        person = self.person(epoch, index)
         rng = stream(Stream.CROP, self.seed, epoch, person.id)
         points = person.keypoints_img
         draw = Draw() if self.augment is None else self.augment.draw(points, skeleton=self.skeleton, rng=rng)
@@ -161,9 +178,7 @@ class PeopleDataset(Dataset[Sample]):
         )
         if points is None:
             points = np.zeros((self.skeleton.num_keypoints, 3), np.float32)
-        if self._last is None or self._last[0] != person.path:
-            self._last = person.path, self.read(person.path)
-        image = self._last[1]
+        image = self.image(epoch, index)
         if self.extra:
             crop, keypoints = self._with_extra(image, points[:, :2], affine, rng)
         else:

@@ -65,12 +65,19 @@ def make_figures(
 
     Args:
         to_train: those of the training split too.
+    Raises:
+        DataError: these are made while training (`stream`), or the folder holds something else.
     """
     if data.figures is None:
         return
     from pose.synthetic.dataset import generate
 
     wanted = data.figures
+    if to_train and wanted.stream:
+        raise DataError(
+            "data.figures.stream=true makes the images to train on while training, so there are none to read; "
+            "data.figures.stream=false makes them as files"
+        )
     generate(
         data.root,
         level=wanted.level,

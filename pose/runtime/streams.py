@@ -24,6 +24,7 @@ class Stream(IntEnum):
     SCENERY = 8  # (number,): a clip's backdrop, the same in every frame
     CAMERA = 9  # (number,): a clip's camera
     NOISE = 10  # (seed, frame): the noise of a frame
+    STREAMED = 11  # (seed, epoch, number, attempt): a generated image of people that is trained on once
 
 
 def stream(purpose: Stream, *key: int) -> np.random.Generator:

@@ -18,6 +18,7 @@ class Level:
         views: relative frequency of people seen from the front, the side and the back.
         turn: how far from straight on those seen from front or back stand, degrees.
         head_turn: standard deviation of the head's turn against the chest, degrees.
+        gaze: share of the head's forward bend against the ground that people take back, to look ahead.
         arms: what the arms of calm people do, a key of `pose.synthetic.people.limbs.ARMS`.
         person_height: of the main person standing, in pixels; half as much again when cut.
         cut: chance that the image's border cuts the main person.
@@ -60,6 +61,7 @@ class Level:
     pale: tuple[float, float] = (0.0, 0.45)
     variety: float = 0.0
     close: float = 0.0
+    gaze: float = 0.0
     size: float = 1.0
     only_visible: bool = False
 
@@ -163,6 +165,7 @@ LEVELS: dict[str, Level] = {
         pale=(-0.6, 0.35),
         variety=0.6,
         close=0.6,
+        gaze=0.5,
         size=1.0,
         only_visible=True,
     ),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pose.config.keypoints import Config
+from pose.config.keypoints import Config, FiguresConfig
 from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import People, Person, ground_truth_people
@@ -32,6 +32,7 @@ from pose.models.pose_net import STRIDE
 from pose.runtime.distributed import Shard, World
 from pose.training.losses import heatmap_mse
 from pose.training.optim import learning_rate
+from pose.training.streamed_people import PEOPLE_PER_IMAGE, StreamedPeople
 from pose.training.tasks import Task, evenly_spaced
 
 SHOWN = 8  # people in the drawing of an evaluation
@@ -47,24 +48,44 @@ class KeypointTask(Task):
         self.config = config
         self.codec = config.model.make_codec()
         self.skeleton = config.data.resolve_skeleton()
-        training = training_set(config.data)
-        self.people, self.usage = training.people, training.usage
+        figures = config.data.figures
+        self.dataset = self._stream(figures) if figures is not None and figures.stream else self._read()
+        self.num_samples = len(self.dataset)
         self.val = validation_set(config.data, max_detections=config.eval.max_detections)
-        warn_of_settings(config, self.people)
-        self.num_samples = len(self.people)
-        self.groups = self.people.columns.image_ids.tolist() if config.data.group_images else None
-        augment, data = config.augment, config.data
-        self.dataset = PeopleDataset(
-            self.people,
+
+    def _read(self) -> PeopleDataset:
+        """Read who is annotated in the files."""
+        data = self.config.data
+        training = training_set(data)
+        warn_of_settings(self.config, training.people)
+        self.groups = training.people.columns.image_ids.tolist() if data.group_images else None
+        self.training = f"{len(training.people)} people to train on ({training.usage})"
+        return PeopleDataset(
+            training.people,
             self.skeleton,
-            input_size=config.model.input_size,
-            unbiased=self.codec.unbiased,
-            augment=Augment(**augment.model_dump(exclude={"extra"})) if augment else None,
-            extra=augment.extra if augment else (),
-            seed=config.train.seed,
-            average=data.downscale == "average",
+            **self._crops(),
             read=DiskCache(data.cache, max_bytes=int(data.cache_gb * 1e9)) if data.cache else read_image,
         )
+
+    def _stream(self, figures: FiguresConfig) -> StreamedPeople:
+        """Make people who come in no file."""
+        warn_of_settings(self.config, None)
+        dataset = StreamedPeople(figures, self.config.data.train, **self._crops())
+        self.groups = [index // PEOPLE_PER_IMAGE for index in range(len(dataset))]
+        self.training = f"{len(dataset)} people an epoch to train on, in {figures.train} images made for it"
+        return dataset
+
+    def _crops(self) -> dict[str, Any]:
+        """How people are cropped."""
+        config, augment = self.config, self.config.augment
+        return {
+            "input_size": config.model.input_size,
+            "unbiased": self.codec.unbiased,
+            "augment": Augment(**augment.model_dump(exclude={"extra"})) if augment else None,
+            "extra": augment.extra if augment else (),
+            "seed": config.train.seed,
+            "average": config.data.downscale == "average",
+        }
 
     def make_loader(
         self, sampler: EpochSampler, *, workers: int, pin_memory: bool, shard: Shard = Shard()
@@ -125,14 +146,12 @@ class KeypointTask(Task):
 
     def describe_data(self) -> str:
         return (
-            f"{len(self.people)} people to train on ({self.usage}), {len(self.val.people)} boxes ({self.val.boxes}) "
+            f"{self.training}, {len(self.val.people)} boxes ({self.val.boxes}) "
             f"in {len(self.val.image_ids)} images to evaluate ({self.val.usage})"
         )
 
     def identify(self, batch: Batch) -> dict[str, list[Any]]:
-        people = [self.people[i] for i in batch.index.tolist()]
-        images = sorted({person.image_id for person in people})
-        return {"image_ids": images, "annotation_ids": sorted(person.id for person in people)}
+        return self.dataset.identify(batch.index.tolist())
 
     def draw_first_batch(self, path: Path, batch: Batch) -> Image:
         images = batch.images[:32].permute(0, 2, 3, 1).numpy()
@@ -175,9 +194,14 @@ class KeypointTask(Task):
         return evenly_spaced(people, SHOWN)
 
 
-def warn_of_settings(config: Config, people: People) -> None:
-    """Warn of settings that are allowed and defeat their purpose."""
-    _warn_of_shape(config.model.input_size, people)
+def warn_of_settings(config: Config, people: People | None) -> None:
+    """Warn of settings that are allowed and defeat their purpose.
+
+    Args:
+        people: of the file to train on, if there is one.
+    """
+    if people is not None:
+        _warn_of_shape(config.model.input_size, people)
     data, train, skeleton = config.data, config.train, config.data.resolve_skeleton()
     late = [epoch for epoch in train.milestones if epoch >= train.epochs]
     if late:
@@ -197,7 +221,10 @@ def warn_of_settings(config: Config, people: People) -> None:
             "and a right, list them in data.skeleton.flip_pairs, or set augment.flip=0",
             stacklevel=3,
         )
-    if Path(data.root, data.train.annotations).resolve() == Path(data.root, data.val.annotations).resolve():
+    if (
+        people is not None
+        and Path(data.root, data.train.annotations).resolve() == Path(data.root, data.val.annotations).resolve()
+    ):
         warnings.warn(
             f"{data.train.annotations} is for training and for validation: AP is of images "
             "learned by heart; split it",

@@ -17,6 +17,7 @@ from pose.evaluation.coco import Predictions, evaluate_coco
 from pose.evaluation.run import score
 from pose.evaluation.splits import make_figures, training_set, validation_set
 from pose.keypoints.skeletons import COCO17
+from pose.runtime.errors import DataError
 
 MakeData = Callable[..., DataConfig]
 
@@ -291,6 +292,11 @@ def test_images_without_annotations(make_data: MakeData) -> None:
         validation_set(make_data(val={"annotations": "testdev.json", "boxes": "gt"}))
     with pytest.raises(ValueError, match="no list 'annotations'"):
         training_set(make_data(train={"annotations": "testdev.json"}))
+
+
+def test_no_files_of_a_stream(make_data: MakeData) -> None:
+    with pytest.raises(DataError, match="so there are none to read"):
+        make_figures(make_data(figures={"stream": True}))
 
 
 @pytest.mark.slow

@@ -113,9 +113,9 @@ def test_the_evaluations_image_shows_what_is_evaluated(
     torch.manual_seed(0)
     model = task.build_model()
     task.draw_evaluation(model, device=CPU)
-    boxes_xywh = np.array([person.box_xywh for person in task.people[::2]])
+    boxes_xywh = np.array([person.box_xywh for person in task.dataset.people[::2]])
     centers, sizes = grow_box(boxes_xywh, (64, 64))
-    people = task.people[::2]  # train and val are the same images
+    people = task.dataset.people[::2]  # train and val are the same images
     predict_crops = crop_predictor(model.eval(), skeleton=COCO17, device=CPU, flip_test=flip_test)
     wanted = predict_people(predict_crops, people, skeleton=COCO17, input_size=(64, 64))
     assert len(drawn["images"]) == 5

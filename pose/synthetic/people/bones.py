@@ -129,7 +129,7 @@ def place(body: Body, posture: Posture, *, yaw: float) -> Bones:
     points |= {f"{ours}{i}": at[f"{theirs}.{s}"] for ours, theirs in names.items() for i, s in enumerate("LR")}
     ears = 0.5 * (body.joints["left_ear"] + body.joints["right_ear"])
     size = body.head
-    points["head"] = at["head"] + frames["head"] @ (ears - body.joints["head"] + np.array([0, 0.012, 0.005]) * size)
+    points["head"] = at["head"] + frames["head"] @ (ears - body.joints["head"] + np.array([0, 0.018, 0.005]) * size)
     seat = points["pelvis"][1] - 0.10 * body.scale if posture.seated else 0.0
     return Bones(points, frames, motion, float(seat))
 

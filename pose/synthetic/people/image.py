@@ -41,7 +41,7 @@ def _random_person(rng: np.random.Generator, level: Level, *, position: Array, t
         turn = rng.uniform(-level.turn, level.turn) + (180 if view == "back" else 0)
     yaw = float(toward + turn)
     for _ in range(12):
-        posture = random_posture(rng, kind, calm=level.arms, head_turn=level.head_turn)
+        posture = random_posture(rng, kind, calm=level.arms, head_turn=level.head_turn, gaze=level.gaze)
         bones = place(body, posture, yaw=yaw - posture.spine[2])
         if arms_clear(body, bones):
             break

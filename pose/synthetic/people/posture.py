@@ -34,12 +34,15 @@ class Posture:
     seated: bool = False
 
 
-def random_posture(rng: np.random.Generator, kind: str, *, calm: str = "calm", head_turn: float = 22.0) -> Posture:
+def random_posture(
+    rng: np.random.Generator, kind: str, *, calm: str = "calm", head_turn: float = 22.0, gaze: float = 0.0
+) -> Posture:
     """Draw a posture of one kind, a key of `Level.postures`.
 
     Args:
         calm: what the arms do where the kind says nothing, a key of `ARMS`.
         head_turn: standard deviation, degrees.
+        gaze: as in `Level`.
     """
     n = rng.normal
     legs = draw_legs(rng, kind)
@@ -49,6 +52,8 @@ def random_posture(rng: np.random.Generator, kind: str, *, calm: str = "calm", h
     usual = Posture(kind, pelvis, spine, neck, arms, legs, seated=kind in ("sit", "ride"))
     drawn = _stride(rng, usual) if kind in ("walk", "run") else _of_kind(rng, usual, head_turn=head_turn)
     spine, neck = drawn.spine, drawn.neck
+    if gaze > 0 and kind != "lie":
+        neck = (neck[0] - gaze * (drawn.pelvis[0] + spine[0] + neck[0]), *neck[1:])
     return replace(
         drawn,
         spine=(

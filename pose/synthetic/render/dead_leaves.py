@@ -67,22 +67,18 @@ def _colors(rng: np.random.Generator, count: int) -> Array:
 def _grainy(rng: np.random.Generator, canvas: Array) -> Array:
     """Give each leaf its grain, and the whole a slow change of light."""
     height, width = canvas.shape[:2]
-    y, x = np.mgrid[:height, :width].astype(np.float32)
     angle, period = rng.uniform(0, np.pi), rng.uniform(3, 12)
-    grains = np.stack(
-        [
-            rng.standard_normal((height, width), dtype=np.float32),
-            _cloud(rng, height, width, cell=3),
-            _cloud(rng, height, width, cell=9),
-            np.sign(np.sin((x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / period))),
-        ]
-    )
     kind, strength = canvas[..., 3] % GRAINS, canvas[..., 3] // GRAINS
-    chosen = np.take_along_axis(grains, kind[None].astype(np.intp), 0)[0]
+    chosen = rng.standard_normal((height, width), dtype=np.float32).astype(np.float64)
+    np.copyto(chosen, _cloud(rng, height, width, cell=3), where=kind == 1)
+    np.copyto(chosen, _cloud(rng, height, width, cell=9), where=kind == 2)
+    y, x = (place.astype(np.float32) for place in np.nonzero(kind == 3))
+    chosen[kind == 3] = np.sign(np.sin((x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / period)))
     shade = (1 + 0.25 * rng.random() * _cloud(rng, height, width, cell=max(min(height, width) // 3, 2))) * (
         1 + chosen * strength * np.float32(1 / 110)
     )
-    return np.clip(canvas[..., :3] * shade[..., None], 0, 255).astype(np.uint8)
+    channels = [np.clip(channel * shade, 0, 255).astype(np.uint8) for channel in cv2.split(canvas)[:3]]
+    return np.asarray(cv2.merge(channels))
 
 
 def _cloud(rng: np.random.Generator, height: int, width: int, *, cell: int) -> Array:

@@ -130,7 +130,8 @@ def render(
 
     at = np.stack([pixel % width, pixel // width], 1).astype(np.float32)
     w = _barycentric(at, xy, nearness, corners, t)
-    normals, local = (_mix(w, values[corners], t) for values in (vertex_normals(mesh), mesh.local))
+    mixed = _mix(w, np.concatenate([vertex_normals(mesh), mesh.local], 1)[corners], t)
+    normals, local = mixed[:, :3].copy(), mixed[:, 3:].copy()
     points = camera.position.astype(np.float32) + camera.rays((at + 0.5) / s - 0.5) * depth_flat[pixel, None]
 
     material = mesh.material[usable][t]
@@ -147,9 +148,8 @@ def render(
     samples[pixel, :3] = np.minimum(color, 1.5)
     samples[pixel, 3] = 1
     layer = samples.reshape(height, width, 4)
-    for dy, dx in REPEATED:
-        layer[dy::s, dx::s][alike] = layer[::s, ::s][alike]
     small = cv2.resize(layer, camera.size[::-1], interpolation=cv2.INTER_AREA)
+    small[alike] = layer[::s, ::s][alike]
     return Layer(small[..., :3], small[..., 3:], instance.reshape(height, width), depth_map)
 
 
@@ -179,7 +179,9 @@ def _alike(material: Array, instance: Array, depth: Array) -> Array:
 def _mix(weights: Array, values: Array, t: Array) -> Array:
     """Mix corner values (T, 3, C) of triangles t (P,) by weights (P, 3): (P, C)."""
     v = values[t]
-    result: Array = weights[:, :1] * v[:, 0] + weights[:, 1:2] * v[:, 1] + weights[:, 2:] * v[:, 2]
+    result: Array = weights[:, :1] * v[:, 0]
+    for corner in (1, 2):
+        result += weights[:, corner : corner + 1] * v[:, corner]
     return result
 
 
