@@ -9,7 +9,10 @@ from setuptools.command.build_py import build_py
 from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros"]
-HEADER = "pose/csrc/processor.h"  # of all C files; naming it here puts it into source distributions
+CSRC = "pose/csrc"
+# Naming headers here puts them into source distributions.
+HEADERS = [f"{CSRC}/{name}.h" for name in ("processor", "vectors", "dyrelu", "dyrelu_level", "dyrelu_passes")]
+DYRELU = [f"{CSRC}/{name}.c" for name in ("dyrelu", "dyrelu_base", "dyrelu_avx2", "dyrelu_avx512")]
 
 
 class BuildKernel(build_ext):
@@ -40,8 +43,8 @@ class BuildWithConfigs(build_py):
 setup(
     # optional, and called by ctypes, so no Python modules.
     ext_modules=[
-        Extension("pose.csrc._dyrelu", ["pose/csrc/dyrelu.c"], depends=[HEADER], optional=True),
-        Extension("pose.csrc._heatmaps", ["pose/csrc/heatmaps.c"], depends=[HEADER], optional=True),
+        Extension("pose.csrc._dyrelu", DYRELU, depends=HEADERS, optional=True),
+        Extension("pose.csrc._heatmaps", [f"{CSRC}/heatmaps.c"], depends=HEADERS, optional=True),
     ],
     cmdclass={"build_ext": BuildKernel, "build_py": BuildWithConfigs},
 )

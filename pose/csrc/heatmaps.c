@@ -4,10 +4,10 @@
    those of dark.py but for the rounding of sums in double precision.                                                 */
 
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
 #include "processor.h"
+
+int pose_interface(void) { return POSE_INTERFACE; }
 
 #define PARALLEL_FOR _Pragma("omp parallel for schedule(static) num_threads((int)threads) if (threads > 1)")
 

@@ -3,13 +3,22 @@
 #ifndef POSE_PROCESSOR_H
 #define POSE_PROCESSOR_H
 
+#include <stdint.h>
+#include <string.h>
+
 /* How Python calls these files. Raise it here and in pose/runtime/native.py with each change of a function's arguments:
    a library that an earlier version compiled would read memory that is not there.                                     */
-#define POSE_INTERFACE 2
-int pose_interface(void) { return POSE_INTERFACE; }
+#define POSE_INTERFACE 3
 
-/* Versions for newer processors. By level, not by name: "arch=haswell" would be taken on Intel's Haswell only. None with
-   AVX-512: on a Zen 5 it made DY-ReLU-B's backward pass slower than AVX2 does.                                        */
+/* Levels of processors: what matters is compiled for each, and chosen when it is called. */
+enum { BASE, AVX2, AVX512, LEVELS };
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAS_LEVELS 1
+#else
+#define HAS_LEVELS 0
+#endif
+
+/* One function for several levels, chosen by features, as "arch=haswell" would be taken on Intel's Haswell only. */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #if __GNUC__ >= 12
 #define CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
@@ -20,17 +29,17 @@ int pose_interface(void) { return POSE_INTERFACE; }
 #define CLONES
 #endif
 
-/* A part of a function with CLONES must be inlined to be compiled for the same processors. */
+/* A part of a function for a level must be inlined to be compiled for it. */
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
+#define PREFETCH(address) __builtin_prefetch(address)
+#define PREFETCH_FAR(address) __builtin_prefetch(address, 0, 2)
+#define PREFETCH_TO_WRITE(address) __builtin_prefetch(address, 1)
 #else
 #define INLINE static inline
-#endif
-
-#if defined(__GNUC__)
-#define PREFETCH(address) __builtin_prefetch(address)
-#else
-#define PREFETCH(address)
+#define PREFETCH(address) ((void)0)
+#define PREFETCH_FAR(address) ((void)0)
+#define PREFETCH_TO_WRITE(address) ((void)0)
 #endif
 
 #endif

@@ -36,13 +36,10 @@ def save(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
 
 def gradients(function: Any, settings: Sequence[float], dy: Tensor, saved: Sequence[Tensor]) -> Gradients:
     """Gradients of all that `forward` takes, by `backward` or what does the same."""
-    x, w1, _, w2, _, projection, alpha, beta, context, hidden, coefficients, pi = saved
-    tensors = (x, w1, w2, projection, alpha, beta, hidden, coefficients, pi)
-    dx, dpre, dhidden, dprojection = function(dy, *tensors, *settings)
-    return (
-        *(dx, dhidden.T @ context, dhidden.sum(0), dpre.T @ hidden, dpre.sum(0)),
-        *(None if projection is None else dprojection.view(projection.shape), *(None,) * 6),
-    )
+    x, w1, _, w2, _, *others = saved
+    *found, dprojection = function(dy, x, w1, w2, *others, *settings)
+    projection = others[0]
+    return (*found, None if projection is None else dprojection.view(projection.shape), *(None,) * 6)
 
 
 class _Fused(torch.autograd.Function):

@@ -11,7 +11,7 @@ Shapes: N batch, C channels, H x W map, R hidden width.
 
 from __future__ import annotations
 
-import ctypes
+import struct
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,28 +22,16 @@ from pose.layers.dyrelu_guard import are_plain, is_memory
 from pose.runtime.native import load_library
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+CPU_DTYPES = (torch.float32, torch.bfloat16)  # the compiled kernel's
 
 Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+Backward = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
-class _Args(ctypes.Structure):
-    """`Args` of dyrelu.c."""
-
-    _fields_ = (
-        *[(name, ctypes.c_int64) for name in ("n", "c", "hw", "hidden", "channels_last", "threads")],
-        *[(name, ctypes.c_float) for name in ("lambda_a", "lambda_b", "gamma", "tau")],
-        *[
-            (name, ctypes.c_void_p)
-            for name in (
-                *("alpha", "beta", "x", "w1", "b1", "w2", "b2", "projection"),
-                *("context", "hidden_out", "coefficients", "pi", "y"),
-                *("dy", "dx", "dpre", "dhidden", "dprojection"),
-            )
-        ],
-    )
-
-
-FIRST_POINTER = 10  # of `_Args`
+# `Args` of dyrelu.h: n, c, hw, hidden, channels_last, half, threads; lambda_a, lambda_b, gamma, tau; 20 addresses.
+_ARGS = struct.Struct("@7q4f20P")
+_FIRST = 11  # address
+_NO_GRADIENTS = (None,) * 7
 # The compiled dyrelu.c; None where the install could not build it.
 CPU_KERNEL = load_library("dyrelu")
 HAS_TRITON = find_spec("triton") is not None
@@ -53,7 +41,7 @@ MAX_CUDA_CHANNELS = 4096  # a program holds all of them at once
 def is_supported(x: Tensor) -> bool:
     """Whether there is a kernel for this tensor: fp32, bf16 or fp16, four dimensions, not empty, not too wide.
 
-    CPUs' works in fp32, and half precision is to be widened for it.
+    CPUs' takes fp32 and bf16; fp16 is to be widened for it.
     """
     if x.ndim != 4 or x.numel() == 0 or x.dtype not in DTYPES:
         return False
@@ -106,25 +94,28 @@ def forward(
     """DY-ReLU of x.
 
     Args:
-        x: (N, C, H, W) fp32; on CUDA bf16 or fp16 too.
+        x: (N, C, H, W) fp32 or bf16; on CUDA fp16 too.
         w1, b1, w2, b2: (R, C), (R,), (4 C, R), (4 C,) of the hyper function.
         projection: C numbers of variant C's attention, in any shape; None for B.
         alpha, beta: (2,) each.
     Returns:
-        y in the memory format of x; and for the backward pass the means (N, C), the hidden layer (N, R), the
+        y in the memory format and dtype of x; and for the backward pass the means (N, C), the hidden layer (N, R), the
         coefficients (N, 4, C) and the attention before its minimum with 1 (N, H * W), empty for B; these are fp32.
     """
     x = dense(x)
     n, c, height, width = x.shape
-    y = torch.empty_like(x)
-    context, hidden, coefficients = x.new_empty(n, c), x.new_empty(n, len(w1)), x.new_empty(n, 4, c)
-    pi = x.new_empty((n, height * width) if projection is not None else (0,))
+    hidden_width, positions = w1.shape[0], height * width
+    y, like = torch.empty_like(x), w1.detach()
+    context, hidden, coefficients = like.new_empty(n, c), like.new_empty(n, hidden_width), like.new_empty(n, 4, c)
+    pi = like.new_empty((n, positions) if projection is not None else (0,))
+    attention = (None, None) if projection is None else (projection, pi)
     _call(
         "dyrelu_forward",
-        *(n, c, height * width, len(w1), not x.is_contiguous(), torch.get_num_threads()),
+        *(n, c, positions, hidden_width, not x.is_contiguous(), x.dtype is torch.bfloat16, torch.get_num_threads()),
         *(lambda_a, lambda_b, gamma, tau),
-        *(alpha, beta, x, w1, b1, w2, b2, projection),
-        *(context, hidden, coefficients, None if projection is None else pi, y),
+        *(alpha, beta, x, w1, b1, w2, b2, attention[0]),
+        *(context, hidden, coefficients, attention[1], y),
+        *_NO_GRADIENTS,
     )
     return y, context, hidden, coefficients, pi
 
@@ -137,6 +128,7 @@ def backward(
     projection: Tensor | None,
     alpha: Tensor,
     beta: Tensor,
+    context: Tensor,
     hidden: Tensor,
     coefficients: Tensor,
     pi: Tensor,
@@ -144,23 +136,25 @@ def backward(
     lambda_b: float,
     gamma: float,
     tau: float,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients: dx, of fc2's output (N, 4 C), of fc1's output (N, R), of the projection (C,), empty for B."""
+) -> Backward:
+    """Gradients of x, w1, b1, w2, b2 and of the projection (C,), empty for B."""
     x = dense(x)
     n, c, height, width = x.shape
+    hidden_width = w1.shape[0]
     dy = _like(dy, x)
-    dx = torch.empty_like(x)
-    dpre, dhidden = x.new_empty(n, 4 * c), x.new_empty(n, len(w1))
-    dprojection = None if projection is None else x.new_empty(n, c)
+    dx, like = torch.empty_like(x), w1.detach()
+    dw1, db1, dw2, db2 = (like.new_empty(size) for size in (w1.shape, hidden_width, w2.shape, 4 * c))
+    dprojection = like.new_empty(0 if projection is None else c)
+    attention = (None, None, None) if projection is None else (projection, pi, dprojection)
     _call(
         "dyrelu_backward",
-        *(n, c, height * width, len(w1), not x.is_contiguous(), torch.get_num_threads()),
-        *(lambda_a, lambda_b, gamma, tau),
-        *(alpha, beta, x, w1, None, w2, None, projection),
-        *(None, hidden, coefficients, None if projection is None else pi, None),
-        *(dy, dx, dpre, dhidden, dprojection),
+        *(n, c, height * width, hidden_width, not x.is_contiguous(), x.dtype is torch.bfloat16),
+        *(torch.get_num_threads(), lambda_a, lambda_b, gamma, tau),
+        *(alpha, beta, x, w1, None, w2, None, attention[0]),
+        *(context, hidden, coefficients, attention[1], None),
+        *(dy, dx, dw1, db1, dw2, db2, attention[2]),
     )
-    return dx, dpre, dhidden, x.new_empty(0) if dprojection is None else dprojection.sum(0)
+    return dx, dw1, db1, dw2, db2, dprojection
 
 
 def dense(x: Tensor) -> Tensor:
@@ -175,10 +169,10 @@ def _like(dy: Tensor, x: Tensor) -> Tensor:
 
 def _call(function: str, *args: float | Tensor | None) -> None:
     assert CPU_KERNEL is not None
-    pointers = [a.data_ptr() if isinstance(a, Tensor) else a for a in args]
-    if 0 in pointers[FIRST_POINTER:]:
+    values = [a.data_ptr() if isinstance(a, Tensor) else 0 if a is None else a for a in args]
+    if any(a is not None and value == 0 for a, value in zip(args[_FIRST:], values[_FIRST:], strict=True)):
         raise ValueError("a tensor that DY-ReLU needs has no memory: its storage was freed, as by resize_(0)")
-    if getattr(CPU_KERNEL, function)(ctypes.byref(_Args(*pointers))):
+    if getattr(CPU_KERNEL, function)(_ARGS.pack(*values)):
         raise MemoryError("no memory left for DY-ReLU's sums; use a smaller batch_size")
 
 
@@ -193,8 +187,21 @@ def cuda_forward(x: Tensor, *args: Any) -> Outputs:
     return dyrelu_triton.forward(dense(x), *args)
 
 
-def cuda_backward(dy: Tensor, x: Tensor, *args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def cuda_backward(
+    dy: Tensor,
+    x: Tensor,
+    w1: Tensor,
+    w2: Tensor,
+    projection: Tensor | None,
+    alpha: Tensor,
+    beta: Tensor,
+    context: Tensor,
+    hidden: Tensor,
+    *args: Any,
+) -> Backward:
     from pose.layers import dyrelu_triton
 
     x = dense(x)
-    return dyrelu_triton.backward(_like(dy, x), x, *args)
+    tensors = (x, w1, w2, projection, alpha, beta, hidden)
+    dx, dpre, dhidden, dprojection = dyrelu_triton.backward(_like(dy, x), *tensors, *args)
+    return dx, dhidden.T @ context, dhidden.sum(0), dpre.T @ hidden, dpre.sum(0), dprojection

@@ -12,7 +12,7 @@ from torch import Tensor, library
 
 from pose.layers import dyrelu_autograd, dyrelu_fused
 from pose.layers.dyrelu_autograd import Gradients
-from pose.layers.dyrelu_fused import Outputs, dense
+from pose.layers.dyrelu_fused import CPU_DTYPES, Backward, Outputs, dense
 from pose.layers.dyrelu_guard import are_plain, is_memory
 
 
@@ -22,13 +22,13 @@ def call(x: Tensor, *args: Any) -> Tensor:
 
 
 def _forward(x: Tensor, *args: Any) -> Outputs:
-    if x.dtype is not torch.float32 or not dyrelu_fused.takes(x, *args[:7]):
+    if x.dtype not in CPU_DTYPES or not dyrelu_fused.takes(x, *args[:7]):
         raise _refusal((x, *args))
     return dyrelu_fused.forward(x, *args)
 
 
-def _backward(dy: Tensor, x: Tensor, *args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    if not (is_memory(dy) and is_memory(x) and dy.dtype is x.dtype is torch.float32 and dy.shape == x.shape):
+def _backward(dy: Tensor, x: Tensor, *args: Any) -> Backward:
+    if not (is_memory(dy) and is_memory(x) and dy.dtype is x.dtype in CPU_DTYPES and dy.shape == x.shape):
         raise _refusal((dy, x, *args))
     if not are_plain([(a, a.shape) for a in args if isinstance(a, Tensor)], x):
         raise _refusal((dy, x, *args))
@@ -38,7 +38,8 @@ def _backward(dy: Tensor, x: Tensor, *args: Any) -> tuple[Tensor, Tensor, Tensor
 def _refusal(args: tuple[Any, ...]) -> ValueError:
     got = ", ".join(f"{a.dtype} {tuple(a.shape)} {a.stride()}" for a in args if isinstance(a, Tensor))
     return ValueError(
-        "torch.ops.pose.dyrelu takes fp32 tensors whose numbers lie one after another, of shapes that fit, "
+        "torch.ops.pose.dyrelu takes fp32 tensors whose numbers lie one after another (x may be bf16), of shapes that "
+        "fit, "
         f"got (dtype, shape, strides) {got}; call the layer's `plain` instead, which takes any"
     )
 
@@ -54,9 +55,9 @@ def _fake_forward(
 def _fake_backward(
     dy: Tensor, x: Tensor, w1: Tensor, w2: Tensor, projection: Tensor | None, *_: Any
 ) -> tuple[Tensor, ...]:
-    n, c = x.shape[:2]
-    shapes = ((n, 4 * c), (n, w1.shape[0]), (0 if projection is None else c,))
-    return torch.empty_like(dense(x)), *(x.new_empty(shape, dtype=torch.float32) for shape in shapes)
+    c = x.shape[1]
+    weights = (torch.empty_like(w1), w1.new_empty(len(w1)), torch.empty_like(w2), w1.new_empty(4 * c))
+    return torch.empty_like(dense(x)), *weights, w1.new_empty(0 if projection is None else c)
 
 
 def _gradients(ctx: Any, dy: Tensor | None, *_: Tensor | None) -> Gradients:
@@ -72,8 +73,9 @@ _FORWARD = (
     f"{_NUMBERS}) -> (Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
 _BACKWARD = (
-    "(Tensor dy, Tensor x, Tensor w1, Tensor w2, Tensor? projection, Tensor alpha, Tensor beta, Tensor hidden, "
-    f"Tensor coefficients, Tensor pi, {_NUMBERS}) -> (Tensor, Tensor, Tensor, Tensor)"
+    "(Tensor dy, Tensor x, Tensor w1, Tensor w2, Tensor? projection, Tensor alpha, Tensor beta, Tensor context, "
+    f"Tensor hidden, Tensor coefficients, Tensor pi, {_NUMBERS}) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
 _forward_op = library.custom_op("pose::dyrelu", _forward, mutates_args=(), device_types="cpu", schema=_FORWARD)
 _forward_op.register_kernel("cuda", dyrelu_fused.cuda_forward)

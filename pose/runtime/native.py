@@ -8,7 +8,7 @@ from importlib import machinery
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "csrc"
-INTERFACE = 2  # POSE_INTERFACE of processor.h
+INTERFACE = 3  # POSE_INTERFACE of processor.h
 
 
 def load_library(name: str) -> ctypes.CDLL | None:
