@@ -32,19 +32,24 @@ INLINE float exp_(float v) {
     return p * s.f;
 }
 
-/* `live` columns of one or four rows of a matrix product: out[i] = bias + sum over q of a[i * down + q * right] * b[q]. */
+/* `live` columns of one or eight rows of a matrix product: out[i] = bias + sum over q of a[i * down + q * right] * b[q]. */
 INLINE void product_tile(const float *a, int64_t down, int64_t right, const float *b, const float *bias, int64_t n,
                          int64_t k, int64_t rows, int64_t live, float *out) {
-    V s0 = {0}, s1, s2, s3;
+    V s0 = {0}, s1, s2, s3, s4, s5, s6, s7;
     if (bias) s0 = load(bias, live);
-    s1 = s2 = s3 = s0;
+    s1 = s2 = s3 = s4 = s5 = s6 = s7 = s0;
     for (int64_t q = 0; q < k; q++, a += right, b += n) {
         V v = load(b, live);
         s0 += a[0] * v;
-        if (rows > 1) s1 += a[down] * v, s2 += a[2 * down] * v, s3 += a[3 * down] * v;
+        if (rows == 1) continue;
+        s1 += a[down] * v, s2 += a[2 * down] * v, s3 += a[3 * down] * v, s4 += a[4 * down] * v;
+        s5 += a[5 * down] * v, s6 += a[6 * down] * v, s7 += a[7 * down] * v;
     }
     store(out, s0, live);
-    if (rows > 1) store(out + n, s1, live), store(out + 2 * n, s2, live), store(out + 3 * n, s3, live);
+    if (rows == 1) return;
+    store(out + n, s1, live), store(out + 2 * n, s2, live), store(out + 3 * n, s3, live);
+    store(out + 4 * n, s4, live), store(out + 5 * n, s5, live), store(out + 6 * n, s6, live);
+    store(out + 7 * n, s7, live);
 }
 
 INLINE void product_rows(const float *a, int64_t down, int64_t right, const float *b, const float *bias, int64_t n,
@@ -59,7 +64,7 @@ INLINE void product_rows(const float *a, int64_t down, int64_t right, const floa
 static void product(const float *a, int64_t down, int64_t right, const float *b, const float *bias, int64_t m, int64_t n,
                     int64_t k, float *out) {
     int64_t i = 0;
-    for (; i + 4 <= m; i += 4) product_rows(a + i * down, down, right, b, bias, n, k, 4, out + i * n);
+    for (; i + 8 <= m; i += 8) product_rows(a + i * down, down, right, b, bias, n, k, 8, out + i * n);
     for (; i < m; i++) product_rows(a + i * down, down, right, b, bias, n, k, 1, out + i * n);
 }
 

@@ -12,6 +12,7 @@ Shapes: N batch, C channels, H x W map, R hidden width.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -30,8 +31,6 @@ Backward = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 # `Args` of dyrelu.h: n, c, hw, hidden, channels_last, half, threads; lambda_a, lambda_b, gamma, tau; 20 addresses.
 _ARGS = struct.Struct("@7q4f20P")
-_FIRST = 11  # address
-_NO_GRADIENTS = (None,) * 7
 # The compiled dyrelu.c; None where the install could not build it.
 CPU_KERNEL = load_library("dyrelu")
 HAS_TRITON = find_spec("triton") is not None
@@ -105,17 +104,17 @@ def forward(
     x = dense(x)
     n, c, height, width = x.shape
     hidden_width, positions = w1.shape[0], height * width
-    y, like = torch.empty_like(x), w1.detach()
-    context, hidden, coefficients = like.new_empty(n, c), like.new_empty(n, hidden_width), like.new_empty(n, 4, c)
-    pi = like.new_empty((n, positions) if projection is not None else (0,))
+    y = torch.empty_like(x)
+    context, hidden, coefficients = w1.new_empty(n, c), w1.new_empty(n, hidden_width), w1.new_empty(n, 4, c)
+    pi = w1.new_empty((n, positions) if projection is not None else (0,))
     attention = (None, None) if projection is None else (projection, pi)
     _call(
         "dyrelu_forward",
-        *(n, c, positions, hidden_width, not x.is_contiguous(), x.dtype is torch.bfloat16, torch.get_num_threads()),
-        *(lambda_a, lambda_b, gamma, tau),
+        (n, c, positions, hidden_width, not x.is_contiguous(), x.dtype is torch.bfloat16, torch.get_num_threads()),
+        (lambda_a, lambda_b, gamma, tau),
         *(alpha, beta, x, w1, b1, w2, b2, attention[0]),
         *(context, hidden, coefficients, attention[1], y),
-        *_NO_GRADIENTS,
+        *(None,) * 7,
     )
     return y, context, hidden, coefficients, pi
 
@@ -142,14 +141,16 @@ def backward(
     n, c, height, width = x.shape
     hidden_width = w1.shape[0]
     dy = _like(dy, x)
-    dx, like = torch.empty_like(x), w1.detach()
-    dw1, db1, dw2, db2 = (like.new_empty(size) for size in (w1.shape, hidden_width, w2.shape, 4 * c))
-    dprojection = like.new_empty(0 if projection is None else c)
+    dx = torch.empty_like(x)
+    dw1, db1 = w1.new_empty(hidden_width, c), w1.new_empty(hidden_width)
+    dw2, db2 = w1.new_empty(4 * c, hidden_width), w1.new_empty(4 * c)
+    dprojection = w1.new_empty(0 if projection is None else c)
     attention = (None, None, None) if projection is None else (projection, pi, dprojection)
+    positions, is_half = height * width, x.dtype is torch.bfloat16
     _call(
         "dyrelu_backward",
-        *(n, c, height * width, hidden_width, not x.is_contiguous(), x.dtype is torch.bfloat16),
-        *(torch.get_num_threads(), lambda_a, lambda_b, gamma, tau),
+        (n, c, positions, hidden_width, not x.is_contiguous(), is_half, torch.get_num_threads()),
+        (lambda_a, lambda_b, gamma, tau),
         *(alpha, beta, x, w1, None, w2, None, attention[0]),
         *(context, hidden, coefficients, attention[1], None),
         *(dy, dx, dw1, db1, dw2, db2, attention[2]),
@@ -167,12 +168,12 @@ def _like(dy: Tensor, x: Tensor) -> Tensor:
     return dy.contiguous() if x.is_contiguous() else dy.contiguous(memory_format=torch.channels_last)
 
 
-def _call(function: str, *args: float | Tensor | None) -> None:
+def _call(function: str, sizes: Sequence[int], settings: Sequence[float], *tensors: Tensor | None) -> None:
     assert CPU_KERNEL is not None
-    values = [a.data_ptr() if isinstance(a, Tensor) else 0 if a is None else a for a in args]
-    if any(a is not None and value == 0 for a, value in zip(args[_FIRST:], values[_FIRST:], strict=True)):
+    addresses = [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
+    if addresses.count(0) != [tensor is None for tensor in tensors].count(True):
         raise ValueError("a tensor that DY-ReLU needs has no memory: its storage was freed, as by resize_(0)")
-    if getattr(CPU_KERNEL, function)(_ARGS.pack(*values)):
+    if getattr(CPU_KERNEL, function)(_ARGS.pack(*sizes, *settings, *addresses)):
         raise MemoryError("no memory left for DY-ReLU's sums; use a smaller batch_size")
 
 
