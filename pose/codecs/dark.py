@@ -10,6 +10,8 @@ do.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -72,9 +74,10 @@ def decode(heatmaps: Tensor, *, sigma: float) -> tuple[Tensor, Tensor]:
         raise ValueError(f"decode needs heatmaps (B, K, H, W), got {tuple(heatmaps.shape)}")
     heatmaps = heatmaps.float()
     height, width = heatmaps.shape[-2:]
-    bell = blur_kernel(sigma, longest=max(height, width))
+    longest = max(height, width)
     if heatmap_cpu.is_supported(heatmaps):
-        return heatmap_cpu.decode(heatmaps, bell=bell)
+        return heatmap_cpu.decode(heatmaps, taps=_taps(sigma, longest))
+    bell = blur_kernel(sigma, longest=longest)
     scores, index = heatmaps.flatten(2).max(-1)
     x, y = index % width, index // width
     xy = torch.stack([x, y], -1).to(heatmaps.dtype)
@@ -96,6 +99,12 @@ def blur_kernel(sigma: float, *, longest: int) -> Tensor:
         raise ValueError(f"sigma must be positive, got {sigma}")
     radius = min(max(int(2.5 * sigma + 0.5), 1), longest)
     return torch.exp(-(torch.arange(-radius, radius + 1, dtype=torch.float64) ** 2) / (2 * sigma**2))
+
+
+@cache
+def _taps(sigma: float, longest: int) -> tuple[float, ...]:
+    """`blur_kernel` as numbers, which takes longer to make than a batch of one to decode."""
+    return tuple(blur_kernel(sigma, longest=longest).tolist())
 
 
 def _blurred_around(heatmaps: Tensor, x: Tensor, y: Tensor, bell: Tensor) -> Tensor:

@@ -8,10 +8,11 @@ Shapes: B batch, K keypoints, H x W heatmap.
 from __future__ import annotations
 
 import ctypes
+from array import array
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from pose.runtime.native import load_library
 
@@ -57,11 +58,11 @@ def encode(mu: Tensor, weights: Tensor, *, bell: Tensor, heatmap_size: tuple[int
     return heatmaps
 
 
-def decode(heatmaps: Tensor, *, bell: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def decode(heatmaps: Tensor, *, taps: Sequence[float] = ()) -> tuple[Tensor, Tensor]:
     """Locate the peaks (B, K, 2) of heatmaps (B, K, H, W), and their values (B, K).
 
     Args:
-        bell: (2 * radius + 1,) float64, the Gaussian along an axis that DARK modulates by; None for a quarter offset.
+        taps: the 2 * radius + 1 values of the Gaussian along an axis that DARK modulates by; none for a quarter offset.
     """
     assert CPU_KERNEL is not None
     heatmaps = _dense(heatmaps)
@@ -73,8 +74,7 @@ def decode(heatmaps: Tensor, *, bell: Tensor | None = None) -> tuple[Tensor, Ten
     )
     sizes = (*heatmaps.shape, not heatmaps.is_contiguous(), torch.get_num_threads())
     # Zeros beside the kernel are what one loop over several of its places reads; see heatmaps.c.
-    padded, radius = (None, 0) if bell is None else (pad(bell, (4, 7)), len(bell) // 2)
-    smooth = None if padded is None else padded.data_ptr(), radius
+    smooth = array("d", (*(0.0,) * 4, *taps, *(0.0,) * 7)).tobytes() if taps else None, len(taps) // 2
     found = index.data_ptr(), scores.data_ptr(), xy.data_ptr()
     CPU_KERNEL.codec_decode(heatmaps.data_ptr(), *sizes, *smooth, *found)
     return xy, scores

@@ -11,29 +11,34 @@ int pose_interface(void) { return POSE_INTERFACE; }
 
 #define PARALLEL_FOR _Pragma("omp parallel for schedule(static) num_threads((int)threads) if (threads > 1)")
 
-/* Floats. Processors fetch memory ahead by themselves, but only to the end of a page of 4 kB; asking for it further
-   ahead, past the end of the maps too, makes one thread up to a third faster.                                        */
-enum { CHUNK = 256, LINE = 16, AHEAD = 4096, AHEAD_OF_TWO = 1024, WINDOW = 32, LANES = 8 };
+/* Floats. Where maps are read in order processors fetch memory ahead by themselves; between maps, and where several
+   are read at once, it is asked for.                                                                                 */
+enum { CHUNK = 512, SEARCH = 64, LINE = 16, NEXT = 256, AHEAD = 4096, AHEAD_OF_TWO = 1024, WINDOW = 32, LANES = 8 };
 
 /* First position of the largest value of a map; that of the first NaN, if there is one. */
 CLONES static int64_t find_peak(const float *map, int64_t size) {
-    float best = 0;
-    int64_t at = -1;
+    float best = map[0];
+    int64_t at = 0;
+    int32_t nan = 0;
     for (int64_t start = 0; start < size; start += CHUNK) {
         int64_t end = start + CHUNK < size ? start + CHUNK : size;
-        for (int64_t p = start; p < end; p += LINE) PREFETCH(map + p + AHEAD);
         float top = map[start];
-        int32_t nan = 0;
 #pragma omp simd reduction(max : top) reduction(| : nan)
         for (int64_t p = start; p < end; p++) {
             top = map[p] > top ? map[p] : top;
             nan |= map[p] != map[p];
         }
-        if (nan) {
-            while (map[start] == map[start]) start++;
-            return start;
-        }
-        if (at < 0 || top > best) best = top, at = start;
+        if (top > best) best = top, at = start;
+    }
+    for (int64_t p = 0; p < NEXT; p += LINE) PREFETCH(map + size + p); /* the next map, while this one is searched */
+    if (nan) {
+        for (at = 0; map[at] == map[at];) at++;
+        return at;
+    }
+    for (int32_t found = 0; at + SEARCH <= size; at += SEARCH) {
+#pragma omp simd reduction(| : found)
+        for (int64_t p = 0; p < SEARCH; p++) found |= map[at + p] == best;
+        if (found) break;
     }
     while (map[at] != best) at++;
     return at;
