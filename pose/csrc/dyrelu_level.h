@@ -12,7 +12,7 @@
 /* Positions that share the reading of what belongs to a channel. */
 enum { READ_ROWS = 8, WRITE_ROWS = 4, REDUCE_ROWS = 4, SCATTER_ROWS = 4 };
 
-INLINE float min1(float v) { return v < 1.0f ? v : 1.0f; }
+INLINE float min1(float v) { return v > 1.0f ? 1.0f : v; } /* NaN stays, here and in what follows */
 
 /* e^v to 2 units in the last place; Cephes' polynomial, in a form that compilers vectorise. */
 INLINE float exp_(float v) {
@@ -126,7 +126,7 @@ static void make_coefficients(const Args *a, const Room *room, int64_t first, in
         }
     if (room->turned_w1) product(context, c, 1, room->turned_w1, a->b1, images, a->hidden, c, hidden);
     else linear(a->w1, a->b1, a->hidden, c, context, hidden, images);
-    for (int64_t k = 0; k < images * a->hidden; k++) hidden[k] = hidden[k] > 0 ? hidden[k] : 0;
+    for (int64_t k = 0; k < images * a->hidden; k++) hidden[k] = hidden[k] < 0 ? 0 : hidden[k];
     if (room->turned_w2) product(hidden, a->hidden, 1, room->turned_w2, a->b2, images, 4 * c, a->hidden, coefficients);
     else linear(a->w2, a->b2, 4 * c, a->hidden, hidden, coefficients, images);
     for (int64_t i = 0; i < images; i++) {
@@ -159,7 +159,7 @@ static void make_gradients(const Args *a, const Room *room, int64_t first, int64
             }
         }
     product(dpre, 4 * c, 1, a->w2, NULL, images, a->hidden, 4 * c, dhidden);
-    for (int64_t k = 0; k < images * a->hidden; k++) dhidden[k] = hidden[k] > 0 ? dhidden[k] : 0;
+    for (int64_t k = 0; k < images * a->hidden; k++) dhidden[k] = hidden[k] <= 0 ? 0 : dhidden[k];
     product(dhidden, a->hidden, 1, a->w1, NULL, images, c, a->hidden, dcontext);
     for (int64_t k = 0; k < images * c; k++) dcontext[k] /= (float)hw;
     if (!a->projection) return;
@@ -169,7 +169,7 @@ static void make_gradients(const Args *a, const Room *room, int64_t first, int64
         float *d = room->dpi + (first + i) * hw, mean = 0;
 #pragma omp simd reduction(+ : mean)
         for (int64_t p = 0; p < hw; p++) {
-            d[p] = pi[p] <= 1.0f ? d[p] * scale : 0.0f; /* a minimum with 1 that is reached passes nothing on */
+            d[p] = pi[p] > 1.0f ? 0.0f : d[p] * scale; /* a minimum with 1 that is reached passes nothing on */
             mean += d[p] * pi[p] / scale;
         }
 #pragma omp simd

@@ -11,10 +11,26 @@ from torch import Tensor, library, nn
 
 from pose.layers import dyrelu_fused
 from pose.layers.dyrelu import DyReLU, Variant
+from pose.runtime.native import LEVELS
 
 needs_kernel = pytest.mark.skipif(dyrelu_fused.CPU_KERNEL is None, reason="the CPU kernel was not compiled")
 # Several blocks of positions, tails of vectors, groups of images, channels that no vector's length divides.
 SHAPES = [(2, 96, 64, 48), (3, 20, 7, 5), (1, 8, 1, 1), (5, 33, 70, 61), (9, 64, 4, 4), (2, 3, 3, 50)]
+
+
+def each_level() -> Iterator[str]:
+    """Name of each level of the kernel that this processor has, while the kernel keeps to it."""
+    assert dyrelu_fused.CPU_KERNEL is not None
+    for index, name in enumerate(LEVELS):
+        if dyrelu_fused.CPU_KERNEL.pose_limit(index) == index:
+            yield name
+
+
+@pytest.fixture(autouse=True)
+def all_levels() -> Iterator[None]:
+    yield
+    if dyrelu_fused.CPU_KERNEL is not None:
+        dyrelu_fused.CPU_KERNEL.pose_limit(len(LEVELS) - 1)
 
 
 @pytest.fixture(autouse=True)
@@ -54,15 +70,80 @@ def test_equals_the_plain_path(shape: tuple[int, ...], variant: Variant, channel
     if channels_last:
         x = x.contiguous(memory_format=torch.channels_last)
     assert dyrelu_fused.is_supported(x)
-    fused = values_and_gradients(module, module, x, dy)
     # fp64, so that only the kernel's own rounding shows: sums of up to 4,270 terms in fp32.
     double = copy.deepcopy(module).double()
     plain = values_and_gradients(double.plain, double, x.double(), dy.double())
-    assert len(fused) == len(plain) == (7 if variant == "C" else 6)
-    for ours, theirs in zip(fused, plain, strict=True):
-        assert (ours - theirs).abs().max() <= 2e-5 * theirs.abs().max()
-    if channels_last and min(shape[1:]) > 1:
-        assert fused[0].is_contiguous(memory_format=torch.channels_last)
+    assert len(plain) == (7 if variant == "C" else 6)
+    for level in each_level():
+        fused = values_and_gradients(module, module, x, dy)
+        for ours, theirs in zip(fused, plain, strict=True):
+            assert (ours - theirs).abs().max() <= 2e-5 * theirs.abs().max(), level
+        if channels_last and min(shape[1:]) > 1:
+            assert fused[0].is_contiguous(memory_format=torch.channels_last)
+
+
+@needs_kernel
+@pytest.mark.parametrize("variant", ["B", "C"])
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_numbers_that_are_none(variant: Variant, channels_last: bool, dtype: torch.dtype) -> None:
+    """NaN, infinities, -0.0, subnormal numbers and ties, one kind in each image, at channels that fill no vector."""
+    module = layer(21, variant)
+    module.alpha.fill_(0.5), module.beta.fill_(0.0)
+    module.fc2.weight.data[21:42] = module.fc2.weight.data[:21]  # both pieces of equal slope: ties where b are too
+    module.fc2.bias.data[21:42] = module.fc2.bias.data[:21]
+    x = torch.randn(6, 21, 5, 7)
+    x[0, 3, 1, 1], x[1, 20, 4, 6], x[2, 0, 0, 0] = torch.nan, torch.inf, -torch.inf
+    x[3] = -0.0
+    x[4] *= 1e-39
+    x = x.to(dtype).contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    expected = module.plain(x.float())
+    for level in each_level():
+        y = module(x)
+        rtol = 2e-5 if dtype == torch.float32 else 2**-8
+        torch.testing.assert_close(
+            y.float(), expected, rtol=rtol, atol=1e-6, equal_nan=True, msg=lambda text, level=level: f"{level}: {text}"
+        )
+
+
+@needs_kernel
+@pytest.mark.parametrize("shape", [(2, 3, 3, 50), (9, 20, 7, 5), (1, 33, 48, 50)])
+@pytest.mark.parametrize("variant", ["B", "C"])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_bf16_is_rounded_once(shape: tuple[int, ...], variant: Variant, channels_last: bool) -> None:
+    """Values and dx are those in fp32 to a unit in the last place of bf16, and the weights' gradients are in fp32."""
+    module = layer(shape[1], variant)
+    x, dy = torch.randn(2, *shape).bfloat16()
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
+    wide = values_and_gradients(module, module, x.float(), dy.float())
+    for level in each_level():
+        y, dx, *weights = values_and_gradients(module, module, x, dy)
+        assert y.dtype is dx.dtype is torch.bfloat16
+        for ours, theirs in zip((y, dx), wide, strict=False):
+            assert ((ours.float() - theirs).abs() <= 2**-8 * theirs.abs() + 1e-6).all(), level
+            assert (ours != theirs.bfloat16()).float().mean() < 1e-3, level
+        for ours, theirs in zip(weights, wide[2:], strict=True):
+            assert ours.dtype is torch.float32
+            assert (ours - theirs).abs().max() <= 2e-5 * theirs.abs().max(), level
+
+
+@needs_kernel
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_rounding_to_bf16_is_pytorchs(channels_last: bool) -> None:
+    """All finite bf16 times 1, and times what puts them halfway and beyond."""
+    module = layer(512, "B", reduction=64)
+    for weight in module.parameters():
+        nn.init.zeros_(weight)
+    values = torch.arange(2**16, dtype=torch.int32).to(torch.int16).view(torch.bfloat16).nan_to_num(0, 0, 0)
+    x = torch.stack([values.view(128, 512), torch.zeros(128, 512)], -1).unsqueeze(-1).bfloat16()
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
+    module.beta.fill_(0.0)
+    for slope in (1.0, 1 + 2**-8):
+        module.alpha.fill_(slope)
+        for level in each_level():
+            assert torch.equal(module(x), (x.float() * slope).bfloat16()), level
 
 
 @needs_kernel
@@ -90,9 +171,8 @@ def test_threads_change_no_bit(images: int, channels_last: bool) -> None:
     for count in (1, 2, 3):
         torch.set_num_threads(count)
         results.append(values_and_gradients(module, module, x, dy))
-    # fc's gradients are PyTorch's matrix products; only the kernel promises this.
     for other in results[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(results[0][:2], other[:2], strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
 @needs_kernel

@@ -19,6 +19,19 @@ def test_number_of_the_interface_is_the_headers() -> None:
     assert f"#define POSE_INTERFACE {native.INTERFACE}\n" in header
 
 
+def test_levels_are_the_headers() -> None:
+    header = (native.FOLDER / "processor.h").read_text()
+    assert f"enum {{ {', '.join(native.LEVELS).upper()}, LEVELS }};" in header
+
+
+def test_level_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (native.FOLDER / f"_dyrelu{SUFFIX}").is_file():
+        pytest.skip("the CPU kernel was not compiled")
+    monkeypatch.setenv("POSE_LEVEL", "sse2")
+    with pytest.warns(UserWarning, match="must be one of base, avx2, avx512, got 'sse2'"):
+        assert load_library("dyrelu") is not None
+
+
 def test_library_of_another_version_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     compiled = native.FOLDER / f"_heatmaps{SUFFIX}"
     if not compiled.is_file():
