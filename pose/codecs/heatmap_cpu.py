@@ -62,7 +62,8 @@ def decode(heatmaps: Tensor, *, taps: Sequence[float] = ()) -> tuple[Tensor, Ten
     """Locate the peaks (B, K, 2) of heatmaps (B, K, H, W), and their values (B, K).
 
     Args:
-        taps: the 2 * radius + 1 values of the Gaussian along an axis that DARK modulates by; none for a quarter offset.
+        taps: the 2 * radius + 1 values of the Gaussian along an axis that DARK modulates by; none for a quarter
+            offset.
     """
     assert CPU_KERNEL is not None
     heatmaps = _dense(heatmaps)

@@ -25,11 +25,11 @@ typedef struct {
 
 /* Room for what is needed during a call. Turned weights are NULL where they are not worth it. */
 typedef struct {
-    float *sums;                   /* (n, blocks, c), backward (n, blocks, 4, c) */
-    float *turned_w1, *turned_w2;  /* (c, hidden), (hidden, 4 c) */
-    float *dpi, *dcontext;         /* (n, hw), (n, c) */
-    float *dpre, *dhidden;         /* (n, 4 c) gradient before the sigmoid, (n, hidden) before the ReLU */
-    float *dprojection;            /* (n, blocks, c) */
+    float *sums;                  /* (n, blocks, c), backward (n, blocks, 4, c) */
+    float *turned_w1, *turned_w2; /* (c, hidden), (hidden, 4 c) */
+    float *dpi, *dcontext;        /* (n, hw), (n, c) */
+    float *dpre, *dhidden;        /* (n, 4 c) gradient before the sigmoid, (n, hidden) before the ReLU */
+    float *dprojection;           /* (n, blocks, c) */
 } Room;
 
 /* Some blocks of an image: those from `block` to `end`. */
@@ -53,13 +53,13 @@ typedef struct {
     void (*coefficients)(const Args *a, const Room *r, int64_t first, int64_t images);
     void (*gradients)(const Args *a, const Room *r, int64_t first, int64_t images);
     /* dout^T in and the sum of dout, of rows from `first` to `last`; dout is (n, rows), in (n, columns) */
-    void (*weight_gradients)(const float *dout, const float *in, int64_t n, int64_t rows, int64_t columns, int64_t first,
-                             int64_t last, float *dweight, float *dbias);
+    void (*weight_gradients)(const float *dout, const float *in, int64_t n, int64_t rows, int64_t columns,
+                             int64_t first, int64_t last, float *dweight, float *dbias);
 } Level;
 
 extern const Level dyrelu_base, dyrelu_avx2, dyrelu_avx512;
 
-enum { BLOCK = 2048, LINE = 16 }; /* positions, then floats */
+enum { BLOCK = 2048 }; /* positions */
 
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 

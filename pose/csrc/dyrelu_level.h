@@ -32,7 +32,7 @@ INLINE float exp_(float v) {
     return p * s.f;
 }
 
-/* `live` columns of one or eight rows of a matrix product: out[i] = bias + sum over q of a[i * down + q * right] * b[q]. */
+/* `live` columns of one or eight rows of a matrix product, out[i] = bias + sum over q of a[i * down + q * right] b[q]. */
 INLINE void product_tile(const float *a, int64_t down, int64_t right, const float *b, const float *bias, int64_t n,
                          int64_t k, int64_t rows, int64_t live, float *out) {
     V s0 = {0}, s1, s2, s3, s4, s5, s6, s7;
@@ -61,8 +61,8 @@ INLINE void product_rows(const float *a, int64_t down, int64_t right, const floa
 }
 
 /* out (m, n) = bias (n) + a b, with b (k, n), and a (m, k) whose rows are `down` and columns `right` floats apart. */
-static void product(const float *a, int64_t down, int64_t right, const float *b, const float *bias, int64_t m, int64_t n,
-                    int64_t k, float *out) {
+static void product(const float *a, int64_t down, int64_t right, const float *b, const float *bias, int64_t m,
+                    int64_t n, int64_t k, float *out) {
     int64_t i = 0;
     for (; i + 8 <= m; i += 8) product_rows(a + i * down, down, right, b, bias, n, k, 8, out + i * n);
     for (; i < m; i++) product_rows(a + i * down, down, right, b, bias, n, k, 1, out + i * n);
@@ -177,8 +177,8 @@ static void make_gradients(const Args *a, const Room *room, int64_t first, int64
     }
 }
 
-static void weight_gradients(const float *dout, const float *in, int64_t n, int64_t rows, int64_t columns, int64_t first,
-                             int64_t last, float *dweight, float *dbias) {
+static void weight_gradients(const float *dout, const float *in, int64_t n, int64_t rows, int64_t columns,
+                             int64_t first, int64_t last, float *dweight, float *dbias) {
     product(dout + first, 1, rows, in, NULL, last - first, columns, n, dweight + first * columns);
     for (int64_t r = first; r < last; r++) dbias[r] = 0;
     for (int64_t i = 0; i < n; i++)

@@ -243,8 +243,8 @@ INLINE void OF(scatter_step)(const ELEMENT *x, const ELEMENT *g, int64_t next, i
 }
 
 INLINE void OF(scatter_rows)(const ELEMENT *x, const ELEMENT *g, int64_t c, int64_t rows, const float *a1,
-                             const float *dcontext, const float *pi, const float *dz, const float *w, float *dprojection,
-                             ELEMENT *dx) {
+                             const float *dcontext, const float *pi, const float *dz, const float *w,
+                             float *dprojection, ELEMENT *dx) {
     int64_t k = 0;
     float scale[SCATTER_ROWS];
     for (int64_t r = 0; pi && r < rows; r++) scale[r] = min1(pi[r]);
@@ -262,8 +262,8 @@ INLINE void OF(scatter_block)(const ELEMENT *x, const ELEMENT *g, int64_t c, int
     int64_t p = 0;
     if (w) memset(dprojection, 0, c * sizeof(float));
     for (; p + SCATTER_ROWS <= size; p += SCATTER_ROWS)
-        OF(scatter_rows)(x + p * c, g + p * c, c, SCATTER_ROWS, a1, dcontext, pi ? pi + p : NULL, dz + p, w, dprojection,
-                         dx + p * c);
+        OF(scatter_rows)(x + p * c, g + p * c, c, SCATTER_ROWS, a1, dcontext, pi ? pi + p : NULL, dz + p, w,
+                         dprojection, dx + p * c);
     if (p < size)
         OF(scatter_rows)(x + p * c, g + p * c, c, size - p, a1, dcontext, pi ? pi + p : NULL, dz + p, w, dprojection,
                          dx + p * c);

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* How Python calls these files. Raise it here and in pose/runtime/native.py with each change of a function's arguments:
-   a library that an earlier version compiled would read memory that is not there.                                     */
+/* How Python calls these files. Raise it here and in pose/runtime/native.py with each change of a function's
+   arguments: a library that an earlier version compiled would read memory that is not there.                   */
 #define POSE_INTERFACE 3
 
 /* Levels of processors: what matters is compiled for each, and chosen when it is called. */

@@ -98,8 +98,8 @@ def forward(
         projection: C numbers of variant C's attention, in any shape; None for B.
         alpha, beta: (2,) each.
     Returns:
-        y in the memory format and dtype of x; and for the backward pass the means (N, C), the hidden layer (N, R), the
-        coefficients (N, 4, C) and the attention before its minimum with 1 (N, H * W), empty for B; these are fp32.
+        y in the memory format and dtype of x; and for the backward pass the means (N, C), the hidden layer (N, R),
+        the coefficients (N, 4, C) and the attention before its minimum with 1 (N, H * W), empty for B; all fp32.
     """
     x = dense(x)
     n, c, height, width = x.shape

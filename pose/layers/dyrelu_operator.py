@@ -38,9 +38,8 @@ def _backward(dy: Tensor, x: Tensor, *args: Any) -> Backward:
 def _refusal(args: tuple[Any, ...]) -> ValueError:
     got = ", ".join(f"{a.dtype} {tuple(a.shape)} {a.stride()}" for a in args if isinstance(a, Tensor))
     return ValueError(
-        "torch.ops.pose.dyrelu takes fp32 tensors whose numbers lie one after another (x may be bf16), of shapes that "
-        "fit, "
-        f"got (dtype, shape, strides) {got}; call the layer's `plain` instead, which takes any"
+        "torch.ops.pose.dyrelu takes fp32 tensors whose numbers lie one after another, x may be bf16, of shapes that "
+        f"fit; got (dtype, shape, strides) {got}; call the layer's `plain` instead, which takes any"
     )
 
 

@@ -47,14 +47,14 @@ def test_targets(target: str, ratio: float, met: bool | None) -> None:
 
 def test_activations_run_and_keep_little_memory() -> None:
     rows = activations.rows(quick=True)
-    assert len(rows) == 12
+    assert len(rows) == 12 + 6 * any("AVX2" in row["what"] for row in rows)  # beside AVX-512, where there is any
     assert all(row["ratio"] > 0 for row in rows)
-    assert len(timing.markdown(rows).splitlines()) == 14
+    assert len(timing.markdown(rows).splitlines()) == len(rows) + 2
 
 
 def test_training_step_runs() -> None:
     rows = training_step.rows(quick=True)
-    assert [bool(row["target"]) for row in rows] == [True, False, True]
+    assert [bool(row["target"]) for row in rows] == [True, False, True, False, True]
     assert all(row["ratio"] > 0 for row in rows)
 
 

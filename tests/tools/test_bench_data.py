@@ -46,12 +46,11 @@ def test_evaluation(bench: Any, tmp_path: Path) -> None:
 def test_codec(bench: Any) -> None:
     codec = bench("codec")
     for words, functions in codec.cases(quick=True):
-        if not words["target"]:
+        if not words["target"] or "argmax" in words["against"]:
             continue
         for one, other in zip(functions["ours"](), functions["baseline"](), strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=2e-7)
-    assert [set(row) for row in codec.rows(quick=True)] == [KEYS] * 6
-    assert [set(row) for row in codec.codec_rows(quick=True)] == [KEYS] * 4
+    assert [set(row) for row in codec.rows(quick=True)] == [KEYS] * 11
     losses = [
         tuple(float(cell) for cell in line.split("|")[4:8]) for line in codec.loss_table(count=200).splitlines()[2:]
     ]

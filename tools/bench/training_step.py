@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python tools/bench/training_step.py [--quick]
 
 A step is what the trainer does with a batch that is there: forward, loss, backward, Adam. "plain" is the same network
-with DY-ReLU in PyTorch's own operators.
+with DY-ReLU in PyTorch's own operators. "bf16" is under autocast, as `train.precision: bf16` is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BATCH = 8
 TARGET = "<= 1.6"
 
 
-def make_step(model: nn.Module, *, batch: int, quick: bool) -> Callable[[], None]:
+def make_step(model: nn.Module, *, batch: int, quick: bool, bf16: bool = False) -> Callable[[], None]:
     """A function that trains the model for a step, always on the same batch."""
     torch.manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
@@ -31,7 +31,7 @@ def make_step(model: nn.Module, *, batch: int, quick: bool) -> Callable[[], None
     targets, weights = torch.rand(batch, NUM_KEYPOINTS, height, width), torch.ones(batch, NUM_KEYPOINTS)
 
     def step() -> None:
-        with torch.profiler.record_function("forward"):
+        with torch.profiler.record_function("forward"), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             heatmaps = model(crops)
         with torch.profiler.record_function("loss"):
             loss = heatmap_mse(heatmaps, targets, weights)
@@ -60,11 +60,33 @@ def rows(quick: bool) -> list[Row]:
     batch = 2 if quick else BATCH
     steps = {name: make_step(model, batch=batch, quick=quick) for name, model in models.items()}
     times = interleave(steps, repeats=1 if quick else 15, warmup=1 if quick else 3)
+    halves = {
+        f"{name}, {precision}": make_step(models[name], batch=batch, quick=quick, bf16=precision == "bf16")
+        for name in ("ours", "relu6")
+        for precision in ("fp32", "bf16")
+    }
+    halved = interleave(halves, repeats=1 if quick else 9, warmup=1 if quick else 2)
     updates = interleave(optimizer_steps(), repeats=1 if quick else 30, warmup=1 if quick else 3)
     what = f"training step, MobileNetV2 x1.0 pose, DY-ReLU-C, batch {batch}"
     return [
         row(times, what=what, against="the same with ReLU6", target=TARGET, ours="ours", baseline="relu6"),
         row(times, what=f"{what}, plain", against="the same with ReLU6", target="", ours="plain", baseline="relu6"),
+        row(
+            halved,
+            what=f"{what}, bf16",
+            against="the same in fp32",
+            target="<= 0.76",
+            ours="ours, bf16",
+            baseline="ours, fp32",
+        ),
+        row(
+            halved,
+            what=f"training step, MobileNetV2 x1.0 pose, ReLU6, batch {batch}, bf16",
+            against="the same in fp32",
+            target="",
+            ours="relu6, bf16",
+            baseline="relu6, fp32",
+        ),
         row(
             updates,
             what="optimizer step, x1.0 DY-ReLU-C",
