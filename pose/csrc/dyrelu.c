@@ -21,6 +21,7 @@ static int highest = LEVELS - 1;
 
 static int level_in_use(void) {
 #if HAS_LEVELS
+    __builtin_cpu_init();
     if (highest >= AVX512 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         return AVX512;
