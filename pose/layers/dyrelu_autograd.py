@@ -38,8 +38,7 @@ def gradients(function: Any, settings: Sequence[float], dy: Tensor, saved: Seque
     """Gradients of all that `forward` takes, by `backward` or what does the same."""
     x, w1, _, w2, _, *others = saved
     *found, dprojection = function(dy, x, w1, w2, *others, *settings)
-    projection = others[0]
-    return (*found, None if projection is None else dprojection.view(projection.shape), *(None,) * 6)
+    return (*found, None if others[0] is None else dprojection, *(None,) * 6)
 
 
 class _Fused(torch.autograd.Function):

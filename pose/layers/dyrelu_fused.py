@@ -136,7 +136,7 @@ def backward(
     gamma: float,
     tau: float,
 ) -> Backward:
-    """Gradients of x, w1, b1, w2, b2 and of the projection (C,), empty for B."""
+    """Gradients of x, w1, b1, w2, b2 and of the projection, empty for B."""
     x = dense(x)
     n, c, height, width = x.shape
     hidden_width = w1.shape[0]
@@ -144,7 +144,7 @@ def backward(
     dx = torch.empty_like(x)
     dw1, db1 = w1.new_empty(hidden_width, c), w1.new_empty(hidden_width)
     dw2, db2 = w1.new_empty(4 * c, hidden_width), w1.new_empty(4 * c)
-    dprojection = w1.new_empty(0 if projection is None else c)
+    dprojection = w1.new_empty(0 if projection is None else projection.shape)
     attention = (None, None, None) if projection is None else (projection, pi, dprojection)
     positions, is_half = height * width, x.dtype is torch.bfloat16
     _call(
@@ -205,4 +205,6 @@ def cuda_backward(
     x = dense(x)
     tensors = (x, w1, w2, projection, alpha, beta, hidden)
     dx, dpre, dhidden, dprojection = dyrelu_triton.backward(_like(dy, x), *tensors, *args)
+    if projection is not None:
+        dprojection = dprojection.view(projection.shape)
     return dx, dhidden.T @ context, dhidden.sum(0), dpre.T @ hidden, dpre.sum(0), dprojection

@@ -56,7 +56,7 @@ def _fake_backward(
 ) -> tuple[Tensor, ...]:
     c = x.shape[1]
     weights = (torch.empty_like(w1), w1.new_empty(len(w1)), torch.empty_like(w2), w1.new_empty(4 * c))
-    return torch.empty_like(dense(x)), *weights, w1.new_empty(0 if projection is None else c)
+    return torch.empty_like(dense(x)), *weights, w1.new_empty(0 if projection is None else projection.shape)
 
 
 def _gradients(ctx: Any, dy: Tensor | None, *_: Tensor | None) -> Gradients:
