@@ -23,6 +23,9 @@ TITLE = "SLEAP"
 def read_sleap(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
     """Read a .slp file; frames of a video are named VIDEO/000012.png, as if each were extracted.
 
+    Where two videos have the same name, the folders above them tell them apart: MONDAY/VIDEO/000012.png. Frames in a
+    package (.pkg.slp) have the names of the videos or images that they were taken from.
+
     Raises:
         DataError: it is no such file.
     """
@@ -61,13 +64,24 @@ def _sizes(path: Path, group: Any) -> Iterator[int]:
 def _read(found: Any, path: Path, notes: Notes, keypoints: tuple[str, ...] | None) -> LabelSet:
     labels = LabelSet([], [], path.parent)
     kinds = {id(skeleton): _kind(skeleton, keypoints) for skeleton in found.skeletons}
-    lists = [v.filename for v in found.videos if isinstance(v.filename, list)]
-    names = below_common([name for one in lists for name in one])
+    files = {id(video): _file(video) for video in found.videos}
+    names = below_common([name for file in files.values() if isinstance(file, list) for name in file])
+    folders = video_folders([file for file in files.values() if isinstance(file, str)])
+    images: dict[str, LabeledImage] = {}  # a frame may be labeled in two parts
     for frame in found.labeled_frames:
-        image = _image(frame, names, notes)
-        if image is None:
+        file, number = files[id(frame.video)], int(frame.frame_idx)
+        if isinstance(file, list):
+            name = names[file[number]] if 0 <= number < len(file) else ""
+        else:
+            name = f"{folders[file]}/{number:06d}.png"
+            notes.remark(
+                "frames of videos are named VIDEO/000012.png by their number from 0; extract them under these names, "
+                "e.g. by ffmpeg -i VIDEO.mp4 -start_number 0 VIDEO/%06d.png"
+            )
+        if not name or leaves_folder(name):
+            notes.left_out["frames without an image"] += 1
             continue
-        labels.images.append(image)
+        image = images.setdefault(name, LabeledImage(name, "", _size(frame.video)))
         for instance in frame.instances:
             if type(instance).__name__ == "PredictedInstance":
                 notes.left_out["predicted instances, which nobody has corrected"] += 1
@@ -79,6 +93,7 @@ def _read(found: Any, path: Path, notes: Notes, keypoints: tuple[str, ...] | Non
                 labels.people.append(LabeledPerson(image, kind, points, track=track))
             else:
                 notes.left_out["instances without a labeled node"] += 1
+    labels.images.extend(images.values())
     return labels
 
 
@@ -103,22 +118,32 @@ def below_common(names: list[str]) -> dict[str, str]:
     return {name: "/".join(p[common:]) for name, p in parts.items()}
 
 
-def _image(frame: Any, names: dict[str, str], notes: Notes) -> LabeledImage | None:
-    video, number = frame.video, int(frame.frame_idx)
-    if isinstance(video.filename, list):
-        name = names[video.filename[number]] if 0 <= number < len(video.filename) else ""
-    else:
-        name = f"{PurePosixPath(local_name(str(video.filename))).stem}/{number:06d}.png"
-        notes.remark(
-            "frames of videos are named VIDEO/000012.png by their number from 0; extract them under these names, "
-            "e.g. by ffmpeg -i VIDEO.mp4 -start_number 0 VIDEO/%06d.png"
-        )
-    if not name or leaves_folder(name):
-        notes.left_out["frames without an image"] += 1
-        return None
+def video_folders(files: list[str]) -> dict[str, str]:
+    """The folder of each video's frames: its name, or where two have the same, all from the folders that differ on."""
+    bare = {file: str(path.parent / path.stem) for file in files for path in [PurePosixPath(local_name(file))]}
+    short = {file: PurePosixPath(name).name for file, name in bare.items()}
+    if len(set(short.values())) == len(short):
+        return short
+    if len(set(bare.values())) < len(bare):
+        bare = {file: local_name(file) for file in files}
+    below = below_common(list(bare.values()))
+    return {file: below[name] for file, name in bare.items()}
+
+
+def _file(video: Any) -> str | list[str]:
+    """A video's file, or its list of images; of frames in a package those that they were taken from, if it tells."""
+    source = video
+    while source.source_video is not None:
+        source = source.source_video
+    if isinstance(source.filename, list):
+        return [str(name) for name in source.filename]
+    inside = (video.backend_metadata or {}).get("dataset") if source is video else None
+    return str(source.filename) if inside is None else f"{source.filename}/{str(inside).partition('/')[0]}"
+
+
+def _size(video: Any) -> tuple[int, int] | None:
     shape = video.shape or (video.backend_metadata or {}).get("shape")
-    size = (int(shape[1]), int(shape[2])) if shape is not None and len(shape) == 4 and shape[1] else None
-    return LabeledImage(name, "", size)
+    return (int(shape[1]), int(shape[2])) if shape is not None and len(shape) == 4 and shape[1] else None
 
 
 def _points(instance: Any, notes: Notes) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pose.formats.convert import Converted, convert
-from pose.formats.sleap import below_common
+from pose.formats.sleap import below_common, video_folders
 from tests.formats.base import EDGES, NAMES, assert_same, make_document, people_of, sizes_of, write_images
 
 REAL = Path(__file__).parent / "real"
@@ -151,3 +151,15 @@ def test_paths_of_another_machine_are_told_below_their_common_folder() -> None:
     names = ["C:\\Users\\ann\\dogs\\a.png", "C:\\Users\\ann\\dogs\\deep\\b.png"]
     assert list(below_common(names).values()) == ["a.png", "deep/b.png"]
     assert below_common(["/home/ann/a.png"]) == {"/home/ann/a.png": "a.png"}
+
+
+def test_videos_of_one_name_keep_their_frames_apart() -> None:
+    assert video_folders(["/data/mon/cam1.mp4", "D:\\tue\\cam2.avi"]) == {
+        "/data/mon/cam1.mp4": "cam1",
+        "D:\\tue\\cam2.avi": "cam2",
+    }
+    both = ["/data/mon/cam1.mp4", "/data/tue/cam1.mp4", "/data/tue/cam1.avi.mp4"]
+    assert list(video_folders(both).values()) == ["mon/cam1", "tue/cam1", "tue/cam1.avi"]
+    inside = ["/data/two.pkg.slp/video0", "/data/two.pkg.slp/video1"]  # of a package that tells no more
+    assert list(video_folders(inside).values()) == ["video0", "video1"]
+    assert list(video_folders(["a/cam1.mp4", "a/cam1.avi"]).values()) == ["cam1.mp4", "cam1.avi"]
