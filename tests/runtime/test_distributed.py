@@ -26,7 +26,7 @@ from pose.runtime.distributed import SyncedBatch, World, join_world, lost_contac
 from pose.runtime.stop import Stopped
 from pose.training.learner import Learner
 from pose.training.resume import load_resume
-from pose.training.trainer import for_all_processes
+from pose.training.setup import for_all_processes
 from tests.helpers.command import call_pose
 from tests.helpers.jobs import evaluate_both, gradients_of_an_epoch
 from tests.helpers.processes import Ends, Fleet
