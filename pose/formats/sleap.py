@@ -119,7 +119,7 @@ def below_common(names: list[str]) -> dict[str, str]:
 
 
 def video_folders(files: list[str]) -> dict[str, str]:
-    """The folder of each video's frames: its name, or where two have the same, all from the folders that differ on."""
+    """The folder of each video's frames: its name, with the folders that tell it from another of the same name."""
     bare = {file: str(path.parent / path.stem) for file in files for path in [PurePosixPath(local_name(file))]}
     short = {file: PurePosixPath(name).name for file, name in bare.items()}
     if len(set(short.values())) == len(short):
