@@ -469,7 +469,7 @@ def test_crops_of_several_images_share_batches(folder: Path, tmp_path: Path, hea
 
 @pytest.mark.filterwarnings("ignore:each whole image")
 def test_few_large_images_wait_together(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pose.inference.predict_images.MAX_PIXELS_HELD", 2 * 300 * 400)
+    monkeypatch.setattr("pose.inference.image_loop.MAX_PIXELS_HELD", 2 * 300 * 400)
     model = predictor(flip_test=False)
     predict_images(model, [folder], out=tmp_path / "out")
     assert model.model.batches == [2, 1]
