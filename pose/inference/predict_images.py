@@ -57,9 +57,10 @@ class PredictSummary:
 
     def __str__(self) -> str:
         notes = [f"boxes: {self.boxes}"]
-        notes += [f"{self.images_without_boxes} images without boxes"] if self.images_without_boxes else []
-        notes += [f"{len(self.broken)} unreadable files skipped"] if self.broken else []
-        return f"{self.people} people in {self.images} images ({', '.join(notes)}): {self.out}"
+        notes += [f"{plural(self.images_without_boxes, 'image')} without boxes"] if self.images_without_boxes else []
+        notes += [f"{plural(len(self.broken), 'unreadable file')} skipped"] if self.broken else []
+        people = plural(self.people, "person", "people")
+        return f"{people} in {plural(self.images, 'image')} ({', '.join(notes)}): {self.out}"
 
 
 def predict_images(
