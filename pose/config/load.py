@@ -14,7 +14,7 @@ from pose.config.errors import explain_all
 from pose.config.files import find_config
 from pose.config.keypoints import Config
 from pose.config.yaml_text import parse_yaml
-from pose.data.foreign import refuse_foreign, refuse_foreign_bytes
+from pose.data.foreign import refuse_foreign
 from pose.runtime.errors import ConfigError, DataError
 from pose.runtime.paths import expand_home
 
@@ -41,7 +41,6 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        refuse_foreign_bytes(file, error.object)
         raise ConfigError(
             f"config {file} is not UTF-8 (byte {error.object[error.start]:#x} at {error.start}); "
             "expected a YAML text file, saved in UTF-8"
@@ -55,7 +54,6 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     try:
         data = parse_yaml(text)
     except ValueError as error:
-        refuse_foreign_bytes(file, text.encode())
         raise ConfigError(f"config {file} is not valid YAML: {error}") from None
     if not isinstance(data, dict):
         got = "an empty file" if data is None else f"a {type(data).__name__}"

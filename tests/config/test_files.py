@@ -95,6 +95,3 @@ def test_annotations_in_the_place_of_a_config(tmp_path: Path) -> None:
     file.write_text('{"info": {}, "images": [], "annotations": []}')
     with pytest.raises(DataError, match=r"holds annotations.*pose new my.yaml --data .*labels.json"):
         load_config(file)
-    file.write_bytes(b"\x89HDF\r\n\x1a\n\x00")
-    with pytest.raises(DataError, match=r"is an HDF5 file.*pose convert"):
-        load_config(file)

@@ -411,7 +411,7 @@ def test_broken_images(folder: Path, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="skipped: cannot read .*bad.jpg"):
         summary = run([folder], tmp_path / "out")
     assert summary.broken == (bad,)
-    assert "1 unreadable files skipped" in str(summary)
+    assert "1 unreadable file skipped" in str(summary)
     assert set(contents(tmp_path / "out")) == {"7.jpg", "sub/0012.png", "sub/old.bmp"}
     with (
         pytest.warns(UserWarning, match="skipped"),
