@@ -111,8 +111,8 @@ def load_initial_weights(
             if other.keypoint_names != skeleton.keypoint_names:
                 weights = {key: value for key, value in weights.items() if not key.startswith(LAST_LAYER)}
                 note = (
-                    f"; the last layer starts fresh: it found the {other.num_keypoints} keypoints of skeleton "
-                    f"'{other.name}', and is to find the {skeleton.num_keypoints} of '{skeleton.name}'"
+                    f"; the last layer starts fresh: it found the {plural(other.num_keypoints, 'keypoint')} of "
+                    f"skeleton '{other.name}', and is to find the {skeleton.num_keypoints} of '{skeleton.name}'"
                 )
     matched = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
     # Not all tensors: norms count their batches in scalars, which match between any two networks.

@@ -230,8 +230,8 @@ def test_use_a_model(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("pose.inference.base.load_detector", lambda *a, **k: OneBox())
     outcomes = run_all("use_a_model.md", pose_cli)
     found = outcomes["predict runs/figures photos --boxes detect --out found"].out
-    assert found == "1 people in 1 images (boxes: found by one box): found\n"
-    assert outcomes["detect photos --out boxes.json"].out == "1 people in 1 images (found by one box): boxes.json\n"
+    assert found == "1 person in 1 image (boxes: found by one box): found\n"
+    assert outcomes["detect photos --out boxes.json"].out == "1 person in 1 image (found by one box): boxes.json\n"
     assert "(boxes detections.json, 4 images, 4 people)" in outcomes["eval runs/figures --boxes detections.json"].out
     for folder in ("drawn", "found", "checked"):
         assert (place / folder / "street.jpg").is_file()

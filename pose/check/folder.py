@@ -12,6 +12,7 @@ from pose.data.foreign import find_foreign, refuse_foreign
 from pose.data.image_entries import local_name
 from pose.data.json_file import read_json
 from pose.runtime.errors import DataError
+from pose.runtime.text import plural
 
 LAYOUT = "annotations/*.json with images/NAME or NAME beside it, as `pose figures` and COCO have it"
 VAL = ("val", "valid", "validation")  # what stands in the place of train in the names of files
@@ -90,6 +91,20 @@ def find_split(path: Path, *, images: Path | None = None) -> FoundSplit:
     return FoundSplit(name, path, document, where, _detections(root, name))
 
 
+def check_images(split: FoundSplit) -> None:
+    """Look for the first images that a file lists.
+
+    Raises:
+        FileNotFoundError: none of them is in the folder of its images.
+    """
+    files = _listed(split.document)
+    if files and not any((split.images_dir / local_name(file)).is_file() for file in files):
+        raise FileNotFoundError(
+            f"none of the first {plural(len(files), 'image')} of {split.path} is in {split.images_dir}, e.g. "
+            f"{files[0]}; give the folder that these names are in as --images"
+        )
+
+
 def validation_file(path: Path) -> Path | None:
     """The file beside `path` whose name has val in the place of its train, as `pose split` and COCO call them."""
     stems = {
@@ -111,11 +126,16 @@ def _name(path: Path) -> str:
     return path.stem.rpartition("keypoints_")[2] or path.stem
 
 
+def _listed(document: dict[str, Any]) -> list[str]:
+    """The names of the first images."""
+    names = [image.get("file_name") for image in document["images"] if isinstance(image, dict)]
+    return [name for name in islice(names, TRIED) if isinstance(name, str) and name]
+
+
 def _images_dir(folder: Path, name: str, path: Path, document: dict[str, Any]) -> Path:
     """Find the first place that has one of the listed files; else the first there is, where all will be missing."""
     places = [folder / "images" / name, folder / name, folder / "images", folder]
-    listed = [image.get("file_name") for image in document["images"] if isinstance(image, dict)]
-    files = [file for file in islice(listed, TRIED) if isinstance(file, str) and file]
+    files = _listed(document)
     for place in places:
         if any((place / local_name(file)).is_file() for file in files):
             return place

@@ -35,6 +35,7 @@ from pose.models.folding import fold_batch_norms
 from pose.runtime.distributed import Shard, World
 from pose.runtime.files import write_atomic, write_json
 from pose.runtime.outputs import check_evaluation_folder
+from pose.runtime.text import plural
 from pose.training.losses import mixed_cross_entropy, mixup
 from pose.training.optim import cosine_learning_rate, learning_rate
 from pose.training.tasks import Task, evenly_spaced
@@ -65,7 +66,7 @@ class ImageEvaluation:
 
     def line(self) -> str:
         top1, top5 = self.metrics["top1"], self.metrics["top5"]
-        return f"top-1 {top1:.1%}, top-5 {top5:.1%} ({len(self.results)} images)"
+        return f"top-1 {top1:.1%}, top-5 {top5:.1%} ({plural(len(self.results), 'image')})"
 
 
 class ClassificationTask(Task):
@@ -154,8 +155,8 @@ class ClassificationTask(Task):
         return result.metrics, result.line()
 
     def describe_data(self) -> str:
-        classes = len(self.classes or ())
-        return f"{len(self.images)} images of {classes} classes to train on, {len(self.val)} to evaluate"
+        images, classes = plural(len(self.images), "image"), plural(len(self.classes or ()), "class", "classes")
+        return f"{images} of {classes} to train on, {len(self.val)} to evaluate"
 
     def identify(self, batch: ImageBatch) -> dict[str, list[Any]]:
         return {"images": [str(self.images[i].path) for i in batch.index.tolist()]}

@@ -172,7 +172,7 @@ def _check_fix(fix: Path, dataset: Path) -> None:
         raise ValueError(f"--fix {fix} is the file that is checked; a repaired copy needs another name")
     if fix.exists():
         raise ValueError(f"{fix} exists already; give --fix another name")
-    check_writable(fix.parent)
+    check_writable(fix.parent, option="--fix")
 
 
 def _load(path: Path, overrides: list[str]) -> Config:

@@ -81,7 +81,9 @@ def export(
 
 def _export_web(checkpoint: Path, folder: Path, wasm: Path | None) -> None:
     require("export", onnx="onnx", onnxruntime="onnxruntime")
-    check_writable(folder)
+    if folder.suffix.lower() == ".onnx":
+        raise ValueError(f"--web {folder} is a folder with a page; name it without .onnx, or give --onnx {folder}")
+    check_writable(folder, option="--web")
 
     from pose.checkpoint import load_checkpoint
     from pose.export.metadata import header_path
@@ -123,7 +125,7 @@ def _check_target(onnx: Path) -> None:
         raise ValueError(f"--onnx {onnx} is no ONNX file; name it with .onnx")
     if onnx.is_dir():
         raise ValueError(f"--onnx {onnx} is a folder; name a file in it, e.g. {onnx / 'm.onnx'}")
-    check_writable(onnx.parent)
+    check_writable(onnx.parent, option="--onnx")
 
 
 def _refuse_foreign(onnx: Path, *formats: str) -> None:

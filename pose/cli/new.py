@@ -78,7 +78,7 @@ def _fill(template: str, data: Path, images: Path | None) -> tuple[str, str]:
 
 def _find_data(data: Path, images: Path | None) -> tuple[FoundSplit, FoundSplit]:
     """The splits of a dataset to train on and to evaluate."""
-    from pose.check.folder import find_split, find_splits, is_training, validation_file
+    from pose.check.folder import check_images, find_split, find_splits, is_training, validation_file
 
     if not data.exists():
         raise FileNotFoundError(f"no folder or file {data}; give a dataset's folder or an annotation JSON as --data")
@@ -97,6 +97,8 @@ def _find_data(data: Path, images: Path | None) -> tuple[FoundSplit, FoundSplit]
         others = [split for split in splits if split is not train and not is_training(split.name)]
         beside = pairs[train.path]
         val = next((split for split in others if beside in (None, split.path)), train)
+    for split in (train, val):
+        check_images(split)
     if val is train:
         warnings.warn(
             f"{train.path} is the only split found, so it stands for validation too; numbers on it prove nothing. "

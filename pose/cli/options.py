@@ -87,22 +87,26 @@ def prepare_figures(config: AnyConfig, console: Console, *, to_train: bool = Tru
             make_shapes(config.data, progress=update)
 
 
-def check_writable(folder: Path) -> None:
-    """Fail before the work, not after it; nothing is left of the trial."""
+def check_writable(folder: Path, *, option: str = "--out") -> None:
+    """Fail before the work, not after it; nothing is left of the trial.
+
+    Args:
+        option: by which the user gave it.
+    """
     made = [place for place in (folder, *folder.parents) if not os.path.exists(place)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         writable = os.access(folder, os.W_OK)
     except FileExistsError:
-        raise ValueError(f"cannot write to {folder}: it is a file; choose another --out") from None
+        raise ValueError(f"cannot write to {folder}: it is a file; choose another {option}") from None
     except OSError as error:
-        raise ValueError(f"cannot write to {folder}: {error.strerror}; choose another --out") from None
+        raise ValueError(f"cannot write to {folder}: {error.strerror}; choose another {option}") from None
     finally:
         for place in made:
             with contextlib.suppress(OSError):
                 place.rmdir()
     if not writable:
-        raise ValueError(f"cannot write to {folder}: no permission; choose another --out")
+        raise ValueError(f"cannot write to {folder}: no permission; choose another {option}")
 
 
 @contextlib.contextmanager

@@ -92,6 +92,7 @@ def clip(
     from pose.runtime.console import Progress, make_console
     from pose.runtime.files import write_json
     from pose.runtime.folder_lock import lock_output
+    from pose.runtime.text import plural
     from pose.synthetic.clip import FPS, SIZE, render_clip, truth_records
 
     if out.suffix.lower() != ".mp4":
@@ -112,4 +113,4 @@ def clip(
             records += truth_records(number, frame)
             progress.update("frames")
     write_json(truth, records, indent=None)
-    print(f"{frames} frames of {people} people: {out}, {truth}")
+    print(f"{plural(frames, 'frame')} of {plural(people, 'person', 'people')}: {out}, {truth}")

@@ -47,6 +47,7 @@ def score(
     from pose.runtime.console import make_console
     from pose.runtime.errors import DataError
     from pose.runtime.files import write_json
+    from pose.runtime.text import plural
     from pose.training.keypoints import metrics_table
 
     check_backend(backend)
@@ -59,11 +60,13 @@ def score(
     console.print(str(found.usage), highlight=False)
     empty = len(coco.images) - len({record["image_id"] for record in found.records})
     if empty:
-        console.print(f"{empty} of {len(coco.images)} images have no results", highlight=False)
+        console.print(
+            f"{empty} of {plural(len(coco.images), 'image has', 'images have')} no results", highlight=False
+        )
     warn_of_many(coco, max_detections, setting="--max-detections ")
     metrics = evaluate_coco(coco, found.records, known, backend=backend, max_detections=max_detections)
     analysis = analyse(coco, found.records, known, max_detections=max_detections)
-    print(f"AP {metrics['AP']:.3f} ({len(coco.images)} images, skeleton {known.name})")
+    print(f"AP {metrics['AP']:.3f} ({plural(len(coco.images), 'image')}, skeleton {known.name})")
     print(metrics_table(metrics))
     print(analysis_table(analysis))
     if out is not None:

@@ -117,7 +117,10 @@ def _claim(
             "`pose train figures/mobilenet_v2_x0.5_dyrelu`"
         )
     if config.is_dir():
-        raise ValueError(f"{config} is a folder; give a YAML file, or continue a run with --resume {config}")
+        raise ValueError(
+            f"{config} is a folder; give a YAML file: pose new my.yaml --data {config} writes "
+            f"one for a dataset, and --resume {config} continues a run"
+        )
     settings = load_config(config, changes)
     run = out or Path("runs", f"{find_config(config).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     if out:

@@ -15,9 +15,10 @@ from pose.config.files import find_config
 from pose.config.keypoints import Config
 from pose.config.yaml_text import parse_yaml
 from pose.data.foreign import refuse_foreign
-from pose.runtime.errors import ConfigError
+from pose.runtime.errors import ConfigError, DataError
 from pose.runtime.paths import expand_home
 
+_ANNOTATIONS = re.compile(r'"(annotations|images)"\s*:\s*\[')  # of COCO's JSON, which would take YAML minutes
 MAX_ENTRIES, MAX_DEPTH = 100_000, 50
 AnyConfig = Config | ClassificationConfig
 SCHEMAS: dict[str, type[Config] | type[ClassificationConfig]] = {
@@ -33,7 +34,7 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
         path: the file, or the name of one that comes with the package; see `find_config`.
     Raises:
         FileNotFoundError: no such file.
-        DataError: it is the YAML of another tool.
+        DataError: it is the YAML of another tool, or annotations.
         ConfigError: not YAML, empty, an unset variable, or wrong keys or values: all of them in one message.
     """
     file = find_config(path)
@@ -46,6 +47,10 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
         ) from None
     except OSError as error:
         raise ConfigError(f"cannot read config {file}: {error}; expected a YAML text file") from None
+    if _ANNOTATIONS.search(text):
+        raise DataError(
+            f"{file} holds annotations, and a config is expected; write one for them: pose new my.yaml --data {file}"
+        )
     try:
         data = parse_yaml(text)
     except ValueError as error:

@@ -100,9 +100,11 @@ class TrainConfig(Section):
     """Budget of time: training ends after so many minutes, or after `epochs` if these come first, and the epochs of
     `milestones`, `warmup_epochs` and a cosine become shares of it; null for no budget. See training.md."""
     patience: Positive | None = None
-    """End after so many evaluations without a better one; null for never."""
+    """End after so many evaluations without a better one, not counting those at 0 before the first above it; null for
+    never."""
     plateau: Positive | None = None
-    """Multiply the rate by `lr_factor` after each so many evaluations without a better one; null for never."""
+    """Multiply the rate by `lr_factor` after each so many evaluations without a better one, counted as for
+    `patience`; null for never."""
     batch_size: Positive = 128
     """Samples of one update, however many parts it is computed in."""
     lr: Rate = 1e-3

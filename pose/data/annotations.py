@@ -21,6 +21,7 @@ from pose.data.left_out import Unusable, warn_left_out
 from pose.data.outlines import find_outlines
 from pose.data.records import LARGEST, read_flag, read_id, read_number, read_numbers, read_whole
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.text import plural
 
 OUTLINES = "that are the outlines of others"
 
@@ -92,8 +93,8 @@ def read_annotations(
     zero_area = sum(a.area <= 0 < a.num_keypoints for a in found)
     if zero_area:
         message += (
-            f"{'; ' * bool(notes)}{zero_area} people have area 0, with which OKS is 0, and are left out unless "
-            "data.grow_boxes makes them boxes: set it to width * height"
+            f"{'; ' * bool(notes)}{plural(zero_area, 'person has', 'people have')} area 0, with which OKS is 0, "
+            "left out unless data.grow_boxes makes them boxes: set it to width * height"
         )
     if message:
         warnings.warn(f"{path}: {message}; `pose check` shows which", stacklevel=3)
@@ -116,8 +117,8 @@ def _drop_outlines(
         return found, used
     left_out[OUTLINES] += len(outlines)
     warnings.warn(
-        f"{path}: {len(outlines)} annotations without keypoints are left out: each is the outline of a person with "
-        "keypoints; `pose check --fix` joins them",
+        f"{path}: {plural(len(outlines), 'annotation')} without keypoints left out: each is the outline of a "
+        "person with keypoints; `pose check --fix` joins them",
         stacklevel=4,
     )
     kept = [row for row in range(len(found)) if row not in outlines]
@@ -196,7 +197,7 @@ def _repairs(found: Sequence[Annotation], records: Sequence[Mapping[str, Any]]) 
         "without keypoints (taken as not labelled)": no_points,
         "with a visibility other than 0, 1, 2 (above 0 taken as labelled)": odd,
     }
-    return [f"{count} annotations {what}" for what, count in notes.items() if count]
+    return [f"{plural(count, 'annotation')} {what}" for what, count in notes.items() if count]
 
 
 def numbers(value: Any, where: str, key: str) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from pose.data.foreign import refuse_foreign
 from pose.data.records import is_int, read_id
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.errors import DataError
-from pose.runtime.text import did_you_mean
+from pose.runtime.text import did_you_mean, plural
 
 _EXAMPLE = '{"id": 1, "name": "dog", "keypoints": ["nose", "left_ear", "right_ear"], "skeleton": [[1, 2], [1, 3]]}'
 
@@ -63,6 +63,8 @@ def find_category(
     listed = {i: c for c in rows if (i := read_id(c.get("id"))) is not None}
     if name is not None and listed:
         wanted = [name] if isinstance(name, str) else list(name)
+        if not wanted:
+            raise DataError(f"{path}: data.category is an empty list; name a category, or leave it out")
         return _as_one(path, [_by_name(path, listed, each) for each in dict.fromkeys(wanted)])
     found = [c for c in listed.values() if names_keypoints(c)]
     if found:
@@ -160,8 +162,8 @@ def check_names(path: Path, category: Category, skeleton: Skeleton) -> None:
     fix = "set data.skeleton to from_annotations, or to the keypoints of this file"
     if len(names) != len(expected):
         raise DataError(
-            f"{what} has {len(names)} keypoints ({_listed(names)}), skeleton '{skeleton.name}' has {len(expected)} "
-            f"({_listed(expected)}); {fix}"
+            f"{what} has {plural(len(names), 'keypoint')} ({_listed(names)}), skeleton '{skeleton.name}' has "
+            f"{len(expected)} ({_listed(expected)}); {fix}"
         )
     if set(names) == set(expected):
         first = next(i for i, pair in enumerate(zip(names, expected, strict=True)) if pair[0] != pair[1])
@@ -171,8 +173,8 @@ def check_names(path: Path, category: Category, skeleton: Skeleton) -> None:
         )
     differ = [f"'{a}' for '{b}'" for a, b in zip(names, expected, strict=True) if a != b]
     warnings.warn(
-        f"{what} calls {len(differ)} keypoints otherwise than skeleton '{skeleton.name}': {_listed(differ)}; they "
-        "are taken in the file's order",
+        f"{what} calls {plural(len(differ), 'keypoint')} otherwise than skeleton '{skeleton.name}': "
+        f"{_listed(differ)}; they are taken in the file's order",
         stacklevel=4,
     )
 

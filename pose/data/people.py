@@ -23,6 +23,7 @@ from pose.images.names import CHECK_THE_PATH, explain_missing
 from pose.keypoints.geometry import clean_boxes
 from pose.runtime.arrays import Array
 from pose.runtime.errors import DataError
+from pose.runtime.text import plural
 
 POINTS = "whose box has no size"
 _OUTSIDE = "with an empty box, or one outside the image"
@@ -217,8 +218,8 @@ def with_grown_boxes(coco: CocoFile, *, share: float, pixels: float) -> CocoFile
     zero = int(without_area.sum())
     if zero:
         warnings.warn(
-            f"{coco.path}: {zero} people have area 0; taken is that of their grown boxes (data.grow_boxes), in "
-            "proportion to which AP forgives errors",
+            f"{coco.path}: {plural(zero, 'person has', 'people have')} area 0; taken is that of their grown boxes "
+            "(data.grow_boxes), in proportion to which AP forgives errors",
             stacklevel=3,
         )
     return replace(coco, annotations=replace(columns, boxes_xywh=boxes, areas=areas))

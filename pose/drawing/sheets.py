@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from pose.drawing.people import LEFT, PEOPLE, RIGHT, Color, draw_people, side_color, stamp
 from pose.images.types import Image, check_image
 from pose.keypoints.skeletons import Skeleton
+from pose.runtime.text import plural
 
 FAINTEST = 0.25  # score that a found keypoint is drawn with at least: COCO counts it, however unsure
 _BACKGROUND: Color = (24, 26, 32)
@@ -79,7 +80,7 @@ def draw_batch(
         draw_people(image, xy[None], (w > 0)[None], skeleton=skeleton)
         for image, xy, w in zip(images, points, shown, strict=True)
     ]
-    return _with_legend(grid(cells, columns=columns, gap=4), f"{len(cells)} crops" if len(cells) > 1 else "1 crop")
+    return _with_legend(grid(cells, columns=columns, gap=4), plural(len(cells), "crop"))
 
 
 def draw_pairs(

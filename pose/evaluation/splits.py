@@ -28,6 +28,7 @@ from pose.data.usage import Usage
 from pose.evaluation.coco import check_somebody_counts
 from pose.keypoints.oks import MAX_DETECTIONS
 from pose.runtime.errors import DataError
+from pose.runtime.text import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +158,8 @@ def warn_of_many(coco: CocoFile, most: int, *, setting: str = "eval.max_detectio
         beyond = sum(count - most for count in many)
         standard = "COCO's " if most == MAX_DETECTIONS else ""
         warnings.warn(
-            f"{coco.path}: {len(many)} images have more than {most} annotated, up to {max(many)}; AP counts "
+            f"{coco.path}: {plural(len(many), 'image has', 'images have')} more than {most} annotated, up to "
+            f"{max(many)}; AP counts "
             f"{standard}{most} best answers of an image, so {beyond} of {len(counted)} "
             f"count as missed whatever the model finds; {setting}{max(many)} counts them",
             stacklevel=3,

@@ -10,7 +10,7 @@ from pose.formats.coco import ROBOFLOW, WHOLEBODY_PARTS
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind
 from pose.keypoints.known import COCO_WHOLEBODY133
 from pose.runtime.errors import DataError
-from pose.runtime.text import first_few
+from pose.runtime.text import first_few, plural
 
 
 def write_coco(
@@ -28,8 +28,8 @@ def write_coco(
     unknown = [image.path for image in labels.images if image.size is None]
     if unknown:
         raise DataError(
-            f"the sizes of {len(unknown)} images are not known, e.g. of {first_few(unknown, 3)}; give the folder of "
-            "the images by --images"
+            f"the sizes of {plural(len(unknown), 'image')} are not known, e.g. of {first_few(unknown, 3)}; give the "
+            "folder of the images by --images"
         )
     image_ids = _ids([image.id for image in labels.images], "ids of images", notes, least=0)
     person_ids = _ids([person.id for person in labels.people], "ids of people", notes)

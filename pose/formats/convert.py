@@ -208,7 +208,7 @@ def describe(done: Converted) -> str:
     """What was read, left out, guessed, lost and written, in lines."""
     labels, kinds = done.labels, done.labels.kinds()
     splits = [split for split in labels.splits() if split]
-    own = [f"{len(kind.keypoint_names)} keypoints of '{kind.name}'" for kind in kinds]
+    own = [f"{plural(len(kind.keypoint_names), 'keypoint')} of '{kind.name}'" for kind in kinds]
     what = f"{plural(done.read[0], 'image')}, {plural(done.read[1], 'person', 'people')}"
     of = f" ({', '.join(splits)})" if splits else ""
     lines = [f"read: {FORMATS[done.source].split(':')[0]}: {what}{of}; {first_few(own) or 'nobody'}"]

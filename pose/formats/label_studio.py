@@ -6,13 +6,11 @@ marked by the region's note "hidden", which Label Studio keeps.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlparse
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
@@ -25,9 +23,7 @@ from pose.formats.labels import (
     LabeledPerson,
     LabelSet,
     Notes,
-    ObjectKind,
     as_list,
-    count_lost,
     extent,
     keypoints_from,
 )
@@ -35,7 +31,7 @@ from pose.runtime.errors import DataError
 
 TITLE = "Label Studio"
 HIDDEN = "hidden"
-_PERSON = "person-"  # begins the region ids that are written, before the id of the person
+PERSON = "person-"  # begins the region ids that are written, before the id of the person
 
 
 def read_label_studio(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
@@ -68,7 +64,7 @@ def read_label_studio(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | 
     kinds = declared.make_kinds([p for _, p in found], keypoints, notes)
     for image, person in found:
         kind = kinds[person.label]
-        number = read_id(person.key.removeprefix(_PERSON)) if person.key and person.key.startswith(_PERSON) else None
+        number = read_id(person.key.removeprefix(PERSON)) if person.key and person.key.startswith(PERSON) else None
         points = keypoints_from(person.by_name, kind.keypoint_names)
         labels.people.append(LabeledPerson(image, kind, points, person.box, number))
     return labels
@@ -94,6 +90,9 @@ def _read_image(data: Mapping[str, Any], results: list[Mapping[str, Any]], notes
         texts = [v for v in data.values() if isinstance(v, str) and re.search(r"\.\w{3,4}(\?|$)", v)]
         url = texts[0] if texts else None
     name = _file_name(url, notes) if url else ""
+    own = data.get("file_name")
+    if isinstance(own, str) and name.endswith(f"/{own}"):  # as written here, without the folder that is served
+        name = own
     if not name or leaves_folder(name):
         notes.left_out["tasks without the name of an image"] += 1
         return None
@@ -207,62 +206,3 @@ def _read_box(value: Mapping[str, Any], x: float, y: float, size: tuple[float, f
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     corners = np.array([[0, 0], [w * c, w * s], [w * c - h * s, w * s + h * c], [-h * s, h * c]])
     return extent(corners + np.array([x, y]))
-
-
-def render_label_studio(labels: LabelSet, notes: Notes) -> tuple[bytes, bytes]:
-    """Make the tasks to import, with annotations, and the labeling config of the project.
-
-    Raises:
-        DataError: the size of an image is not known.
-    """
-    people = labels.people_by_image()
-    kinds = {kind.name: kind for kind in labels.kinds()}
-    tasks = []
-    for number, image in enumerate(labels.images, 1):
-        if image.size is None:
-            raise DataError(f"the size of {image.path} is not known; give the folder of the images by --images")
-        own = people[id(image)]
-        data: dict[str, Any] = {
-            "image": f"/data/local-files/?d={image.path}",
-            "height": image.size[0],
-            "width": image.size[1],
-        }
-        data |= {"image_id": image.id} if image.id is not None else {}
-        data |= {"split": image.split} if image.split else {}
-        data["keypoints"] = {name: list(kind.keypoint_names) for name, kind in kinds.items()}
-        data["skeleton"] = {name: [list(edge) for edge in kind.edges] for name, kind in kinds.items()}
-        result = [region for i, person in enumerate(own) for region in _regions(person, f"{number}-{i}", image.size)]
-        tasks.append({"data": data, "annotations": [{"result": result}]})
-    count_lost(labels, notes, "areas", "outlines", "tracks")
-    return (json.dumps(tasks, ensure_ascii=False) + "\n").encode(), _labeling_config(list(kinds.values())).encode()
-
-
-def _regions(person: LabeledPerson, place: str, size: tuple[int, int]) -> list[dict[str, Any]]:
-    """A rectangle, and below it a point for each labeled keypoint."""
-    height, width = size
-    key = f"{_PERSON}{person.id}" if person.id is not None else f"box-{place}"
-    common = {"to_name": "image", "original_height": height, "original_width": width, "image_rotation": 0}
-    assert person.box_xywh is not None
-    x, y, w, h = person.box_xywh
-    value = {"x": 100 * x / width, "y": 100 * y / height, "width": 100 * w / width, "height": 100 * h / height}
-    box = {**value, "rotation": 0, "rectanglelabels": [person.kind.name]}
-    regions: list[dict[str, Any]] = [
-        {"id": key, "from_name": "box", "type": "rectanglelabels", "value": box, **common}
-    ]
-    for name, (px, py, v) in zip(person.kind.keypoint_names, person.keypoints_img.tolist(), strict=True):
-        if v > 0:
-            point = {"x": 100 * px / width, "y": 100 * py / height, "width": 0.5, "keypointlabels": [name]}
-            region = {"id": f"{key}-{name}", "from_name": "keypoint", "type": "keypointlabels", "parentID": key}
-            note = {"meta": {"text": [HIDDEN]}} if v == 1 else {}
-            regions.append({**region, "value": point, **note, **common})
-    return regions
-
-
-def _labeling_config(kinds: list[ObjectKind]) -> str:
-    points = dict.fromkeys(name for kind in kinds for name in kind.keypoint_names)
-    lines = ["<View>", '  <Image name="image" value="$image"/>', '  <RectangleLabels name="box" toName="image">']
-    lines += [f"    <Label value={quoteattr(kind.name)}/>" for kind in kinds]
-    lines += ["  </RectangleLabels>", '  <KeyPointLabels name="keypoint" toName="image">']
-    # Label Studio's own exports leave out keypoints without an index.
-    lines += [f'    <Label value={quoteattr(name)} model_index="{i}"/>' for i, name in enumerate(points)]
-    return "\n".join([*lines, "  </KeyPointLabels>", "</View>", ""])

@@ -6,8 +6,9 @@ labelme has no visibility; a hidden keypoint has the flag "hidden", which labelm
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from pose.data.image_entries import leaves_folder, local_name
@@ -71,6 +72,10 @@ def _read_image(file: Path, document: Mapping[str, Any], root: Path, notes: Note
         notes.left_out["files without an imagePath that can be read"] += 1
         return None
     folder = file.parent.relative_to(root).as_posix()
+    if leaves_folder(name):
+        below = posixpath.normpath(posixpath.join(folder, local_name(name)))
+        if not PureWindowsPath(name).anchor and not leaves_folder(below):
+            folder, name = ".", below  # ../images/a.jpg, from a folder of JSON files beside that of the images
     if leaves_folder(name):
         name = PurePosixPath(local_name(name)).name
         if not name or leaves_folder(name):

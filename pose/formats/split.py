@@ -47,6 +47,8 @@ def split_coco(path: Path, *, share: float, seed: int = 0, by_prefix: bool = Fal
         raise DataError(f"no file {path}, but {both} are there: what they were made of was split already")
     for out in there:
         raise DataError(f"{out} exists already; remove it, or copy {path.name} to another name")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; a COCO JSON is split: pose convert {path} {path.name}.json")
     document = read_json(path)
     if not isinstance(document, dict) or not all(
         isinstance(document.get(k), list) for k in ("images", "annotations")

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from pose.formats import coco_write, cvat, deeplabcut, label_studio, labelme, sleap, yolo_write
+from pose.formats import coco_write, cvat, deeplabcut, label_studio_write, labelme, sleap, yolo_write
 from pose.formats.image_files import is_file, upright_size
 from pose.formats.labels import LabeledImage, LabelSet, Notes
 from pose.runtime.errors import DataError
@@ -56,7 +56,7 @@ def _write_files(labels: LabelSet, out: Path, target: str, notes: Notes, descrip
     if target == "cvat":
         write_atomic(out, cvat.render_cvat(labels, notes))
     elif target == "labelstudio":
-        tasks, config = label_studio.render_label_studio(labels, notes)
+        tasks, config = label_studio_write.render_label_studio(labels, notes)
         beside = out.with_suffix(".config.xml")
         if os.path.lexists(beside):
             raise DataError(f"{beside} exists already; give another name")

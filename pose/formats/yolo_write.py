@@ -77,7 +77,7 @@ def _yaml(labels: LabelSet, kinds: Sequence[ObjectKind], notes: Notes) -> str:
     data: dict[str, Any] = {"train": "images/train" if "train" in splits else f"images/{min(splits)}"}
     data["val"] = "images/val" if "val" in splits else data["train"]
     if data["val"] == data["train"]:
-        notes.remark("val in data.yaml is train, as there is no other split; `pose split` makes one")
+        notes.remark("val in data.yaml is train, as there is no other split; a COCO file gets one by `pose split`")
     data |= {split: f"images/{split}" for split in sorted(splits - {"train", "val"})}
     data["kpt_shape"] = [len(kind.keypoint_names), 3]
     data["flip_idx"] = flip_idx

@@ -24,6 +24,7 @@ from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError
+from pose.runtime.text import plural
 
 if TYPE_CHECKING:
     import torch
@@ -89,8 +90,9 @@ class PredictorBase(ABC):
         height, width = self.input_size
         where = "" if self.device is None else f", on {self.device}"
         return (
-            f"<{type(self).__name__} of {self.source or 'a network'}: {self.skeleton.num_keypoints} keypoints "
-            f"({self.skeleton.name}), crops {width} x {height}{where}>"
+            f"<{type(self).__name__} of {self.source or 'a network'}: "
+            f"{plural(self.skeleton.num_keypoints, 'keypoint')} ({self.skeleton.name}), "
+            f"crops {width} x {height}{where}>"
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -43,9 +43,12 @@ class DetectSummary:
 
     def __str__(self) -> str:
         notes = [f"found by {self.detector}"]
-        notes += [f"{self.images_without_people} images without people"] if self.images_without_people else []
-        notes += [f"{len(self.broken)} unreadable files skipped"] if self.broken else []
-        return f"{self.people} people in {self.images} images ({', '.join(notes)}): {self.out}"
+        notes += (
+            [f"{plural(self.images_without_people, 'image')} without people"] if self.images_without_people else []
+        )
+        notes += [f"{plural(len(self.broken), 'unreadable file')} skipped"] if self.broken else []
+        people = plural(self.people, "person", "people")
+        return f"{people} in {plural(self.images, 'image')} ({', '.join(notes)}): {self.out}"
 
 
 def detect_images(
@@ -121,7 +124,9 @@ def _keep_partial(records: list[dict[str, Any]], out: Path, *, done: int, total:
         write_json(partial, records, indent=None)
     except (OSError, DataError):
         return
-    warnings.warn(f"ended early: {partial} has the boxes of the first {done} of {total} images", stacklevel=3)
+    warnings.warn(
+        f"ended early: {partial} has the boxes of the first {done} of {plural(total, 'image')}", stacklevel=3
+    )
 
 
 def check_target(out: Path) -> None:

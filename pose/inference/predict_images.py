@@ -7,7 +7,7 @@ import glob
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from pose.images.types import Image
 from pose.images.write import WRITABLE_SUFFIXES, write_image
 from pose.inference.base import CropHeatmaps, PredictorBase
 from pose.inference.box_source import box_source, boxes_of_images
-from pose.inference.image_loop import ImageLoop, Progress
+from pose.inference.image_loop import ImageLoop, Progress, in_groups
 from pose.inference.inputs import PredictRequest
 from pose.inference.results import People, nothing_to_draw
 from pose.runtime.errors import DataError
@@ -33,7 +33,6 @@ from pose.runtime.text import plural
 PREDICTIONS = "predictions.json"
 FORMAT = "pose-predictions-1"
 WRITE_SECONDS = 5.0  # between two writings of what is done, against loss by a killed process or a full disk
-MAX_PIXELS_HELD = 2**26  # of images that wait to be drawn together: 200 MB
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,10 @@ class PredictSummary:
 
     def __str__(self) -> str:
         notes = [f"boxes: {self.boxes}"]
-        notes += [f"{self.images_without_boxes} images without boxes"] if self.images_without_boxes else []
-        notes += [f"{len(self.broken)} unreadable files skipped"] if self.broken else []
-        return f"{self.people} people in {self.images} images ({', '.join(notes)}): {self.out}"
+        notes += [f"{plural(self.images_without_boxes, 'image')} without boxes"] if self.images_without_boxes else []
+        notes += [f"{plural(len(self.broken), 'unreadable file')} skipped"] if self.broken else []
+        people = plural(self.people, "person", "people")
+        return f"{people} in {plural(self.images, 'image')} ({', '.join(notes)}): {self.out}"
 
 
 def predict_images(
@@ -111,7 +111,7 @@ def predict_images(
         for index, pixels in loop
     )
     with document:
-        for group in _in_groups(requests, predictor.batch_size):
+        for group in in_groups(requests, predictor.batch_size):
             for (index, request), (people, maps) in zip(group, _predict(predictor, group, heatmaps), strict=True):
                 document.add(inputs[index], people)
                 drawing.draw(inputs[index], request.image, people, maps)
@@ -119,23 +119,6 @@ def predict_images(
     source.warn()
     drawing.warn()
     return document.summary(broken=loop.finish(out))
-
-
-def _in_groups(
-    requests: Iterable[tuple[int, PredictRequest]], batch_size: int
-) -> Iterator[list[tuple[int, PredictRequest]]]:
-    """Images whose people fill a batch together, but no more of them than fit in the memory."""
-    group: list[tuple[int, PredictRequest]] = []
-    people = pixels = 0
-    for index, request in requests:
-        more_people, more_pixels = len(request.boxes_xywh), request.image[..., 0].size  # type: ignore[arg-type]
-        if group and (people + more_people > batch_size or pixels + more_pixels > MAX_PIXELS_HELD):
-            yield group
-            group, people, pixels = [], 0, 0
-        group.append((index, request))
-        people, pixels = people + more_people, pixels + more_pixels
-    if group:
-        yield group
 
 
 def _predict(

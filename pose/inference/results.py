@@ -67,7 +67,7 @@ class FoundPerson:
     skeleton: Skeleton
 
     def __repr__(self) -> str:
-        return f"<person of score {self.score:.2f}, {len(self.scores)} keypoints>"
+        return f"<person of score {self.score:.2f}, {plural(len(self.scores), 'keypoint')}>"
 
     def __getitem__(self, name: str) -> tuple[float, float, float]:
         """x, y and score of a keypoint by its name.
@@ -120,8 +120,8 @@ class People:
 
     def __repr__(self) -> str:
         of = f" of {self.image_path}" if self.image_path else ""
-        who = "1 person" if len(self) == 1 else f"{len(self)} people"
-        return f"<{who}{of}, {self.skeleton.num_keypoints} keypoints each>"
+        who, points = plural(len(self), "person", "people"), plural(self.skeleton.num_keypoints, "keypoint")
+        return f"<{who}{of}, {points} each>"
 
     def __iter__(self) -> Iterator[FoundPerson]:
         return (self[index] for index in range(len(self)))

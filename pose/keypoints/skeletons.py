@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.runtime.text import did_you_mean
+from pose.runtime.text import did_you_mean, plural
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +65,7 @@ class Skeleton:
             raise ValueError(f"skeleton '{self.name}': upper_body must index its {k} keypoints")
 
     def __repr__(self) -> str:
-        return f"<Skeleton {self.name}: {self.num_keypoints} keypoints>"
+        return f"<Skeleton {self.name}: {plural(self.num_keypoints, 'keypoint')}>"
 
     @property
     def num_keypoints(self) -> int:

@@ -30,6 +30,7 @@ from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.oks import METRICS
 from pose.models.pose_net import STRIDE
 from pose.runtime.distributed import Shard, World
+from pose.runtime.text import plural
 from pose.training.losses import heatmap_mse
 from pose.training.optim import learning_rate
 from pose.training.streamed_people import PEOPLE_PER_IMAGE, StreamedPeople
@@ -59,7 +60,7 @@ class KeypointTask(Task):
         training = training_set(data)
         warn_of_settings(self.config, training.people)
         self.groups = training.people.columns.image_ids.tolist() if data.group_images else None
-        self.training = f"{len(training.people)} people to train on ({training.usage})"
+        self.training = f"{plural(len(training.people), 'person', 'people')} to train on ({training.usage})"
         return PeopleDataset(
             training.people,
             self.skeleton,
@@ -145,10 +146,8 @@ class KeypointTask(Task):
         return world.from_main(count)
 
     def describe_data(self) -> str:
-        return (
-            f"{self.training}, {len(self.val.people)} boxes ({self.val.boxes}) "
-            f"in {len(self.val.image_ids)} images to evaluate ({self.val.usage})"
-        )
+        boxes, images = plural(len(self.val.people), "box", "boxes"), plural(len(self.val.image_ids), "image")
+        return f"{self.training}, {boxes} ({self.val.boxes}) in {images} to evaluate ({self.val.usage})"
 
     def identify(self, batch: Batch) -> dict[str, list[Any]]:
         return self.dataset.identify(batch.index.tolist())
@@ -206,8 +205,8 @@ def warn_of_settings(config: Config, people: People | None) -> None:
     late = [epoch for epoch in train.milestones if epoch >= train.epochs]
     if late:
         warnings.warn(
-            f"train.milestones {late} are not before the last of {train.epochs} epochs: the learning rate does not "
-            "fall there; set train.milestones to epochs of this training",
+            f"train.milestones {late} are not before the last of {plural(train.epochs, 'epoch')}: the learning "
+            "rate does not fall there; set train.milestones to epochs of this training",
             stacklevel=3,
         )
     if (
@@ -252,7 +251,8 @@ def _warn_of_shape(input_size: tuple[int, int], people: People) -> None:
 
 def summary_line(result: Evaluation) -> str:
     """One line with the main number and what it depends on."""
-    what = f"boxes {result.boxes}, {result.images} images, {result.people} people"
+    people = plural(result.people, "person", "people")
+    what = f"boxes {result.boxes}, {plural(result.images, 'image')}, {people}"
     return f"AP {result.metrics['AP']:.3f} ({what})" if result.metrics else f"no annotations ({what})"
 
 

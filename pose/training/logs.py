@@ -14,6 +14,7 @@ from rich.console import Console
 from pose.runtime import system
 from pose.runtime.console import duration
 from pose.runtime.folder_lock import make_folder, refuse_gone
+from pose.runtime.text import plural
 from pose.training.metrics_file import finite_numbers, read_metrics
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def print_end(run: Path, console: Console) -> None:
     table = read_metrics(run / "metrics.csv", metrics=("AP", "top1"))
     rows = [finite_numbers(row) for row in table.rows]
     seconds = sum(row.get("seconds", 0.0) for row in rows)
-    lines = [f"done: {len(rows)} epochs in {duration(seconds)}, in {run}"]
+    lines = [f"done: {plural(len(rows), 'epoch')} in {duration(seconds)}, in {run}"]
     metric = next((name for name in ("AP", "top1") if name in table.fields), "")
     scored = [row for row in rows if metric in row]
     if scored:

@@ -70,10 +70,16 @@ class Schedule:
         return f"train.patience={2 * state.stale}"
 
     def judge(self, state: TrainState, score: float) -> bool:
-        """Note an evaluation in the state; whether it is the best one so far."""
-        if score > state.best:
+        """Note an evaluation in the state; whether its weights are the best ones so far.
+
+        Before anything is found, at 0, none is better than another: they do not count for patience and plateaus, and
+        the latest weights have learned most.
+        """
+        if score > state.best or score == state.best == 0:
             state.best, state.stale = score, 0
             return True
+        if state.best <= 0:
+            return False
         state.stale += 1
         if self.train.plateau is not None and state.stale % self.train.plateau == 0:
             state.lowered += 1

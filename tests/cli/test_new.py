@@ -85,6 +85,16 @@ def test_the_two_files_of_a_split_and_images_elsewhere(
     assert (data.train.annotations, data.val.annotations) == ("labels_train.json", "labels_val.json")
 
 
+def test_a_folder_without_the_images_is_noticed(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    given = ("new", tmp_path / "my.yaml", "--data", tiny_dataset / "people.json")
+    refusal(pose_cli(*given, "--images", tmp_path / "other"), "none of the first 10 images of", "as --images")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "people.json").write_bytes((tiny_dataset / "people.json").read_bytes())
+    refusal(pose_cli(*given[:3], tmp_path / "people.json"), "none of the first 10 images of")
+    assert not (tmp_path / "my.yaml").exists()
+
+
 @pytest.mark.parametrize(
     ("aspect", "size"), [(0.67, (192, 128)), (1.0, (160, 160)), (1.5, (128, 192)), (0.4, (256, 96)), (3.0, (96, 288))]
 )
@@ -130,6 +140,8 @@ def test_refusals(pose_cli: Cli, tmp_path: Path) -> None:
 def test_nobody_to_learn_from(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path) -> None:
     document = json.loads((tiny_dataset / "people.json").read_text())
     (tmp_path / "none.json").write_text(json.dumps({**document, "annotations": []}))
-    outcome = pose_cli("new", tmp_path / "own.yaml", "--data", tmp_path / "none.json", "--images", tiny_dataset)
+    outcome = pose_cli(
+        "new", tmp_path / "own.yaml", "--data", tmp_path / "none.json", "--images", tiny_dataset / "images"
+    )
     refusal(outcome, "none.json has nobody with a labeled keypoint, so there is nothing to learn")
     assert not (tmp_path / "own.yaml").exists()

@@ -60,7 +60,7 @@ def test_threads_that_read_ahead_change_nothing(
         out = tmp_path / str(workers)
         outcome = pose_cli("predict", tiny_run, tmp_path / "in", "--out", out, "--workers", workers)
         assert outcome.code == 0
-        assert "10 people in 10 images (boxes: whole image, 1 unreadable files skipped)" in outcome.out
+        assert "10 people in 10 images (boxes: whole image, 1 unreadable file skipped)" in outcome.out
         assert f"warning: skipped: cannot read {tmp_path / 'in' / '000005x.png'}" in outcome.err
         found.append(read(out / "predictions.json"))
     assert found[0] == found[1] == found[2] == found[3]

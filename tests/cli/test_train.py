@@ -50,7 +50,7 @@ def test_streams_of_train(pose_cli: Cli, tiny_yaml: Path, tmp_path: Path) -> Non
     assert re.fullmatch(
         r"epoch 1/1  loss 0\.0\d+  lr 1e-03  AP 0\.000 \(boxes gt, 10 images, 10 people\)  0:\d\d", lines[2]
     )
-    assert lines[3] == f"done: 1 epochs in {lines[2].split()[-1]}, in {tmp_path / 'run'}"
+    assert lines[3] == f"done: 1 epoch in {lines[2].split()[-1]}, in {tmp_path / 'run'}"
     assert lines[4:6] == [
         "  best   AP 0.000, epoch 1: best.safetensors",
         "  last   epoch 1: last.safetensors; every epoch: metrics.csv, tb/",
@@ -234,7 +234,7 @@ def test_a_second_ctrl_c_ends_at_once(tiny_yaml: Path, tmp_path: Path) -> None:
 def test_missing_config(pose_cli: Cli, tmp_path: Path, tiny_run: Path) -> None:
     refusal(pose_cli("train", "gone.yaml"), "error: no config file gone.yaml; the ones that come with the project")
     refusal(pose_cli("train"), "give a config file, e.g. `pose train configs/")
-    refusal(pose_cli("train", tiny_run), f"is a folder; give a YAML file, or continue a run with --resume {tiny_run}")
+    refusal(pose_cli("train", tiny_run), f"--resume {tiny_run} continues a run")
     refusal(pose_cli("summary", "gone.yaml"), "no config file gone.yaml")
     refusal(pose_cli("summary", "mobilenet_v2_x1.0_dyrelo"), "did you mean 'mobilenet_v2_x1.0_dyrelu'?")
 

@@ -15,6 +15,7 @@ import pose
 from pose.config.files import configs_folder, find_config, list_configs
 from pose.config.load import load_config
 from pose.config.zoo import list_models
+from pose.runtime.errors import DataError
 
 ROOT = Path(pose.__file__).parents[1]
 
@@ -86,3 +87,11 @@ def test_the_wheel_has_them(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(site / "__init__.py"), str(site / "configs"), "mobilenet_v3_small"]
+
+
+def test_annotations_in_the_place_of_a_config(tmp_path: Path) -> None:
+    """The next command is `pose new`; large files are told before YAML reads them, which takes it minutes."""
+    file = tmp_path / "labels.json"
+    file.write_text('{"info": {}, "images": [], "annotations": []}')
+    with pytest.raises(DataError, match=r"holds annotations.*pose new my.yaml --data .*labels.json"):
+        load_config(file)

@@ -11,6 +11,7 @@ import pytest
 from pose.data.category import check_names, find_category, read_category
 from pose.data.coco import load_coco
 from pose.keypoints.skeletons import COCO17, Skeleton
+from pose.runtime.errors import DataError
 
 PATH = Path("a.json")
 DOG = {"id": 18, "name": "dog", "keypoints": ["nose", "tail", "paw"], "skeleton": [[1, 2], [3, 2]]}
@@ -94,7 +95,7 @@ def test_names_are_compared(recwarn: pytest.WarningsRecorder) -> None:
         check_names(PATH, found, skeleton("a", "b"))
     with pytest.raises(ValueError, match="another order: number 2 is 'tail' in the file and 'paw' in the skeleton"):
         check_names(PATH, found, skeleton("nose", "paw", "tail"))
-    with pytest.warns(UserWarning, match="calls 1 keypoints otherwise than skeleton 'mine': 'paw' for 'foot'"):
+    with pytest.warns(UserWarning, match="calls 1 keypoint otherwise than skeleton 'mine': 'paw' for 'foot'"):
         check_names(PATH, found, skeleton("nose", "tail", "foot"))
 
 
@@ -133,3 +134,9 @@ def test_the_same_keypoints_are_read_as_one() -> None:
     assert one.ids == (9,)
     with pytest.raises(ValueError, match="'dog', 'cat', and they are not the same"):
         find_category(PATH, [DOG, CAT, wolf], None, name=["dog", "cat"])
+
+
+def test_an_empty_list_chooses_no_category() -> None:
+    rows = [{"id": 1, "name": "dog", "keypoints": ["nose"]}]
+    with pytest.raises(DataError, match=r"data\.category is an empty list"):
+        find_category(Path("a.json"), rows, [], name=[])

@@ -134,7 +134,7 @@ def test_missing_fields_are_repaired_with_one_warning(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"annotations\.json") as caught:
         coco = load(tmp_path, data)
     assert len(caught) == 1
-    for part in ("1 annotations without area", "1 annotations without num_keypoints", "renumbered from 1"):
+    for part in ("1 annotation without area", "1 annotation without num_keypoints", "renumbered from 1"):
         assert part in str(caught[0].message)
     assert coco.annotations is not None
     assert [(a.id, a.area, a.num_keypoints) for a in coco.annotations] == [(1, 1200, 1), (2, 600, 2)]
@@ -152,7 +152,7 @@ def test_doubled_ids_are_renumbered(tmp_path: Path) -> None:
 def test_area_zero_is_told(tmp_path: Path) -> None:
     data = make()
     data["annotations"][0]["area"] = 0
-    with pytest.warns(UserWarning, match="1 people have area 0"):
+    with pytest.warns(UserWarning, match="1 person has area 0"):
         coco = load(tmp_path, data)
     assert [p.id for p in ground_truth_people(coco, tmp_path)] == [9]
 
@@ -286,7 +286,7 @@ def test_a_record_that_cannot_be_read_is_left_out_and_counted(tmp_path: Path, da
 
 @pytest.mark.parametrize("value", ["big", 10**400, None])
 def test_an_area_that_cannot_be_read_is_taken_from_the_box(tmp_path: Path, value: Any) -> None:
-    with pytest.warns(UserWarning, match="1 annotations without area"):
+    with pytest.warns(UserWarning, match="1 annotation without area"):
         coco = load(tmp_path, broken("annotations", 0, "area", value=value))
     assert coco.annotations is not None
     assert coco.annotations[0].area == 1200
@@ -342,7 +342,7 @@ def test_num_keypoints_is_counted(tmp_path: Path, number: Any, annotations_of: s
 def test_no_keypoints_are_not_labelled(tmp_path: Path, value: Any) -> None:
     data = broken("annotations", 0, "keypoints", value=value)
     data["annotations"][0]["num_keypoints"] = 0
-    with pytest.warns(UserWarning, match="1 annotations without keypoints .taken as not labelled"):
+    with pytest.warns(UserWarning, match="1 annotation without keypoints .taken as not labelled"):
         coco = load(tmp_path, data)
     assert [p.id for p in ground_truth_people(coco, tmp_path)] == [9]
 

@@ -70,7 +70,7 @@ def average_precision(coco: CocoFile) -> float:
 
 def test_they_are_left_out_counted_and_forgive_nothing(tmp_path: Path) -> None:
     right = average_precision(load(make(outlines=False), tmp_path))
-    with pytest.warns(UserWarning, match="4 annotations without keypoints are left out: each is the outline of a"):
+    with pytest.warns(UserWarning, match="4 annotations without keypoints left out: each is the outline of a"):
         coco = load(make(outlines=True), tmp_path)
     assert average_precision(coco) == right < 0.6
     assert str(count_usage(coco)) == "8 annotations: 4 used, 4 that are the outlines of others"

@@ -93,7 +93,7 @@ def test_more_people_than_coco_counts_in_an_image_are_told(make_data: MakeData, 
     document = json.loads((root / "people.json").read_text())
     document["annotations"] = [{**document["annotations"][0], "id": i} for i in range(1, 25)]
     (root / "people.json").write_text(json.dumps(document))
-    with pytest.warns(UserWarning, match=r"1 images have more than 20 annotated, up to 24; .* so 4 of 24 count as"):
+    with pytest.warns(UserWarning, match=r"1 image has more than 20 annotated, up to 24; .* so 4 of 24 count as"):
         validation_set(make_data())
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -74,6 +74,8 @@ def test_bad_calls(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     cases = [
         (["--web", tmp_path / "p", "--onnx", tmp_path / "m.onnx"], "give --onnx FILE for a file, or --web DIR"),
         ([], "give --onnx FILE for a file, or --web DIR"),
+        (["--web", tmp_path / "m.onnx"], "m.onnx is a folder with a page; name it without .onnx, or give --onnx"),
+        (["--web", tmp_path / "mine" / "index.html"], "it is a file; choose another --web"),
         (["--web", tmp_path / "p", "--int8"], "leave out what is for --onnx"),
         (["--onnx", tmp_path / "m.onnx", "--wasm", tmp_path], "--wasm is for --web"),
         (["--web", tmp_path / "p", "--wasm", tmp_path], "`npm install --ignore-scripts onnxruntime-web@"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
 
 from pose.formats.convert import Converted, convert
+from tests.formats.base import make_document, write_images
 
 SIZE = {"original_width": 200, "original_height": 100, "image_rotation": 0}
 
@@ -106,3 +108,26 @@ def test_names_of_images(tmp_path: Path, url: str, name: str) -> None:
     (tmp_path / "tasks.json").write_text(json.dumps(tasks))
     done = convert(tmp_path / "tasks.json", tmp_path / "out.json", keypoints="nose,tail")
     assert done.labels.images[0].path == name
+
+
+def test_the_images_are_served_from_a_folder_below_the_document_root(tmp_path: Path) -> None:
+    """Label Studio 1.23.2 refuses its document root as local storage, and reads the names in URLs."""
+    name = "deep/a+b & c#1é%20.png"
+    write_images(tmp_path / "my photos")
+    (tmp_path / "my photos/a.png").rename(tmp_path / "my photos" / name)
+    document = make_document()
+    for image in document["images"]:
+        image["file_name"] = name if image["file_name"] == "a.png" else image["file_name"]
+    (tmp_path / "in.json").write_text(json.dumps(document))
+    images = tmp_path / "my photos"
+    done = convert(tmp_path / "in.json", tmp_path / "tasks.json", target_format="labelstudio", images=images)
+    assert any(f"LOCAL_FILES_DOCUMENT_ROOT={tmp_path} " in text for text in done.notes.remarks)
+    urls = [urlparse(task["data"]["image"]) for task in json.loads((tmp_path / "tasks.json").read_text())]
+    assert {(url.path, url.fragment) for url in urls} == {("/data/local-files/", "")}
+    served = [parse_qs(url.query)["d"][0] for url in urls]
+    assert all((tmp_path / path).is_file() for path in served)
+    convert(tmp_path / "tasks.json", tmp_path / "back.json")
+    back = json.loads((tmp_path / "back.json").read_text())
+    assert [i["file_name"] for i in back["images"]] == [i["file_name"] for i in document["images"]]
+    done = convert(tmp_path / "in.json", tmp_path / "apart.json", target_format="labelstudio")
+    assert any("will not show them" in text for text in done.notes.remarks)

@@ -52,7 +52,7 @@ def test_coco_of_cvat(place: Path) -> None:
 def test_label_studio(place: Path) -> None:
     """Names of uploads lose their random digits and folders; keypoints are told their order."""
     # An image without regions has no size in the export, so the images are asked for.
-    with pytest.raises(ValueError, match=r"sizes of 1 images are not known, e.g. of empty.png.*--images"):
+    with pytest.raises(ValueError, match=r"sizes of 1 image are not known, e.g. of empty.png.*--images"):
         run(place, "real/labelstudio.json")
     (place / "images/deep/b.png").rename(place / "images/b.png")
     options = {"keypoints": ",".join(NAMES), "images": place / "images"}
@@ -75,6 +75,28 @@ def test_labelme(place: Path) -> None:
     assert_same(people_of(document), people_of(make_document(), visible=True))
     assert [a["id"] for a in document["annotations"]] == [31, 33, 35, 37]
     assert sizes_of(document) == sizes_of(make_document())
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("..\\images\\a.png", "images/a.png"),
+        ("../images/a.png", "images/a.png"),
+        ("deep\\b.png", "labels/deep/b.png"),
+        ("..\\..\\a.png", "labels/a.png"),
+        ("C:\\me\\a.png", "labels/a.png"),
+    ],
+)
+def test_labelme_by_windows_and_in_a_folder_of_its_own(tmp_path: Path, name: str, found: str) -> None:
+    """A path that stays in the folder is followed; of others the name is kept, as before."""
+    document = {"shapes": [{"label": "nose", "points": [[1, 2]], "shape_type": "point", "group_id": 1}]}
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.json").write_text(
+        json.dumps({**document, "imagePath": name, "imageHeight": 40, "imageWidth": 60})
+    )
+    convert(tmp_path, tmp_path / "out.json")
+    (image,) = json.loads((tmp_path / "out.json").read_text())["images"]
+    assert image["file_name"] == found
 
 
 def test_yolo(place: Path) -> None:

@@ -97,6 +97,9 @@ def test_what_was_split_already(tmp_path: Path) -> None:
     outcome = call_pose("split", tmp_path / "dogs.json")
     assert outcome.code == 2
     assert "dogs_train.json and dogs_val.json are there: what they were made of was split already" in outcome.err
+    outcome = call_pose("split", tmp_path)
+    assert outcome.code == 2
+    assert f"{tmp_path} is a folder; a COCO JSON is split: pose convert {tmp_path} " in outcome.err
 
 
 def test_nothing_is_lost_or_in_both(tmp_path: Path) -> None:

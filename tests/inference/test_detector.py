@@ -228,7 +228,7 @@ def test_folder_to_boxes_and_back(tmp_path: Path) -> None:
     assert detector.batches == [3] * 2
     assert steps == [(0, 4), (4, 4)] * 2
     assert str(summary) == (
-        f"2 people in 3 images (found by one box, 1 images without people, 1 unreadable files skipped): {out}"
+        f"2 people in 3 images (found by one box, 1 image without people, 1 unreadable file skipped): {out}"
     )
     box = {"category_id": 1, "bbox": [1.0, 2.0, 30.0, 40.0], "score": 0.75}
     assert json.loads(out.read_text()) == [{"file_name": name, **box} for name in ("a.jpg", "sub/b.png")]

@@ -36,8 +36,10 @@ class Model:
 
     def __init__(self, points: Any = POINTS, *, stop_at: int | None = None) -> None:
         self.points, self.stop_at, self.calls = points, stop_at, 0
+        self.together: list[int] = []  # images of each call
 
     def stream(self, requests: Sequence[PredictRequest]) -> Iterator[People]:
+        self.together.append(len(requests))
         for request in requests:
             if self.calls == self.stop_at:
                 raise KeyboardInterrupt
@@ -69,6 +71,14 @@ def photos(tmp_path: Path) -> Path:
 
 def run(model: Model, photos: Path, target: str, out: Path, **options: Any) -> LabelSummary:
     return label_images(cast("PredictorBase", model), [photos], target=target, out=out, **options)
+
+
+@pytest.mark.parametrize(("batch_size", "together"), [(4, [2]), (1, [1, 1])])
+def test_images_share_batches(tmp_path: Path, photos: Path, batch_size: int, together: list[int]) -> None:
+    model = Model()
+    model.batch_size = batch_size
+    summary = run(model, photos, "coco", tmp_path / "out")
+    assert (model.together, summary.images) == (together, 2)
 
 
 def as_coco(out: Path, target: str, photos: Path) -> dict[str, Any]:

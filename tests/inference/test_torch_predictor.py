@@ -411,7 +411,7 @@ def test_broken_images(folder: Path, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="skipped: cannot read .*bad.jpg"):
         summary = run([folder], tmp_path / "out")
     assert summary.broken == (bad,)
-    assert "1 unreadable files skipped" in str(summary)
+    assert "1 unreadable file skipped" in str(summary)
     assert set(contents(tmp_path / "out")) == {"7.jpg", "sub/0012.png", "sub/old.bmp"}
     with (
         pytest.warns(UserWarning, match="skipped"),
@@ -469,7 +469,7 @@ def test_crops_of_several_images_share_batches(folder: Path, tmp_path: Path, hea
 
 @pytest.mark.filterwarnings("ignore:each whole image")
 def test_few_large_images_wait_together(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pose.inference.predict_images.MAX_PIXELS_HELD", 2 * 300 * 400)
+    monkeypatch.setattr("pose.inference.image_loop.MAX_PIXELS_HELD", 2 * 300 * 400)
     model = predictor(flip_test=False)
     predict_images(model, [folder], out=tmp_path / "out")
     assert model.model.batches == [2, 1]

@@ -72,6 +72,24 @@ def test_patience_and_plateaus() -> None:
     assert schedule.ended(state) == "5 evaluations without a better AP (train.patience), after 1 epoch"
 
 
+def test_nothing_counts_before_something_is_found() -> None:
+    """Else patience would end a training, and plateaus lower its rate, before it has begun to learn."""
+    schedule, state = make(patience=2, plateau=1, milestones=[]), TrainState(epoch=1)
+    assert [schedule.judge(state, 0.0) for _ in range(5)] == [True] * 5  # the latest weights have learned most
+    assert (state.best, state.stale, state.lowered) == (0.0, 0, 0)
+    assert [schedule.judge(state, score) for score in (0.1, 0.0, 0.0)] == [True, False, False]
+    assert (state.best, state.stale, state.lowered) == (0.1, 2, 2)
+    assert schedule.ended(state)
+
+
+def test_evaluations_without_a_number_never_end_a_training() -> None:
+    """-1 is COCO's word for nobody to count: annotations without labeled people."""
+    schedule, state = make(patience=1, plateau=1), TrainState(epoch=1)
+    assert [schedule.judge(state, -1.0) for _ in range(3)] == [False] * 3
+    assert (state.best, state.stale, state.lowered) == (-1.0, 0, 0)
+    assert not schedule.ended(state)
+
+
 @pytest.mark.parametrize(
     ("settings", "state", "change"),
     [
@@ -143,11 +161,12 @@ def ten_seconds(trainer: Any, seconds: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [None, 8])
+@pytest.mark.parametrize("steps", [[], [8], [2, 5, 2]])
 def test_patience_ends_a_run_also_when_resumed(
-    tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int | None
+    tiny_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int]
 ) -> None:
-    scores = {1: 0.2, 2: 0.3, 3: 0.1, 4: 0.2}
+    """Also where it is stopped before anything is found, and within the epochs that count."""
+    scores = {1: 0.0, 2: 0.0, 3: 0.3, 4: 0.1, 5: 0.2}
     evaluate = KeypointTask.evaluate
 
     def scored(task: Any, *args: Any, **options: Any) -> Any:
@@ -158,18 +177,16 @@ def test_patience_ends_a_run_also_when_resumed(
     tiny_config["train"] |= {"epochs": 9, "milestones": [], "patience": 2, "plateau": 1}
     tiny_config["eval"] |= {"every": 1}
     config, run, count = make_config(tiny_config), tmp_path / "run", itertools.count(1)
-    if steps is None:
-        run_training(config, run)
-    else:
+    for index, step in enumerate(steps):
         with monkeypatch.context() as patched:
-            stop_in_step(patched, steps)
+            stop_in_step(patched, step)
             with pytest.raises(Stopped):
-                run_training(config, run)
-        run_training(config, run, resume=True)
-    assert [epoch for epoch, *_ in rates(run)] == ["1", "2", "3", "4"]
-    # The rate of the fourth epoch follows from the third evaluation.
-    assert [float(rate) for _, rate, _ in rates(run)] == pytest.approx([1e-3, 1e-3, 1e-3, 1e-4])
-    assert load_checkpoint(run / "best.safetensors").epoch == 2
+                run_training(config, run, resume=index > 0)
+    run_training(config, run, resume=bool(steps))
+    assert [epoch for epoch, *_ in rates(run)] == ["1", "2", "3", "4", "5"]
+    # The rate of the fifth epoch follows from the fourth evaluation.
+    assert [float(rate) for _, rate, _ in rates(run)] == pytest.approx([1e-3, 1e-3, 1e-3, 1e-3, 1e-4])
+    assert load_checkpoint(run / "best.safetensors").epoch == 3
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from pose.data.left_out import Unusable, warn_left_out
 from pose.data.records import read_whole
 from pose.inference.video.reading import VideoSource
 from pose.runtime.errors import DataError
+from pose.runtime.text import plural
 
 _EXAMPLE = '{"frame": 0, "bbox": [x, y, width, height], "score": 0.9}'
 
@@ -30,7 +31,7 @@ def boxes_of_frames(path: Path, source: VideoSource, *, min_score: float) -> Cal
     beyond = max(boxes_of)
     if source.frames is not None and beyond >= source.frames:
         raise DataError(
-            f"{path} has a box on frame {beyond}, but {source.name} has {source.frames} frames, from 0 to "
+            f"{path} has a box on frame {beyond}, but {source.name} has {plural(source.frames, 'frame')}, from 0 to "
             f"{source.frames - 1}"
         )
     boxes = np.concatenate([xywh for xywh, _ in boxes_of.values()])

@@ -62,8 +62,8 @@ class VideoSummary:
         state = f", {plural(self.missing, 'frame')} unreadable" if self.missing else ""
         state += ", stopped" if self.stopped else ""
         return (
-            f"{self.frames} frames, {self.tracks} tracks, {self.frames_per_s:.1f} frames/s, {self.codec} "
-            f"(boxes: {self.boxes}{state}): {self.out}, {self.lines}"
+            f"{plural(self.frames, 'frame')}, {plural(self.tracks, 'track')}, {self.frames_per_s:.1f} frames/s, "
+            f"{self.codec} (boxes: {self.boxes}{state}): {self.out}, {self.lines}"
         )
 
 
