@@ -45,6 +45,7 @@ setup(
     ext_modules=[
         Extension("pose.csrc._dyrelu", DYRELU, depends=HEADERS, optional=True),
         Extension("pose.csrc._heatmaps", [f"{CSRC}/heatmaps.c"], depends=HEADERS, optional=True),
+        Extension("pose.csrc._strokes", [f"{CSRC}/strokes.c"], depends=HEADERS, optional=True),
     ],
     cmdclass={"build_ext": BuildKernel, "build_py": BuildWithConfigs},
 )

@@ -1,4 +1,4 @@
-"""Draw people on images. numpy only.
+"""Draw people on images.
 
 Left is blue, right is orange, whatever lies between the sides takes the person's own color. Widths follow the
 size of the person and of the image, shapes are anti-aliased at fractions of a pixel, and a dark outline
@@ -8,19 +8,15 @@ Shapes: N people, K keypoints. Images are (H, W, 3) uint8 RGB; points are (x, y)
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pose.drawing.strokes import Color, Stroke, draw_strokes
 from pose.images.types import Image, check_image
 from pose.keypoints.skeletons import Skeleton
 
-Color = tuple[int, int, int]
-
 LEFT: Color = (45, 156, 255)
 RIGHT: Color = (255, 128, 22)
-OUTLINE: Color = (18, 20, 28)
 # Bright, and neither blue nor orange.
 PEOPLE: tuple[Color, ...] = (
     (186, 235, 52),
@@ -105,79 +101,44 @@ def _draw_skeleton(
     points: NDArray[np.float64],
     alpha: NDArray[np.float64],
     skeleton: Skeleton,
-    color: Color,
+    middle: Color,
     width: float,
 ) -> None:
-    """One person: limbs, then keypoints. `points` (K, 2), `alpha` (K,) opacity."""
+    """One person: limbs, then keypoints.
+
+    Args:
+        points: (K, 2).
+        alpha: (K,) opacity.
+        middle: the color of what lies between the sides.
+    """
     outline = min(max(0.6, 0.28 * width), 0.6 * width)
     drawn = points[alpha > 0]
-    shapes: list[tuple[float, int, int, float, Color]] = []  # opacity, two ends, radius, color
-    for a, b in skeleton.edges:
+    places, opacity = points.tolist(), alpha.tolist()
+    edges = np.array(skeleton.edges, dtype=np.int64).reshape(-1, 2)
+    # Thinner where keypoints lie close together, so that a face keeps its parts.
+    lengths = np.hypot(*(points[edges[:, 0]] - points[edges[:, 1]]).T)
+    halves = np.clip(0.12 * lengths, 0.28 * width, 0.5 * width).tolist()
+    strokes: list[Stroke] = []
+    for (a, b), half in zip(edges.tolist(), halves, strict=True):
         # An edge from the middle to a side belongs to that side, one between the sides to neither.
         sides = {skeleton.sides[a], skeleton.sides[b]} - {"middle"}
         side = sides.pop() if len(sides) == 1 else "middle"
-        # Thinner where keypoints lie close together, so that a face keeps its parts.
-        half = np.clip(0.12 * math.dist(points[a], points[b]), 0.28 * width, 0.5 * width)
-        shapes.append((min(alpha[a], alpha[b]), a, b, half, side_color(side, color)))
-    shapes.sort(key=lambda shape: shape[0])
-    for k in np.argsort(alpha, kind="stable"):
-        apart = np.sort(np.hypot(*(drawn - points[k]).T))[1:2]  # to the nearest other
-        radius = np.clip(0.4 * apart.min(initial=np.inf), 0.5 * width, 0.95 * width)
-        shapes.append((alpha[k], k, k, radius, side_color(skeleton.sides[k], color)))
-    shapes = [shape for shape in shapes if shape[0] > 0]
-    if not shapes:
-        return
-    margin = 2 * width + 2
-    x0, y0 = np.maximum(drawn.min(axis=0) - margin, 0).astype(int)
-    x1, y1 = np.maximum(drawn.max(axis=0) + margin, 0).astype(int) + 1
-    region = canvas[y0:y1, x0:x1]
-    behind = region.copy()
-    for opacity, a, b, radius, paint in shapes:
-        stamp(region, behind, points[a] - (x0, y0), points[b] - (x0, y0), radius, outline, paint, opacity)
+        color = side_color(side, middle)
+        strokes.append(Stroke(places[a], places[b], half, outline, color, min(opacity[a], opacity[b])))
+    strokes.sort(key=lambda stroke: stroke.alpha)
+    apart = np.hypot(*(points[:, None] - drawn[None]).transpose(2, 0, 1))  # from each keypoint to each drawn one
+    nearest = np.sort(apart, axis=1)[:, 1] if len(drawn) > 1 else np.full(len(points), np.inf)
+    radii = np.clip(0.4 * nearest, 0.5 * width, 0.95 * width).tolist()
+    for k in np.argsort(alpha, kind="stable").tolist():
+        color = side_color(skeleton.sides[k], middle)
+        strokes.append(Stroke(places[k], places[k], radii[k], outline, color, opacity[k]))
+    draw_strokes(canvas, [stroke for stroke in strokes if stroke.alpha > 0])
 
 
 def _draw_corners(canvas: Image, box_xywh: NDArray[np.float64], color: Color, *, width: float) -> None:
-    x, y, w, h = box_xywh
+    x, y, w, h = box_xywh.tolist()
     length = 0.18 * min(w, h)
     for cx, dx in ((x, length), (x + w, -length)):
         for cy, dy in ((y, length), (y + h, -length)):
-            corner = np.array([cx, cy])
-            for arm in ((dx, 0), (0, dy)):
-                stamp(canvas, canvas, corner, corner + arm, width / 2, 0.6 * width, color, 0.9)
-
-
-def stamp(
-    canvas: Image,
-    behind: Image,
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
-    radius: float,
-    outline: float,
-    color: Color,
-    alpha: float,
-) -> None:
-    """Put a line with round ends (a disc, if both ends are one point) into the canvas, in place.
-
-    `behind` shows through: the canvas without this person, so that its parts do not add up where they overlap.
-    """
-    reach = radius + outline + 1
-    height, width = canvas.shape[:2]
-    low, high = np.minimum(start, end) - reach, np.maximum(start, end) + reach
-    x0, y0 = (int(v) for v in np.clip(np.floor(low), 0, (width, height)))
-    x1, y1 = (int(v) for v in np.clip(np.ceil(high) + 1, 0, (width, height)))
-    if x0 >= x1 or y0 >= y1:
-        return
-    dx, dy = (end - start).astype(np.float32)
-    x = np.arange(x0, x1, dtype=np.float32) - np.float32(start[0])
-    y = np.arange(y0, y1, dtype=np.float32)[:, None] - np.float32(start[1])
-    along = np.clip((x * dx + y * dy) / max(float(dx * dx + dy * dy), 1e-6), 0, 1)
-    distance = np.hypot(x - along * dx, y - along * dy)
-    rows, cols = np.nonzero(distance < radius + outline + 0.5)
-    near = distance[rows, cols][:, None]
-    inner = np.clip(radius + 0.5 - near, 0, 1)  # share of the pixel inside the shape, then inside its outline
-    outer = np.clip(radius + outline + 0.5 - near, 0, 1)
-    dark, bright = np.array(OUTLINE, dtype=np.float32), np.array(color, dtype=np.float32)
-    paint = (dark + (bright - dark) * inner) * alpha + behind[y0:y1, x0:x1][rows, cols] * (1 - alpha)
-    region = canvas[y0:y1, x0:x1]
-    under = region[rows, cols]
-    region[rows, cols] = np.rint(under + (paint - under) * outer).astype(np.uint8)
+            ends = ((cx + dx, cy), (cx, cy + dy))
+            draw_strokes(canvas, [Stroke((cx, cy), end, width / 2, 0.6 * width, color, 0.9) for end in ends])

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pose.drawing.people import LEFT, PEOPLE, RIGHT, Color, draw_people, side_color, stamp
+from pose.drawing.people import LEFT, PEOPLE, RIGHT, draw_people, side_color
+from pose.drawing.strokes import Color, Stroke, draw_strokes
 from pose.images.types import Image, check_image
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.text import plural
@@ -150,8 +151,7 @@ def _with_legend(sheet: Image, title: str) -> Image:
     bar = np.full((30, width, 3), _BACKGROUND, dtype=np.uint8)
     x = 10
     for name, color in (("left", LEFT), ("right", RIGHT), ("middle", PEOPLE[0])):
-        center = np.array([x + 5.0, 15.0])
-        stamp(bar, bar, center, center, 5.0, 0.0, color, 1.0)
+        draw_strokes(bar, [Stroke((x + 5.0, 15.0), (x + 5.0, 15.0), 5.0, 0.0, color, 1.0)])
         x = _text(bar, name, (x + 16, 20), _TEXT) + 18
     start = width - 10 - cv2.getTextSize(title, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)[0][0]
     if start > x:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pose.drawing.people import OUTLINE, PEOPLE, draw_people
+from pose.drawing.people import PEOPLE, draw_people
+from pose.drawing.strokes import OUTLINE
 from pose.images.types import Image
 from pose.inference.results import People
 
