@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pose.images.files import ImageInput, read_ahead
 from pose.images.read import warn_of_cut_off
@@ -15,6 +16,7 @@ from pose.runtime.text import first_few
 
 MAX_PIXELS_HELD = 2**26  # of images that wait for a batch together: 200 MB
 Progress = Callable[[int, int], None]  # called with the numbers of images done and in all
+Key = TypeVar("Key")
 
 
 class ImageLoop:
@@ -74,17 +76,17 @@ class ImageLoop:
 
 
 def in_groups(
-    requests: Iterable[tuple[int, PredictRequest]], batch_size: int
-) -> Iterator[list[tuple[int, PredictRequest]]]:
+    requests: Iterable[tuple[Key, PredictRequest]], batch_size: int
+) -> Iterator[list[tuple[Key, PredictRequest]]]:
     """Images whose people fill a batch together, but no more of them than fit in the memory."""
-    group: list[tuple[int, PredictRequest]] = []
+    group: list[tuple[Key, PredictRequest]] = []
     people = pixels = 0
-    for index, request in requests:
+    for key, request in requests:
         more_people, more_pixels = len(request.boxes_xywh), request.image[..., 0].size  # type: ignore[arg-type]
         if group and (people + more_people > batch_size or pixels + more_pixels > MAX_PIXELS_HELD):
             yield group
             group, people, pixels = [], 0, 0
-        group.append((index, request))
+        group.append((key, request))
         people, pixels = people + more_people, pixels + more_pixels
     if group:
         yield group

@@ -12,6 +12,7 @@ import pytest
 
 from pose.data.coco import load_coco
 from pose.data.people import ground_truth_people
+from pose.drawing import strokes
 from pose.drawing.people import LEFT, PEOPLE, RIGHT, draw_people, line_width
 from pose.drawing.sheets import draw_batch, draw_heatmaps, draw_pairs
 from pose.images.read import read_image
@@ -31,7 +32,7 @@ def blank(height: int = 200, width: int = 200, value: int = 128) -> np.ndarray:
     return np.full((height, width, 3), value, dtype=np.uint8)
 
 
-def changed(image: np.ndarray, value: int = 128) -> np.ndarray:
+def changed(image: np.ndarray, value: int | np.ndarray = 128) -> np.ndarray:
     return (image != value).any(axis=-1)
 
 
@@ -106,6 +107,24 @@ def test_keypoints_outside_and_not_finite_are_harmless() -> None:
     drawn = draw_people(blank(), wild, np.ones((2, 3)), skeleton=THREE)
     assert tuple(drawn[150, 100]) == PEOPLE[0]
     assert changed(draw_people(blank(), wild[1:, [1, 0, 1]], np.ones((1, 3)), skeleton=THREE)).any()
+
+
+def test_the_compiled_loop_draws_as_numpy_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    if strokes.KERNEL is None:
+        pytest.skip("not compiled here")
+    rng = np.random.default_rng(0)
+    for spread in (3, 40, 400):  # of people: within the image, and beyond it
+        image = rng.integers(0, 256, (150, 211, 3), dtype=np.uint8)
+        points = rng.uniform(0, 200, (2, 1, 2)) + rng.normal(0, spread, (2, 17, 2))
+        scores, boxes = rng.uniform(0, 0.9, (2, 17)), rng.uniform(0, 200, (2, 4))
+        drawn = []
+        for kernel in (strokes.KERNEL, None):
+            monkeypatch.setattr(strokes, "KERNEL", kernel)
+            drawn.append(draw_people(image, points, scores, skeleton=COCO17, boxes_xywh=boxes).astype(int))
+            monkeypatch.undo()
+        assert changed(drawn[0], image).any()
+        # Where a processor multiplies and adds at once, a value may round the other way.
+        np.testing.assert_allclose(drawn[0], drawn[1], atol=1)
 
 
 def test_boxes_are_marked_at_their_corners() -> None:

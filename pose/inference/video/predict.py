@@ -7,7 +7,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,11 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from pose.data.boxes import Boxes
 from pose.images.types import Image
 from pose.inference.base import PredictorBase
-from pose.inference.box_source import box_source
+from pose.inference.box_source import BoxSource, box_source
+from pose.inference.image_loop import in_groups
+from pose.inference.inputs import PredictRequest
 from pose.inference.results import People, nothing_to_draw
 from pose.inference.video.boxes import boxes_of_frames
 from pose.inference.video.drawing import draw_tracks
@@ -26,12 +27,14 @@ from pose.inference.video.one_euro import OneEuro
 from pose.inference.video.reading import VideoSource
 from pose.inference.video.tracking import Tracker
 from pose.inference.video.writing import VideoWriter
+from pose.keypoints.skeletons import Skeleton
 from pose.runtime.errors import DataError
 from pose.runtime.folder_lock import lock_output
 from pose.runtime.paths import portable, user_path
 from pose.runtime.text import plural
 
 FORMAT = "pose-video-1"
+FRAMES_AT_ONCE = 8  # of one person each, fewer of several; of a file, as a camera's are wanted at once
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def predict_video(
         finder = box_source(predictor, boxes, what="frame", read=read, min_score=min_box_score)
         lines = _Lines(out.with_suffix(".jsonl"), _header(predictor, source, boxes=finder.label, smooth=smooth))
         _check_targets(out, lines.path, inputs=[Path(source.name), *([finder.file] if finder.file else [])])
-        follow = _Followed(predictor, threshold=threshold, smooth=smooth)
+        follow = _Followed(predictor.skeleton, threshold=threshold, smooth=smooth)
         done, pace, stopped, started = 0, 0.0, False, time.monotonic()
         last = before = 0.0
         with (
@@ -109,8 +112,8 @@ def predict_video(
             VideoWriter(out, size=source.size, fps=source.fps) as writer,
             contextlib.closing(lines),
         ):
-            for number, at, image in source:
-                people, tracks = follow(image, finder.find(number, image), at)
+            for number, at, image, found in _predicted(predictor, source, finder):
+                people, tracks = follow(found, at)
                 writer.write(draw_tracks(image, people, tracks, threshold=threshold, boxes=boxes != "whole"), at)
                 lines.write(number, at, people, tracks)
                 done, before, last = done + 1, last, at
@@ -135,6 +138,20 @@ def predict_video(
         boxes=finder.label,
         stopped=stopped,
     )
+
+
+def _predicted(
+    predictor: PredictorBase, source: VideoSource, finder: BoxSource
+) -> Iterator[tuple[int, float, Image, People]]:
+    """Each frame's number, time and pixels, and its people; frames of a file are predicted several at a time."""
+    requests = (
+        ((number, at), PredictRequest(image, *finder.find(number, image))) for number, at, image in source
+    )
+    groups = ([each] for each in requests) if source.live else in_groups(requests, FRAMES_AT_ONCE)
+    for group in groups:
+        found = predictor.stream([request for _, request in group])
+        for ((number, at), request), people in zip(group, found, strict=True):
+            yield number, at, request.image, people
 
 
 def _count_missing(source: VideoSource, done: int, *, end: float) -> int:
@@ -206,16 +223,14 @@ class _Lines:
 class _Followed:
     """The people of frame after frame: their keypoints, smoothed if wanted, and the numbers of their tracks."""
 
-    def __init__(self, predictor: PredictorBase, *, threshold: float, smooth: bool) -> None:
-        self.predictor, self.threshold, self.smooth = predictor, threshold, smooth
-        self.tracker = Tracker(predictor.skeleton.oks_sigmas, min_score=threshold)
+    def __init__(self, skeleton: Skeleton, *, threshold: float, smooth: bool) -> None:
+        self.threshold, self.smooth = threshold, smooth
+        self.tracker = Tracker(skeleton.oks_sigmas, min_score=threshold)
         self.filters: dict[int, OneEuro] = {}  # by track
         self.found = self.bare = 0  # frames with people, and those of them on which nothing is drawn
 
-    def __call__(self, image: Image, boxes: Boxes, at: float) -> tuple[People, list[int]]:
-        xywh, scores = boxes
-        people = self.predictor.predict(image, xywh, box_scores=scores)
-        tracks = self.tracker.update(xywh, people.keypoints.astype(np.float64), people.scores, at)
+    def __call__(self, people: People, at: float) -> tuple[People, list[int]]:
+        tracks = self.tracker.update(people.boxes.astype(np.float64), people.keypoints.astype(np.float64), people.scores, at)
         self.found += len(people) > 0
         self.bare += nothing_to_draw(people, self.threshold)
         if not self.smooth:

@@ -309,7 +309,7 @@ def test_earlier_results_stay_until_the_first_frame_is_done(tmp_path: Path, monk
     def fail(*args: Any, **kwargs: Any) -> None:
         raise ValueError("no memory")
 
-    for name in ("pose.inference.base.PredictorBase.predict", "pose.inference.video.writing.VideoWriter.write"):
+    for name in ("pose.inference.base.PredictorBase.stream", "pose.inference.video.writing.VideoWriter.write"):
         with monkeypatch.context() as patch:
             patch.setattr(name, fail)
             with pytest.raises(ValueError, match="no memory"):
@@ -356,13 +356,35 @@ def test_a_stream_that_cannot_be_added_leaves_no_file(tmp_path: Path, monkeypatc
 
 def test_filters_of_those_who_left_are_dropped() -> None:
     """A camera never ends, and there is always somebody new."""
-    follow = _Followed(predictor(), threshold=-1.0, smooth=True)
+    finder = predictor()
+    follow = _Followed(finder.skeleton, threshold=-1.0, smooth=True)
     image = np.zeros((300, 400, 3), np.uint8)
     for second in range(20):
-        box = np.array([[10.0 + 30 * (second % 10), 10, 20, 40]])
-        follow(image, (box, np.ones(1)), 2.0 * second)
+        follow(finder.predict(image, [[10.0 + 30 * (second % 10), 10, 20, 40]]), 2.0 * second)
     assert follow.tracker.count == 20
     assert set(follow.filters) == {20}
+
+
+@pytest.mark.filterwarnings("ignore:each whole frame", "ignore:no keypoint")
+def test_frames_of_a_file_are_predicted_together_and_those_of_a_camera_at_once(tmp_path: Path) -> None:
+    lines = []
+    for live, batches in ((False, [8, 8, 4]), (True, [1] * 20)):
+        model, source = predictor(flip_test=False), BlackFrames(20)
+        source.live = live
+        predict_video(model, source, out=tmp_path / "out.mp4")  # type: ignore[arg-type]
+        assert model.model.batches == batches
+        lines.append((tmp_path / "out.jsonl").read_bytes())
+    assert lines[0] == lines[1]
+    assert lines[0].count(b"\n") == 21
+    # One that is asked to stop does so after the frame at hand.
+    done = predict_video(
+        predictor(),
+        BlackFrames(20),  # type: ignore[arg-type]
+        out=tmp_path / "out.mp4",
+        stop=iter([False] * 2 + [True]).__next__,
+    )
+    assert (done.frames, done.stopped) == (3, True)
+    assert len(read_frames(tmp_path / "out.mp4")) == 3
 
 
 @pytest.mark.filterwarnings("ignore:each whole frame")
