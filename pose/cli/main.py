@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import re
 import signal
@@ -194,7 +195,7 @@ def _run(interruption: Interruption) -> None:
                 stream.reconfigure(errors="backslashreplace")
     try:
         check_opencv_settings()
-        app(prog_name="pose")  # also where it is `python -m pose`
+        _app_of(sys.argv[1:2])(prog_name="pose")  # also where it is `python -m pose`
     except Ended:
         sys.exit(2)
     except (ValueError, OSError, Warning, RuntimeError, ImportError) as error:  # Warning: PYTHONWARNINGS=error
@@ -203,6 +204,21 @@ def _run(interruption: Interruption) -> None:
             raise
         print(as_message(f"error: {message}"), file=sys.stderr)
         sys.exit(2)
+
+
+def _app_of(words: list[str]) -> typer.Typer:
+    """The app with the command of its first word alone; the whole app for words that are no command.
+
+    Making all commands takes as long as importing onnxruntime.
+    """
+    own = [
+        command
+        for command in app.registered_commands
+        if words == [command.name or getattr(command.callback, "__name__", "")]
+    ]
+    chosen = copy.copy(app)
+    chosen.registered_commands = own or app.registered_commands
+    return chosen
 
 
 def _explain(error: Exception) -> str | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-import rich.progress
 from rich.console import Console
 
 from pose.runtime.lasting_stream import TerminalStream
 from pose.runtime.text import visible
+
+if TYPE_CHECKING:
+    import rich.progress
 
 
 class Progress:
@@ -29,6 +31,8 @@ class Progress:
         self.start = self.last_line = time.monotonic()
         self.bar: rich.progress.Progress | None = None
         if console.is_terminal:
+            import rich.progress
+
             self.bar = rich.progress.Progress(
                 rich.progress.TextColumn("{task.description}", markup=False),
                 rich.progress.BarColumn(bar_width=None),
