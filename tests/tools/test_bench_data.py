@@ -33,7 +33,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.skipif(find_spec("hotcoco") is None, reason="needs the extra: fast")
 def test_evaluation(bench: Any, tmp_path: Path) -> None:
     evaluation = bench("evaluation")
-    functions = evaluation.cases(tmp_path, quick=True)
+    functions = evaluation.cases(tmp_path, images=12, count=300)
     want = functions["baseline"]()
     assert 0.01 < want[0] < 0.99
     for name in ("pycocotools", "hotcoco"):

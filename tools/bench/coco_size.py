@@ -1,10 +1,15 @@
 """How long training takes to start on a file of COCO's size, and in how much memory.
 
     OMP_NUM_THREADS=1 python tools/bench/coco_size.py [--file FILE] [--images 118287] [--rounds 3]
+    OMP_NUM_THREADS=1 python tools/bench/coco_size.py --train STEPS [CONFIG [KEY=VALUE ...]]
 
 Makes a file like person_keypoints_train2017.json (118,287 images, 262,465 objects, 149,813 people with keypoints,
 250 MB), and lists the people to train on: with this package, and as HRNet does, with pycocotools' COCO() and a
 loop over all images. Times are of one process, interleaved; the peak of memory is of a process for each.
+
+With --train a training of a config of configs/coco (default: mobilenet_v2_x0.5_dyrelu) begins on that file and on as
+many links to a few images, and is ended after so many steps; printed is the memory of the main process and of each
+loader process (Linux's PSS: a page that n processes share counts as 1/n in each).
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from pose.data.coco import load_coco
@@ -28,6 +34,7 @@ from pose.data.people import Person, count_usage, ground_truth_people
 from pose.keypoints.skeletons import COCO17
 
 IMAGES, OBJECTS, LABELED = 118_287, 262_465, 149_813  # of COCO's train2017
+IMAGE_FILES = 16  # of as many sizes
 URL = "http://images.cocodataset.org/train2017/"
 
 
@@ -37,7 +44,7 @@ def make_file(path: Path, *, images: int) -> None:
     objects, labeled = images * OBJECTS // IMAGES, images * LABELED // IMAGES
     of_image = np.sort(rng.integers(0, images, objects))
     has_keypoints = rng.permutation(objects) < labeled
-    sizes = rng.integers(300, 641, (images, 2))
+    sizes = rng.integers(300, 641, (IMAGE_FILES, 2))[np.arange(images) % IMAGE_FILES]
     with path.open("w", encoding="utf-8") as out:
         out.write('{"info": {"year": 2017}, "licenses": [], "images": [')
         for i in range(images):
@@ -120,6 +127,66 @@ def hrnet(path: Path) -> list[dict[str, Any]]:
 WAYS: dict[str, Callable[[Path], Sequence[Any]]] = {"ours": ours, "pycocotools and HRNet's list": hrnet}
 
 
+def make_images(folder: Path, annotations: Path) -> None:
+    """Links by the names of the annotations' images to a few files of their sizes."""
+    entries = json.loads(annotations.read_text(encoding="utf-8"))["images"]
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number, entry in enumerate(entries):
+        target = folder.parent / f"{number % IMAGE_FILES}.jpg"
+        if number < IMAGE_FILES:
+            small = rng.integers(0, 256, (entry["height"] // 8, entry["width"] // 8, 3), dtype=np.uint8)
+            cv2.imwrite(str(target), cv2.resize(small, (entry["width"], entry["height"])))
+        (folder / entry["file_name"]).symlink_to(target)
+
+
+def memory_mb(pid: int) -> dict[str, float]:
+    """Memory of a process: its share of all pages, and the part that is its own alone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except OSError:  # it is gone
+        return {"share": 0.0, "private": 0.0}
+    sizes = {line.split(":")[0]: int(line.split()[1]) / 1000 for line in lines}
+    return {"share": sizes["Pss"], "private": sizes["Private_Dirty"] + sizes["Private_Clean"]}
+
+
+def train(path: Path, steps: int, words: Sequence[str]) -> None:
+    """Train for some steps, and print the most memory that each kind of process had, and when."""
+    with tempfile.TemporaryDirectory() as name:
+        root, run = Path(name, "data"), Path(name, "run")
+        (root / "annotations").mkdir(parents=True)
+        for split in ("train2017", "val2017"):
+            (root / f"annotations/person_keypoints_{split}.json").symlink_to(path.absolute())
+        make_images(root / "images/train2017", path)
+        (root / "images/val2017").symlink_to("train2017")
+        config, *settings = words or ["mobilenet_v2_x0.5_dyrelu"]
+        command = [sys.executable, "-m", "pose", "train", config, "--out", run, "--workers", "2"]
+        command += [f"data.root={root}", "data.val.boxes=gt", *settings]
+        with (Path(name) / "log").open("w+") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+            most: dict[str, dict[str, float]] = {}
+            done = 0
+            while process.poll() is None and done < steps:
+                time.sleep(0.2)
+                with contextlib.suppress(OSError, ValueError):
+                    done = json.loads((run / "state.json").read_text())["step"]
+                loaders = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+                found = {"main": memory_mb(process.pid), "main before the first step": memory_mb(process.pid)}
+                found |= {f"loader {n}": memory_mb(int(pid)) for n, pid in enumerate(loaders, start=1)}
+                found["all"] = {"share": sum(memory_mb(int(pid))["share"] for pid in [process.pid, *loaders])}
+                for who, sizes in found.items():
+                    if who != "main before the first step" or not loaders:
+                        most[who] = {key: max(size, most.get(who, {}).get(key, 0)) for key, size in sizes.items()}
+            process.terminate()
+            process.wait()
+            log.seek(0)
+            print(f"{done} steps: {' '.join(map(str, command[3:]))}\n{log.read()[-1500:] if done < steps else ''}")
+    print("| process | memory, its share | its own alone |\n|---|---|---|")
+    for who, sizes in most.items():
+        own = f"{sizes['private']:.0f} MB" if "private" in sizes else ""
+        print(f"| {who} | {sizes['share']:.0f} MB | {own} |")
+
+
 def peak_mb() -> float:
     """The most memory that this process has had, in MB; Linux only."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
@@ -141,6 +208,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=list(WAYS), help=argparse.SUPPRESS)
+    parser.add_argument("--train", type=int, metavar="STEPS", help="the memory of a training")
+    parser.add_argument("config", nargs="*", help="of that training, and what to change in it")
     given = parser.parse_args()
     if given.only:
         before = peak_mb()
@@ -152,6 +221,9 @@ def main() -> None:
     if not given.file.exists():
         make_file(given.file, images=given.images)
     print(f"{given.file}: {given.file.stat().st_size / 1e6:.0f} MB")
+    if given.train:
+        train(given.file, given.train, given.config)
+        return
     times: dict[str, list[float]] = {name: [] for name in WAYS}
     for _ in range(given.rounds):
         for name, way in WAYS.items():

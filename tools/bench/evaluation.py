@@ -1,6 +1,7 @@
 """From predictions to COCO's ten numbers, against published code: Python loops, a file, pycocotools.
 
     OMP_NUM_THREADS=1 python tools/bench/evaluation.py [--quick]
+    OMP_NUM_THREADS=1 python tools/bench/evaluation.py --coco-size    # 104,125 detections on 5,000 images, and on half
 
 The baseline is the procedure of HRNet and SimpleBaselines: `rescoring` and `oks_nms` with their loops, the results
 written as JSON and read back by `COCO.loadRes`, and pycocotools' COCOeval. It is spared what is only slow there: the
@@ -12,8 +13,12 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import resource
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -31,8 +36,10 @@ from pose.evaluation.coco_backends import BACKENDS
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.files import write_json
 
+FOLDER = Path(__file__).parent
 SIGMAS = np.array(COCO17.oks_sigmas)
 PER_IMAGE = 25  # detections
+COCO_IMAGES, COCO_DETECTIONS = 5_000, 104_125  # of val2017, by the detector of HRNet's tables
 Array = NDArray[Any]
 
 
@@ -64,16 +71,16 @@ def make_truth(folder: Path, *, images: int) -> CocoFile:
     return load_coco(path, COCO17)
 
 
-def make_predictions(truth: CocoFile) -> Predictions:
-    """25 boxes an image: most on a person, better or worse, often several on one; the rest on nobody."""
+def make_predictions(truth: CocoFile, *, count: int) -> Predictions:
+    """`count` boxes, as many on each image: most on a person, better or worse, often several on one; the rest on nobody."""
     rng = np.random.default_rng(1)
     assert truth.annotations is not None
     of: dict[int, list[Any]] = {}
     for a in truth.annotations:
         of.setdefault(a.image_id, []).append(a)
     ids, boxes, points = [], [], []
-    for image_id, people in of.items():
-        for _ in range(PER_IMAGE):
+    for place, (image_id, people) in enumerate(of.items()):
+        for _ in range(count // len(of) + (place < count % len(of))):
             person = people[rng.integers(len(people))]
             shift = rng.normal(0, rng.choice([0.01, 0.04, 0.1, 0.4]) * np.sqrt(person.area), (17, 2))
             ids.append(image_id)
@@ -141,10 +148,10 @@ def plain_evaluation(predictions: Predictions, truth: COCO, folder: Path) -> lis
     return [float(x) for x in evaluation.stats]
 
 
-def cases(folder: Path, *, quick: bool) -> dict[str, Callable[[], Any]]:
+def cases(folder: Path, *, images: int, count: int) -> dict[str, Callable[[], Any]]:
     """The ten numbers by each backend and by the baseline; and the file that `pose eval` writes besides."""
-    coco = make_truth(folder, images=12 if quick else 540)
-    predictions = make_predictions(coco)
+    coco = make_truth(folder, images=images)
+    predictions = make_predictions(coco, count=count)
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(str(coco.path))
 
@@ -160,9 +167,10 @@ def cases(folder: Path, *, quick: bool) -> dict[str, Callable[[], Any]]:
 def rows(quick: bool) -> list[Row]:
     """Time of the evaluation with each backend."""
     with tempfile.TemporaryDirectory() as folder:
-        functions = cases(Path(folder), quick=quick)
+        images = 12 if quick else 540
+        count = PER_IMAGE * images
+        functions = cases(Path(folder), images=images, count=count)
         times = interleave(functions, repeats=2 if quick else 7, warmup=1)
-    count = PER_IMAGE * (12 if quick else 540)
     return [
         row(
             times,
@@ -177,7 +185,42 @@ def rows(quick: bool) -> list[Row]:
     ]
 
 
+def measure(way: str, images: int) -> tuple[float, float]:
+    """Processor seconds of one evaluation, and the megabytes that its process took for it, in a process of its own."""
+    code = f"import evaluation; evaluation.run_once({way!r}, {images})"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (FOLDER, FOLDER.parents[1])))}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    seconds, megabytes = done.stdout.split()[-2:]
+    return float(seconds), float(megabytes)
+
+
+def run_once(way: str, images: int) -> None:
+    """Evaluate once, and print what `measure` reads."""
+    with tempfile.TemporaryDirectory() as folder:
+        function = cases(Path(folder), images=images, count=COCO_DETECTIONS * images // COCO_IMAGES)[way]
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        begin = time.process_time()
+        function()
+        seconds = time.process_time() - begin
+    print(seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def coco_size() -> str:
+    """A table of each way at COCO's size and at half of it."""
+    lines = ["| way | images | processor time | against the baseline | memory for it |", "|---|---|---|---|---|"]
+    for images in (COCO_IMAGES // 2, COCO_IMAGES):
+        baseline, _ = found = measure("baseline", images)
+        for way, (seconds, megabytes) in {"baseline": found, **{b: measure(b, images) for b in BACKENDS}}.items():
+            lines.append(
+                f"| {way} | {images:,} | {seconds:.1f} s | {baseline / seconds:.1f}x faster | {megabytes:.0f} MB |"
+            )
+    return "\n".join(lines)
+
+
 def main(argv: Sequence[str]) -> None:
+    if "--coco-size" in argv:
+        print(coco_size())
+        return
     print(markdown(rows(quick="--quick" in argv)))
 
 

@@ -74,7 +74,9 @@ def make_clip(folder: Path, *, frames: int) -> tuple[Path, Path]:
         for number, frame in enumerate(render_clip(0, frames=frames, people=1)):
             large = cv2.resize(frame.image, SIZE[::-1], interpolation=cv2.INTER_CUBIC)
             writer.write(large, number / FPS)
-            boxes += [{**record, "bbox": [SCALE * v for v in record["bbox"]]} for record in truth_records(number, frame)]
+            boxes += [
+                {**record, "bbox": [SCALE * v for v in record["bbox"]]} for record in truth_records(number, frame)
+            ]
     write_json(folder / "boxes.json", boxes)
     return clip, folder / "boxes.json"
 
@@ -85,13 +87,19 @@ def rows(quick: bool) -> list[Row]:
         folder = Path(name)
         clip, boxes = make_clip(folder, frames=4 if quick else FRAMES)
         model = folder / "demo.onnx"
-        subprocess.run([sys.executable, "-m", "pose", "export", "demo", "--onnx", model], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "pose", "export", "demo", "--onnx", model], check=True, capture_output=True
+        )
         commands = {"ours": [sys.executable, "-W", "ignore", "-c", OURS]}
         if theirs := os.environ.get("POSE_MEDIAPIPE"):
             commands["theirs"] = [theirs, "-c", THEIRS]
         running = {
             name: subprocess.Popen(
-                [*command, clip, boxes, model], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                [*command, clip, boxes, model],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
             )
             for name, command in commands.items()
         }

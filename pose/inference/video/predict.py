@@ -144,9 +144,7 @@ def _predicted(
     predictor: PredictorBase, source: VideoSource, finder: BoxSource
 ) -> Iterator[tuple[int, float, Image, People]]:
     """Each frame's number, time and pixels, and its people; frames of a file are predicted several at a time."""
-    requests = (
-        ((number, at), PredictRequest(image, *finder.find(number, image))) for number, at, image in source
-    )
+    requests = (((number, at), PredictRequest(image, *finder.find(number, image))) for number, at, image in source)
     groups = ([each] for each in requests) if source.live else in_groups(requests, FRAMES_AT_ONCE)
     for group in groups:
         found = predictor.stream([request for _, request in group])
@@ -230,7 +228,9 @@ class _Followed:
         self.found = self.bare = 0  # frames with people, and those of them on which nothing is drawn
 
     def __call__(self, people: People, at: float) -> tuple[People, list[int]]:
-        tracks = self.tracker.update(people.boxes.astype(np.float64), people.keypoints.astype(np.float64), people.scores, at)
+        tracks = self.tracker.update(
+            people.boxes.astype(np.float64), people.keypoints.astype(np.float64), people.scores, at
+        )
         self.found += len(people) > 0
         self.bare += nothing_to_draw(people, self.threshold)
         if not self.smooth:
