@@ -33,16 +33,17 @@ def oks_nms(
     order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
     points, area = points[order], area[order]
     x, y = points.transpose(2, 1, 0).copy()  # (K, N): the sum over keypoints is one over whole rows
-    # All pairs at once; rows of several people if there are so many that all would not fit in memory.
+    # All pairs at once, each once; those of several people if there are so many that all would not fit in memory.
+    count = len(order)
     step = max(1, _NMS_ELEMENTS // max(x.size, 1))
-    dropped = np.zeros(len(order), dtype=bool)
-    for start in range(0, len(order), step):
-        rows = slice(start, start + step)
-        squared = (x[:, rows, None] - x[:, None]) ** 2 + (y[:, rows, None] - y[:, None]) ** 2
-        similarity = keypoint_similarity(squared.transpose(1, 2, 0), (area[rows, None] + area) / 2, sigmas)
-        oks = similarity.mean(axis=-1)
-        # Row by row, so whether a person stays is known before those behind are compared to it.
-        for person, other in np.argwhere(np.triu(oks > threshold, k=1 + start)).tolist():
-            if not dropped[start + person]:
-                dropped[other] = True
+    dropped = np.zeros(count, dtype=bool)
+    for start in range(0, count, step):
+        better, other = np.nonzero(np.arange(start, min(start + step, count))[:, None] < np.arange(count))
+        better += start
+        squared = (x[:, better] - x[:, other]) ** 2 + (y[:, better] - y[:, other]) ** 2
+        similarity = keypoint_similarity(squared.T, (area[better] + area[other]) / 2, sigmas)
+        # From the best on, so whether a person stays is known before those behind are compared to it.
+        for pair in np.flatnonzero(similarity.mean(axis=-1) > threshold).tolist():
+            if not dropped[better[pair]]:
+                dropped[other[pair]] = True
     return order[~dropped]

@@ -1,7 +1,7 @@
 """From predictions to COCO's ten numbers, against published code: Python loops, a file, pycocotools.
 
     OMP_NUM_THREADS=1 python tools/bench/evaluation.py [--quick]
-    OMP_NUM_THREADS=1 python tools/bench/evaluation.py --coco-size    # 104,125 detections on 5,000 images, and on half
+    OMP_NUM_THREADS=1 python tools/bench/evaluation.py --coco-size    # 104,125 detections, 5,000 images
 
 The baseline is the procedure of HRNet and SimpleBaselines: `rescoring` and `oks_nms` with their loops, the results
 written as JSON and read back by `COCO.loadRes`, and pycocotools' COCOeval. It is spared what is only slow there: the
@@ -72,7 +72,7 @@ def make_truth(folder: Path, *, images: int) -> CocoFile:
 
 
 def make_predictions(truth: CocoFile, *, count: int) -> Predictions:
-    """`count` boxes, as many on each image: most on a person, better or worse, often several on one; the rest on nobody."""
+    """`count` boxes, as many on each image: most on a person, often several on one; the rest on nobody."""
     rng = np.random.default_rng(1)
     assert truth.annotations is not None
     of: dict[int, list[Any]] = {}
@@ -186,7 +186,7 @@ def rows(quick: bool) -> list[Row]:
 
 
 def measure(way: str, images: int) -> tuple[float, float]:
-    """Processor seconds of one evaluation, and the megabytes that its process took for it, in a process of its own."""
+    """Processor seconds of one evaluation in a process of its own, and the megabytes that it took for it."""
     code = f"import evaluation; evaluation.run_once({way!r}, {images})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (FOLDER, FOLDER.parents[1])))}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

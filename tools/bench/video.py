@@ -1,11 +1,11 @@
-"""A frame of a video, 640 x 480 with one person: read, predicted in a given box, tracked, drawn and written, on one thread.
+"""A frame of a video, 640 x 480 with one person in a given box: read, predicted, tracked, drawn, written; one thread.
 
     POSE_MEDIAPIPE=/path/to/python python tools/bench/video.py [--quick]
 
-Against MediaPipe's solutions.pose of complexity 0, which reads, tracks, draws and writes the same frames: its Python is
-another one, as it wants packages of its own (`pip install mediapipe==0.10.14 opencv-python-headless`), and it downloads
-its smallest network when it first runs. Without POSE_MEDIAPIPE, ours is timed alone. Both are processes that take turns
-at the whole video; the times are those of the processor, and both write mp4v by OpenCV.
+Against MediaPipe's solutions.pose of complexity 0, which reads, tracks, draws and writes the same frames: its Python
+is another one, as it wants packages of its own (`pip install mediapipe==0.10.14 opencv-python-headless`), and it
+downloads its smallest network when it first runs. Without POSE_MEDIAPIPE, ours is timed alone. Both are processes, in
+turns at the whole video; the times are those of the processor, and both write mp4v by OpenCV.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ def rows(quick: bool) -> list[Row]:
         times: dict[str, list[float]] = {name: [] for name in running}
         for turn in range(-1, 1 if quick else 9):
             for name, process in running.items():
-                assert process.stdin is not None and process.stdout is not None
+                assert process.stdin is not None
+                assert process.stdout is not None
                 print("go", file=process.stdin, flush=True)
                 seconds = float(process.stdout.readline())
                 if turn >= 0:

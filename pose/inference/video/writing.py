@@ -85,9 +85,9 @@ class VideoWriter:
 
     def _write(self, image_rgb: Image, time: float) -> None:
         height, width = self.size
-        even = image_rgb
+        even: Any = np.ascontiguousarray(image_rgb)
         if height % 2 or width % 2:
-            even = cv2.copyMakeBorder(image_rgb, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+            even = cv2.copyMakeBorder(even, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         if self._writer is not None:
             self._repeat_until(time)
             self._image = cv2.cvtColor(even, cv2.COLOR_RGB2BGR)
@@ -97,7 +97,7 @@ class VideoWriter:
             import av
 
             # OpenCV's conversion takes a fifth of the time of the encoder's own.
-            yuv = cv2.cvtColor(np.ascontiguousarray(even), cv2.COLOR_RGB2YUV_I420)
+            yuv: Any = cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420)
             frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
             self._last = max(round(time / TIME_BASE), self._last + 1)
             frame.pts, frame.time_base = self._last, TIME_BASE
