@@ -128,7 +128,7 @@ class TrainConfig(Section):
     batch_per_process: bool = False
     """Several processes: `batch_size` and `lr` are of one of them; see distributed.md."""
     compile: bool = False
-    """`torch.compile` the network for training."""
+    """`torch.compile` the network for training; on a GPU only."""
     channels_last: bool = True
     """Memory layout of weights and images."""
     seed: Seed = 0

@@ -52,6 +52,14 @@ def test_a_run_leaves_everything(tiny_config: dict[str, Any], tmp_path: Path) ->
     assert cv2.imread(str(tmp_path / "run" / "batch0.jpg")) is not None
 
 
+def test_compiling_is_refused_on_a_cpu(tiny_config: dict[str, Any], tmp_path: Path) -> None:
+    """Before the data are read, and nothing is left of the run but its lock."""
+    tiny_config["train"]["compile"] = True
+    with pytest.raises(ValueError, match=r"compile=true on a CPU: .* set train.compile: false"):
+        run_training(make_config(tiny_config), tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").rglob("*")} <= {".lock"}
+
+
 def test_the_cache_changes_nothing_and_the_order_can_be_plain(tiny_config: dict[str, Any], tmp_path: Path) -> None:
     tiny_config["train"] |= {"epochs": 1, "milestones": []}
     losses = {}

@@ -33,6 +33,8 @@ BENCHES = {
     "codec": True,
     "evaluation": False,
     "startup": False,
+    "predict": False,
+    "video": False,
 }
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
