@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -236,12 +237,38 @@ def mixing_table(images: Sequence[int]) -> str:
     return "\n".join(lines) + f"\n\nA sample shares its image with {pairs:.2f} others on average."
 
 
+def half_scale(people: Sequence[Person], *, epochs: int = 10) -> str:
+    """What decoding at half the size, which libjpeg does by itself, could save where crops shrink as much."""
+    dataset = PeopleDataset(people, COCO17, input_size=INPUT, augment=AUGMENT)
+    least: dict[tuple[int, Path], float] = {}  # image pixels a crop pixel, of each image of an epoch
+    for epoch in range(epochs):
+        for index, person in enumerate(people):
+            size = abs(float(np.linalg.det(dataset[epoch, index].affine[:, :2]))) ** -0.5
+            least[epoch, person.path] = min(size, least.get((epoch, person.path), np.inf))
+    share = np.mean(np.array(list(least.values())) >= 2)
+    files = [np.fromfile(path, np.uint8) for path in {person.path for person in people}]
+    flags = {"full": cv2.IMREAD_COLOR, "half": cv2.IMREAD_REDUCED_COLOR_2}
+    functions = {name: partial(_decode_all, files, flag) for name, flag in flags.items()}
+    times = interleave(functions, repeats=5, warmup=1, clock=time.process_time)
+    full, half = (median_ms(times, name) / len(files) for name in flags)
+    return (
+        f"Of {share:.1%} of the images all people are made smaller by 2 or more; decoding these at half their size "
+        f"takes {half:.2f} ms instead of {full:.2f}: {share * (1 - half / full):.1%} of all decoding saved."
+    )
+
+
+def _decode_all(files: Sequence[Array], flag: int) -> None:
+    for data in files:
+        cv2.imdecode(data, flag | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
 def main(argv: Sequence[str]) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     print(markdown(rows(quick="--quick" in argv)))
     people = load_people(sample_folder(), quick=False)
     print("\n" + mixing_table([person.image_id for person in people]))
+    print("\n" + half_scale(people))
 
 
 if __name__ == "__main__":
