@@ -25,7 +25,7 @@ from pose.export.check import generated_crops, margin
 from pose.export.network import build_graph
 from pose.export.quantize import has_products, quantize
 from pose.images.write import write_image
-from pose.inference.onnx_predictor import OnnxModel, OnnxPredictor
+from pose.inference.onnx_predictor import CROPS_AT_ONCE, OUTPUTS, OnnxModel, OnnxPredictor
 from pose.inference.torch_predictor import Predictor
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.paths import portable
@@ -65,6 +65,19 @@ def exported(run: Path, pose_cli: Cli, tmp_path_factory: pytest.TempPathFactory)
     for words in ("heatmaps differ by at most", "keypoints by at most 0.0000 pixels", "on one thread", "MB: "):
         assert words in outcome.out
     return path
+
+
+def test_many_crops_run_a_few_at_a_time(exported: Path) -> None:
+    """And equal one by one; none give arrays of nobody."""
+    model = OnnxModel.open(exported)
+    crops = generated_crops(CROPS_AT_ONCE + 3, (64, 64), seed=5)
+    together = model.run(crops)
+    for name, each in zip(OUTPUTS, together, strict=True):
+        assert len(each) == len(crops)
+        place = OUTPUTS.index(name)
+        alone = np.concatenate([model.run(crop[None])[place] for crop in crops])
+        np.testing.assert_allclose(each, alone, atol=1e-5)
+    assert [len(each) for each in model.run(crops[:0])] == [0, 0, 0]
 
 
 def test_file_explains_itself(exported: Path, run: Path) -> None:

@@ -52,6 +52,7 @@ class VideoWriter:
         self._container: Any = None
         self._stream: Any = None
         self._writer: Any = None
+        self._image: Any = None  # what mp4v got last
 
     def __enter__(self) -> VideoWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ class VideoWriter:
             even = cv2.copyMakeBorder(even, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         if self._writer is not None:
             self._repeat_until(time)
-            self._image = cv2.cvtColor(even, cv2.COLOR_RGB2BGR)
+            self._image = cv2.cvtColor(even, cv2.COLOR_RGB2BGR, self._image)
             self._writer.write(self._image)
             self._written += 1
         else:
