@@ -76,8 +76,9 @@ def set_up(
     train = config.train
     if train.compile and device.type == "cpu":
         raise ConfigError(
-            "train.compile=true on a CPU: of mobilenet_v2_x0.5_dyrelu the first step was not done after eight minutes "
-            "of compiling, and there the compiled network is no faster; set train.compile: false, or train on a GPU"
+            "train.compile=true on a CPU: of mobilenet_v2_x0.5_dyrelu the first step was not done after eight "
+            "minutes of compiling, and there the compiled network is no faster; set train.compile: false, or train "
+            "on a GPU"
         )
     torch.manual_seed(train.seed)
     task = read_data(config, folder, make_task=make_task, resume=resume)
