@@ -26,7 +26,7 @@ class BuildKernel(build_ext):
                 return super().build_extension(ext)
             except (CCompilerError, ExecError, PlatformError, OSError) as error:
                 problem = error
-        self.warn(f"no C compiler for the fast CPU kernel {ext.name}, so PyTorch's operators do its work: {problem}")
+        self.warn(f"no C compiler for the fast CPU loop {ext.name}, so the plain path does its work: {problem}")
 
 
 class BuildWithConfigs(build_py):

@@ -30,7 +30,7 @@ def load_library(name: str) -> ctypes.CDLL | None:
                 _limit(library)
                 return library
             warnings.warn(
-                f"{path} was compiled for another version of pose, so PyTorch's operators do its work, which is "
+                f"{path} was compiled for another version of pose, so the plain path does its work, which is "
                 "slower; install again: pip install -e .",
                 stacklevel=2,
             )
