@@ -78,11 +78,15 @@ class ImageLoop:
 def in_groups(
     requests: Iterable[tuple[Key, PredictRequest]], batch_size: int
 ) -> Iterator[list[tuple[Key, PredictRequest]]]:
-    """Images whose people fill a batch together, but no more of them than fit in the memory."""
+    """Images whose people fill a batch together, but no more of them than fit in the memory.
+
+    An image of nobody counts as one person, so that progress is told of, and Ctrl-C is heard, among many of them too.
+    """
     group: list[tuple[Key, PredictRequest]] = []
     people = pixels = 0
     for key, request in requests:
-        more_people, more_pixels = len(request.boxes_xywh), request.image[..., 0].size  # type: ignore[arg-type]
+        more_people = max(1, len(request.boxes_xywh))  # type: ignore[arg-type]
+        more_pixels = request.image[..., 0].size
         if group and (people + more_people > batch_size or pixels + more_pixels > MAX_PIXELS_HELD):
             yield group
             group, people, pixels = [], 0, 0
