@@ -6,6 +6,8 @@
 
 #include "processor.h"
 
+int pose_interface(void) { return POSE_INTERFACE; }
+
 enum { SX, SY, EX, EY, RADIUS, OUTLINE, RED, ALPHA = 9, STROKE = 10 }; /* doubles of a stroke */
 
 static int64_t within(double value, int64_t most) {
