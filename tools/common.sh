@@ -4,7 +4,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 install() { # install [EXTRA]
     local extra="${1:-}" stamp python
-    local sources="pyproject.toml setup.py pose/csrc/processor.h pose/csrc/heatmaps.c pose/csrc/dyrelu.c pose/csrc/strokes.c"
+    local sources="pyproject.toml setup.py pose/csrc/*.c pose/csrc/*.h"
     python="${PYTHON:-python3}"
     if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         echo "error: Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2
