@@ -153,8 +153,10 @@ def _relu6(g: Graph, module: nn.ReLU6, x: Map) -> Map:
 
 
 def _hardsigmoid(g: Graph, module: nn.Hardsigmoid, x: Map) -> Map:
+    # Not by `HardSigmoid`: OpenCV takes its product with another map, a gate, for h-swish.
     x = settle(g, x)
-    return replace(x, name=g.op("HardSigmoid", x.name, alpha=1 / 6, beta=0.5))
+    line = g.op("Add", g.op("Mul", x.name, g.constant(1 / 6)), g.constant(0.5))
+    return replace(x, name=g.op("Clip", line, g.constant(0.0), g.constant(1.0)))
 
 
 def _leaky_relu(g: Graph, module: nn.LeakyReLU | nn.RReLU, x: Map) -> Map:
