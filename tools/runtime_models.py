@@ -1,4 +1,5 @@
-"""The networks that `tools/runtimes.py --sweep` tries: each backbone, kind of activation and codec, and odd sizes.
+"""The networks that `tools/runtimes.py --sweep` tries: each backbone, kind of activation and codec, and odd sizes;
+and what PyTorch finds by them.
 
 Small ones with random weights in which every part matters, as fresh ones hide mistakes behind zeros.
 """
@@ -10,13 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from pose.checkpoint import Checkpoint
+from pose.codecs.codec import Codec
 from pose.config.keypoints import Config
 from pose.config.load import make_config
 from pose.data.transforms import normalize
-from pose.export.check import generated_crops
+from pose.export.check import KEYPOINT_TOLERANCE, ROUNDING_TOLERANCE, double, generated_crops, margin
+from pose.export.export import export_onnx
+from pose.export.network_only import export_network
+from pose.inference.torch_predictor import predict_heatmaps
+from pose.models.folding import fold_batch_norms
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.helpers.randomize import randomise
@@ -105,3 +113,46 @@ MODELS: dict[str, Model] = {
     "codec dark, flip test": Model(_section("dyrelu_b", codec="dark"), flip_test=True),
     "codec udp_dark, flip test": Model(_section("dyrelu_b", codec="udp_dark"), flip_test=True),
 }
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What PyTorch finds in `crops`; `decided` tells which keypoints rounding cannot move."""
+
+    crops: np.ndarray
+    keypoints: Tensor
+    scores: Tensor
+    decided: Tensor
+    codec: Codec
+    flip_test: bool
+
+
+@torch.no_grad()
+def prepare(checkpoint: Checkpoint, folder: Path, *, crops: int, flip_test: bool = False) -> Expected:
+    """Export the model in each way and write crops of generated people beside it."""
+    input_size, codec = checkpoint.pose_config.model.input_size, checkpoint.pose_config.model.make_codec()
+    seen = generated_crops(crops, input_size, seed=2)
+    images = torch.from_numpy(seen).permute(0, 3, 1, 2)
+    np.save(folder / "crops.npy", seen)
+    seen.tofile(folder / "crops.bin")
+    np.save(folder / "images.npy", normalize(images).contiguous().numpy())
+    network = checkpoint.build()
+    export_onnx(checkpoint, folder / "m.onnx", flip_test=flip_test)
+    if not flip_test:
+        export_network(checkpoint, folder / "net.onnx")
+        torch.jit.trace(fold_batch_norms(network), torch.zeros(1, 3, *input_size), check_trace=False).save(
+            str(folder / "net.pt")
+        )
+    flip_indices = checkpoint.skeleton.flip_indices if flip_test else None
+    heatmaps, exact = (
+        predict_heatmaps(model, images, flip_indices=flip_indices, codec=codec)
+        for model in (network, double(network))
+    )
+    keypoints, scores = codec.decode(heatmaps, input_size=input_size)
+    rounding = float((heatmaps - exact).abs().max())
+    limit = max(1e-4 * float(heatmaps.abs().max()), ROUNDING_TOLERANCE * rounding)
+    decided = margin(heatmaps, between_pixels=codec.dark) > limit
+    if codec.dark:  # a peak on a plateau lies anywhere on it
+        own_move = (keypoints - codec.decode(exact, input_size=input_size)[0]).abs().amax(dim=-1)
+        decided &= own_move * ROUNDING_TOLERANCE <= KEYPOINT_TOLERANCE
+    return Expected(seen, keypoints, scores, decided, codec, flip_test)

@@ -1,6 +1,7 @@
 """How each runtime runs an exported model: what tools/runtimes.py and tools/bench/runtimes.py call.
 
-    python tools/runtime_routes.py ROUTE FOLDER    # runs FOLDER/crops.npy, in a process of its own
+    python tools/runtime_routes.py ROUTE FOLDER            # runs FOLDER/crops.npy, in a process of its own
+    python tools/runtime_routes.py ROUTE FOLDER --serve    # one crop for each line of its input; prints its time
 
 A folder holds `m.onnx` (crops in bytes to keypoints), for the routes of the network alone `net.onnx` and its trace
 `net.pt`, and the inputs `crops.npy` and `images.npy`. Everything runs on one thread. Of the project nothing is needed
@@ -148,6 +149,12 @@ ROUTES = {
     "ncnn, f32, network alone": Route("ncnn", open_ncnn, True),
     "LiteRT, network alone": Route("ai_edge_litert", open_litert, True),
 }
+# For times only: the same library as above, with the other file.
+TIMED_ROUTES = ROUTES | {
+    "OpenVINO, f32, network alone": Route("openvino", functools.partial(open_openvino, file="net.onnx"), True),
+    "OpenCV, network alone": Route("cv2", functools.partial(open_opencv, file="net.onnx"), True),
+    "MNN, network alone": Route("MNN", functools.partial(open_mnn, file="net.onnx"), True),
+}
 
 
 def _program(name: str) -> str:
@@ -186,5 +193,17 @@ def work(name: str, folder: Path) -> None:
         (folder / "out.json").write_text(json.dumps(results))
 
 
+def serve(name: str, folder: Path) -> None:
+    """Run the first crop once for each line that comes in, and print the seconds of the processor that it took."""
+    route = TIMED_ROUTES[name]
+    version, run = route.open(folder, 1)
+    crop = np.load(folder / ("images.npy" if route.network_only else "crops.npy"))[:1]
+    print("ready", version, flush=True)
+    for _ in sys.stdin:
+        started = time.process_time()
+        run(crop)
+        print(time.process_time() - started, flush=True)
+
+
 if __name__ == "__main__":
-    work(sys.argv[1], Path(sys.argv[2]))
+    (serve if sys.argv[3:] == ["--serve"] else work)(sys.argv[1], Path(sys.argv[2]))

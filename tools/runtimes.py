@@ -26,18 +26,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from runtime_models import MODELS
+from runtime_models import MODELS, Expected, prepare
 from runtime_routes import ROUTES
 from torch import Tensor
 
 from pose.checkpoint import Checkpoint, load_checkpoint
-from pose.codecs.codec import Codec
-from pose.data.transforms import normalize
-from pose.export.check import KEYPOINT_TOLERANCE, ROUNDING_TOLERANCE, double, generated_crops, margin
-from pose.export.export import export_onnx
-from pose.export.network_only import export_network
-from pose.inference.torch_predictor import predict_heatmaps
-from pose.models.folding import fold_batch_norms
+from pose.export.check import KEYPOINT_TOLERANCE
 
 # By name: packages in a folder of their own, and the route that runs with them.
 OTHER_VERSIONS = {
@@ -79,18 +73,6 @@ class Way:
     @property
     def network_only(self) -> bool:
         return self.route in ROUTES and ROUTES[self.route].network_only
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What PyTorch finds in `crops`; `decided` tells which keypoints rounding cannot move."""
-
-    crops: np.ndarray
-    keypoints: Tensor
-    scores: Tensor
-    decided: Tensor
-    codec: Codec
-    flip_test: bool
 
 
 @dataclass(frozen=True)
@@ -191,35 +173,6 @@ def _ways(arguments: argparse.Namespace) -> Iterator[Way]:
         yield Way(name, route, python_path=folder)
     if arguments.node and shutil.which("node"):
         yield from (Way(name, name, node=arguments.node) for name in NODE_ROUTES)
-
-
-@torch.no_grad()
-def prepare(checkpoint: Checkpoint, folder: Path, *, crops: int, flip_test: bool = False) -> Expected:
-    """Export the model in each way and write crops of generated people beside it."""
-    input_size, codec = checkpoint.pose_config.model.input_size, checkpoint.pose_config.model.make_codec()
-    seen = generated_crops(crops, input_size, seed=2)
-    images = torch.from_numpy(seen).permute(0, 3, 1, 2)
-    np.save(folder / "crops.npy", seen)
-    seen.tofile(folder / "crops.bin")
-    np.save(folder / "images.npy", normalize(images).contiguous().numpy())
-    network = checkpoint.build()
-    export_onnx(checkpoint, folder / "m.onnx", flip_test=flip_test)
-    if not flip_test:
-        export_network(checkpoint, folder / "net.onnx")
-        torch.jit.trace(fold_batch_norms(network), torch.zeros(1, 3, *input_size)).save(str(folder / "net.pt"))
-    flip_indices = checkpoint.skeleton.flip_indices if flip_test else None
-    heatmaps, exact = (
-        predict_heatmaps(model, images, flip_indices=flip_indices, codec=codec)
-        for model in (network, double(network))
-    )
-    keypoints, scores = codec.decode(heatmaps, input_size=input_size)
-    rounding = float((heatmaps - exact).abs().max())
-    limit = max(1e-4 * float(heatmaps.abs().max()), ROUNDING_TOLERANCE * rounding)
-    decided = margin(heatmaps, between_pixels=codec.dark) > limit
-    if codec.dark:  # a peak on a plateau lies anywhere on it
-        own_move = (keypoints - codec.decode(exact, input_size=input_size)[0]).abs().amax(dim=-1)
-        decided &= own_move * ROUNDING_TOLERANCE <= KEYPOINT_TOLERANCE
-    return Expected(seen, keypoints, scores, decided, codec, flip_test)
 
 
 def measure(way: Way, folder: Path, expected: Expected) -> list[Row]:
