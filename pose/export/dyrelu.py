@@ -45,10 +45,11 @@ def emit_pointwise_dyrelu(g: Graph, layer: DyReLU, of: Pointwise) -> Map:
     widens = len(of.weight) > of.u.channels
     if widens:
         of = replace(of, u=settle(g, of.u))
-    x = _product(g, of)
+    has_bias = not of.u.flat and of.u.scale is None  # convolutions add it for nothing, but before the scale
+    x = _product(g, of, bias=has_bias)
     seen = of if widens else None
     gain, pi = _attention(g, layer, x, seen)
-    a, b = _coefficients(g, layer, x, seen, gain=gain, offset=of.bias)
+    a, b = _coefficients(g, layer, x, seen, gain=gain, offset=None if has_bias else of.bias)
     return _pieces(g, layer, x, a=a, b=b, pi=pi)
 
 
@@ -58,18 +59,21 @@ def emit_pointwise(g: Graph, of: Pointwise) -> Map:
     return replace(x, name=g.op("Add", x.name, g.constant(_column(x, of.bias), name="bias")))
 
 
-def _product(g: Graph, of: Pointwise) -> Map:
-    """Add weight u, with u's scale multiplied in on the side that has fewer channels."""
+def _product(g: Graph, of: Pointwise, *, bias: bool = False) -> Map:
+    """Add weight u, with u's scale multiplied in on the side that has fewer channels; of a map in four dimensions
+    without a scale also the bias, if asked for.
+    """
     channels = len(of.weight)
     u = settle(g, of.u) if channels > of.u.channels else of.u
-    return settle(g, replace(u, name=_multiply(g, of.weight, u), channels=channels))
+    return settle(g, replace(u, name=_multiply(g, of.weight, u, bias=of.bias if bias else None), channels=channels))
 
 
-def _multiply(g: Graph, weight: Array, u: Map) -> str:
+def _multiply(g: Graph, weight: Array, u: Map, *, bias: Array | None = None) -> str:
     """Add a product of weights (C, channels of u) and a map; whatever scale the map has is left out."""
     if u.flat:
         return g.op("MatMul", g.constant(weight, name="weight"), u.name)
-    return g.op("Conv", u.name, g.constant(weight[:, :, None, None], name="weight"), kernel_shape=[1, 1])
+    more = [] if bias is None else [g.constant(bias, name="bias")]
+    return g.op("Conv", u.name, g.constant(weight[:, :, None, None], name="weight"), *more, kernel_shape=[1, 1])
 
 
 def _column(x: Map, values: Array) -> Array:

@@ -103,19 +103,22 @@ def export_onnx(
     check.verify()
     quantized = None
     if calibration is not None:
-        graph = quantize_products(graph) if has_products(graph) else quantize(build(quantizable=True), calibration)
+        graph = (
+            quantize_products(graph) if has_products(graph) else quantize(build(only_convolutions=True), calibration)
+        )
         seen, what = (crops, "generated people") if calibrate is None else (calibration, str(calibrate))
         quantized = compare_quantized(exported, _finish(graph, header), seen, what=what)
         quantized.verify(STRIDE)
-    with_heatmaps = graph.SerializeToString()
     if not heatmaps:
         graph.graph.output.pop()
     data = graph.SerializeToString()
     torch_ms, onnx_ms = latencies_ms(model, OnnxModel.open(data, threads=1), crops[:1], codec=codec)
     converted = None
     if openvino:
+        # OpenVINO keeps channels last, for which convolutions are faster than products of flat maps.
+        plain = build(only_convolutions=True).SerializeToString()
         converted = write_openvino(
-            with_heatmaps, path, model=model, like=exported, heatmaps=heatmaps, crops=crops, codec=codec
+            plain, path, model=model, like=exported, heatmaps=heatmaps, crops=crops, codec=codec
         )
     write_with_header(path, data, header)
     return Exported(path, len(data), check, quantized, torch_ms, onnx_ms, converted)

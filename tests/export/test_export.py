@@ -292,7 +292,7 @@ def test_int8_of_convolutions() -> None:
         input_size=(64, 64),
         stride=4,
         flip_test=False,
-        quantizable=True,
+        only_convolutions=True,
     )
     assert not has_products(graph)
     graph = quantize(graph, np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8))
