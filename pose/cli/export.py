@@ -36,6 +36,10 @@ def export(
         Optional[int],  # noqa: UP045
         typer.Option(min=1, help="Images at a time, of --network-only. Default: 1."),
     ] = None,
+    to: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="openvino", help="Also write another format beside the file: OpenVINO's .xml and .bin."),
+    ] = None,
     web: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="DIR", help="Instead of --onnx: a folder with a page that runs the model in a browser."),
@@ -49,7 +53,7 @@ def export(
     if (onnx is None) == (web is None):
         raise ValueError("give --onnx FILE for a file, or --web DIR for a page")
     if web is not None:
-        if flip_test or heatmaps or int8 or network_only or calibrate is not None or batch is not None:
+        if flip_test or heatmaps or int8 or network_only or (calibrate, batch, to) != (None, None, None):
             raise ValueError("--web writes a model of its own; leave out what is for --onnx")
         _export_web(checkpoint, web, wasm)
         return
@@ -63,20 +67,28 @@ def export(
         raise ValueError("--network-only gives float heatmaps alone; leave out --flip-test, --heatmaps and --int8")
     if batch is not None and not network_only:
         raise ValueError("--batch is for --network-only; other files take any batch")
-    require("export", onnx="onnx", onnxruntime="onnxruntime")
+    if to not in (None, "openvino"):
+        raise ValueError(
+            f"--to takes openvino, got {to!r}; docs/runtimes.md has the ways to TFLite, CoreML and others"
+        )
+    if to and (network_only or int8):
+        raise ValueError("--to openvino converts the float file; leave out --network-only and --int8")
+    require("export", onnx="onnx", onnxruntime="onnxruntime", **({"openvino": "openvino"} if to else {}))
 
     from pose.checkpoint import load_checkpoint
     from pose.export.export import export_onnx
     from pose.export.network_only import FORMAT as NETWORK_FORMAT
     from pose.export.network_only import export_network
+    from pose.export.openvino import SUFFIXES
     from pose.inference.onnx_predictor import FORMAT
 
-    _refuse_foreign(onnx, FORMAT, NETWORK_FORMAT)
+    _refuse_foreign(onnx, FORMAT, NETWORK_FORMAT, beside=SUFFIXES if to else ())
     loaded = load_checkpoint(checkpoint)
     if network_only:
         print(export_network(loaded, onnx, batch=batch or 1))
         return
-    print(export_onnx(loaded, onnx, flip_test=flip_test, heatmaps=heatmaps, int8=int8, calibrate=calibrate))
+    options = {"flip_test": flip_test, "heatmaps": heatmaps, "int8": int8}
+    print(export_onnx(loaded, onnx, **options, calibrate=calibrate, openvino=to is not None))
 
 
 def _export_web(checkpoint: Path, folder: Path, wasm: Path | None) -> None:
@@ -128,13 +140,15 @@ def _check_target(onnx: Path) -> None:
     check_writable(onnx.parent, option="--onnx")
 
 
-def _refuse_foreign(onnx: Path, *formats: str) -> None:
-    """Look before writing: the file and the JSON beside it are new, or of an earlier export."""
+def _refuse_foreign(onnx: Path, *formats: str, beside: tuple[str, ...] = ()) -> None:
+    """Look before writing: the file, the JSON and what else is written beside it are new, or of an earlier export."""
     from pose.export.metadata import header_path
     from pose.runtime.outputs import contains, holds_json_of, refuse_foreign
 
-    for target, ours in (
-        (onnx, any(contains(onnx, f'"format": "{format}"') for format in formats)),
-        (header_path(onnx), any(holds_json_of(header_path(onnx), format=format) for format in formats)),
+    header = header_path(onnx)
+    is_ours = any(holds_json_of(header, format=format) for format in formats)
+    for targets, ours in (
+        ([onnx], any(contains(onnx, f'"format": "{format}"') for format in formats)),
+        ([header, *(onnx.with_suffix(suffix) for suffix in beside)], is_ours),
     ):
-        refuse_foreign([target], ours=ours, writer="an export of this version", option="--onnx")
+        refuse_foreign(targets, ours=ours, writer="an export of this version", option="--onnx")

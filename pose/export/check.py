@@ -8,8 +8,9 @@ from __future__ import annotations
 import copy
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from pose.codecs.codec import QUARTER, Codec
 from pose.inference.base import crop_boxes
 from pose.inference.onnx_predictor import OnnxModel
 from pose.inference.torch_predictor import predict_heatmaps
+from pose.keypoints.skeletons import Skeleton
 from pose.synthetic.dataset import image_rng
 from pose.synthetic.levels import LEVELS
 from pose.synthetic.people.image import render_people
@@ -28,6 +30,22 @@ from pose.synthetic.people.image import render_people
 # times what it does to PyTorch's own, as measured against double precision.
 PEAK_TOLERANCE, ROUNDING_TOLERANCE = 1e-4, 10
 KEYPOINT_TOLERANCE = 0.01  # crop pixels; decoding moves by whole pixels, so rounding of coordinates only
+
+
+class Exported(Protocol):
+    """An exported graph with heatmaps in some runtime."""
+
+    @property
+    def skeleton(self) -> Skeleton: ...
+
+    @property
+    def input_size(self) -> tuple[int, int]: ...
+
+    @property
+    def flip_test(self) -> bool: ...
+
+    def run(self, crops: NDArray[np.uint8], /) -> Sequence[NDArray[np.float32]]:
+        """Compute keypoints, scores and heatmaps of crops (N, H, W, 3)."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,7 @@ class Check:
         rounding: the most by which PyTorch's own heatmaps differ from those in double precision.
         keypoint_difference: the largest one of `keypoints` keypoints, in crop pixels.
         undecided: keypoints left out, because two pixels are equal but for rounding.
+        runtime: what ran the graph.
     """
 
     crops: int
@@ -50,11 +69,12 @@ class Check:
     keypoint_difference: float
     keypoints: int
     undecided: int
+    runtime: str = "onnxruntime"
 
     def __str__(self) -> str:
         left_out = f", {self.undecided} undecided by rounding" if self.undecided else ""
         return (
-            f"onnxruntime against PyTorch on {self.crops} crops of generated people: heatmaps differ by at most "
+            f"{self.runtime} against PyTorch on {self.crops} crops of generated people: heatmaps differ by at most "
             f"{self.heatmap_difference:.1e} (peak {self.heatmap_peak:.2f}), {self.keypoints} keypoints by at most "
             f"{self.keypoint_difference:.4f} pixels{left_out}"
         )
@@ -122,13 +142,21 @@ def generated_crops(count: int, input_size: tuple[int, int], *, seed: int = 0) -
     return np.stack(crops[:count])
 
 
-def compare(model: nn.Module, exported: OnnxModel, crops: NDArray[np.uint8], *, codec: Codec = QUARTER) -> Check:
+def compare(
+    model: nn.Module,
+    exported: Exported,
+    crops: NDArray[np.uint8],
+    *,
+    codec: Codec = QUARTER,
+    runtime: str = "onnxruntime",
+) -> Check:
     """Run both on the same crops, the graph also in a batch of another size.
 
     Args:
         model: on the CPU, in evaluation mode.
         exported: with heatmaps.
         codec: of the network's training.
+        runtime: what runs the graph, for messages.
     """
     flip_indices = exported.skeleton.flip_indices if exported.flip_test else None
     images = torch.from_numpy(crops).permute(0, 3, 1, 2)
@@ -158,6 +186,7 @@ def compare(model: nn.Module, exported: OnnxModel, crops: NDArray[np.uint8], *, 
         keypoint_difference=float(max(moved[decided.numpy()].max(initial=0), decoding.max(initial=0))),
         keypoints=int(decided.sum()),
         undecided=int((~decided).sum()),
+        runtime=runtime,
     )
 
 

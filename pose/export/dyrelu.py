@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pose.export.graph import Array, Graph, Map, flatten, settle, to_numpy, unflatten
+from pose.export.graph import Array, Graph, Map, lay_out, settle, to_numpy
 from pose.layers.dyrelu import DyReLU
 
 
 @dataclass(frozen=True)
 class Pointwise:
-    """x = weight u + bias, a 1x1 convolution: u flat, weight (C, channels of u), bias (C,)."""
+    """x = weight u + bias, a 1x1 convolution: u as `lay_out` gives it, weight (C, channels of u), bias (C,)."""
 
     u: Map
     weight: Array
@@ -34,7 +34,7 @@ class Pointwise:
 
 def emit_dyrelu(g: Graph, layer: DyReLU, x: Map) -> Map:
     """Add the DY-ReLU of maps that are there."""
-    x = flatten(g, settle(g, x))
+    x = lay_out(g, settle(g, x))
     gain, pi = _attention(g, layer, x)
     a, b = _coefficients(g, layer, x, gain=gain)
     return _pieces(g, layer, x, a=a, b=b, pi=pi)
@@ -45,32 +45,40 @@ def emit_pointwise_dyrelu(g: Graph, layer: DyReLU, of: Pointwise) -> Map:
     widens = len(of.weight) > of.u.channels
     if widens:
         of = replace(of, u=settle(g, of.u))
-    x = _product(g, of)
+    has_bias = not of.u.flat and of.u.scale is None  # convolutions add it for nothing, but before the scale
+    x = _product(g, of, bias=has_bias)
     seen = of if widens else None
     gain, pi = _attention(g, layer, x, seen)
-    a, b = _coefficients(g, layer, x, seen, gain=gain, offset=of.bias)
+    a, b = _coefficients(g, layer, x, seen, gain=gain, offset=None if has_bias else of.bias)
     return _pieces(g, layer, x, a=a, b=b, pi=pi)
 
 
 def emit_pointwise(g: Graph, of: Pointwise) -> Map:
-    """Add a 1x1 convolution of flat maps."""
+    """Add a 1x1 convolution."""
     x = _product(g, of)
-    return replace(x, name=g.op("Add", x.name, g.constant(of.bias[:, None], name="bias")))
+    return replace(x, name=g.op("Add", x.name, g.constant(_column(x, of.bias), name="bias")))
 
 
-def _product(g: Graph, of: Pointwise) -> Map:
-    """Add weight u, with u's scale multiplied in on the side that has fewer channels."""
+def _product(g: Graph, of: Pointwise, *, bias: bool = False) -> Map:
+    """Add weight u, with u's scale multiplied in on the side that has fewer channels; of a map in four dimensions
+    without a scale also the bias, if asked for.
+    """
     channels = len(of.weight)
     u = settle(g, of.u) if channels > of.u.channels else of.u
-    if g.only_convolutions:
-        plain = unflatten(g, replace(u, scale=None))
-        product = g.op(
-            "Conv", plain.name, g.constant(of.weight[:, :, None, None], name="weight"), kernel_shape=[1, 1]
-        )
-        product = g.reshape(product, 0, channels, -1)
-    else:
-        product = g.op("MatMul", g.constant(of.weight, name="weight"), u.name)
-    return settle(g, replace(u, name=product, channels=channels))
+    return settle(g, replace(u, name=_multiply(g, of.weight, u, bias=of.bias if bias else None), channels=channels))
+
+
+def _multiply(g: Graph, weight: Array, u: Map, *, bias: Array | None = None) -> str:
+    """Add a product of weights (C, channels of u) and a map; whatever scale the map has is left out."""
+    if u.flat:
+        return g.op("MatMul", g.constant(weight, name="weight"), u.name)
+    more = [] if bias is None else [g.constant(bias, name="bias")]
+    return g.op("Conv", u.name, g.constant(weight[:, :, None, None], name="weight"), *more, kernel_shape=[1, 1])
+
+
+def _column(x: Map, values: Array) -> Array:
+    """Shape one value a channel so that it is broadcast to a map."""
+    return values.reshape((-1, 1) if x.flat else (-1, 1, 1))
 
 
 def _pieces(g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], b: Sequence[str], pi: str | None) -> Map:
@@ -87,16 +95,17 @@ def _maximum(g: Graph, pieces: Sequence[str]) -> str:
 
 
 def _attention(g: Graph, layer: DyReLU, x: Map, seen: Pointwise | None = None) -> tuple[float, str | None]:
-    """Add pi / G (N, 1, H * W) of variant C; returns G and its name, or 1 and None for the other variants."""
+    """Add pi / G of variant C, laid out as x is; returns G and its name, or 1 and None for the other variants."""
     if layer.variant != "C":
         return 1.0, None
     projection = to_numpy(layer.attention.weight).reshape(1, -1) / layer.tau
     if seen is not None:
         projection, x = projection @ seen.weight, seen.u
     gain = layer.gamma * x.pixels
-    z = g.op("MatMul", g.constant(projection, name="projection"), x.name)
-    pi = g.op("Softmax", z, axis=-1)
-    return gain, g.op("Clip", pi, "", g.constant(1 / gain, name="limit")) if gain > 1 else pi
+    z = _multiply(g, projection, x)
+    pi = g.op("Softmax", z if x.flat else g.reshape(z, 0, 1, -1), axis=-1)
+    pi = g.op("Clip", pi, "", g.constant(1 / gain, name="limit")) if gain > 1 else pi
+    return gain, pi if x.flat else g.reshape(pi, 0, 1, x.height, x.width)
 
 
 def _coefficients(
@@ -108,7 +117,9 @@ def _coefficients(
     gain: float,
     offset: Array | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Add K slopes and K intercepts, each (N, C, 1), or (N, 1, 1) for variant A; no intercepts where they are 0.
+    """Add K slopes and K intercepts; no intercepts where they are 0.
+
+    Each is (N, C, 1), or (N, 1, 1) for variant A, with another 1 where x is (N, C, H, W).
 
     Args:
         seen: what x comes from, to compute its means from it.
@@ -122,7 +133,7 @@ def _coefficients(
     elif offset is not None:
         bias = bias + weight @ offset
     has_intercepts = layer.intercept
-    mean = g.op("ReduceMean", x.name, g.constant([2], name="axes"), keepdims=0)
+    mean = g.op("ReduceMean", x.name, g.constant([2] if x.flat else [2, 3], name="axes"), keepdims=0)
     hidden = g.op("Relu", _linear(g, mean, weight, bias))
     rows = _linear(g, hidden, to_numpy(layer.fc2.weight), to_numpy(layer.fc2.bias))
     # a = alpha + lambda (2 sigmoid - 1), the gain counted in.
@@ -133,10 +144,16 @@ def _coefficients(
     start = np.repeat([gain * (s - r) for s, r in zip(starts, ranges, strict=True)], per_piece)
     values = g.op("Mul", g.op("Sigmoid", rows), g.constant(span, name="span"))
     values = g.op("Add", values, g.constant(start, name="start"))
-    split = g.ops("Split", g.reshape(values, 0, -1, 1), outputs=len(ranges), axis=1, num_outputs=len(ranges))
+    split = g.ops(
+        "Split",
+        g.reshape(values, 0, -1, *([1] if x.flat else [1, 1])),
+        outputs=len(ranges),
+        axis=1,
+        num_outputs=len(ranges),
+    )
     a, b = split[:pieces], split[pieces:]
     if offset is not None and offset.any():
-        moved = [g.op("Mul", slope, g.constant(offset[:, None], name="offset")) for slope in a]
+        moved = [g.op("Mul", slope, g.constant(_column(x, offset), name="offset")) for slope in a]
         b = [g.op("Add", m, i) for m, i in zip(moved, b, strict=True)] if b else moved
     return a, b
 

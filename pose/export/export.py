@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from onnx import checker
+from onnx import ModelProto, checker
 
 from pose.checkpoint import Checkpoint
 from pose.export.check import Check, Quantized, compare, compare_quantized, generated_crops, latencies_ms
 from pose.export.metadata import header_of, put_header, write_with_header
 from pose.export.network import build_graph
+from pose.export.openvino import SUFFIXES, write_openvino
 from pose.export.quantize import calibration_crops, has_products, quantize, quantize_products
 from pose.inference.onnx_predictor import FORMAT, OnnxModel
 from pose.models.pose_net import STRIDE
@@ -29,6 +32,7 @@ class Exported:
         size: bytes.
         check: the float graph against PyTorch.
         quantized: the int8 graph against the float one; None without `int8`.
+        openvino: OpenVINO's files against the network; None where they were not asked for.
         torch_ms, onnx_ms: median latency of one crop on one thread.
     """
 
@@ -38,13 +42,18 @@ class Exported:
     quantized: Quantized | None
     torch_ms: float
     onnx_ms: float
+    openvino: Check | None = None
 
     def __str__(self) -> str:
         lines = [str(self.check), *([str(self.quantized)] if self.quantized else [])]
         lines.append(
             f"one crop on one thread, medians: onnxruntime {self.onnx_ms:.1f} ms, PyTorch {self.torch_ms:.1f} ms"
         )
-        return "\n".join([*lines, f"{self.size / 1e6:.1f} MB: {self.path}"])
+        lines.append(f"{self.size / 1e6:.1f} MB: {self.path}")
+        if self.openvino is not None:
+            xml, weights = (self.path.with_suffix(suffix) for suffix in SUFFIXES)
+            lines.append(f"{self.openvino}: {xml} and {weights.name}")
+        return "\n".join(lines)
 
 
 def export_onnx(
@@ -55,6 +64,7 @@ def export_onnx(
     heatmaps: bool = False,
     int8: bool = False,
     calibrate: Path | None = None,
+    openvino: bool = False,
 ) -> Exported:
     """Write a pose network as one ONNX file, from crops in uint8 to keypoints in crop pixels.
 
@@ -64,50 +74,58 @@ def export_onnx(
         int8: quantize the weights, see `pose.export.quantize`.
         calibrate: folder of images to calibrate and to compare on, each taken as one person; None for generated
             people.
+        openvino: also write OpenVINO's own format beside it, of a file without `int8`.
     Raises:
         FileNotFoundError, ValueError, OSError: a classifier, nothing to calibrate on, a layer that cannot be
             exported, a path that cannot be written, or a graph that does not give what the network gives. Nothing is
             written then.
     """
-    input_size, codec = checkpoint.pose_config.model.input_size, checkpoint.pose_config.model.make_codec()
+    section = checkpoint.pose_config.model
+    input_size, codec = section.input_size, section.make_codec()
     calibration = calibration_crops(calibrate, input_size) if int8 else None
     model = checkpoint.build()
     if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
         raise CheckpointError(f"{checkpoint.path} has weights that are not finite; give those of a good run")
-    graph = build_graph(
-        model, skeleton=checkpoint.skeleton, input_size=input_size, stride=STRIDE, flip_test=flip_test, codec=codec
+    build = partial(
+        build_graph,
+        model,
+        skeleton=checkpoint.skeleton,
+        input_size=input_size,
+        stride=STRIDE,
+        flip_test=flip_test,
+        codec=codec,
     )
+    graph = build()
     header = header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=flip_test, int8=int8)
-    put_header(graph, header | {"int8": False}, DOC)
-    checker.check_model(graph, full_check=True)
+    exported = _finish(graph, header | {"int8": False})
     crops = generated_crops(CHECKED_CROPS, input_size)
-    exported = OnnxModel.open(graph.SerializeToString(), threads=1)
     check = compare(model, exported, crops, codec=codec)
     check.verify()
     quantized = None
     if calibration is not None:
-        if has_products(graph):
-            graph = quantize_products(graph)
-        else:
-            plain = build_graph(
-                model,
-                skeleton=checkpoint.skeleton,
-                input_size=input_size,
-                stride=STRIDE,
-                flip_test=flip_test,
-                codec=codec,
-                quantizable=True,
-            )
-            graph = quantize(plain, calibration)
-        put_header(graph, header, DOC)
-        checker.check_model(graph, full_check=True)
+        graph = (
+            quantize_products(graph) if has_products(graph) else quantize(build(only_convolutions=True), calibration)
+        )
         seen, what = (crops, "generated people") if calibrate is None else (calibration, str(calibrate))
-        small = OnnxModel.open(graph.SerializeToString(), threads=1)
-        quantized = compare_quantized(exported, small, seen, what=what)
+        quantized = compare_quantized(exported, _finish(graph, header), seen, what=what)
         quantized.verify(STRIDE)
     if not heatmaps:
         graph.graph.output.pop()
     data = graph.SerializeToString()
     torch_ms, onnx_ms = latencies_ms(model, OnnxModel.open(data, threads=1), crops[:1], codec=codec)
+    converted = None
+    if openvino:
+        # OpenVINO keeps channels last, for which convolutions are faster than products of flat maps.
+        plain = build(only_convolutions=True).SerializeToString()
+        converted = write_openvino(
+            plain, path, model=model, like=exported, heatmaps=heatmaps, crops=crops, codec=codec
+        )
     write_with_header(path, data, header)
-    return Exported(path, len(data), check, quantized, torch_ms, onnx_ms)
+    return Exported(path, len(data), check, quantized, torch_ms, onnx_ms, converted)
+
+
+def _finish(graph: ModelProto, header: dict[str, Any]) -> OnnxModel:
+    """Put the metadata in, and open it with heatmaps."""
+    put_header(graph, header, DOC)
+    checker.check_model(graph, full_check=True)
+    return OnnxModel.open(graph.SerializeToString(), threads=1)

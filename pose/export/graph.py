@@ -23,7 +23,8 @@ class Graph:
     """Nodes and constants, in the order of their use.
 
     Args:
-        only_convolutions: write 1x1 convolutions as such, never as matrix products.
+        only_convolutions: write 1x1 convolutions as such, never as matrix products, and leave maps (N, C, H, W):
+            compilers that keep channels last would turn flat ones around before and after each.
     """
 
     def __init__(self, *, only_convolutions: bool = False) -> None:
@@ -82,8 +83,8 @@ class Map:
     Attributes:
         name: the tensor's.
         flat: whether it is (N, C, H * W).
-        scale: (N, 1, H * W) that it is to be multiplied by: DY-ReLU-C's attention, which a 1x1 convolution to fewer
-            channels lets through. Only a flat map has one; None if there is nothing to do.
+        scale: (N, 1, H * W) or (N, 1, H, W), as the map is, that it is to be multiplied by: DY-ReLU-C's attention,
+            which a 1x1 convolution to fewer channels lets through. None if there is nothing to do.
     """
 
     name: str
@@ -106,6 +107,13 @@ def settle(g: Graph, x: Map) -> Map:
 def flatten(g: Graph, x: Map) -> Map:
     """Turn a map to (N, C, H * W), which costs nothing."""
     return x if x.flat else replace(x, name=g.reshape(x.name, 0, x.channels, -1), flat=True)
+
+
+def lay_out(g: Graph, x: Map) -> Map:
+    """Give a map the shape that 1x1 convolutions and DY-ReLUs have in this graph."""
+    if g.only_convolutions:
+        return unflatten(g, x) if x.flat else x
+    return flatten(g, x)
 
 
 def unflatten(g: Graph, x: Map) -> Map:

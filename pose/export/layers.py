@@ -15,7 +15,7 @@ import numpy as np
 from torch import nn
 
 from pose.export.dyrelu import Pointwise, emit_dyrelu, emit_pointwise, emit_pointwise_dyrelu
-from pose.export.graph import Array, Graph, Map, flatten, settle, to_numpy, unflatten
+from pose.export.graph import Array, Graph, Map, flatten, lay_out, settle, to_numpy, unflatten
 from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
 from pose.layers.inverted_residual import InvertedResidual
@@ -52,7 +52,7 @@ def _conv_norm_act(g: Graph, module: ConvNormAct, x: Map) -> Map:
     assert isinstance(norm, nn.BatchNorm2d)
     weight, bias = fold(conv, norm)
     if isinstance(activation, DyReLU) and _is_pointwise(conv):
-        of = Pointwise(flatten(g, x), weight[:, :, 0, 0], bias)
+        of = Pointwise(lay_out(g, x), weight[:, :, 0, 0], bias)
         return emit_pointwise_dyrelu(g, activation, of)
     return emit(g, activation, emit_convolve(g, conv, x, weight=weight, bias=bias))
 
@@ -77,8 +77,8 @@ def _is_pointwise(conv: nn.Conv2d) -> bool:
 
 
 def emit_convolve(g: Graph, conv: nn.Conv2d, x: Map, *, weight: Array, bias: Array) -> Map:
-    if x.flat and _is_pointwise(conv):
-        return emit_pointwise(g, Pointwise(x, weight[:, :, 0, 0], bias))
+    if (x.flat or x.scale is not None) and _is_pointwise(conv):
+        return emit_pointwise(g, Pointwise(lay_out(g, x), weight[:, :, 0, 0], bias))
     x = unflatten(g, x)
     assert isinstance(conv.padding, tuple)
     (top, left), (down, right) = conv.padding, conv.stride
@@ -153,8 +153,10 @@ def _relu6(g: Graph, module: nn.ReLU6, x: Map) -> Map:
 
 
 def _hardsigmoid(g: Graph, module: nn.Hardsigmoid, x: Map) -> Map:
+    # Not by `HardSigmoid`: OpenCV takes its product with another map, a gate, for h-swish.
     x = settle(g, x)
-    return replace(x, name=g.op("HardSigmoid", x.name, alpha=1 / 6, beta=0.5))
+    line = g.op("Add", g.op("Mul", x.name, g.constant(1 / 6)), g.constant(0.5))
+    return replace(x, name=g.op("Clip", line, g.constant(0.0), g.constant(1.0)))
 
 
 def _leaky_relu(g: Graph, module: nn.LeakyReLU | nn.RReLU, x: Map) -> Map:

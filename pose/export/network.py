@@ -32,7 +32,7 @@ def build_graph(
     stride: int,
     flip_test: bool,
     codec: Codec = QUARTER,
-    quantizable: bool = False,
+    only_convolutions: bool = False,
 ) -> ModelProto:
     """Build a graph that gives keypoints and scores, and heatmaps as its last output.
 
@@ -42,11 +42,12 @@ def build_graph(
         stride: crop pixels per heatmap pixel.
         flip_test: merge the heatmaps of the mirrored crops.
         codec: of the network's training.
-        quantizable: write all convolutions as such, which int8 needs; matrix products are faster in float.
+        only_convolutions: write all convolutions as such, which int8 needs and OpenVINO runs faster; onnxruntime and
+            others run matrix products faster.
     Raises:
         ValueError: the network has a layer that cannot be exported.
     """
-    g = Graph(only_convolutions=quantizable)
+    g = Graph(only_convolutions=only_convolutions)
     height, width = input_size
     images = emit_normalize(g, INPUT)
     if flip_test:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import pose
+from pose.checkpoint import load_checkpoint, save_checkpoint
 from pose.export.web_page import RUNTIME, runtime_files
 from pose.images.write import write_image
 from pose.synthetic.dataset import image_rng
@@ -105,12 +106,17 @@ def _drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> N
 
 
 @pytest.mark.slow
-def test_in_a_browser(pose_cli: Cli, serve: Callable[[Path], str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", ["quarter", "udp_dark"])  # both ways to count pixels, and to decode
+def test_in_a_browser(pose_cli: Cli, serve: Callable[[Path], str], tmp_path: Path, codec: str) -> None:
     """The same keypoints as in Python on generated people, and no complaint."""
     package = os.environ.get("POSE_ONNXRUNTIME_WEB")
     if not package:
         pytest.skip("set POSE_ONNXRUNTIME_WEB to the npm package onnxruntime-web")
-    outcome = pose_cli("export", "demo", "--web", tmp_path / "page", "--wasm", package)
+    demo = load_checkpoint("demo")
+    section = demo.pose_config.model.model_copy(update={"codec": codec})
+    config = demo.pose_config.model_copy(update={"model": section})
+    save_checkpoint(tmp_path / "m.safetensors", demo.build(), config=config, epoch=demo.epoch, metrics={})
+    outcome = pose_cli("export", tmp_path / "m.safetensors", "--web", tmp_path / "page", "--wasm", package)
     assert outcome.code == 0, outcome.err
     model = pose.load(tmp_path / "page/model.onnx")
     found, expected = [], []

@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> None:
     models, sizes = {}, {}
     for name, kinds in VARIANTS.items():
         products = kinds == ("products",)
-        graph = _graph(checkpoint, quantizable=bool(kinds) and not products)
+        graph = _graph(checkpoint, only_convolutions=bool(kinds) and not products)
         if kinds:
             graph = quantize_products(graph) if products else quantize(graph, crops, kinds=kinds)
         put_header(graph, header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=False, int8=bool(kinds)), DOC)
@@ -81,7 +81,12 @@ def _compare_speed() -> None:
         for int8 in (False, True):
             relu = network == "ReLU6"
             graph = build_graph(
-                model, skeleton=COCO17, input_size=size, stride=STRIDE, flip_test=False, quantizable=int8 and relu
+                model,
+                skeleton=COCO17,
+                input_size=size,
+                stride=STRIDE,
+                flip_test=False,
+                only_convolutions=int8 and relu,
             )
             if int8:
                 graph = quantize(graph, crops) if relu else quantize_products(graph)
@@ -99,14 +104,14 @@ def _runner(data: bytes) -> Run:
     return lambda crop: session.run(None, {INPUT: crop})
 
 
-def _graph(checkpoint: Checkpoint, *, quantizable: bool) -> ModelProto:
+def _graph(checkpoint: Checkpoint, *, only_convolutions: bool) -> ModelProto:
     return build_graph(
         checkpoint.build(),
         skeleton=checkpoint.skeleton,
         input_size=checkpoint.pose_config.model.input_size,
         stride=STRIDE,
         flip_test=False,
-        quantizable=quantizable,
+        only_convolutions=only_convolutions,
     )
 
 
