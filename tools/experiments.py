@@ -3,7 +3,8 @@
     python tools/experiments.py run tools/experiments.yaml --out experiments --hours 2
     python tools/experiments.py report tools/experiments.yaml experiments --out docs/results.md
 
-The queue names a config, rows (overrides of it) and sections (rows x seeds, in the order in which they are trained).
+The queue names a config, rows (overrides of it), sections (rows that belong into one table) and the order in which
+sections are trained with which seeds.
 Each row and seed is an ordinary run folder below --out, with its messages in a .log file and its processor time in a
 .json file beside it. A second start passes over what is done and goes on with what was stopped; a row that fails does
 not end the others.
@@ -47,7 +48,7 @@ GRACE = 120.0  # seconds in which a training saves itself when the time is up
 
 @dataclass(frozen=True)
 class Section:
-    """One table of the page: rows, each with all seeds.
+    """One table of the page.
 
     Attributes:
         paper: AP that the paper prints for a row, in percent.
@@ -57,7 +58,6 @@ class Section:
     title: str
     text: str
     rows: list[str]
-    seeds: list[int]
     paper: dict[str, float] = field(default_factory=dict)
     means: dict[str, list[str]] = field(default_factory=dict)
 
@@ -70,11 +70,12 @@ class Queue:
     title: str
     summary: str
     rows: dict[str, list[str]]
-    sections: list[Section]
+    sections: dict[str, Section]
+    order: list[tuple[str, int]]
 
     def jobs(self) -> list[tuple[str, int]]:
-        """List (row, seed) in the order of the sections, seed by seed; what stands in several sections is one."""
-        return list(dict.fromkeys((row, seed) for s in self.sections for seed in s.seeds for row in s.rows))
+        """List (row, seed) in order; a row that stands in several sections is trained once with a seed."""
+        return list(dict.fromkeys((row, seed) for name, seed in self.order for row in self.sections[name].rows))
 
     def overrides(self, row: str, seed: int) -> list[str]:
         return [*self.rows[row], f"train.seed={seed}"]
@@ -109,11 +110,15 @@ def read_queue(path: Path) -> Queue:
     """
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     try:
-        sections = [Section(**section) for section in data.pop("sections")]
-        queue = Queue(**data, sections=sections)
+        sections = {name: Section(**section) for name, section in data.pop("sections").items()}
+        order = [(step["section"], step["seed"]) for step in data.pop("order")]
+        queue = Queue(**data, sections=sections, order=order)
     except (TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"{path} is no queue of experiments: {error}; tools/experiments.yaml is one") from None
-    for section in queue.sections:
+    for name, _ in order:
+        if name not in sections:
+            raise ConfigError(f"{path}: the order has an unknown section {name}{did_you_mean(name, sections)}")
+    for section in sections.values():
         for row in [*section.rows, *section.paper, *(row for rows in section.means.values() for row in rows)]:
             if row not in queue.rows:
                 raise ConfigError(f"{path}: {section.title} has an unknown row {row}{did_you_mean(row, queue.rows)}")
@@ -292,16 +297,14 @@ def from_text(line: dict[str, str]) -> Result:
 def report(queue: Queue, source: Path, page: Path) -> None:
     """Write the page, a .csv file of all results beside it, and a chart of each section below images/."""
     results = collect(queue, source)
-    found = {(result.row, result.seed): result for result in results}
     images = page.parent / "images" / page.stem
     parts = [f"# {queue.title}", queue.summary.strip(), noise(queue, results)]
-    for section in queue.sections:
-        of_rows = {row: [found[row, seed] for seed in section.seeds if (row, seed) in found] for row in section.rows}
-        name = f"{folder_name(section.title, 0).removesuffix('-seed0')}.svg"
+    for name, section in queue.sections.items():
+        of_rows = {row: [result for result in results if result.row == row] for row in section.rows}
         parts += [f"## {section.title}", section.text.strip(), table(queue, section, of_rows)]
         if any(of_rows.values()):
-            write_atomic(images / name, chart(of_rows).encode())
-            parts.append(f"![AP of each seed, and the mean](images/{page.stem}/{name})")
+            write_atomic(images / f"{name}.svg", chart(of_rows).encode())
+            parts.append(f"![AP of each seed, and the mean](images/{page.stem}/{name}.svg)")
     parts.append(
         f"*All numbers are of [{page.stem}.csv]({page.stem}.csv), a line for each run with its seed; "
         "`python tools/experiments.py report` wrote this page.*"
