@@ -355,13 +355,12 @@ def table(queue: Queue, section: Section, of_rows: dict[str, list[Result]]) -> s
             ]
         )
     for name, rows in section.means.items():
-        by_seed = [[r.AP for row in rows for r in of_rows[row] if r.seed == seed] for seed in section.seeds]
-        whole = [
-            (seed, values) for seed, values in zip(section.seeds, by_seed, strict=True) if len(values) == len(rows)
-        ]
+        by_seed: dict[int, list[float]] = {}
+        for result in (result for row in rows for result in of_rows[row]):
+            by_seed.setdefault(result.seed, []).append(result.AP)
+        whole = {seed: statistics.fmean(by_seed[seed]) for seed in sorted(by_seed) if len(by_seed[seed]) == len(rows)}
         printed = [f"{statistics.fmean(section.paper[row] for row in rows):.1f}"] if paper else []
-        values = [statistics.fmean(values) for _, values in whole]
-        seeds = ", ".join(str(seed) for seed, _ in whole)
+        seeds, values = ", ".join(map(str, whole)), list(whole.values())
         lines.append([f"*{name}*", "", seeds, with_spread(values, ".3f") or "not run", *printed, *[""] * 5])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -106,8 +106,8 @@ def test_the_page_of_the_documentation_is_that_of_its_results(tmp_path: Path) ->
     ("changes", "message"),
     [
         (
-            {"sections": [{**SECTION, "rows": ["ReLU / D"]}]},
-            "Heads has an unknown row ReLU / D.*did you mean.*ReLU / C",
+            {"sections": {"heads": {**SECTION, "rows": ["ReLU / D"]}}},
+            "Heads has an unknown row ReLU / D.*ReLU / C",
         ),
         ({"sections": {"heads": {**SECTION, "seeds": [1]}}}, "is no queue of experiments: .*seeds"),
         ({"order": [{"section": "head", "seed": 0}]}, "the order has an unknown section head.*heads"),
