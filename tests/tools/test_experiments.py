@@ -102,6 +102,16 @@ def test_the_page_of_the_documentation_is_that_of_its_results(tmp_path: Path) ->
     assert kept == {p.name for p in written if p.suffix == ".svg"}, "a chart that no section has any more"
 
 
+def test_the_page_of_the_codecs_has_their_table() -> None:
+    page = (ROOT / "docs/results.md").read_text()
+    title = experiments.read_queue(ROOT / "tools/experiments.yaml").sections["codecs"].title
+    rows = [
+        line for line in page.partition(f"## {title}\n")[2].partition("\n## ")[0].splitlines() if line[0:1] == "|"
+    ]
+    assert len(rows) == 2 + 4
+    assert "\n".join(rows) in (ROOT / "docs/codecs.md").read_text(), "copy the table of results.md into codecs.md"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
