@@ -174,7 +174,7 @@ def check_unchanged(queue: Queue, folder: Path, row: str, seed: int) -> None:
     expected = load_config(queue.config, queue.overrides(row, seed))
     if (folder / "config.yaml").is_file() and load_config(folder / "config.yaml") != expected:
         raise DataError(
-            f"{folder} was trained with other settings than the queue's {row}; delete it, or take another --out"
+            f"{folder} was trained with other settings than the row {row} has now; delete it, or take another --out"
         )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import re
 import subprocess
@@ -13,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pose.runtime.errors import ConfigError
+from pose.config.load import load_config
+from pose.runtime.errors import ConfigError, DataError
 from pose.synthetic.dataset import generate
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
@@ -136,45 +135,57 @@ def test_jobs_come_in_order_and_once() -> None:
     assert queue.jobs() == [("x", 0), ("y", 0), ("z", 1), ("x", 1), ("y", 1)]
 
 
-@pytest.mark.slow
-def test_a_queue_trains_what_is_not_done(tmp_path: Path) -> None:
-    generate(tmp_path / "data", level="easy", train=6, val=4, seed=0)
+def write_tiny(folder: Path) -> None:
+    """Write tiny.yaml, the smallest network on the people in data/."""
     config = yaml.safe_load((ROOT / "configs/experiments/small.yaml").read_text())
-    del config["data"]["figures"], config["data"]["cache"]
-    config["data"]["root"] = str(tmp_path / "data")
-    config["model"].update(width=0.1, head={"channels": [16] * 4, "hidden": [16] * 4})
+    del config["data"]["figures"], config["data"]["cache"], config["data"]["train"]["limit"]
+    config["data"]["root"] = str(folder / "data")
+    config["model"].update(width=0.1, input_size=[64, 32], head={"channels": [16] * 4, "hidden": [16] * 4})
     config["train"].update(epochs=1, batch_size=4, milestones=[])
     config["eval"]["every"] = 1
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config))
-    queue = write_queue(tmp_path)
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "tools/experiments.py"), *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
-    # The second has been stopped before its first step; the third always fails, and does not end the others.
-    first = run("run", str(queue), "--out", "runs")
-    assert first.returncode == 1, first.stderr
-    assert re.search(r"1/3  ReLU / ReLU, seed 0: AP 0\.\d+, \d:\d\d; ETA", first.stdout), first.stdout
-    assert "3/3  Broken, seed 0: exit code 2: runs/broken-seed0.log" in first.stdout
-    assert "1 of 3 runs are left, 1 failed" in first.stdout
-    notes = json.loads((tmp_path / "runs/relu-c-seed0.json").read_text())
-    assert notes["processor_s"] > 0
-    assert notes["dynamic_backbone"] is None
-    assert 0 <= notes["dynamic_head"] < 1
+def test_a_run_of_other_settings_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tiny(tmp_path)
+    folder = tmp_path / "runs/relu-c-seed0"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(load_config("tiny.yaml", [*ROWS["ReLU / C"], "train.seed=0"]).to_yaml())
+    experiments.run(experiments.read_queue(write_queue(tmp_path)), tmp_path / "runs", hours=0)
+    changed = experiments.read_queue(write_queue(tmp_path, rows={**ROWS, "ReLU / C": []}))
+    with pytest.raises(DataError, match="relu-c-seed0 was trained with other settings than the row ReLU / C has now"):
+        experiments.run(changed, tmp_path / "runs", hours=0)
 
-    assert "2 of 3 runs are done" in run("run", str(queue), "--out", "runs").stdout
-    done = run("report", str(queue), "runs", "--out", "page/results.md")
-    assert done.returncode == 0, done.stderr
-    with (tmp_path / "page/results.csv").open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    assert [(line["row"], line["seed"], line["epochs"]) for line in lines] == [
-        ("ReLU / ReLU", "0", "1"),
-        ("ReLU / C", "0", "1"),
-    ]
 
-    changed = write_queue(tmp_path, rows={**ROWS, "ReLU / C": []})
-    refused = run("run", str(changed), "--out", "runs")
-    assert refused.returncode == 2
-    assert "relu-c-seed0 was trained with other settings than the row ReLU / C has now" in refused.stderr
+@pytest.mark.slow
+def test_a_queue_trains_what_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    generate(tmp_path / "data", level="easy", train=6, val=4, seed=0)
+    write_tiny(tmp_path)
+    path = write_queue(tmp_path)
+    command = [sys.executable, str(ROOT / "tools/experiments.py"), "run", str(path), "--out", "runs"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stderr  # the third always fails, which does not end the others
+    assert re.search(r"1/3  ReLU / ReLU, seed 0: AP 0\.\d+, \d:\d\d; ETA", done.stdout), done.stdout
+    assert "3/3  Broken, seed 0: exit code 2: runs/broken-seed0.log" in done.stdout
+    assert "1 of 3 runs are left, 1 failed" in done.stdout
+
+    queue = experiments.read_queue(path)
+    assert experiments.run(queue, tmp_path / "runs", hours=0) == 1
+    assert "2 of 3 runs are done" in capsys.readouterr().out
+    relu, c = experiments.collect(queue, tmp_path / "runs")
+    assert (relu.row, relu.seed, relu.epochs) == ("ReLU / ReLU", 0, 1)
+    assert (relu.dynamic_backbone, relu.dynamic_head, c.dynamic_backbone) == (None, None, None)
+    assert c.dynamic_head is not None
+    assert 0 <= c.dynamic_head < 1
+    assert c.params > relu.params
+    assert all(result.processor_s is not None and result.processor_s > 0 for result in (relu, c))
+    experiments.report(queue, tmp_path / "runs", tmp_path / "results.md")
+    assert (
+        f"| ReLU / C | `model.head.activation=dyrelu_c` | 0 | {c.AP:.3f} |" in (tmp_path / "results.md").read_text()
+    )
