@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import statistics
+import textwrap
 from dataclasses import asdict, fields
 from html import escape
 from pathlib import Path
@@ -66,11 +67,12 @@ def noise(queue: Queue, results: list[Result]) -> str:
     if not freedom:
         return "No row has two seeds yet, so nothing is known of chance."
     pooled = (sum(statistics.pvariance(g) * len(g) for g in groups if g) / freedom) ** 0.5
-    return (
-        f"Between the seeds of a row AP has a standard deviation of {pooled:.3f}, pooled over all rows, with {freedom} "
-        f"degrees\nof freedom. So two means of three seeds differ by more than chance gives when they are more than "
-        f"**{2 * pooled * (2 / 3) ** 0.5:.3f}**\napart, and two single runs when they are more than "
-        f"**{2 * pooled * 2**0.5:.3f}** apart."
+    return textwrap.fill(
+        f"Between the seeds of a row AP has a standard deviation of {pooled:.3f}, pooled over all rows, with "
+        f"{freedom} degrees of freedom. So two means of three seeds differ by more than chance gives when they "
+        f"are more than {2 * pooled * (2 / 3) ** 0.5:.3f} apart, and two single runs when they are more than "
+        f"{2 * pooled * 2**0.5:.3f} apart.",
+        width=118,
     )
 
 
