@@ -53,11 +53,13 @@ def report(queue: Queue, source: Path, page: Path) -> None:
 
 
 def as_csv(results: list[Result]) -> str:
-    lines = [",".join(f.name for f in fields(Result))]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(f.name for f in fields(Result))
     for result in results:
         values = asdict(result).values()
-        lines.append(",".join("" if v is None else f"{v:.4f}" if isinstance(v, float) else str(v) for v in values))
-    return "\n".join(lines) + "\n"
+        writer.writerow(f"{value:.4f}" if isinstance(value, float) else value for value in values)
+    return file.getvalue()
 
 
 def noise(queue: Queue, results: list[Result]) -> str:

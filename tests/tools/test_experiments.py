@@ -22,7 +22,7 @@ import experiments_page
 import experiments_queue
 
 ROOT = Path(__file__).parents[2]
-ROWS = {"ReLU / ReLU": [], "ReLU / C": ["model.head.activation=dyrelu_c"], "Broken": ["model.init=nowhere"]}
+ROWS = {"ReLU / ReLU": [], "ReLU / C": ["model.head.activation=dyrelu_c"], "Broken, too": ["model.init=nowhere"]}
 SECTION = {
     "title": "Heads",
     "text": "What the head gives.",
@@ -60,6 +60,7 @@ def results(tmp_path: Path) -> Path:
         result("ReLU / ReLU", 1, 0.24),
         result("ReLU / C", 0, 0.31, dynamic_head=0.25, processor_s=None),
         result("ReLU / C", 1, 0.33, dynamic_head=0.35),
+        result("of no section, with a comma", 0, 0.5),
     ]
     (tmp_path / "results.csv").write_text(experiments_page.as_csv(runs))
     return tmp_path / "results.csv"
@@ -76,7 +77,7 @@ def test_the_page_says_what_the_results_say(tmp_path: Path, results: Path) -> No
         "| ReLU / C | `model.head.activation=dyrelu_c` | 0, 1 | 0.320 ± 0.014 | 61.0 | 0.100 ± 0.000 | 20 |  "
         "| 30.0% ± 7.1% | 1.23M |" in page
     )
-    assert "| Broken | `model.init=nowhere` |  | not run |" in page
+    assert "| Broken, too | `model.init=nowhere` |  | not run |" in page
     assert "| *both* |  | 0, 1 | 0.270 ± 0.021 | 60.1 |" in page
     # variances 0.0008 and 0.0002 with one degree of freedom each
     words = " ".join(page.split())
@@ -181,7 +182,7 @@ def test_a_queue_trains_what_is_not_done(
     )
     assert done.returncode == 1, done.stderr  # the third always fails, which does not end the others
     assert re.search(r"1/3  ReLU / ReLU, seed 0: AP 0\.\d+, \d:\d\d; ETA", done.stdout), done.stdout
-    assert "3/3  Broken, seed 0: exit code 2: runs/broken-seed0.log" in done.stdout
+    assert "3/3  Broken, too, seed 0: exit code 2: runs/broken-too-seed0.log" in done.stdout
     assert "1 of 3 runs are left, 1 failed" in done.stdout
 
     queue = experiments_queue.read_queue(path)
