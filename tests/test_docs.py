@@ -401,6 +401,7 @@ PAGES = [
     "distributed.md",
     "architecture.md",
     "licences.md",
+    "results.md",
 ]
 
 

@@ -61,7 +61,7 @@ def inspect(
     )
     prepare_figures(config, make_console(), to_train=False, trusted=data is not None)
     model = loaded.build(chosen) if isinstance(config, Config) else loaded.build_classifier(chosen)
-    batches = list(_batches(loaded, config, count=images, device=chosen))
+    batches = list(validation_crops(loaded, config, count=images, device=chosen))
     layers = inspect_dynamics(model, batches)
 
     out.mkdir(parents=True, exist_ok=True)
@@ -91,8 +91,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     print("dynamic: the share of the output's variance that the channels' mean coefficients do not explain")
 
 
-def _batches(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch.device) -> Iterator[Tensor]:
-    """Plain crops of the validation split, spread over all of it: (B, 3, H, W) uint8."""
+def validation_crops(loaded: Checkpoint, config: AnyConfig, *, count: int, device: torch.device) -> Iterator[Tensor]:
+    """Cut plain crops of the validation split, spread over all of it: (B, 3, H, W) uint8."""
     import numpy as np
 
     from pose.classification.dataset import ImageFolderDataset, collate_images, find_images
