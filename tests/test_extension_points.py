@@ -20,7 +20,7 @@ import yaml
 from torch import Tensor, nn
 
 import pose
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.cli import main as cli_main
 from pose.codecs import heatmap
 from pose.config.keypoints import AugmentConfig

@@ -20,8 +20,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("drawing", "models", "codecs"),
     ("data", "synthetic"),
     ("config", "formats"),
-    ("checkpoint",),
-    ("inference", "initial_weights"),
+    ("checkpoints",),
+    ("inference",),
     ("evaluation",),
     ("training",),
     ("classification",),
@@ -30,9 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 RANK = {package: rank for rank, packages in enumerate(LAYERS) for package in packages}
-CONFIG_READERS = (
-    *("config", "checkpoint", "initial_weights", "evaluation", "training", "classification", "paper", "cli"),
-)
+CONFIG_READERS = ("config", "checkpoints", "evaluation", "training", "classification", "paper", "cli")
 HEAVY = ("torch", "torchvision", "albumentations", "cv2")
 
 

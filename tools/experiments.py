@@ -155,7 +155,7 @@ def look(folder: Path) -> dict[str, float | None]:
     """Count a trained network's parameters and see how dynamic its activations are on validation people."""
     import torch
 
-    from pose.checkpoint import load_checkpoint
+    from pose.checkpoints.checkpoint import load_checkpoint
     from pose.cli.inspect import validation_crops
     from pose.config.keypoints import Config
     from pose.layers.dyrelu import DyReLU

@@ -13,7 +13,7 @@ from collections import Counter
 import torch
 from torch import Tensor, nn
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.config.zoo import create_model
 from pose.data.transforms import normalize
 from pose.export.check import generated_crops

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pose.checkpoint import Checkpoint
+from pose.checkpoints.checkpoint import Checkpoint
 from pose.codecs.codec import Codec
 from pose.config.keypoints import Config
 from pose.config.load import make_config

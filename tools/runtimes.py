@@ -30,7 +30,7 @@ from runtime_models import MODELS, Expected, prepare
 from runtime_routes import ROUTES
 from torch import Tensor
 
-from pose.checkpoint import Checkpoint, load_checkpoint
+from pose.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from pose.export.check import KEYPOINT_TOLERANCE
 
 # By name: packages in a folder of their own, and the route that runs with them.

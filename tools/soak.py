@@ -31,7 +31,7 @@ import yaml
 
 import pose.cli.main
 import pose.training.trainer
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.synthetic.dataset import generate
 from pose.training.resume import load_resume
 from pose.training.runs import find_runs

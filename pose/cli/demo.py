@@ -126,7 +126,7 @@ def run_demo(
 
 def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, workers: int, console: Console) -> None:
     """The model's numbers on held-out people, between those of two baselines that show what they mean."""
-    from pose.checkpoint import load_checkpoint
+    from pose.checkpoints.checkpoint import load_checkpoint
     from pose.evaluation.baselines import mean_pose, swap_left_and_right
     from pose.evaluation.run import crop_predictor, predict_people, score
     from pose.evaluation.splits import training_set, validation_set

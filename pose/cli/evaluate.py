@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from torch import nn
 
-    from pose.checkpoint import Checkpoint
+    from pose.checkpoints.checkpoint import Checkpoint
     from pose.cli.networks import Network
     from pose.config.classification import ClassificationConfig
     from pose.config.keypoints import Config
@@ -76,7 +76,7 @@ def evaluate(
 
     COCO's ten numbers and an analysis, of a classifier top-1 and top-5, go to stdout and into a folder.
     """
-    from pose.checkpoint import load_checkpoint
+    from pose.checkpoints.checkpoint import load_checkpoint
     from pose.cli.networks import exported_network, trained_network
     from pose.config.classification import ClassificationConfig
     from pose.inference.load import is_onnx

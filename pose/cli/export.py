@@ -75,7 +75,7 @@ def export(
         raise ValueError("--to openvino converts the float file; leave out --network-only and --int8")
     require("export", onnx="onnx", onnxruntime="onnxruntime", **({"openvino": "openvino"} if to else {}))
 
-    from pose.checkpoint import load_checkpoint
+    from pose.checkpoints.checkpoint import load_checkpoint
     from pose.export.export import export_onnx
     from pose.export.network_only import FORMAT as NETWORK_FORMAT
     from pose.export.network_only import export_network
@@ -97,7 +97,7 @@ def _export_web(checkpoint: Path, folder: Path, wasm: Path | None) -> None:
         raise ValueError(f"--web {folder} is a folder with a page; name it without .onnx, or give --onnx {folder}")
     check_writable(folder, option="--web")
 
-    from pose.checkpoint import load_checkpoint
+    from pose.checkpoints.checkpoint import load_checkpoint
     from pose.export.metadata import header_path
     from pose.export.web_page import MODEL, PAGE, RUNTIME, export_web, runtime_files
     from pose.inference.onnx_predictor import FORMAT

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from pose.checkpoint import Checkpoint
+    from pose.checkpoints.checkpoint import Checkpoint
     from pose.config.load import AnyConfig
 
 BATCH_SIZE = 16
@@ -38,7 +38,7 @@ def inspect(
     import numpy as np
     import torch
 
-    from pose.checkpoint import load_checkpoint
+    from pose.checkpoints.checkpoint import load_checkpoint
     from pose.config.keypoints import Config
     from pose.config.load import make_config
     from pose.paper.dynamics import every_other_block, inspect_dynamics

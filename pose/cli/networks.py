@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from pose.checkpoint import Checkpoint
+    from pose.checkpoints.checkpoint import Checkpoint
     from pose.config.keypoints import Config
     from pose.evaluation.run import CropPredictor
 
@@ -58,7 +58,7 @@ def trained_network(
     Raises:
         ConfigError: no such codec, or one that counts the pixels of crops in another way.
     """
-    from pose.checkpoint import DEMO_MODEL
+    from pose.checkpoints.checkpoint import DEMO_MODEL
     from pose.evaluation.run import crop_predictor
     from pose.models.folding import fold_batch_norms
 
@@ -114,7 +114,7 @@ def decoded_by(codec: str, config: Config, *, path: Path) -> Config:
 
 def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
     """The network of a file of `pose export`, run by onnxruntime."""
-    from pose.checkpoint import with_paths_of_run
+    from pose.checkpoints.checkpoint import with_paths_of_run
     from pose.config.keypoints import Config
     from pose.config.load import make_config
     from pose.inference.onnx_predictor import OnnxModel

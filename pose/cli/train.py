@@ -39,7 +39,7 @@ def train(
     and checkpoints. Ctrl-C stops after the current step and keeps everything; --resume goes on from there.
     Several GPUs or machines: the same below torchrun, see docs/distributed.md.
     """
-    from pose.checkpoint import load_checkpoint
+    from pose.checkpoints.checkpoint import load_checkpoint
     from pose.config.keypoints import Config
     from pose.runtime.console import make_console
     from pose.runtime.distributed import join_world

@@ -9,7 +9,7 @@ from typing import Any
 
 from onnx import ModelProto, checker
 
-from pose.checkpoint import Checkpoint
+from pose.checkpoints.checkpoint import Checkpoint
 from pose.export.check import Check, Quantized, compare, compare_quantized, generated_crops, latencies_ms
 from pose.export.metadata import header_of, put_header, write_with_header
 from pose.export.network import build_graph

@@ -9,7 +9,7 @@ from typing import Any
 from onnx import ModelProto
 
 import pose
-from pose.checkpoint import Checkpoint
+from pose.checkpoints.checkpoint import Checkpoint
 from pose.data.transforms import IMAGE_MEAN, IMAGE_STD
 from pose.models.pose_net import STRIDE
 from pose.runtime.files import write_atomic, write_json

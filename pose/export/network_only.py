@@ -14,7 +14,7 @@ import torch
 from onnx import checker, shape_inference
 from torch import nn
 
-from pose.checkpoint import Checkpoint
+from pose.checkpoints.checkpoint import Checkpoint
 from pose.codecs.heatmap import decode
 from pose.data.transforms import normalize
 from pose.export.check import PEAK_TOLERANCE, ROUNDING_TOLERANCE, double, generated_crops, margin

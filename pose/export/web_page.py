@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from pose.checkpoint import Checkpoint
+from pose.checkpoints.checkpoint import Checkpoint
 from pose.export.export import Exported, export_onnx
 from pose.runtime.files import write_atomic
 from pose.runtime.text import plural

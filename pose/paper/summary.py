@@ -8,13 +8,13 @@ from pathlib import Path
 
 from torch import nn
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
+from pose.checkpoints.initial_weights import with_network
 from pose.config.classification import ClassifierConfig
 from pose.config.keypoints import Config, ModelConfig, SkeletonConfig
 from pose.config.load import AnyConfig, load_config
 from pose.config.skeleton import with_skeleton
 from pose.config.zoo import model_config
-from pose.initial_weights import with_network
 from pose.keypoints.skeletons import COCO17
 from pose.paper.counts import Counts, count
 from pose.paper.published import TABLES, Row, Table

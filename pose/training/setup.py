@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
+from pose.checkpoints.initial_weights import load_initial_weights, with_network
 from pose.config.keypoints import Config
 from pose.config.load import AnyConfig
 from pose.config.skeleton import with_skeleton
 from pose.data.loader import WINDOW, EpochSampler
-from pose.initial_weights import load_initial_weights, with_network
 from pose.runtime.distributed import World
 from pose.runtime.errors import CheckpointError, ConfigError, DataError
 from pose.training.learner import Learner

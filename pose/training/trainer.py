@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from pose.checkpoint import save_checkpoint
+from pose.checkpoints.checkpoint import save_checkpoint
 from pose.config.load import AnyConfig, load_config
 from pose.runtime.console import Progress, duration
 from pose.runtime.distributed import SyncedBatch, World

@@ -16,14 +16,14 @@ import torchvision
 import yaml
 
 import pose.classification.task as classification_module
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
+from pose.checkpoints.initial_weights import load_initial_weights
 from pose.classification.dataset import LabeledImage, find_images
 from pose.classification.task import ClassificationTask, evaluate_images
 from pose.cli.train import make_task
 from pose.config.classification import ClassificationConfig
 from pose.config.load import load_config, make_config
 from pose.data.loader import EpochSampler
-from pose.initial_weights import load_initial_weights
 from pose.runtime.stop import Stopped
 from tests.helpers.running import run_training, stop_in_step
 

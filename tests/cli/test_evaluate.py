@@ -15,7 +15,7 @@ import yaml
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from pose.checkpoint import DEMO_MODEL, load_checkpoint
+from pose.checkpoints.checkpoint import DEMO_MODEL, load_checkpoint
 from pose.cli.options import evaluation_workers
 from tests.helpers.cli import CONFIGS, METRICS, Cli, read, refusal, rewrite
 

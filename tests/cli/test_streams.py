@@ -15,7 +15,7 @@ from typing import IO, Any
 import pytest
 import torch
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.training.resume import load_resume
 from tests.helpers.command import take_default_signals
 

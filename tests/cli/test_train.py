@@ -21,7 +21,7 @@ import pytest
 import torch
 import yaml
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.training.resume import load_resume
 from tests.helpers.cli import Cli, refusal
 from tests.helpers.command import take_default_signals

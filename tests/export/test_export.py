@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import pose
-from pose.checkpoint import load_checkpoint, save_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from pose.config.keypoints import HeadConfig, ModelConfig
 from pose.data.transforms import normalize
 from pose.export import export

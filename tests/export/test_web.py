@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import pose
-from pose.checkpoint import load_checkpoint, save_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from pose.export.web_page import RUNTIME, runtime_files
 from pose.images.write import write_image
 from pose.synthetic.dataset import image_rng

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 import pose
-from pose.checkpoint import DEMO_MODEL
+from pose.checkpoints.checkpoint import DEMO_MODEL
 from pose.data.boxes import Boxes
 from pose.images.write import write_image
 from pose.inference.inputs import PredictRequest
@@ -71,7 +71,7 @@ def test_load(tiny_run: Path, tiny_dataset: Path) -> None:
 
 
 def test_demo_model_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("pose.checkpoint.DEMO_MODEL", tmp_path / "demo.safetensors")
+    monkeypatch.setattr("pose.checkpoints.checkpoint.DEMO_MODEL", tmp_path / "demo.safetensors")
     with pytest.raises(FileNotFoundError, match=r"no demo model .*; train one by `pose demo --out demo`"):
         pose.load("demo")
 

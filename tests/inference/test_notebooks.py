@@ -34,7 +34,7 @@ def demo() -> PredictorBase:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo model, not compared with PyTorch as `pose export` does."""
     pytest.importorskip("onnxruntime")
-    from pose.checkpoint import load_checkpoint
+    from pose.checkpoints.checkpoint import load_checkpoint
     from pose.export.metadata import header_of, put_header
     from pose.export.network import build_graph
     from pose.inference.onnx_predictor import FORMAT

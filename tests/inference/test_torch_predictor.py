@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from pose.checkpoint import load_checkpoint, save_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from pose.codecs.heatmap import merge_flip
 from pose.config.load import make_config
 from pose.data.coco import load_coco

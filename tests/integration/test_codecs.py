@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from pose.checkpoint import load_checkpoint, save_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from pose.cli.networks import trained_network
 from pose.codecs.codec import CODECS
 from pose.config.load import make_config

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from tests.helpers.command import Outcome
 from tests.helpers.tiny import make_tiny_config
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from pose.checkpoint import save_checkpoint
+from pose.checkpoints.checkpoint import save_checkpoint
 from pose.config.keypoints import Config
 from pose.config.load import make_config
 from pose.layers.activations import Activation

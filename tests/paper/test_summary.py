@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.config.zoo import MODELS
 from pose.paper.summary import print_summary
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 import yaml
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.classification.dataset import ImageBatch, find_images
 from pose.classification.task import evaluate_images
 from pose.config.classification import ClassificationConfig

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.classification.dataset import ImageBatch
 from pose.codecs.heatmap import encode
 from pose.config.keypoints import Config

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.config.load import load_config, make_config
 from pose.config.sections import TrainConfig
 from pose.runtime.stop import Stopped

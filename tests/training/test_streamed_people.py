@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.config.keypoints import FiguresConfig, SplitConfig
 from pose.config.load import load_config, make_config
 from pose.data.dataset import Sample

@@ -18,7 +18,7 @@ import pytest
 import torch
 import yaml
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.data.dataset import PeopleDataset
 from pose.training.error_messages import explain
 from pose.training.resume import load_resume

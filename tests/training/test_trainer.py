@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import pose.training.keypoints as keypoints_module
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.codecs.heatmap import encode
 from pose.config.load import load_config, make_config
 from pose.data.dataset import PeopleDataset

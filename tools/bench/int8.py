@@ -23,7 +23,7 @@ from onnx import ModelProto
 from timing import interleave, median_ms
 from torch import Tensor
 
-from pose.checkpoint import Checkpoint, load_checkpoint
+from pose.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from pose.cli.options import prepare_figures
 from pose.evaluation.run import predict_people, score
 from pose.evaluation.splits import ValidationSet, validation_set

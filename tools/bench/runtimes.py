@@ -28,7 +28,7 @@ from onnx import TensorProto, helper
 from timing import interleave, median_ms, median_ratio
 from torch import nn
 
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.export.graph import Graph, Map
 from pose.export.layers import emit
 from pose.layers.conv import ConvNormAct

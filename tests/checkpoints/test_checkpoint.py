@@ -16,13 +16,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from pose.checkpoint import (
+from pose.checkpoints.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from pose.checkpoints.initial_weights import load_initial_weights
 from pose.config.keypoints import Config
 from pose.config.load import make_config
-from pose.initial_weights import load_initial_weights
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.models.pose_net import PoseNet
 from pose.runtime.errors import CheckpointError
@@ -317,7 +317,7 @@ def test_its_config_makes_no_pictures_elsewhere(
 READ = """
 import sys, warnings
 from pathlib import Path
-from pose.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 print("ready", flush=True)
 for _ in range(40):
     try:

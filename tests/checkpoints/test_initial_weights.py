@@ -13,9 +13,9 @@ import yaml
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from pose.checkpoint import load_checkpoint, save_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from pose.checkpoints.initial_weights import load_initial_weights, with_network
 from pose.config.load import make_config
-from pose.initial_weights import load_initial_weights, with_network
 from tests.helpers.command import Outcome
 
 Cli = Callable[..., Outcome]

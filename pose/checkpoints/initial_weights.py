@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from pose.checkpoint import Checkpoint, load_checkpoint, read_safetensors
+from pose.checkpoints.checkpoint import Checkpoint, load_checkpoint, read_safetensors
 from pose.config.classification import ClassifierConfig
 from pose.config.keypoints import Config, ModelConfig
 from pose.config.load import AnyConfig
