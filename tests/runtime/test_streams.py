@@ -10,7 +10,7 @@ from pose.runtime.streams import Stream, stream
 
 # How many numbers stand behind each purpose.
 LENGTHS = {Stream.ORDER: 2, Stream.CROP: 3, Stream.IMAGE: 3, Stream.STEP: 4, Stream.PEOPLE: 3, Stream.SHAPES: 3}
-LENGTHS |= {Stream.CLIP: 1, Stream.SCENERY: 1, Stream.CAMERA: 1, Stream.NOISE: 2}
+LENGTHS |= {Stream.CLIP: 1, Stream.SCENERY: 1, Stream.CAMERA: 1, Stream.NOISE: 2, Stream.STREAMED: 4}
 
 
 def test_streams_never_coincide() -> None:
