@@ -12,7 +12,7 @@ from pose.runtime.text import plural
 
 AREA = 192 * 128  # pixels of the demo model's input, which its weights know
 SIDES = range(64, 289, 32)
-MIN_STEPS = 200  # few images need as many steps as more do
+MIN_STEPS = 320  # few images need as many steps as more do
 MIN_EPOCHS = 12
 
 

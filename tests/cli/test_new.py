@@ -36,13 +36,13 @@ def test_a_dataset_is_filled_in(pose_cli: Cli, dataset: Path, tmp_path: Path) ->
     assert outcome.code == 0
     file = tmp_path / "dogs.yaml"
     assert outcome.out == (
-        "10 people with keypoints, in boxes 0.80 times as wide as high: input 160 x 128, 67 epochs of batches of 4, "
-        f"201 steps\n{file}: look through it, then: pose check {file}; pose train {file}\n"
+        "10 people with keypoints, in boxes 0.80 times as wide as high: input 160 x 128, 107 epochs of batches of 4, "
+        f"321 steps\n{file}: look through it, then: pose check {file}; pose train {file}\n"
     )
     assert "warning: skeleton 'dog': flip_pairs are guessed from the names: left_ear - right_ear" in outcome.err
     config = load_config(tmp_path / "dogs.yaml")
     assert (config.model.init, list(config.model.input_size)) == ("demo", [160, 128])
-    assert (config.train.batch_size, config.train.milestones, config.eval.every) == (4, [50, 62], 13)
+    assert (config.train.batch_size, config.train.milestones, config.eval.every) == (4, [80, 98], 21)
     data = config.data
     assert data.root == str(dataset)
     assert (data.train.images, data.val.images, data.val.boxes) == ("images/train", "images/val", "gt")
@@ -102,7 +102,7 @@ def test_the_input_has_the_shape_of_the_boxes(aspect: float, size: tuple[int, in
     assert input_size_of(aspect) == size
 
 
-@pytest.mark.parametrize(("count", "batch", "steps"), [(9, 4, 201), (40, 8, 200), (600, 16, 456), (9000, 16, 6756)])
+@pytest.mark.parametrize(("count", "batch", "steps"), [(9, 4, 321), (40, 8, 320), (600, 16, 456), (9000, 16, 6756)])
 def test_few_images_train_as_many_steps(count: int, batch: int, steps: int) -> None:
     people = [{"bbox": [0, 0, 10, 20], "keypoints": [1, 1, "2"]}] * count  # as the loader reads them
     odd = [
