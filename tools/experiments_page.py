@@ -93,8 +93,8 @@ def table(queue: Queue, section: Section, of_rows: dict[str, list[Result]]) -> s
             [
                 *(row, changes, ", ".join(str(r.seed) for r in results)),
                 *(mean(results, "AP", ".3f"), *printed, mean(results, "AP75", ".3f")),
-                *(mean(results, "processor_s", ".0f"), mean(results, "dynamic_backbone", ".1%")),
-                *(mean(results, "dynamic_head", ".1%"), f"{results[0].params / 1e6:.2f}M"),
+                *(mean(results, "processor_s", ".0f"), share(results, "dynamic_backbone")),
+                *(share(results, "dynamic_head"), f"{results[0].params / 1e6:.2f}M"),
             ]
         )
     for name, rows in section.means.items():
@@ -111,6 +111,12 @@ def table(queue: Queue, section: Section, of_rows: dict[str, list[Result]]) -> s
 def mean(results: list[Result], key: str, form: str) -> str:
     values = [value for result in results if (value := getattr(result, key)) is not None]
     return with_spread(values, form)
+
+
+def share(results: list[Result], key: str) -> str:
+    """Write how dynamic they are; of a network whose coefficients ran away not in all digits."""
+    told = mean(results, key, ".1%")
+    return "over 1000%" if any((getattr(result, key) or 0) > 10 for result in results) else told
 
 
 def with_spread(values: list[float], form: str) -> str:
