@@ -136,6 +136,12 @@ static void make_coefficients(const Args *a, const Room *room, int64_t first, in
 #pragma omp simd
             for (int64_t k = 0; k < c; k++) v[k] = start + range * (2.0f / (1.0f + exp_(-v[k])) - 1.0f);
         }
+        /* Where the first piece is NaN, so is the maximum; `write` would take the second one. */
+        float *v = coefficients + i * 4 * c;
+        for (int64_t k = 0; k < c; k++) {
+            float first = v[k] + v[2 * c + k];
+            v[c + k] = first == first ? v[c + k] : first;
+        }
         if (a->projection) make_attention(a, a->pi + (first + i) * hw);
     }
 }

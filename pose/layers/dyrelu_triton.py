@@ -179,7 +179,7 @@ def _write(
     c, p, at, mask = _tile(image, q, tl.program_id(2) * BLOCK_C, C, P, stride_n, stride_c, stride_p, BLOCK_P, BLOCK_C)
     x = tl.load(x_ptr + at, mask=mask, other=0.0).to(tl.float32)
     _, _, one, two = _pieces(coefficients, image, c, C, x)
-    y = tl.where(one >= two, one, two)
+    y = tl.where((one >= two) | (one != one), one, two)  # NaN of either piece is kept
     if HAS_PI:
         y *= tl.minimum(tl.load(pi_ptr + image * P + p, mask=p < P, other=0.0), 1.0)[None, :]
     tl.store(y_ptr + at, y.to(y_ptr.dtype.element_ty), mask=mask)

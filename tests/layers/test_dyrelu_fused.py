@@ -105,6 +105,19 @@ def test_numbers_that_are_none(variant: Variant, channels_last: bool, dtype: tor
 
 
 @needs_kernel
+@pytest.mark.parametrize("row", [0, 21, 42, 63])
+@pytest.mark.parametrize("images", [1, 9])
+def test_nan_of_one_piece_shows(row: int, images: int) -> None:
+    """As an infinite input, or a broken weight, makes it: of a slope or an intercept of one piece alone."""
+    module = layer(21, "B")
+    module.fc2.bias.data[row + 2] = torch.nan
+    x = torch.randn(images, 21, 5, 7)
+    for level in each_level():
+        assert torch.equal(module(x).isnan(), module.plain(x).isnan()), level
+        assert module(x)[:, 2].isnan().all()
+
+
+@needs_kernel
 @pytest.mark.parametrize("shape", [(2, 3, 3, 50), (9, 20, 7, 5), (1, 33, 48, 50)])
 @pytest.mark.parametrize("variant", ["B", "C"])
 @pytest.mark.parametrize("channels_last", [False, True])
