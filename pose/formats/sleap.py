@@ -5,6 +5,7 @@ A node that is not visible has no label there, so there is no hidden keypoint; a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -79,7 +80,8 @@ def _read(found: Any, path: Path, notes: Notes, keypoints: tuple[str, ...] | Non
                 "e.g. by ffmpeg -i VIDEO.mp4 -start_number 0 VIDEO/%06d.png"
             )
         if not name or leaves_folder(name):
-            notes.left_out["frames without an image"] += 1
+            what = "frames of files named by '..' from the others' folder" if name else "frames without an image"
+            notes.left_out[what] += 1
             continue
         image = images.setdefault(name, LabeledImage(name, "", _size(frame.video)))
         for instance in frame.instances:
@@ -109,13 +111,17 @@ def _kind(skeleton: Any, keypoints: tuple[str, ...] | None) -> ObjectKind:
 
 
 def below_common(names: list[str]) -> dict[str, str]:
-    """Names below the folder that all of them share: files of other machines are named in full."""
+    """Names below the folder that all of them share: files of other machines are named in full.
+
+    Where they share none, as on two drives, C:/a.png becomes C/a.png and /a.png becomes a.png.
+    """
     parts = {name: PurePosixPath(local_name(name)).parts for name in names}
     folders = [p[:-1] for p in parts.values()]
     common = 0
     while folders and all(len(f) > common and f[common] == folders[0][common] for f in folders):
         common += 1
-    return {name: "/".join(p[common:]) for name, p in parts.items()}
+    below = {name: "/".join(p[common:]).lstrip("/") for name, p in parts.items()}
+    return {name: re.sub(r"\A([A-Za-z]):(?=/)", r"\1", path) for name, path in below.items()}
 
 
 def video_folders(files: list[str]) -> dict[str, str]:

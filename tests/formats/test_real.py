@@ -173,6 +173,12 @@ def test_paths_of_another_machine_are_told_below_their_common_folder() -> None:
     names = ["C:\\Users\\ann\\dogs\\a.png", "C:\\Users\\ann\\dogs\\deep\\b.png"]
     assert list(below_common(names).values()) == ["a.png", "deep/b.png"]
     assert below_common(["/home/ann/a.png"]) == {"/home/ann/a.png": "a.png"}
+    assert list(below_common(["C:\\a.png", "D:\\a.png", "/mnt/a.png", "a.png"]).values()) == [
+        "C/a.png",
+        "D/a.png",
+        "mnt/a.png",
+        "a.png",
+    ]
 
 
 def test_videos_of_one_name_keep_their_frames_apart() -> None:
@@ -185,3 +191,4 @@ def test_videos_of_one_name_keep_their_frames_apart() -> None:
     inside = ["/data/two.pkg.slp/video0", "/data/two.pkg.slp/video1"]  # of a package that tells no more
     assert list(video_folders(inside).values()) == ["video0", "video1"]
     assert list(video_folders(["a/cam1.mp4", "a/cam1.avi"]).values()) == ["cam1.mp4", "cam1.avi"]
+    assert list(video_folders(["C:\\mon\\cam1.mp4", "D:\\mon\\cam1.mp4"]).values()) == ["C/mon/cam1", "D/mon/cam1"]
