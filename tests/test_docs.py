@@ -29,7 +29,7 @@ import typer
 import yaml
 
 from pose.check.kinds import kinds_table
-from pose.cli.main import app
+from pose.cli.main import HEAVY, app
 from pose.config.classification import ClassifierTrainConfig
 from pose.config.keypoints import Config
 from pose.config.load import make_config
@@ -472,6 +472,13 @@ def test_every_dependency_is_in_the_table_of_licences() -> None:
     rows = {tuple(cell.strip(" `") for cell in row.split("|")[1:3]) for row in lines}
     expected = {tuple(re.fullmatch(r"([\w-]+)(.*)", requirement).groups()) for requirement in wanted}  # type: ignore[union-attr]
     assert rows == expected, "run python tools/licences.py, and put its table into docs/licences.md"
+
+
+def test_every_dependency_that_the_light_install_lacks_is_named_where_it_is_missed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {re.match(r"[\w-]+", requirement)[0] for requirement in project["dependencies"]}  # type: ignore[index]
+    light = {"numpy", "opencv-python-headless", "typer", "rich"}
+    assert {package.partition("==")[0] for package in HEAVY.values()} == wanted - light
 
 
 @pytest.mark.slow

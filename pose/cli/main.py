@@ -63,6 +63,7 @@ HEAVY = {
     "yaml": "PyYAML",
     "safetensors": "safetensors",
     "PIL": "pillow",
+    "msgspec": "msgspec",
 }
 
 WITHOUT_TORCH = "`pose predict` takes .onnx files of `pose export`, its detector one of `pose export-detector`"
