@@ -81,7 +81,9 @@ def test_all_gathers_rows_from_new_processes(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().out == text
     assert f"PyTorch {torch.__version__}" in text
     lines = [line for line in text.splitlines() if line.startswith("| DY-ReLU")]
-    assert [("allocator as it comes" in line) for line in lines] == [False] * 12 + [True] * 12
+    half = len(lines) // 2
+    assert half in (12, 18)  # 18 where a processor with AVX-512 runs the AVX2 version too
+    assert [("allocator as it comes" in line) for line in lines] == [False] * half + [True] * half
 
 
 def test_all_reports_a_benchmark_that_fails(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import cv2
-import typer.main
 
 import pose.cli.main
 
@@ -69,7 +68,6 @@ class Guard:
             return read(path, *args)
 
         cv2.imread = imread
-        pose.cli.main.app = typer.main.get_command(pose.cli.main.app)  # once, not with each call
         limit = _status("VmSize") * 1024 + MEMORY_MB * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
