@@ -137,7 +137,7 @@ def chart(of_rows: dict[str, list[Result]]) -> str:
         return left + (value - low) / max(high - low, 0.05) * wide
 
     parts = [f'<rect width="{left + wide + 30}" height="{height}" fill="#ffffff"/>']
-    parts.append(f'<text x="{left - 10}" y="{height - 12}" text-anchor="end">AP</text>')
+    parts.append(f'<text x="{left - 24}" y="{height - 12}" text-anchor="end">AP</text>')
     for step in range(round((high - low) / 0.05) + 1):
         at = low + 0.05 * step
         parts.append(f'<path d="M{x(at):.1f} 10V{height - 30}" stroke="#dddddd"/>')
