@@ -83,4 +83,4 @@ def test_the_peak_of_this_process() -> None:
     now = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 2**20
     peak = system.peak_memory_mb()
     assert peak is not None
-    assert now <= peak < now + 20_000
+    assert now - 1 <= peak < now + 20_000  # Linux adds up both from counters that processors write back in batches
