@@ -109,14 +109,18 @@ def table(queue: Queue, section: Section, of_rows: dict[str, list[Result]]) -> s
 
 
 def mean(results: list[Result], key: str, form: str) -> str:
-    values = [value for result in results if (value := getattr(result, key)) is not None]
-    return with_spread(values, form)
+    return with_spread(told(results, key), form)
 
 
 def share(results: list[Result], key: str) -> str:
     """Write how dynamic they are; of a network whose coefficients ran away not in all digits."""
-    told = mean(results, key, ".1%")
-    return "over 1000%" if any((getattr(result, key) or 0) > 10 for result in results) else told
+    values = told(results, key)
+    return "over 1000%" if max(values, default=0.0) > 10 else with_spread(values, ".1%")
+
+
+def told(results: list[Result], key: str) -> list[float]:
+    """The values of the runs that have one."""
+    return [value for result in results if (value := getattr(result, key)) is not None]
 
 
 def with_spread(values: list[float], form: str) -> str:

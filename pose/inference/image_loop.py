@@ -10,6 +10,7 @@ from typing import TypeVar
 from pose.images.files import ImageInput, read_ahead
 from pose.images.read import warn_of_cut_off
 from pose.images.types import Image
+from pose.inference.box_source import BoxSource
 from pose.inference.inputs import PredictRequest
 from pose.runtime.errors import DataError
 from pose.runtime.text import first_few
@@ -49,6 +50,12 @@ class ImageLoop:
             if cut_off:
                 warn_of_cut_off(self.images[index].path or self.images[index].name)
             yield index, pixels
+
+    def requests(self, source: BoxSource) -> Iterator[tuple[int, PredictRequest]]:
+        """Give the index of each image that can be read, and the image with its boxes."""
+        for index, pixels in self:
+            image = self.images[index]
+            yield index, PredictRequest(pixels, *source.find(image.name, pixels), image.path)
 
     def tell(self, done: int) -> None:
         """Report progress."""

@@ -20,7 +20,6 @@ from pose.images.files import ImageInput, find_images
 from pose.inference.base import PredictorBase
 from pose.inference.box_source import box_source, boxes_of_images
 from pose.inference.image_loop import ImageLoop, Progress, in_groups
-from pose.inference.inputs import PredictRequest
 from pose.inference.results import People
 from pose.keypoints.known import SKELETONS
 from pose.keypoints.skeletons import Skeleton
@@ -117,12 +116,8 @@ def label_images(
     upright = source.file is None
     loop = ImageLoop(inputs, upright=upright, workers=workers, progress=progress)
     labeler = _Labeler(inputs, kind_of(predictor.skeleton), threshold=threshold, keep_boxes=boxes != "whole")
-    requests = (
-        (index, PredictRequest(pixels, *source.find(inputs[index].name, pixels), inputs[index].path))
-        for index, pixels in loop
-    )
     try:
-        for group in in_groups(requests, predictor.batch_size):
+        for group in in_groups(loop.requests(source), predictor.batch_size):
             found = predictor.stream([request for _, request in group])
             for (index, _), people in zip(group, found, strict=True):
                 labeler.add(inputs[index], people)

@@ -106,12 +106,8 @@ def predict_images(
     document = _Document(out, predictor, boxes=source.label)
     drawing = _Drawing(out, threshold=threshold, boxes=boxes != "whole")
     loop = ImageLoop(inputs, upright=source.file is None, workers=workers, progress=progress)
-    requests = (
-        (index, PredictRequest(pixels, *source.find(inputs[index].name, pixels), inputs[index].path))
-        for index, pixels in loop
-    )
     with document:
-        for group in in_groups(requests, predictor.batch_size):
+        for group in in_groups(loop.requests(source), predictor.batch_size):
             for (index, request), (people, maps) in zip(group, _predict(predictor, group, heatmaps), strict=True):
                 document.add(inputs[index], people)
                 drawing.draw(inputs[index], request.image, people, maps)

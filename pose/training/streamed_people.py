@@ -6,7 +6,7 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import numpy as np
 from pose.config.keypoints import FiguresConfig, SplitConfig
 from pose.data.dataset import PeopleDataset
 from pose.data.people import Person
-from pose.data.transforms import Augment
 from pose.images.types import Image
 from pose.keypoints.geometry import clean_boxes
 from pose.keypoints.skeletons import COCO17
@@ -45,31 +44,11 @@ class StreamedPeople(PeopleDataset):
     Args:
         figures: level, seed, and as `train` the number of images of an epoch.
         split: who can be used. An image in which nobody can is replaced by another.
-        input_size, unbiased, augment, extra, seed, average: as for `PeopleDataset`.
+        crops: input_size, unbiased, augment, extra, seed and average, as for `PeopleDataset`.
     """
 
-    def __init__(
-        self,
-        figures: FiguresConfig,
-        split: SplitConfig,
-        *,
-        input_size: tuple[int, int],
-        unbiased: bool = False,
-        augment: Augment | None = None,
-        extra: Sequence[Mapping[str, Any]] = (),
-        seed: int = 0,
-        average: bool = False,
-    ) -> None:
-        super().__init__(
-            (),
-            COCO17,
-            input_size=input_size,
-            unbiased=unbiased,
-            augment=augment,
-            extra=extra,
-            seed=seed,
-            average=average,
-        )
+    def __init__(self, figures: FiguresConfig, split: SplitConfig, **crops: Any) -> None:
+        super().__init__((), COCO17, **crops)
         self.figures, self.split = figures, split
         self._made: _Made | None = None
 
