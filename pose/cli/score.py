@@ -43,7 +43,6 @@ def score(
     from pose.evaluation.coco import evaluate_coco
     from pose.evaluation.coco_backends import check_backend
     from pose.evaluation.results_file import read_results
-    from pose.evaluation.splits import warn_of_many
     from pose.runtime.console import make_console
     from pose.runtime.errors import DataError
     from pose.runtime.files import write_json
@@ -63,7 +62,6 @@ def score(
         console.print(
             f"{empty} of {plural(len(coco.images), 'image has', 'images have')} no results", highlight=False
         )
-    warn_of_many(coco, max_detections, setting="--max-detections ")
     metrics = evaluate_coco(coco, found.records, known, backend=backend, max_detections=max_detections)
     analysis = analyse(coco, found.records, known, max_detections=max_detections)
     print(f"AP {metrics['AP']:.3f} ({plural(len(coco.images), 'image')}, skeleton {known.name})")

@@ -25,10 +25,9 @@ from pose.data.people import (
     with_grown_boxes,
 )
 from pose.data.usage import Usage
-from pose.evaluation.coco import check_somebody_counts
+from pose.evaluation.coco import check_somebody_counts, warn_of_many
 from pose.keypoints.oks import MAX_DETECTIONS
 from pose.runtime.errors import DataError
-from pose.runtime.text import plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,30 +139,8 @@ def validation_set(
     with_boxes = {person.image_id for person in people}
     image_ids = [i for i in coco.images if i in with_boxes or not only_images_with_boxes]
     check_somebody_counts(coco, image_ids=image_ids, person_ids=person_ids)
-    warn_of_many(coco, max_detections)
+    warn_of_many(coco, max_detections, image_ids=image_ids, person_ids=person_ids)
     return ValidationSet(coco, people, source, image_ids, person_ids, usage)
-
-
-def warn_of_many(coco: CocoFile, most: int, *, setting: str = "eval.max_detections=") -> None:
-    """Warn of images with more people than answers count.
-
-    Args:
-        setting: what the user writes before the number that would count them.
-    """
-    columns = coco.columns
-    counted = columns.image_ids[(columns.counts > 0) & ~columns.crowds]
-    in_image = np.unique(counted, return_counts=True)[1]
-    many = in_image[in_image > most].tolist()
-    if many:
-        beyond = sum(count - most for count in many)
-        standard = "COCO's " if most == MAX_DETECTIONS else ""
-        warnings.warn(
-            f"{coco.path}: {plural(len(many), 'image has', 'images have')} more than {most} annotated, up to "
-            f"{max(many)}; AP counts "
-            f"{standard}{most} best answers of an image, so {beyond} of {len(counted)} "
-            f"count as missed whatever the model finds; {setting}{max(many)} counts them",
-            stacklevel=3,
-        )
 
 
 def _check_filters(split: SplitConfig, source: str) -> None:

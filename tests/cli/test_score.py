@@ -78,7 +78,7 @@ def test_more_people_than_answers_count(
     (tmp_path / "more.json").write_text(json.dumps({**document, "annotations": document["annotations"] + more}))
     outcome = pose_cli("score", write(tmp_path, perfect), tmp_path / "more.json", "--max-detections", 1)
     assert outcome.code == 0, outcome.err
-    assert "--max-detections 3 counts them" in " ".join(outcome.err.split())
+    assert "with `pose score` --max-detections 3)" in " ".join(outcome.err.split())
 
 
 @pytest.mark.parametrize(
