@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import resource_tracker
 from types import FrameType, TracebackType
 from typing import Any
@@ -16,6 +16,7 @@ from pose.runtime.ctrl_c import leave
 
 _IMPORTS = "<frozen importlib._bootstrap>"  # the file of the frames that import a module
 _LATER = 0.05  # seconds
+Handler = Callable[[int, FrameType | None], None]
 
 
 class Stopped(Exception):
@@ -41,6 +42,22 @@ def ending_signals() -> list[signal.Signals]:
     return [signal.SIGTERM, hangup]
 
 
+def _take(numbers: Iterable[signal.Signals], handler: Handler) -> dict[signal.Signals, Any]:
+    """Let a handler answer signals.
+
+    A signal that C code of the surrounding program answers is left to that: Python could not give it back.
+
+    Returns:
+        What answered each that was taken, to be put back.
+    """
+    return {number: signal.signal(number, handler) for number in numbers if signal.getsignal(number) is not None}
+
+
+def _put_back(before: dict[signal.Signals, Any]) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 class Interruption:
     """Inside `with`, signals end a command in order: what is open is closed.
 
@@ -54,7 +71,7 @@ class Interruption:
         self.came = False  # SIGINT
         self._process = os.getpid()
         self._waiting = False
-        self._before: dict[int, Any] = {}
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interruption:
         self._hook = sys.unraisablehook
@@ -62,15 +79,14 @@ class Interruption:
             numbers = list(ending_signals())
             if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as it is in a background
                 numbers.append(signal.SIGINT)
-            self._before = {number: signal.signal(number, self._answer) for number in numbers}
+            self._before = _take(numbers, self._answer)
             sys.unraisablehook = self._not_lost
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        _put_back(self._before)
         sys.unraisablehook = self._hook
 
     def _answer(self, number: int, frame: FrameType | None) -> None:
@@ -146,13 +162,12 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self._before: dict[int, Any] = {}
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopRequest:
         # Python allows handlers in the main thread only; elsewhere the caller stops training its own way.
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, *ending_signals()):
-                self._before[number] = signal.signal(number, self._note)
+            self._before = _take((signal.SIGINT, *ending_signals()), self._note)
         return self
 
     def __exit__(
@@ -174,6 +189,5 @@ class StopRequest:
                     os.write(2, b"\nstopping as soon as nothing is lost by it; Ctrl-C again stops at once\n")
 
     def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        _put_back(self._before)
         self._before = {}

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pose.runtime.ctrl_c import STOPPED
-from pose.runtime.stop import Interruption
+from pose.runtime.stop import Interruption, StopRequest
 from tests.helpers.command import take_default_signals
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals of Linux and macOS")
@@ -138,6 +139,26 @@ def test_handlers_are_put_back(terminal: None) -> None:
     with Interruption():
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert [signal.getsignal(number) for number in numbers] == before
+
+
+@pytest.mark.parametrize("kind", [Interruption, StopRequest])
+def test_what_c_code_answers_stays_with_it(
+    terminal: None, monkeypatch: pytest.MonkeyPatch, kind: type[Interruption | StopRequest]
+) -> None:
+    """Python tells None of such a handler, and would not take None back."""
+    answering: dict[int, Any] = {signal.SIGINT: signal.SIG_DFL, signal.SIGTERM: None, signal.SIGHUP: signal.SIG_DFL}
+    before = dict(answering)
+
+    def answer(number: int, handler: object) -> Any:
+        assert handler is not None
+        was, answering[number] = answering[number], handler
+        return was
+
+    monkeypatch.setattr(signal, "getsignal", answering.__getitem__)
+    monkeypatch.setattr(signal, "signal", answer)
+    with kind():
+        assert [n for n in answering if answering[n] != before[n]] == [signal.SIGINT, signal.SIGHUP]
+    assert answering == before
 
 
 def import_and_wait(module: str) -> None:
