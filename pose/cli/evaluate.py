@@ -127,18 +127,21 @@ def _evaluate_keypoints(
     from pose.evaluation.coco_backends import check_backend
     from pose.evaluation.run import predict_people, score
     from pose.evaluation.splits import validation_set
+    from pose.inference.memory import fitting_batch_size
     from pose.runtime.console import Progress, make_console
 
     console = make_console()
     settings = _settings(network.config, [*changes, *network.changes], path=network.path, console=console)
     assert isinstance(settings, Config)
     check_backend(settings.eval.backend)  # before the minutes that predictions take
-    skeleton = settings.data.resolve_skeleton()
+    skeleton, input_size = settings.data.resolve_skeleton(), settings.model.input_size
     most = settings.eval.max_detections
     val = validation_set(
         settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes, max_detections=most
     )
     console.print(str(val.usage), highlight=False)
+    wanted = min(settings.eval.batch_size, max(1, len(val.people)))
+    batch_size = fitting_batch_size(wanted, input_size, device=network.device)
     with evaluation_folder(
         out,
         default=network.results.with_name(f"{network.results.name}-{Path(val.boxes).stem}"),
@@ -152,10 +155,10 @@ def _evaluate_keypoints(
                 predict_crops,
                 val.people,
                 skeleton=skeleton,
-                input_size=settings.model.input_size,
+                input_size=input_size,
                 average=settings.data.downscale == "average",
                 unbiased=settings.model.make_codec().unbiased,
-                batch_size=settings.eval.batch_size,
+                batch_size=batch_size,
                 workers=evaluation_workers(workers, settings.train.workers, network.device),
                 pin_memory=network.device is not None and network.device.type == "cuda",
                 on_batch=lambda count: progress.update("people", steps=count),

@@ -19,6 +19,7 @@ from pose.images.types import Image, check_image
 from pose.images.warp import warp
 from pose.inference.detector import CheckedDetector, Detector, check_detector, load_detector
 from pose.inference.inputs import ChannelOrder, Images, PredictRequest, check_boxes, read_requests
+from pose.inference.memory import fitting_batch_size
 from pose.inference.results import People
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.keypoints.skeletons import Skeleton
@@ -54,7 +55,7 @@ class PredictorBase(ABC):
         unbiased: how their pixels are counted, see `pose.codecs.codec.Codec`.
         device: the one that a detector runs on.
         flip_test: whether heatmaps are averaged with those of the mirrored crop.
-        batch_size: boxes at a time.
+        batch_size: boxes at a time; fewer with a warning, if their crops would not fit into the memory.
         source: where the weights come from, for the header of predictions.json.
         detector: what finds people for `boxes="detect"`: a name of `pose.inference.detector.DETECTORS`, loaded when
             first needed, or any `Detector`.
@@ -80,7 +81,7 @@ class PredictorBase(ABC):
         self.input_size = input_size
         self.unbiased = unbiased
         self.flip_test = flip_test
-        self.batch_size = batch_size
+        self.batch_size = fitting_batch_size(batch_size, input_size, device=device)
         self.source = source
         self._detector = check_detector(detector)
         self._detector_device = device

@@ -1,4 +1,4 @@
-"""What differs between operating systems: the lock on a run's folder, and what memory a process has used.
+"""What differs between operating systems: the lock on a run's folder, and what memory there is and was used.
 
 Linux and macOS have `fcntl` and `resource`, Windows has `msvcrt`. No other module imports any of them.
 """
@@ -6,6 +6,7 @@ Linux and macOS have `fcntl` and `resource`, Windows has `msvcrt`. No other modu
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import IO, Any
 
@@ -51,3 +52,13 @@ def peak_memory_mb() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def memory_bytes() -> int | None:
+    """The memory of this machine; None where the system does not tell."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return None
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,3 +85,9 @@ def test_the_peak_of_this_process() -> None:
     peak = system.peak_memory_mb()
     assert peak is not None
     assert now - 1 <= peak < now + 20_000  # Linux adds up both from counters that processors write back in batches
+
+
+def test_the_memory_of_this_machine() -> None:
+    total = re.search(r"MemTotal: +(\d+) kB", Path("/proc/meminfo").read_text())
+    assert total is not None
+    assert system.memory_bytes() == int(total[1]) * 1024

@@ -1,0 +1,36 @@
+"""How many crops fit into the memory of this machine. Networks for images of usual sizes never come near it."""
+
+from __future__ import annotations
+
+import warnings
+
+from pose.runtime.system import memory_bytes
+
+# MobileNetV2 x1.0 with DY-ReLU in PyTorch, which holds the most of the ready networks.
+BYTES_PER_PIXEL = 600
+SHARE = 0.5  # of the memory
+
+
+def fitting_batch_size(batch_size: int, input_size: tuple[int, int], *, device: object) -> int:
+    """The batch size, or as many crops as half of the machine's memory can hold, with a warning.
+
+    A system ends processes for which its memory does not suffice, without a message.
+
+    Args:
+        input_size: (height, width) of the crops.
+        device: that the network runs on; a GPU has its own memory, and says when it is full.
+    """
+    memory = memory_bytes()
+    if memory is None or str(device).startswith("cuda"):
+        return batch_size
+    height, width = input_size
+    each = BYTES_PER_PIXEL * height * width
+    fitting = max(1, int(SHARE * memory / each))
+    if fitting >= batch_size:
+        return batch_size
+    warnings.warn(
+        f"batches of {fitting} instead of {batch_size}: a crop of {width} x {height} pixels takes about "
+        f"{each / 1e9:.1f} GB, and this machine has {memory / 1e9:.1f} GB",
+        stacklevel=3,
+    )
+    return fitting
