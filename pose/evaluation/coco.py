@@ -167,7 +167,19 @@ def evaluate_coco(
         return dict.fromkeys(METRICS, 0.0)
     check_somebody_counts(coco, image_ids=images, person_ids=people)
     warn_of_many(coco, max_detections, image_ids=images, person_ids=people)
-    truth = {
+    return coco_numbers(
+        _truth(coco, people),
+        _detections(results, coco.category_id, max_detections),
+        image_ids=images,
+        oks_sigmas=skeleton.oks_sigmas,
+        backend=backend,
+        max_detections=max_detections,
+    )
+
+
+def _truth(coco: CocoFile, people: set[int] | None) -> dict[str, Any]:
+    """The annotations, of these people only, in COCO's format."""
+    return {
         "info": {},
         "images": [{"id": i, "file_name": x.file_name, **_size(x.image_size)} for i, x in coco.images.items()],
         "categories": [{"id": coco.category_id, "name": "person"}],
@@ -182,18 +194,10 @@ def evaluate_coco(
                 "area": a.area,
                 "iscrowd": int(a.is_crowd),
             }
-            for a in coco.annotations
+            for a in coco.annotations or ()
             if people is None or a.id in people
         ],
     }
-    return coco_numbers(
-        truth,
-        _detections(results, coco.category_id, max_detections),
-        image_ids=images,
-        oks_sigmas=skeleton.oks_sigmas,
-        backend=backend,
-        max_detections=max_detections,
-    )
 
 
 def check_somebody_counts(

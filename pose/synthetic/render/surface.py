@@ -71,60 +71,66 @@ def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[
         Albedo (N, 3), gloss (N,), and what to add to the normals (N, 3).
     """
     index = _in_bands(materials, index, local)
-    color = np.array([m.color for m in materials], np.float32)
-    second = np.array([m.color2 for m in materials], np.float32)
-    scale, gloss, folds, phase = (
-        np.array([getattr(m, key) for m in materials], np.float32)[index]
-        for key in ("scale", "gloss", "folds", "phase")
-    )
+    gloss = np.array([m.gloss for m in materials], np.float32)[index]
+    albedo = np.array([m.color for m in materials], np.float32)[index]
     kind = np.array([PATTERNS.index(m.pattern) for m in materials], np.int8)[index]
-    albedo = color[index]
-    x, y, z = local.T
     for k in np.unique(kind):
-        name = PATTERNS[k]
-        if name == "plain":
-            continue
-        on = np.flatnonzero(kind == k)
-        a, b, c, f = x[on], y[on], z[on], 2 * np.pi / np.maximum(scale[on], 1e-3)
-        if name == "head":
-            beard = np.array([m.beard for m in materials], np.float32)[index[on]]
-            albedo[on] = paint_face(local[on], color[index[on]], second[index[on]], scale[on], phase[on], beard)
-            continue
-        if name == "eye":
-            albedo[on] = paint_eye(local[on], albedo[on], second[index[on]])
-            continue
-        if name == "stripes":
-            mix = (np.sin(b * f + phase[on]) > 0.2).astype(np.float32)
-        elif name == "bars":
-            mix = (np.sin(np.arctan2(a, np.abs(c) + 0.02) * 0.09 * f + phase[on]) > 0.3).astype(np.float32)
-        elif name == "checks":
-            mix = 0.4 * (np.sin(b * f) > 0) + 0.4 * (np.sin(np.arctan2(a, np.abs(c) + 0.02) * 0.12 * f) > 0)
-        elif name == "speckle":
-            mix = (np.sin(a * 95 + 3 * np.sin(b * 61)) + np.sin(b * 83 + 2 * np.sin(c * 47)) > 0.9).astype(np.float32)
-        elif name == "badge":
-            mix = ((a / 0.08) ** 2 + ((b - 0.34) / (scale[on] * 0.6)) ** 2 < 1).astype(np.float32)
-        elif name == "wood":
-            mix = 0.5 + 0.5 * np.sin(a * f + 2 * np.sin(b * f * 0.2) + 1.5 * np.sin(c * f * 0.3))
-        elif name == "jacket":  # open in front, with what is worn under it
-            mix = ((c > 0) & (np.abs(a) < scale[on])).astype(np.float32)
-        else:  # denim: worn where the legs and the trunk are broadest
-            mix = 0.25 * np.exp(-((a / 0.04) ** 2))
-            second_on = np.minimum(albedo[on] * 2.2 + 0.06, 1)
-            albedo[on] += (second_on - albedo[on]) * mix[:, None]
-            continue
-        albedo[on] += (second[index[on]] - albedo[on]) * mix[:, None].astype(np.float32)
-    bend = np.zeros_like(local)
-    on = np.flatnonzero(folds > 0)
-    if len(on):
-        a, b, c, p = x[on], y[on], z[on], phase[on]
-        wave = np.sin(38 * b + 30 * a + p + 2 * np.sin(21 * c + p)) + 0.6 * np.sin(70 * b - 45 * c + 2 * p)
-        bend[on, 1] = wave * folds[on] * 0.5
-        bend[on, 0] = np.sin(24 * b - 33 * c + 3 * p) * folds[on] * 0.4
+        if PATTERNS[k] != "plain":
+            on = np.flatnonzero(kind == k)
+            albedo[on] = _paint(PATTERNS[k], materials, index[on], local[on], albedo[on])
+    bend = _folds(materials, index, local)
     for i, material in enumerate(materials):
         if material.print is not None or material.mottle > 0 or material.crumple > 0:
             on = np.flatnonzero(index == i)
             _irregular(material, local[on], on, albedo, bend)
     return albedo, gloss, bend
+
+
+def _paint(pattern: str, materials: Sequence[Material], index: Array, local: Array, base: Array) -> Array:
+    """The colors (N, 3) of points of one pattern; `base` (N, 3) are those without it."""
+    second = np.array([m.color2 for m in materials], np.float32)[index]
+    scale, phase, beard = (
+        np.array([getattr(m, key) for m in materials], np.float32)[index] for key in ("scale", "phase", "beard")
+    )
+    if pattern == "head":
+        return paint_face(local, base, second, scale, phase, beard)
+    if pattern == "eye":
+        return paint_eye(local, base, second)
+    x, y, z = local.T
+    f = 2 * np.pi / np.maximum(scale, 1e-3)
+    if pattern == "stripes":
+        mix = (np.sin(y * f + phase) > 0.2).astype(np.float32)
+    elif pattern == "bars":
+        mix = (np.sin(np.arctan2(x, np.abs(z) + 0.02) * 0.09 * f + phase) > 0.3).astype(np.float32)
+    elif pattern == "checks":
+        mix = 0.4 * (np.sin(y * f) > 0) + 0.4 * (np.sin(np.arctan2(x, np.abs(z) + 0.02) * 0.12 * f) > 0)
+    elif pattern == "speckle":
+        mix = (np.sin(x * 95 + 3 * np.sin(y * 61)) + np.sin(y * 83 + 2 * np.sin(z * 47)) > 0.9).astype(np.float32)
+    elif pattern == "badge":
+        mix = ((x / 0.08) ** 2 + ((y - 0.34) / (scale * 0.6)) ** 2 < 1).astype(np.float32)
+    elif pattern == "wood":
+        mix = 0.5 + 0.5 * np.sin(x * f + 2 * np.sin(y * f * 0.2) + 1.5 * np.sin(z * f * 0.3))
+    elif pattern == "jacket":  # open in front, with what is worn under it
+        mix = ((z > 0) & (np.abs(x) < scale)).astype(np.float32)
+    else:  # denim: worn where the legs and the trunk are broadest
+        mix = 0.25 * np.exp(-((x / 0.04) ** 2))
+        second = np.minimum(base * 2.2 + 0.06, 1)
+    painted: Array = base + (second - base) * mix[:, None].astype(np.float32)
+    return painted
+
+
+def _folds(materials: Sequence[Material], index: Array, local: Array) -> Array:
+    """What creases add to the normals, (N, 3)."""
+    folds, phase = (np.array([getattr(m, key) for m in materials], np.float32)[index] for key in ("folds", "phase"))
+    bend = np.zeros_like(local)
+    on = np.flatnonzero(folds > 0)
+    if len(on):
+        x, y, z = local[on].T
+        p = phase[on]
+        wave = np.sin(38 * y + 30 * x + p + 2 * np.sin(21 * z + p)) + 0.6 * np.sin(70 * y - 45 * z + 2 * p)
+        bend[on, 1] = wave * folds[on] * 0.5
+        bend[on, 0] = np.sin(24 * y - 33 * z + 3 * p) * folds[on] * 0.4
+    return bend
 
 
 def _irregular(material: Material, local: Array, on: Array, albedo: Array, bend: Array) -> None:
