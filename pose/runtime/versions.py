@@ -16,6 +16,8 @@ PACKAGES = (
     "pycocotools",
     "pydantic",
     "safetensors",
+    "onnx",
+    "onnxruntime",
     "typer",
     "rich",
     "tensorboard",
@@ -23,15 +25,20 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """The versions of this package, Python, the platform and the libraries, and the devices, by name."""
-    import torch
+    """The versions of this package, Python, the platform and the libraries, and the devices, by name.
 
+    Of the devices nothing is known without PyTorch.
+    """
     found = {"pose": pose.__version__, "python": platform.python_version(), "platform": platform.platform()}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             found[package] = "not installed"
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return found
     found["threads"] = str(torch.get_num_threads())
     found["cuda"] = torch.version.cuda or "none" if torch.cuda.is_available() else "not available"
     for index in range(torch.cuda.device_count()):

@@ -127,7 +127,15 @@ def test_env(pose_cli: Cli) -> None:
     found = dict(line.split(": ", 1) for line in outcome.out.splitlines())
     assert found["pose"] == pose.__version__
     assert torch.__version__.startswith(found["torch"])
-    assert {"python", "platform", "numpy", "albumentations", "cuda"} <= found.keys()
+    assert {"python", "platform", "numpy", "albumentations", "onnxruntime", "cuda"} <= found.keys()
+
+
+def test_env_of_the_install_without_pytorch(pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    outcome = pose_cli("env")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "numpy: " in outcome.out
+    assert "cuda: " not in outcome.out
 
 
 def test_several_processes_are_for_training(pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
