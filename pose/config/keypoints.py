@@ -167,6 +167,7 @@ class DataConfig(Section):
             raise ValueError("figures.stream makes COCO's keypoints: leave out skeleton")
         set_ = {"train.limit": self.train.limit, "cache": self.cache, "category": self.category}
         set_ |= {"grow_boxes": self.grow_boxes != GrowBoxesConfig(), "group_images": not self.group_images}
+        set_ |= {"skip_unreadable": self.skip_unreadable}
         unused = [key for key, value in set_.items() if value]
         if unused:
             raise ValueError(f"figures.stream trains on no files, so {', '.join(unused)} has no use: leave it out")

@@ -84,6 +84,7 @@ def test_neither_workers_nor_a_stop_change_anything(
     [
         ({"cache": "somewhere"}, "trains on no files, so cache has no use"),
         ({"group_images": False}, "so group_images has no use"),
+        ({"skip_unreadable": True}, "so skip_unreadable has no use"),
         ({"grow_boxes": {"pixels": 3}}, "so grow_boxes has no use"),
         ({"skeleton": "from_annotations"}, "makes COCO's keypoints: leave out skeleton"),
     ],
