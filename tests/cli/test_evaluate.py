@@ -17,6 +17,7 @@ from pycocotools.cocoeval import COCOeval
 
 from pose.checkpoints.checkpoint import DEMO_MODEL, load_checkpoint
 from pose.cli.options import evaluation_workers
+from pose.inference import memory
 from tests.helpers.cli import CONFIGS, METRICS, Cli, read, refusal, rewrite
 
 
@@ -58,6 +59,18 @@ def test_evaluation(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path:
     shown = [-1.0 if value == "-" else float(value) for value in lines[2].split()]  # nobody is of such a size
     assert shown == pytest.approx([found[name] for name in METRICS], abs=5e-4)
     assert lines[-1] == f"metrics and results: {tmp_path / 'ev'}"
+
+
+def test_batches_fit_into_the_memory(
+    pose_cli: Cli, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the header of its file a network may take crops of 2048 x 2048."""
+    height, width = load_checkpoint(tiny_run).config.model.input_size
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * 3 * memory.BYTES_PER_PIXEL * height * width)
+    outcome = pose_cli("eval", tiny_run, "--out", tmp_path / "ev", "--workers", 0, "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert f"warning: batches of 3 instead of 4: a crop of {width} x {height} pixels takes" in outcome.err
+    assert read(tmp_path / "ev" / "metrics.json")["people"] == 10
 
 
 def test_evaluating_the_demo_model_writes_nothing_into_the_package(
