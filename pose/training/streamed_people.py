@@ -21,6 +21,7 @@ from pose.keypoints.geometry import clean_boxes
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.errors import DataError
 from pose.runtime.streams import Stream, stream
+from pose.runtime.text import plural
 from pose.synthetic.annotate import SyntheticImage
 from pose.synthetic.levels import LEVELS
 from pose.synthetic.people.image import render_people
@@ -97,9 +98,10 @@ class StreamedPeople(PeopleDataset):
             if people:  # which ones differs from image to image, as the first is the one that the camera looks at
                 start = int(rng.integers(len(people)))
                 return _Made(place, made.image, people[start:] + people[:start])
+        enough = plural(self.split.min_keypoints, "labeled keypoint")
         raise DataError(
-            f"{ATTEMPTS} generated images have nobody with {self.split.min_keypoints} labeled keypoints and an area "
-            f"of {self.split.min_area:g}; lower data.train.min_keypoints and data.train.min_area"
+            f"{ATTEMPTS} generated images have nobody with {enough} and an area of {self.split.min_area:g}; "
+            "lower data.train.min_keypoints and data.train.min_area"
         )
 
     def _usable(self, made: SyntheticImage, *, number: int) -> list[Person]:
