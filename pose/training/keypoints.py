@@ -72,6 +72,7 @@ class KeypointTask(Task):
         """Make people who come in no file."""
         warn_of_settings(self.config, None)
         dataset = StreamedPeople(figures, self.config.data.train, **self._crops())
+        dataset.warn_of_waste()
         self.groups = [index // PEOPLE_PER_IMAGE for index in range(len(dataset))]
         self.training = f"{len(dataset)} people an epoch to train on, in {figures.train} images made for it"
         return dataset

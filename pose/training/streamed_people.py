@@ -6,6 +6,7 @@ anything.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,9 @@ from pose.synthetic.levels import LEVELS
 from pose.synthetic.people.image import render_people
 
 PEOPLE_PER_IMAGE = 2
-ATTEMPTS = 100
+ATTEMPTS = 1000  # so that no training ends after hours by the bad luck of one image
+TRIED = 10
+LOWER = "lower data.train.min_keypoints and data.train.min_area"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,17 +95,33 @@ class StreamedPeople(PeopleDataset):
 
     def _make(self, place: tuple[int, int]) -> _Made:
         for attempt in range(ATTEMPTS):
-            rng = stream(Stream.STREAMED, self.figures.seed, *place, attempt)
-            made = render_people(rng, LEVELS[self.figures.level])
-            people = self._usable(made, number=place[1])
+            rng, image, people = self._render(place, attempt)
             if people:  # which ones differs from image to image, as the first is the one that the camera looks at
                 start = int(rng.integers(len(people)))
-                return _Made(place, made.image, people[start:] + people[:start])
+                return _Made(place, image, people[start:] + people[:start])
+        raise DataError(f"{ATTEMPTS} generated images have nobody {self._asked_for()}; {LOWER}")
+
+    def _render(self, place: tuple[int, int], attempt: int) -> tuple[np.random.Generator, Image, list[Person]]:
+        """Make an image; give its random stream too, and who of it can be used."""
+        rng = stream(Stream.STREAMED, self.figures.seed, *place, attempt)
+        made = render_people(rng, LEVELS[self.figures.level])
+        return rng, made.image, self._usable(made, number=place[1])
+
+    def _asked_for(self) -> str:
         enough = plural(self.split.min_keypoints, "labeled keypoint")
-        raise DataError(
-            f"{ATTEMPTS} generated images have nobody with {enough} and an area of {self.split.min_area:g}; "
-            "lower data.train.min_keypoints and data.train.min_area"
-        )
+        return f"with {enough} and an area of {self.split.min_area:g}"
+
+    def warn_of_waste(self) -> None:
+        """Make a few images, and warn if most of them have nobody who can be used: training would wait for others."""
+        if self.split.min_keypoints == 1 and not self.split.min_area:
+            return
+        wasted = sum(not self._render((0, number), 0)[2] for number in range(TRIED))
+        if wasted > TRIED / 2:
+            warnings.warn(
+                f"{wasted} of the first {TRIED} generated images have nobody {self._asked_for()}: such images are "
+                f"made for nothing, and others in their place; {LOWER}",
+                stacklevel=3,
+            )
 
     def _usable(self, made: SyntheticImage, *, number: int) -> list[Person]:
         """List who would be used of the same image in a file."""

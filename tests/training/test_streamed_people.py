@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,15 @@ def test_nobody_who_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streamed_people, "ATTEMPTS", 2)
     with pytest.raises(DataError, match="2 generated images have nobody with 3 labeled keypoints and an area of 1e"):
         people(min_area=1e9)[0, 0]
+
+
+def test_images_made_for_nothing_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streamed_people, "TRIED", 3)
+    with pytest.warns(UserWarning, match="3 of the first 3 generated images have nobody with 3 labeled"):
+        people(min_area=1e9).warn_of_waste()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        people().warn_of_waste()
 
 
 @pytest.fixture
