@@ -118,7 +118,7 @@ def generate(
     there = _claim(folder, parameters)
     if there is not None and train in (0, there):
         return
-    counts = {"train": train} if there == 0 else {"train": train, "val": val}
+    counts = {"train": train} if there == 0 else {"train": train, "val": val} if train else {"val": val}
     total, done = sum(counts.values()), 0
     for split, count in counts.items():
         truths = []

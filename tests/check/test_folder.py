@@ -119,7 +119,8 @@ def test_the_code_is_that_of_the_findings(coco: Path, pose_cli: Cli) -> None:
 def test_what_was_looked_for(coco: Path, pose_cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "run").mkdir()
-    (tmp_path / "run/config.yaml").write_text("")
+    for name in ("config.yaml", "versions.json", "metrics.csv"):
+        (tmp_path / "run" / name).write_text("{}")
     write(tmp_path / "lists/boxes.json", [])
     write(tmp_path / "broken/annotations/train.json", make())
     (tmp_path / "broken/annotations/val.json").write_text("{")

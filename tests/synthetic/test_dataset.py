@@ -301,7 +301,7 @@ def test_an_interrupted_generation_starts_over(tmp_path: Path) -> None:
 def test_images_to_train_on_can_be_added_later(dataset: Path, tmp_path: Path) -> None:
     root = tmp_path / "set"
     generate(root, level="normal", train=0, val=12, seed=5)
-    assert load(root / "annotations/person_keypoints_train.json")["images"] == []
+    assert not (root / "annotations/person_keypoints_train.json").exists()  # `pose check` would miss people in it
     val = files_of(root / "images/val")
     steps: list[tuple[int, int]] = []
     generate(root, level="normal", train=3, val=12, seed=5, progress=lambda done, total: steps.append((done, total)))
