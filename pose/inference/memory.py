@@ -6,7 +6,8 @@ import warnings
 
 from pose.runtime.system import memory_bytes
 
-# MobileNetV2 x1.0 with DY-ReLU in PyTorch, which holds the most of the ready networks.
+# By the peak resident memory of two crops of 512 x 512 and their mirrored ones in PyTorch, with DY-ReLU: MobileNetV2
+# x1.0 takes 557, MobileNetV3-Large 443, ResNet-50 180.
 BYTES_PER_PIXEL = 600
 SHARE = 0.5  # of the memory
 
