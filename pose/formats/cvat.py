@@ -10,8 +10,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
-from xml.sax.saxutils import escape, quoteattr
+from typing import NoReturn
 
 from pose.data.image_entries import leaves_folder, local_name
 from pose.data.records import read_id, read_number, read_whole
@@ -22,12 +21,10 @@ from pose.formats.labels import (
     LabelSet,
     Notes,
     ObjectKind,
-    count_lost,
     keypoints_from,
     order_names,
 )
 from pose.runtime.errors import DataError
-from pose.runtime.text import first_few
 
 TITLE = "CVAT"
 BOX_SUFFIX = " box"  # of the label of boxes, which a skeleton's label cannot have in CVAT
@@ -177,85 +174,3 @@ def _edges(svg: str, names: Sequence[str], declared: Sequence[str]) -> tuple[tup
         else:
             lines.append((entries.get("data-node-from", ""), entries.get("data-node-to", "")))
     return tuple((nodes[a], nodes[b]) for a, b in lines if a in nodes and b in nodes and a != b)
-
-
-def render_cvat(labels: LabelSet, notes: Notes) -> bytes:
-    """Make annotations.xml, whose boxes are shapes of their own in the group of their skeleton.
-
-    Raises:
-        DataError: the size of an image is not known, or two kinds of other keypoints share a name.
-    """
-    unknown = [image.path for image in labels.images if image.size is None]
-    if unknown:
-        raise DataError(f"the sizes of images are not known ({first_few(unknown, 3)}); give their folder by --images")
-    kinds = labels.kinds()
-    if len({kind.name for kind in kinds}) < len({(kind.name, kind.keypoint_names) for kind in kinds}):
-        raise DataError("two categories share a name but not their keypoints; CVAT tells labels by name")
-    people = labels.people_by_image()
-    named = {kind.name: kind for kind in kinds}
-    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "<version>1.1</version>"]
-    lines += [
-        "<meta><task><labels>",
-        *(line for kind in named.values() for line in _label(kind)),
-        "</labels></task></meta>",
-    ]
-    group = 0
-    for number, image in enumerate(labels.images):
-        assert image.size is not None
-        height, width = image.size
-        subset = f" subset={quoteattr(image.split)}" if image.split else ""
-        lines.append(f'<image id="{number}" name={quoteattr(image.path)}{subset} width="{width}" height="{height}">')
-        for person in people[id(image)]:
-            group += 1
-            lines += _shapes(person, group)
-        lines.append("</image>")
-    lines.append("</annotations>")
-    count_lost(labels, notes, "ids of people", "ids of images", "areas", "outlines", "tracks")
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _label(kind: ObjectKind) -> list[str]:
-    """A skeleton's label with its drawing, those of its points, and that of its boxes."""
-    name = escape(kind.name)
-    count = len(kind.keypoint_names)
-    across = max(1, round(count**0.5))
-    places = [(10 + 80 * (i % across) / across, 10 + 80 * (i // across) / across) for i in range(count)]
-    drawing = [
-        f'<line x1="{places[a][0]:.2f}" y1="{places[a][1]:.2f}" x2="{places[b][0]:.2f}" y2="{places[b][1]:.2f}" '
-        f'data-type="edge" data-node-from="{a + 1}" data-node-to="{b + 1}"></line>'
-        for a, b in kind.edges
-    ]
-    drawing += [
-        f'<circle r="0.75" cx="{x:.2f}" cy="{y:.2f}" data-type="element node" data-element-id="{i + 1}" '
-        f'data-node-id="{i + 1}" data-label-name={quoteattr(point)}></circle>'
-        for i, ((x, y), point) in enumerate(zip(places, kind.keypoint_names, strict=True))
-    ]
-    lines = [
-        f"<label><name>{name}</name><type>skeleton</type><attributes></attributes>"
-        f"<svg>{escape(''.join(drawing))}</svg></label>"
-    ]
-    lines += [
-        f"<label><name>{escape(point)}</name><type>points</type><attributes></attributes>"
-        f"<parent>{name}</parent></label>"
-        for point in kind.keypoint_names
-    ]
-    return [*lines, f"<label><name>{name}{BOX_SUFFIX}</name><type>rectangle</type><attributes></attributes></label>"]
-
-
-def _shapes(person: LabeledPerson, group: int) -> list[str]:
-    name: Any = person.kind.name
-    head = f'<skeleton label={quoteattr(name)} source="manual" z_order="0" group_id="{group}">'
-    lines = [head]
-    for point, (x, y, v) in zip(person.kind.keypoint_names, person.keypoints_img.tolist(), strict=True):
-        lines.append(
-            f'<points label={quoteattr(point)} source="manual" outside="{int(v == 0)}" occluded="{int(v == 1)}" '
-            f'points="{x:.4f},{y:.4f}"></points>'
-        )
-    lines.append("</skeleton>")
-    assert person.box_xywh is not None
-    x, y, w, h = person.box_xywh
-    lines.append(
-        f'<box label={quoteattr(name + BOX_SUFFIX)} source="manual" occluded="0" xtl="{x:.4f}" ytl="{y:.4f}" '
-        f'xbr="{x + w:.4f}" ybr="{y + h:.4f}" z_order="0" group_id="{group}"></box>'
-    )
-    return lines

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from pose.formats import coco_write, cvat, deeplabcut, label_studio_write, labelme, sleap, yolo_write
+from pose.formats import coco_write, cvat_write, deeplabcut, label_studio_write, labelme, sleap, yolo_write
 from pose.formats.image_files import is_file, upright_size
 from pose.formats.labels import LabeledImage, LabelSet, Notes
 from pose.runtime.errors import DataError
@@ -54,16 +54,13 @@ def _write_files(labels: LabelSet, out: Path, target: str, notes: Notes, descrip
     if target == "coco":
         return _write_coco(labels, out, notes, description)
     if target == "cvat":
-        write_atomic(out, cvat.render_cvat(labels, notes))
-    elif target == "labelstudio":
+        return _write_two(
+            out, cvat_write.render_cvat(labels, notes), ".labels.json", cvat_write.render_cvat_labels(labels)
+        )
+    if target == "labelstudio":
         tasks, config = label_studio_write.render_label_studio(labels, notes)
-        beside = out.with_suffix(".config.xml")
-        if os.path.lexists(beside):
-            raise DataError(f"{beside} exists already; give another name")
-        write_atomic(beside, config)
-        write_atomic(out, tasks)
-        return out, beside
-    elif target == "deeplabcut":
+        return _write_two(out, tasks, ".config.xml", config)
+    if target == "deeplabcut":
         scorer = out.stem.removeprefix(deeplabcut.PREFIX) if out.stem.startswith(deeplabcut.PREFIX) else "pose"
         table = deeplabcut.render_table(labels, notes)
         if out.suffix.lower() == ".csv":
@@ -73,6 +70,16 @@ def _write_files(labels: LabelSet, out: Path, target: str, notes: Notes, descrip
     else:
         _write_by_library(out, lambda path: sleap.write_sleap(labels, path, notes))
     return (out,)
+
+
+def _write_two(out: Path, data: bytes, suffix: str, beside: bytes) -> tuple[Path, Path]:
+    """A file, and beside it the one by which the tool is prepared for it."""
+    other = out.with_suffix(suffix)
+    if os.path.lexists(other):
+        raise DataError(f"{other} exists already; give another name")
+    write_atomic(other, beside)
+    write_atomic(out, data)
+    return out, other
 
 
 def _write_coco(labels: LabelSet, out: Path, notes: Notes, description: str) -> tuple[Path, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,34 @@ def test_there_and_back(tmp_path: Path, target: str, out: str, lost: dict[str, i
     assert (kept == [(a["id"], a["image_id"]) for a in expected["annotations"]]) == ("ids of people" not in lost)
     if "areas" not in lost:
         assert [a["area"] for a in document["annotations"]] == [a["area"] for a in expected["annotations"]]
+
+
+def test_cvat_gets_the_labels_of_its_task(tmp_path: Path) -> None:
+    """Annotations can be uploaded only where the task has their labels, so these are written beside."""
+    done = convert(write_dataset(tmp_path), tmp_path / "dogs.xml", images=tmp_path / "images")
+    assert done.written == (tmp_path / "dogs.xml", tmp_path / "dogs.labels.json")
+    skeleton, box = json.loads(done.written[1].read_text())
+    root = ET.parse(done.written[0]).getroot()
+    assert (skeleton["type"], box["type"]) == ("skeleton", "rectangle")
+    assert {skeleton["name"]} == {shape.get("label") for shape in root.iter("skeleton")}
+    assert {box["name"]} == {shape.get("label") for shape in root.iter("box")}
+    assert [point["name"] for point in skeleton["sublabels"]] == NAMES
+    assert re.findall(r'data-label-name="(\w+)"', skeleton["svg"]) == NAMES
+
+
+def test_cvat_finds_unlabeled_keypoints_in_the_box(tmp_path: Path) -> None:
+    """Not in the corner of the image, where nobody who wants to place one would look."""
+    convert(write_dataset(tmp_path), tmp_path / "dogs.xml", images=tmp_path / "images")
+    outside = 0
+    for image in ET.parse(tmp_path / "dogs.xml").getroot().iter("image"):
+        for skeleton, box in zip(image.findall("skeleton"), image.findall("box"), strict=True):
+            left, top, right, bottom = (float(box.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
+            for point in skeleton.findall("points[@outside='1']"):
+                x, y = map(float, point.attrib["points"].split(","))
+                assert left < x < right
+                assert top < y < bottom
+                outside += 1
+    assert outside
 
 
 def test_splits_stay_apart(tmp_path: Path) -> None:

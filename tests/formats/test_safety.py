@@ -76,17 +76,18 @@ def test_xml_with_a_document_type_is_refused(tmp_path: Path) -> None:
         convert(path, tmp_path / "out.json")
 
 
-@pytest.mark.parametrize("target", ["coco", "yolo", "labelstudio", "deeplabcut"])
+@pytest.mark.parametrize("target", ["coco", "yolo", "cvat", "labelstudio", "deeplabcut"])
 def test_nothing_is_overwritten(tmp_path: Path, target: str) -> None:
     source = write_dataset(tmp_path)
-    out = tmp_path / {"deeplabcut": "out.csv", "yolo": "out"}.get(target, "out.json")
+    out = tmp_path / {"deeplabcut": "out.csv", "yolo": "out", "cvat": "out.xml"}.get(target, "out.json")
     out.write_text("mine")
     with pytest.raises(ValueError, match="exists already; give another name"):
         convert(source, out, target_format=target)
     assert out.read_text() == "mine"
     out.unlink()
-    (tmp_path / "out.config.xml").write_text("mine")
-    if target == "labelstudio":
+    beside = {"labelstudio": "out.config.xml", "cvat": "out.labels.json"}.get(target)
+    if beside is not None:
+        (tmp_path / beside).write_text("mine")
         with pytest.raises(ValueError, match="exists already; give another name"):
             convert(source, out, target_format=target)
         assert not out.exists()
