@@ -5,6 +5,7 @@ Nothing that exists is overwritten, and what is written is whole or not there.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -89,7 +90,10 @@ def convert(
         raise FileNotFoundError(f"no folder {images}; give the folder of the images")
     notes = Notes()
     options = {"images": images} if kind == "yolo" else {}
-    labels = READERS[kind](source, notes, keypoints=_names(keypoints), **options)
+    try:
+        labels = READERS[kind](source, notes, keypoints=_names(keypoints), **options)
+    except DataError as error:
+        raise _said_to_be(kind, source, error) from error
     _check_names(labels, notes)
     labels.share_kinds()
     if category is not None:
@@ -126,6 +130,16 @@ def _choose(source: Path, out: Path, source_format: str | None, target_format: s
             f"{FORMATS[target].split(':')[0]} is written as a file; end {out} with {' or '.join(sorted(expected))}"
         )
     return kind, target
+
+
+def _said_to_be(kind: str, source: Path, error: DataError) -> DataError:
+    """The error of a reader, or what the content is where --from says another format."""
+    with contextlib.suppress(DataError):
+        found = recognize(source)
+        if found != kind:
+            what = FORMATS[found].split(":")[0]
+            return DataError(f"{source} is {what}, not {kind} ({error}); leave out --from, or give --from {found}")
+    return error
 
 
 def _check_out(source: Path, out: Path, target: str) -> None:

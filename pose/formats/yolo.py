@@ -64,6 +64,13 @@ def read_yolo(
         raise DataError(f"{file}: kpt_shape is {shape!r:.40}; expected [K, 2] or [K, 3], K up to {MOST_KEYPOINTS}")
     kinds = _read_kinds(file, config, shape[0], keypoints, notes)
     root = file.parent
+    base = local_name(str(config.get("path") or ""))
+    place = root.absolute() / base
+    if not (place.is_dir() and place.resolve().is_relative_to(root.resolve())):
+        notes.remark(
+            f"guessed: the images are below {root}, the folder of {file.name}; its path is not followed, as it leads "
+            f"nowhere below that: {base!r:.80}"
+        )
     labels = LabelSet([], [], root)
     seen: set[str] = set()
     for split in SPLITS:

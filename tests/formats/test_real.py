@@ -107,6 +107,17 @@ def test_yolo(place: Path) -> None:
     assert_same(people_of(document), expected)
     assert document["categories"][0]["keypoints"] == NAMES
     assert done.labels.kinds()[0].flips() == ((1, 2), (4, 5))
+    (said,) = [text for text in done.notes.remarks if "path" in text]
+    assert said.endswith("its path is not followed, as it leads nowhere below that: '../datasets/dogs'")
+
+
+@pytest.mark.parametrize("path", ["", "path: .\n", "path: {place}/real/yolo\n"])
+def test_yolo_whose_path_is_its_folder(place: Path, path: str) -> None:
+    shutil.copytree(place / "images", place / "real/yolo/images/train")
+    config = place / "real/yolo/data.yaml"
+    config.write_text(config.read_text().replace("path: ../datasets/dogs\n", path.format(place=place)))
+    _, done = run(place, "real/yolo/data.yaml")
+    assert not any("path" in text for text in done.notes.remarks)
 
 
 def test_yolo_labels_apart_from_their_images(place: Path) -> None:

@@ -67,6 +67,18 @@ def test_cvat_for_video_names_the_other_export(tmp_path: Path) -> None:
     assert "export `CVAT for images 1.1`" in outcome.err
 
 
+def test_another_format_than_from_says(tmp_path: Path) -> None:
+    outcome = call_pose("convert", REAL / "labelstudio.json", tmp_path / "out.json", "--from", "cvat")
+    assert outcome.code == 2
+    assert "labelstudio.json is Label Studio, not cvat (" in outcome.err
+    assert "leave out --from, or give --from labelstudio" in outcome.err
+    broken = tmp_path / "annotations.xml"
+    broken.write_text("<annotations>")
+    outcome = call_pose("convert", broken, tmp_path / "out.json", "--from", "cvat")
+    assert "is no XML" in outcome.err
+    assert "--from" not in outcome.err
+
+
 def test_the_name_of_a_format_is_checked(tmp_path: Path) -> None:
     outcome = call_pose("convert", REAL / "cvat", tmp_path / "out", "--to", "yolov8")
     assert (outcome.code, outcome.err) == (2, "error: there is no format 'yolov8'; did you mean 'yolo'?\n")
