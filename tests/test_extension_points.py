@@ -204,8 +204,8 @@ def read_csv(
             x, y, w, h, *flat = map(float, numbers)
             keypoints = np.array(flat, dtype=np.float32).reshape(skeleton.num_keypoints, 3)
             images[number] = ImageInfo(number, name, (int(height), int(width)))
-            labelled = int((keypoints[:, 2] > 0).sum())
-            people.append(Annotation(number, number, (x, y, w, h), w * h, keypoints, labelled, False))
+            labeled = int((keypoints[:, 2] > 0).sum())
+            people.append(Annotation(number, number, (x, y, w, h), w * h, keypoints, labeled, False))
     return CocoFile(Path(path), images, tuple(people), (1,))
 
 

@@ -51,7 +51,7 @@ class AnnotationTable:
         boxes: (N, 4); NaN if not four finite numbers.
         areas, counts: (N,) area and num_keypoints; NaN if no numbers.
         keypoints: (N, K, 3); NaN if missing or of another length.
-        labelled: (N, K) visibility above 0 and a place.
+        labeled: (N, K) visibility above 0 and a place.
         crowd: (N,) bool.
     """
 
@@ -64,7 +64,7 @@ class AnnotationTable:
     areas: Array
     counts: Array
     keypoints: Array
-    labelled: Array
+    labeled: Array
     crowd: Array
 
 
@@ -260,7 +260,7 @@ def _read_people(chosen: list[tuple[int, dict[str, Any]]], images: ImageTable, k
         areas=scalar[:, 0],
         counts=scalar[:, 1],
         keypoints=points_array,
-        labelled=(points_array[..., 2] > 0) & np.isfinite(points_array).all(axis=2),
+        labeled=(points_array[..., 2] > 0) & np.isfinite(points_array).all(axis=2),
         crowd=np.array([read_flag(a.get("iscrowd")) is True for _, a in chosen], dtype=bool),
     )
 

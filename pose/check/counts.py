@@ -16,19 +16,19 @@ def count_split(split: Split) -> dict[str, Any]:
     """Count what a split holds, as plain data for the report.
 
     Returns:
-        images, annotations, people (with labelled keypoints, no crowds), images_with_people;
-        keypoints: for each name {visible, hidden, unlabelled}, over those people;
+        images, annotations, people (with labeled keypoints, no crowds), images_with_people;
+        keypoints: for each name {visible, hidden, unlabeled}, over those people;
         box_sizes, people_per_image: {label: number}.
     """
     people = split.people
-    counted = people.labelled.any(axis=1) & ~people.crowd
+    counted = people.labeled.any(axis=1) & ~people.crowd
     visibility = people.keypoints[counted][..., 2]
-    labelled = people.labelled[counted]
+    labeled = people.labeled[counted]
     keypoints = {
         name: {
-            "visible": int(((visibility[:, k] == 2) & labelled[:, k]).sum()),
-            "hidden": int(((visibility[:, k] != 2) & labelled[:, k]).sum()),
-            "unlabelled": int((~labelled[:, k]).sum()),
+            "visible": int(((visibility[:, k] == 2) & labeled[:, k]).sum()),
+            "hidden": int(((visibility[:, k] != 2) & labeled[:, k]).sum()),
+            "unlabeled": int((~labeled[:, k]).sum()),
         }
         for k, name in enumerate(split.skeleton.keypoint_names)
     }

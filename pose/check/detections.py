@@ -104,7 +104,7 @@ def _check_recall(split: Split, found: Findings, boxes: Array, images: Array) ->
     by_image: dict[int, list[int]] = defaultdict(list)
     for row, image in enumerate(images.tolist()):
         by_image[image].append(row)
-    wanted = people.labelled.any(axis=1) & ~people.crowd & (people.boxes[:, 2:] > 0).all(axis=1)
+    wanted = people.labeled.any(axis=1) & ~people.crowd & (people.boxes[:, 2:] > 0).all(axis=1)
     missed = np.zeros(len(wanted), dtype=bool)
     for row in np.flatnonzero(wanted).tolist():
         missed[row] = best_iou(people.boxes[row], boxes[by_image[int(people.image[row])]]) < 0.5

@@ -109,7 +109,7 @@ def _check_annotations(split: Split, found: Findings, *, has_detections: bool) -
         elif read_flag(a["iscrowd"]) is None:
             found.add("crowd-malformed", name, "annotation", label, f"iscrowd {a['iscrowd']!r:.40}")
     info = document.get("info")
-    per_image = np.bincount(people.image[people.labelled.any(axis=1) & (people.image >= 0)], minlength=1)
+    per_image = np.bincount(people.image[people.labeled.any(axis=1) & (people.image >= 0)], minlength=1)
     if isinstance(info, dict) and info.get("contributor") == "Label Studio" and per_image.max() == 1:
         found.add("one-person-an-image", name, "file", split.path.name, "made by Label Studio")
     total = len(people.names)

@@ -164,17 +164,17 @@ def _repair_keypoints(result: Repair, a: dict[str, Any], name: int | str, split:
     points = a.get("keypoints")
     if points is None or points == []:
         a["keypoints"] = points = [0] * (3 * k)
-        result.did("keypoints set to not labelled", name)
+        result.did("keypoints set to not labeled", name)
     if not isinstance(points, list) or len(points) != 3 * k:
         return
     for i in range(0, 3 * k, 3):
         x, y, v = points[i : i + 3]
         if any(read_number(n) is None for n in (x, y, v)):
-            result.did("keypoints without numbers set to not labelled", name)
+            result.did("keypoints without numbers set to not labeled", name)
         elif v == 0 and (x != 0 or y != 0):
-            result.did("coordinates of unlabelled keypoints set to 0", name)
+            result.did("coordinates of unlabeled keypoints set to 0", name)
         elif v > 0 and x == 0 and y == 0:
-            result.did("keypoints at (0, 0) set to not labelled", name)
+            result.did("keypoints at (0, 0) set to not labeled", name)
         else:
             continue
         points[i : i + 3] = [0, 0, 0]
@@ -212,7 +212,7 @@ def _repair_areas(result: Repair, split: Split) -> None:
     with np.errstate(invalid="ignore"):
         box_areas = people.boxes[:, 2] * people.boxes[:, 3]
         wrong = (
-            np.isnan(people.areas) | (people.labelled.any(axis=1) & (people.areas <= 0)) | far_areas(people, outlines)
+            np.isnan(people.areas) | (people.labeled.any(axis=1) & (people.areas <= 0)) | far_areas(people, outlines)
         )
     for row in np.flatnonzero(wrong):
         a = people.records[row]

@@ -143,7 +143,7 @@ def _images_dir(folder: Path, name: str, path: Path, document: dict[str, Any]) -
         if place.is_dir():
             return place
     raise FileNotFoundError(
-        f"no pictures of {path}: looked for {files[0] if files else 'a folder'} in {', '.join(map(str, places))}; "
+        f"no images of {path}: looked for {files[0] if files else 'a folder'} in {', '.join(map(str, places))}; "
         f"move them there, or say where they are: pose check {path} --images DIR"
     )
 

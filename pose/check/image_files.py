@@ -166,7 +166,7 @@ def judge_probes(split: Split, probes: Sequence[FileProbe | None]) -> SizeJudgem
     """Judge the annotated size of each image by its file and by what is annotated there."""
     people = split.people
     reach = np.full((len(split.images.records), 2), -np.inf)
-    points = np.where(people.labelled[..., None], people.keypoints[..., :2], -np.inf).max(axis=1, initial=-np.inf)
+    points = np.where(people.labeled[..., None], people.keypoints[..., :2], -np.inf).max(axis=1, initial=-np.inf)
     ends = np.where(
         np.isnan(people.boxes).any(axis=1, keepdims=True), -np.inf, people.boxes[:, :2] + people.boxes[:, 2:]
     )

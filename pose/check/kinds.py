@@ -48,7 +48,7 @@ KINDS: dict[str, Kind] = {
     "image-id-twice": Kind(
         "error",
         "image ids that stand for two files",
-        "The file does not load; elsewhere people are looked for in the wrong picture.",
+        "The file does not load; elsewhere people are looked for in the wrong image.",
         "Give each image its own id; only you know which annotation belongs to which.",
     ),
     "image-listed-twice": Kind(
@@ -202,7 +202,7 @@ KINDS: dict[str, Kind] = {
         "AP is comparable only among results with the same sigmas.",
         "Set data.skeleton.oks_sigmas, e.g. from people who were annotated twice.",
     ),
-    # Pictures
+    # Images
     "image-missing": Kind(
         "error",
         "images whose file is missing",
@@ -218,13 +218,13 @@ KINDS: dict[str, Kind] = {
     "image-truncated": Kind(
         "error",
         "image files that are cut off",
-        "The missing part is grey, and the keypoints there are trained on it.",
+        "The missing part is gray, and the keypoints there are trained on it.",
         "Fetch them again.",
     ),
     "image-size-differs": Kind(
         "error",
         OTHER,
-        "Training and evaluation stop: boxes and keypoints may be of a picture of another size.",
+        "Training and evaluation stop: boxes and keypoints may be of a image of another size.",
         f"{MEND[0].upper()}{MEND[1:]}.",
     ),
     "image-size-wrong": Kind(
@@ -238,36 +238,36 @@ KINDS: dict[str, Kind] = {
         "error",
         "images annotated upright whose file lies on its side (EXIF)",
         "Training reads pixels as stored, as COCO does: keypoints fall beside the people.",
-        "Store the pictures upright, e.g. with `mogrify -auto-orient`.",
+        "Store the images upright, e.g. with `mogrify -auto-orient`.",
     ),
     "image-exif": Kind(
         "warning",
         "images that viewers turn or mirror (EXIF)",
         "Training reads pixels as stored; what was annotated as shown is sideways or mirrored.",
-        "Look at some; store the pictures upright, e.g. with `mogrify -auto-orient`.",
+        "Look at some; store the images upright, e.g. with `mogrify -auto-orient`.",
     ),
     "image-empty": Kind(
         "note", "images without annotations", "Training skips them, AP counts what is found there.", "-"
     ),
     "image-repeated": Kind(
         "warning",
-        "files that hold the same picture as another",
+        "files that hold the same image as another",
         "They count twice; if annotated differently, they contradict each other.",
         "Keep one.",
     ),
     "image-similar": Kind(
-        "note", "pictures that look like another one", "They count nearly twice.", "Look at some; keep one of each."
+        "note", "images that look like another one", "They count nearly twice.", "Look at some; keep one of each."
     ),
     "split-overlap": Kind(
         "error",
-        "validation pictures that are in training too",
-        "AP is of pictures the network has learnt by heart.",
+        "validation images that are in training too",
+        "AP is of images the network has learned by heart.",
         "Remove them from one of the two.",
     ),
     "split-similar": Kind(
         "warning",
-        "validation pictures that look like one in training",
-        "AP is too high if they are copies or neighbouring frames.",
+        "validation images that look like one in training",
+        "AP is too high if they are copies or neighboring frames.",
         "Look at some; split by scene or video, not by frame.",
     ),
     # People: boxes, areas, keypoints
@@ -320,7 +320,7 @@ KINDS: dict[str, Kind] = {
         "error",
         "boxes that reach from the corner (0, 0) of their image to the keypoints",
         "An exporter counted missing keypoints as lying there: crops show half of the image, AP forgives too much.",
-        "Take box and area from the labelled keypoints, or from the outline.",
+        "Take box and area from the labeled keypoints, or from the outline.",
     ),
     "outline-apart": Kind(
         "warning",
@@ -381,8 +381,8 @@ KINDS: dict[str, Kind] = {
     "keypoints-missing": Kind(
         "warning",
         "annotations without keypoints",
-        "They are taken as not labelled; pycocotools stops.",
-        "Write 0, 0, 0 for each: not labelled.",
+        "They are taken as not labeled; pycocotools stops.",
+        "Write 0, 0, 0 for each: not labeled.",
         fix=True,
     ),
     "keypoints-malformed": Kind(
@@ -401,16 +401,16 @@ KINDS: dict[str, Kind] = {
         "error",
         "annotations with keypoints that are no finite numbers",
         "They are left out; elsewhere the loss becomes NaN.",
-        "Write 0, 0, 0 for what is not labelled.",
+        "Write 0, 0, 0 for what is not labeled.",
         fix=True,
     ),
     "visibility-other": Kind(
         "error",
         "people with a visibility other than 0, 1, 2",
-        "Whatever is above 0 is trained as labelled, e.g. a score of 0.01.",
-        "Write 0 not labelled, 1 hidden, 2 visible.",
+        "Whatever is above 0 is trained as labeled, e.g. a score of 0.01.",
+        "Write 0 not labeled, 1 hidden, 2 visible.",
     ),
-    "unlabelled-with-place": Kind(
+    "unlabeled-with-place": Kind(
         "warning",
         "people with coordinates where visibility is 0",
         "`pose` ignores them; tools that look at x > 0 train on them.",
@@ -419,9 +419,9 @@ KINDS: dict[str, Kind] = {
     ),
     "keypoint-at-origin": Kind(
         "error",
-        "people with keypoints labelled at (0, 0)",
+        "people with keypoints labeled at (0, 0)",
         "The network learns to point to the corner.",
-        "Write 0, 0, 0: not labelled.",
+        "Write 0, 0, 0: not labeled.",
         fix=True,
     ),
     "keypoint-outside-image": Kind(
@@ -429,6 +429,12 @@ KINDS: dict[str, Kind] = {
         "people with keypoints outside the image",
         "There is nothing to see there; many of them mean a wrong size or image.",
         "Write 0, 0, 0, or the right place.",
+    ),
+    "keypoint-on-border": Kind(
+        "note",
+        "people with keypoints exactly on the border of the image",
+        "A program that crops may have moved them there from outside, as visible ones (datumaro does).",
+        "Look at some; write 0, 0, 0 where the part is not in the image.",
     ),
     "keypoints-elsewhere": Kind(
         "error",
@@ -448,12 +454,12 @@ KINDS: dict[str, Kind] = {
         "The plain crop does not show it, so it can never be found. COCO has some of them.",
         "Enlarge the box, if it is too small.",
     ),
-    "nothing-labelled": Kind(
-        "note", "people without labelled keypoints", "Left out of training; AP ignores what is found there.", "-"
+    "nothing-labeled": Kind(
+        "note", "people without labeled keypoints", "Left out of training; AP ignores what is found there.", "-"
     ),
-    "nobody-labelled": Kind(
+    "nobody-labeled": Kind(
         "error",
-        "not one labelled keypoint, crowds aside",
+        "not one labeled keypoint, crowds aside",
         "There is nothing to train on, and no AP.",
         "Check visibility.",
     ),
@@ -466,7 +472,7 @@ KINDS: dict[str, Kind] = {
     ),
     "count-wrong": Kind(
         "warning",
-        "people whose num_keypoints is not the number of labelled ones",
+        "people whose num_keypoints is not the number of labeled ones",
         "`pose` counts them; pycocotools ignores people with 0, so its AP is of the wrong people.",
         "Write the number of keypoints with visibility above 0.",
         fix=True,
@@ -474,7 +480,7 @@ KINDS: dict[str, Kind] = {
     "sides-swapped": Kind(
         "error",
         "pairs whose left and right have changed places",
-        "Faces seen from the front have their own left at the picture's right; here it is the other way round.",
+        "Faces seen from the front have their own left at the image's right; here it is the other way round.",
         "Left is the person's own. Swap the names or the numbers.",
     ),
     # Detected boxes

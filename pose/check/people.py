@@ -26,7 +26,7 @@ def check_people(split: Split, found: Findings, *, input_size: tuple[int, int]) 
     people = split.people
     if not len(people.names):
         if isinstance(split.document.get("annotations"), list):
-            found.add("nobody-labelled", split.name, "file", split.path.name, "no annotation has keypoints")
+            found.add("nobody-labeled", split.name, "file", split.path.name, "no annotation has keypoints")
         return
     with np.errstate(invalid="ignore", divide="ignore"):  # NaN stands for what is missing; it compares as False
         _check_keypoints(split, found)
@@ -63,23 +63,23 @@ def _check_keypoints(split: Split, found: Findings) -> None:
     add("visibility-other", other.any(axis=1), lambda row: f"visibility {v[row][other[row]][0]:g}")
     somewhere = (points[..., :2] != 0).any(axis=2) & np.isfinite(points).all(axis=2)
     add(
-        "unlabelled-with-place",
+        "unlabeled-with-place",
         ((v == 0) & somewhere).any(axis=1),
         lambda row: _which(split, (v == 0) & somewhere, row),
     )
-    origin = people.labelled & ~somewhere
+    origin = people.labeled & ~somewhere
     add("keypoint-at-origin", origin.any(axis=1), lambda row: _which(split, origin, row))
-    labelled = people.labelled.sum(axis=1)
-    add("nothing-labelled", (whole | missing) & (labelled == 0))
-    if not (labelled[~people.crowd] > 0).any():
-        crowds = "all with keypoints are crowds" if labelled.any() else ""
-        found.add("nobody-labelled", split.name, "file", split.path.name, crowds)
+    labeled = people.labeled.sum(axis=1)
+    add("nothing-labeled", (whole | missing) & (labeled == 0))
+    if not (labeled[~people.crowd] > 0).any():
+        crowds = "all with keypoints are crowds" if labeled.any() else ""
+        found.add("nobody-labeled", split.name, "file", split.path.name, crowds)
     counted = np.isfinite(people.counts)
     add("count-missing", ~counted, mendable=whole | missing)
     add(
         "count-wrong",
-        whole & counted & (people.counts != labelled),
-        lambda row: f"says {people.counts[row]:g}, labelled {labelled[row]}",
+        whole & counted & (people.counts != labeled),
+        lambda row: f"says {people.counts[row]:g}, labeled {labeled[row]}",
     )
 
 
@@ -88,9 +88,9 @@ def _check_units(split: Split, found: Findings) -> bool:
     people = split.people
     box = people.boxes
     boxes_small = are_shares(box)
-    points: Array = np.where(people.labelled[..., None], people.keypoints[..., :2], 0)
+    points: Array = np.where(people.labeled[..., None], people.keypoints[..., :2], 0)
     points_small = (
-        people.labelled.any(axis=1) & (np.abs(points) <= 1.001).all(axis=(1, 2)) & (points > 0).any(axis=(1, 2))
+        people.labeled.any(axis=1) & (np.abs(points) <= 1.001).all(axis=(1, 2)) & (points > 0).any(axis=(1, 2))
     )
     small: Array = (boxes_small | points_small) & (people.sizes > 2).all(axis=1)
     if small.sum() <= 0.5 * max(np.isfinite(box).all(axis=1).sum(), 1):
@@ -110,7 +110,7 @@ def _check_format(split: Split, found: Findings) -> bool:
 
 def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) -> None:
     people, add = split.people, _adder(split, found)
-    box, labelled = people.boxes, people.labelled
+    box, labeled = people.boxes, people.labeled
     x, y, w, h = box.T
     height, width = people.sizes.T
     drawn = np.isfinite(outline_boxes(people)).all(axis=1)
@@ -126,17 +126,20 @@ def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) 
     add("box-leaves-image", leaves & ~empty & ~outside, show, mendable=mendable)
     px, py = people.keypoints[..., 0], people.keypoints[..., 1]
     sized = np.isfinite(height)
-    out = labelled & sized[:, None] & ((px < -1) | (py < -1) | (px > width[:, None]) | (py > height[:, None]))
+    out = labeled & sized[:, None] & ((px < -1) | (py < -1) | (px > width[:, None]) | (py > height[:, None]))
     add("keypoint-outside-image", out.any(axis=1), lambda row: _which(split, out, row, place=True))
+    at = lambda values, sides: (values == 0) | (values == sides[:, None]) | (values == sides[:, None] - 1)  # noqa: E731
+    border = labeled & sized[:, None] & (at(px, width) | at(py, height)) & ((px != 0) | (py != 0)) & ~out
+    add("keypoint-on-border", border.any(axis=1), lambda row: _which(split, border, row, place=True))
     good = ~empty & np.isfinite(box).all(axis=1)
     beside = np.maximum(
         np.maximum(x[:, None] - px, px - (x + w)[:, None]), np.maximum(y[:, None] - py, py - (y + h)[:, None])
     )
-    beside = np.where(labelled & good[:, None], beside, -np.inf)
+    beside = np.where(labeled & good[:, None], beside, -np.inf)
     longer = np.maximum(w, h)[:, None]
-    elsewhere = (beside > 0.1 * longer).sum(axis=1) > 0.5 * np.maximum(labelled.sum(axis=1), 1)
+    elsewhere = (beside > 0.1 * longer).sum(axis=1) > 0.5 * np.maximum(labeled.sum(axis=1), 1)
     # COCO has some such people too; the whole file is in doubt where they are many.
-    many = elsewhere.sum() >= 0.05 * labelled.any(axis=1).sum()
+    many = elsewhere.sum() >= 0.05 * labeled.any(axis=1).sum()
     add("keypoints-elsewhere", elsewhere & many, lambda row: f"bbox {_box(box[row])}")
     far = beside > np.where(elsewhere[:, None], 0.1, 0.5) * longer
     add("keypoint-far", far.any(axis=1) & ~(elsewhere & many), lambda row: _which(split, far, row, place=True))
@@ -144,7 +147,7 @@ def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) 
     add("box-from-corner", reach_from_corner(box, people.keypoints), lambda row: f"bbox {_box(box[row])}")
     center, size = grow_box(np.where(good[:, None], box, 1.0), input_size)
     away = np.abs(people.keypoints[..., :2] - center[:, None]) > size[:, None, ::-1] / 2
-    hidden = away.any(axis=2) & labelled & good[:, None]
+    hidden = away.any(axis=2) & labeled & good[:, None]
     add(
         "keypoint-outside-crop",
         hidden.any(axis=1) & ~far.any(axis=1),
@@ -153,10 +156,10 @@ def _check_boxes(split: Split, found: Findings, *, input_size: tuple[int, int]) 
 
 
 def _check_extent(split: Split, found: Findings) -> None:
-    """Find whether most boxes are just the extent of their labelled keypoints."""
+    """Find whether most boxes are just the extent of their labeled keypoints."""
     people = split.people
-    several = people.labelled.sum(axis=1) > 1
-    points: Array = np.where(people.labelled[..., None], people.keypoints[..., :2], np.nan)[several]
+    several = people.labeled.sum(axis=1) > 1
+    points: Array = np.where(people.labeled[..., None], people.keypoints[..., :2], np.nan)[several]
     if not len(points):
         return
     low, high = np.nanmin(points, axis=1), np.nanmax(points, axis=1)
@@ -172,7 +175,7 @@ def _check_areas(split: Split, found: Findings) -> None:
     people, add = split.people, _adder(split, found)
     areas, (w, h) = people.areas, people.boxes.T[2:]
     box_areas = np.where((w > 0) & (h > 0), w * h, np.nan)
-    counted = people.labelled.any(axis=1)
+    counted = people.labeled.any(axis=1)
     outlines = outline_areas(people)
     boxes_drawn = np.isfinite(outline_boxes(people)).all(axis=1)
     mendable = (outlines > 0) | (box_areas > 0) | boxes_drawn
@@ -197,7 +200,7 @@ def far_areas(people: AnnotationTable, outlines: Array) -> Array:
     by_outline = drawn & (np.abs(areas - outlines) > np.maximum(0.3 * outlines, 30))
     # 1.05: boxes are rounded. 0.002: hardly anything of the person is seen, or the area is a share of the image.
     by_box = ~drawn & ((areas > 1.05 * box_areas + 10) | (areas < 0.002 * box_areas)) & (box_areas > 0)
-    result: Array = people.labelled.any(axis=1) & (areas > 0) & (by_outline | by_box)
+    result: Array = people.labeled.any(axis=1) & (areas > 0) & (by_outline | by_box)
     return result
 
 
@@ -247,7 +250,7 @@ def outline_boxes(people: AnnotationTable) -> Array:
 def _check_twice(split: Split, found: Findings) -> None:
     people, add = split.people, _adder(split, found)
     same = repeats(people, keypoints=True)
-    same_box = repeats(people, keypoints=False) & people.labelled.any(axis=1)
+    same_box = repeats(people, keypoints=False) & people.labeled.any(axis=1)
     where = lambda row: f"image_id {people.records[row].get('image_id')!r:.40}, bbox {_box(people.boxes[row])}"  # noqa: E731
     add("person-twice", same, where)
     add("box-twice", same_box & ~same, where)
@@ -261,7 +264,7 @@ def repeats(people: AnnotationTable, *, keypoints: bool) -> Array:
         key: tuple[Any, ...] = (people.image[row], people.boxes[row].tobytes())
         if keypoints:
             key += (people.keypoints[row].tobytes(),)
-        elif not people.labelled[row].any():
+        elif not people.labeled[row].any():
             continue
         result[row] = key in seen
         seen.add(key)

@@ -50,14 +50,14 @@ def draw_crops(
 
 
 def _people(checked: Checked) -> list[Person]:
-    """List those who can be cropped: in an image that can be read, with a box and labelled keypoints."""
+    """List those who can be cropped: in an image that can be read, with a box and labeled keypoints."""
     split, probes = checked.split, checked.probes
     if probes is None or split.images_dir is None:
         return []
     people = split.people
     with np.errstate(invalid="ignore"):
         good = (
-            (people.boxes[:, 2:] > 0).all(axis=1) & people.labelled.any(axis=1) & ~people.crowd & (people.image >= 0)
+            (people.boxes[:, 2:] > 0).all(axis=1) & people.labeled.any(axis=1) & ~people.crowd & (people.image >= 0)
         )
     found = []
     for row in np.flatnonzero(good):
@@ -65,7 +65,7 @@ def _people(checked: Checked) -> list[Person]:
         probe = probes[image]
         if probe is None or probe.problem or probe.size is None:
             continue
-        points = np.where(people.labelled[row][:, None], people.keypoints[row], 0).astype(np.float32)
+        points = np.where(people.labeled[row][:, None], people.keypoints[row], 0).astype(np.float32)
         x, y, w, h = people.boxes[row].tolist()
         path = Path(split.images_dir, str(split.images.names[image]))
         found.append(Person(int(row), image, path, (x, y, w, h), points, probe.size, w * h))

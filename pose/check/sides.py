@@ -17,7 +17,7 @@ def check_sides(split: Split, found: Findings) -> None:
     for pair, right_way, faces in frontal_sides(skeleton, people):
         if faces >= MIN_FACES and right_way < MIN_SHARE * faces:
             left, right = (skeleton.keypoint_names[i] for i in pair)
-            detail = f"left lies at the picture's right in {right_way} of {faces} faces seen from the front"
+            detail = f"left lies at the image's right in {right_way} of {faces} faces seen from the front"
             found.add("sides-swapped", split.name, "pair", f"{left}, {right}", detail)
 
 
@@ -33,14 +33,14 @@ def frontal_sides(skeleton: Skeleton, people: AnnotationTable) -> list[tuple[tup
         return []
     nose, eye_a, eye_b = (people.keypoints[:, i] for i in face)
     # A hidden nose or eye is a guess: of people seen from behind it lies where it would be in front.
-    frontal = people.labelled[:, face].all(axis=1) & (people.keypoints[:, face, 2] == 2).all(axis=1)
+    frontal = people.labeled[:, face].all(axis=1) & (people.keypoints[:, face, 2] == 2).all(axis=1)
     frontal &= (np.minimum(eye_a[:, 0], eye_b[:, 0]) < nose[:, 0]) & (
         nose[:, 0] < np.maximum(eye_a[:, 0], eye_b[:, 0])
     )
     frontal &= nose[:, 1] > np.maximum(eye_a[:, 1], eye_b[:, 1])
     rows = []
     for left, right in skeleton.flip_pairs:
-        both = frontal & people.labelled[:, [left, right]].all(axis=1)
+        both = frontal & people.labeled[:, [left, right]].all(axis=1)
         right_way = people.keypoints[both, left, 0] > people.keypoints[both, right, 0]
         rows.append(((left, right), int(right_way.sum()), int(both.sum())))
     return rows

@@ -21,7 +21,7 @@ BAR = 24
 def print_split(console: Console, checked: Checked) -> None:
     """Print what a split holds: numbers, and three charts of text."""
     split, counts = checked.split, checked.counts
-    where = f"{split.path}{f', pictures in {split.images_dir}' if split.images_dir else ''}"
+    where = f"{split.path}{f', images in {split.images_dir}' if split.images_dir else ''}"
     console.print(Text(visible(split.name), style="bold"), Text(visible(where)), soft_wrap=True)
     people = f"{_count(counts['people'], 'person', 'people')} with keypoints"
     console.print(
@@ -110,11 +110,11 @@ def _lines(console: Console, text: str, *, indent: int) -> None:
 
 
 def _keypoint_table(keypoints: dict[str, dict[str, int]], people: int) -> Table:
-    table = _table("keypoint", "visible", "hidden", "unlabelled", f"labelled, of {people}")
+    table = _table("keypoint", "visible", "hidden", "unlabeled", f"labeled, of {people}")
     for name, numbers in keypoints.items():
-        labelled = numbers["visible"] + numbers["hidden"]
-        values = [str(numbers[key]) for key in ("visible", "hidden", "unlabelled")]
-        table.add_row(Text(f"  {visible(name)}"), *values, f"{labelled / people:4.0%} {_bar(labelled / people)}")
+        labeled = numbers["visible"] + numbers["hidden"]
+        values = [str(numbers[key]) for key in ("visible", "hidden", "unlabeled")]
+        table.add_row(Text(f"  {visible(name)}"), *values, f"{labeled / people:4.0%} {_bar(labeled / people)}")
     return table
 
 

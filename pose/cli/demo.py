@@ -113,7 +113,7 @@ def run_demo(
             config.data,
             progress=lambda done, total: progress.reach("generating people", done),
         )
-    console.print(f"{figures.train} + {figures.val} pictures of generated people: {out / 'data'}", highlight=False)
+    console.print(f"{figures.train} + {figures.val} images of generated people: {out / 'data'}", highlight=False)
     Trainer(config, run, make_task=KeypointTask, device=device, workers=workers, console=console, resume=resume).run()
 
     _evaluate(config, run, out=out, device=device, workers=workers, console=console)

@@ -18,11 +18,11 @@ MinScore = Annotated[
     Optional[float],  # noqa: UP045 (typer reads it at run time)
     typer.Option(min=0, max=1, help="Leave out people that score less. Default: 0.05 with a config, else 0.5."),
 ]
-CONFIG_MIN_SCORE = 0.05  # AP counts weak boxes too; a picture is better without them
+CONFIG_MIN_SCORE = 0.05  # AP counts weak boxes too; a drawing is better without them
 
 
 def detect(
-    inputs: Annotated[list[Path], typer.Argument(metavar="CONFIG|IMAGE|DIR...", help="A config, or pictures.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="CONFIG|IMAGE|DIR...", help="A config, or images.")],
     out: Annotated[Path, typer.Option(help="The boxes, a .json.")],
     split: Annotated[str, typer.Option(metavar="val|train", help="Of a config.")] = "val",
     min_score: MinScore = None,
@@ -45,7 +45,7 @@ def detect(
     console = make_console()
     configs = [path for path in inputs if path.suffix.lower() in (".yaml", ".yml")]
     if configs and len(inputs) > 1:
-        raise ValueError(f"{configs[0]} is a config; give it alone, or give pictures and folders only")
+        raise ValueError(f"{configs[0]} is a config; give it alone, or give images and folders only")
     if split not in ("train", "val"):
         raise ValueError(f"--split is {split}; a config has train and val")
     if configs:

@@ -33,6 +33,6 @@ def figures(
             val=val,
             seed=seed,
             workers=workers,
-            progress=lambda done, total: progress.reach("pictures", done),
+            progress=lambda done, total: progress.reach("images", done),
         )
-    print(f"{train} + {val} pictures: {out}")
+    print(f"{train} + {val} images: {out}")

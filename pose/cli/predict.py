@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pose.inference.detector import Detector
 
 Checkpoint = Annotated[Path, typer.Argument(help=CHECKPOINT_OR_ONNX)]
-Out = Annotated[Path, typer.Option(help="Folder for pictures and predictions.json; of a video, an .mp4.")]
+Out = Annotated[Path, typer.Option(help="Folder for drawings and predictions.json; of a video, an .mp4.")]
 Inputs = Annotated[
     Optional[list[Path]],  # noqa: UP045 (typer reads it at run time)
     typer.Argument(metavar="IMAGE|DIR...|VIDEO", help="Pictures, or folders of them; or one video."),
@@ -65,7 +65,7 @@ def predict(
     batch_size: BatchSize = None,
     workers: ReadingThreads = None,
 ) -> None:
-    """Find keypoints in pictures or a video and draw them."""
+    """Find keypoints in images or a video and draw them."""
     from pose.inference.predict_images import predict_images
     from pose.runtime.console import Progress, make_console
 
@@ -107,11 +107,11 @@ def _video_of(inputs: list[Path], camera: int | None, *, heatmaps: bool) -> Path
     """
     videos = [path for path in inputs if is_video(path)]
     if (camera is None) == (not inputs):
-        raise ValueError("give pictures, folders or a video, or --camera N; not both")
+        raise ValueError("give images, folders or a video, or --camera N; not both")
     if videos and len(inputs) > 1:
         raise ValueError(f"{videos[0]} is a video; give it alone, one at a time")
     if (videos or camera is not None) and heatmaps:
-        raise ValueError("--heatmaps is for pictures; a video has too many frames")
+        raise ValueError("--heatmaps is for images; a video has too many frames")
     return camera if camera is not None else videos[0] if videos else None
 
 

@@ -79,7 +79,7 @@ def predict_one_video(
 
 def clip(
     out: Annotated[Path, typer.Argument(help="The video, an .mp4; its true boxes and tracks go beside it as .json.")],
-    people: Annotated[int, typer.Option(min=1, max=5, help="How many walk through the picture.")] = 2,
+    people: Annotated[int, typer.Option(min=1, max=5, help="How many walk through the image.")] = 2,
     frames: Annotated[int, typer.Option(min=1, help="Length at 15 frames a second.")] = 90,
     level: Annotated[str, typer.Option(help="easy, normal, hard or wild: light, backdrop and noise.")] = "easy",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,

@@ -80,7 +80,8 @@ def _resolve_skeleton(name: str, annotations: Path) -> Skeleton:
 
     file = {"images": ".", "annotations": str(annotations.absolute())}
     data = {"root": ".", "skeleton": name, "train": file, "val": file}
-    content = {"task": "keypoints", "data": data, "augment": {"half_body": 0}}  # nothing to say about training
+    # Nothing is trained or mirrored, so there is nothing to say about that.
+    content = {"task": "keypoints", "data": data, "augment": None, "eval": {"flip_test": False}}
     config = make_config(content, [], source="--skeleton")
     assert isinstance(config, Config)
     return with_skeleton(config).data.resolve_skeleton()

@@ -39,7 +39,7 @@ class Codec:
 
         Args:
             keypoints_crop: (B, K, 2) crop pixels.
-            weights: (B, K) 1 for a labelled keypoint, 0 for one without a label.
+            weights: (B, K) 1 for a labeled keypoint, 0 for one without a label.
             input_size: (height, width) of the crop.
             heatmap_size: (height, width).
         Returns:

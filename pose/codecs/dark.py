@@ -29,7 +29,7 @@ def encode(
 
     Args:
         keypoints_hm: (B, K, 2) heatmap pixels.
-        weights: (B, K) 1 for a labelled keypoint, 0 for one without a label.
+        weights: (B, K) 1 for a labeled keypoint, 0 for one without a label.
         heatmap_size: (height, width).
         sigma: heatmap pixels.
     Returns:

@@ -25,7 +25,7 @@ def encode(
 
     Args:
         keypoints_hm: (B, K, 2) heatmap pixels before rounding, i.e. crop pixels / 4.
-        weights: (B, K) 1 for a labelled keypoint, 0 for one without a label.
+        weights: (B, K) 1 for a labeled keypoint, 0 for one without a label.
         heatmap_size: (height, width).
         sigma: heatmap pixels; the Gaussian is cut off outside a window of 2 * int(3 * sigma) + 1 pixels.
     Returns:

@@ -18,7 +18,8 @@ def with_skeleton(config: Config) -> Config:
 
     A named skeleton, or one that is written out, stays as it is. Of another one the keypoints' names and the edges
     come from the category of the training annotations, and flip pairs and OKS sigmas from the names. Where those are
-    exactly the names of a known skeleton, it gives the rest. Each guess is warned of.
+    exactly the names of a known skeleton, it gives the rest. Each guess is warned of, that of flip pairs where images
+    are mirrored.
 
     Raises:
         FileNotFoundError, ValueError: no annotations, no category with keypoints, or names and numbers disagree.
@@ -66,7 +67,8 @@ def _with_category(path: Path, fields: dict[str, Any], wanted: str | list[str] |
 
 def _warn_of_guesses(skeleton: Skeleton, given: dict[str, Any], config: Config) -> None:
     names, what = skeleton.keypoint_names, f"skeleton '{skeleton.name}'"
-    if "flip_pairs" not in given:
+    mirrors = config.eval.flip_test or (config.augment is not None and config.augment.flip > 0)
+    if mirrors and "flip_pairs" not in given:
         pairs = [f"{names[a]} - {names[b]}" for a, b in skeleton.flip_pairs]
         warnings.warn(
             f"{what}: flip_pairs are guessed from the names: {', '.join(pairs) or 'none'}; write "
@@ -75,9 +77,9 @@ def _warn_of_guesses(skeleton: Skeleton, given: dict[str, Any], config: Config) 
         )
     paired = {i for pair in skeleton.flip_pairs for i in pair}
     alone = [name for i, name in enumerate(names) if i not in paired and split_side(name)[0] != "middle"]
-    if alone:
+    if mirrors and alone:
         warnings.warn(
-            f"{what}: the names {', '.join(alone)} have a side but stand in no flip pair, so mirrored pictures teach "
+            f"{what}: the names {', '.join(alone)} have a side but stand in no flip pair, so mirrored images teach "
             "the wrong side. Add them to data.skeleton.flip_pairs, or set augment.flip=0 and eval.flip_test=false",
             stacklevel=3,
         )

@@ -34,7 +34,7 @@ class Annotation:
         box_xywh: in image pixels.
         area: inside the object's outline, in square pixels; COCOeval scales distances by it.
         keypoints_img: (K, 3) float32 x, y, visibility (0 no label, 1 hidden, 2 visible).
-        num_keypoints: how many are labelled; COCOeval ignores people with 0.
+        num_keypoints: how many are labeled; COCOeval ignores people with 0.
     """
 
     id: int
@@ -192,10 +192,10 @@ def _repairs(found: Sequence[Annotation], records: Sequence[Mapping[str, Any]]) 
     odd = sum(bool((~np.isin(a.keypoints_img[:, 2], (0, 1, 2))).any()) for a in found)
     notes = {
         "without area (took width * height of the box)": no_area,
-        "without num_keypoints (counted the labelled)": no_count,
-        "whose num_keypoints is not the number of labelled ones (counted the labelled)": differ,
-        "without keypoints (taken as not labelled)": no_points,
-        "with a visibility other than 0, 1, 2 (above 0 taken as labelled)": odd,
+        "without num_keypoints (counted the labeled)": no_count,
+        "whose num_keypoints is not the number of labeled ones (counted the labeled)": differ,
+        "without keypoints (taken as not labeled)": no_points,
+        "with a visibility other than 0, 1, 2 (above 0 taken as labeled)": odd,
     }
     return [f"{plural(count, 'annotation')} {what}" for what, count in notes.items() if count]
 

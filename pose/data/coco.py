@@ -72,7 +72,7 @@ def load_coco(
     """Read and check a COCO keypoint file.
 
     What is safe to mend is mended, with one warning: a missing `area` becomes the box's width * height, missing
-    or empty `keypoints` are taken as not labelled, `num_keypoints` is counted, and ids that are missing, 0 or
+    or empty `keypoints` are taken as not labeled, `num_keypoints` is counted, and ids that are missing, 0 or
     doubled are renumbered from 1 (COCOeval counts a match with id 0 as none). An image listed twice counts once.
     Images and annotations that cannot be read are left out, and counted in the warning, as are annotations that are
     just the outline of another (see `find_outlines`).

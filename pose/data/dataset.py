@@ -43,8 +43,8 @@ class Batch:
 
     Attributes:
         images: (B, 3, H, W) uint8 RGB; `pose.data.transforms.normalize` makes them the network's input.
-        keypoints_crop: (B, K, 2) float32 x, y in crop pixels, 0 where not labelled.
-        weights: (B, K) float32, 1 where labelled, else 0.
+        keypoints_crop: (B, K, 2) float32 x, y in crop pixels, 0 where not labeled.
+        weights: (B, K) float32, 1 where labeled, else 0.
         index: (B,) int64 into the dataset's `people`.
         affines: (B, 2, 3) float64 from image to crop pixels; their inverse brings keypoints back.
     """

@@ -184,7 +184,7 @@ def ground_truth_people(
     """List annotated people with their boxes cleaned (see `clean_boxes`), by annotation id.
 
     Left out are
-    crowds, people with fewer than `min_keypoints` labelled keypoints, with area 0 or less than `min_area`
+    crowds, people with fewer than `min_keypoints` labeled keypoints, with area 0 or less than `min_area`
     (square pixels), and those whose box lies outside the image.
 
     Args:

@@ -83,7 +83,7 @@ class Augment:
 
     Attributes:
         half_body: probability of cropping half the body only, if more keypoints than `half_body_min_keypoints`
-            are labelled and the skeleton says which are the upper body.
+            are labeled and the skeleton says which are the upper body.
         scale: standard deviation of the box's factor, and its bounds: 1 - scale to 1 + scale.
         rotation: degrees.
         rotation_prob: probability of any rotation.
@@ -123,9 +123,9 @@ class Augment:
         """
         half: Half | None = None
         if keypoints_img is not None and skeleton.upper_body:
-            labelled = keypoints_img[:, 2] > 0
-            if labelled.sum() > self.half_body_min_keypoints and rng.random() < self.half_body:
-                half = _draw_half(labelled, skeleton, rng)
+            labeled = keypoints_img[:, 2] > 0
+            if labeled.sum() > self.half_body_min_keypoints and rng.random() < self.half_body:
+                half = _draw_half(labeled, skeleton, rng)
         factor = np.clip(1 + self.scale * rng.standard_normal(), 1 - self.scale, 1 + self.scale)
         rotation = 0.0
         if rng.random() < self.rotation_prob:
@@ -136,10 +136,10 @@ class Augment:
         return Draw(half, float(factor), float(rotation), bool(rng.random() < self.flip))
 
 
-def _draw_half(labelled: Bools, skeleton: Skeleton, rng: np.random.Generator) -> Half:
-    """Choose a half with more than two labelled keypoints; the upper one if neither has them."""
+def _draw_half(labeled: Bools, skeleton: Skeleton, rng: np.random.Generator) -> Half:
+    """Choose a half with more than two labeled keypoints; the upper one if neither has them."""
     is_upper = _is_upper(skeleton)
-    upper, lower = int((labelled & is_upper).sum()), int((labelled & ~is_upper).sum())
+    upper, lower = int((labeled & is_upper).sum()), int((labeled & ~is_upper).sum())
     # A normal draw below 0.5: 69 % of the time, not half. Kept, since published numbers were trained so.
     prefer_upper = rng.standard_normal() < 0.5 and upper > 2
     return "lower" if not prefer_upper and lower > 2 else "upper"
@@ -148,17 +148,17 @@ def _draw_half(labelled: Bools, skeleton: Skeleton, rng: np.random.Generator) ->
 def half_body_box(
     keypoints_img: NDArray[np.float32], skeleton: Skeleton, *, half: Half
 ) -> NDArray[np.float64] | None:
-    """Make the box of half a person: the extent of the half's labelled keypoints, about their mean.
+    """Make the box of half a person: the extent of the half's labeled keypoints, about their mean.
 
     Args:
         keypoints_img: (K, 3) x, y, visibility.
     Returns:
-        (4,) left, top, width, height in image pixels; None if fewer than two keypoints of the half are labelled, or
+        (4,) left, top, width, height in image pixels; None if fewer than two keypoints of the half are labeled, or
         all in one place, which gives nothing to scale to the crop.
     """
     is_upper = _is_upper(skeleton)
-    labelled = keypoints_img[:, 2] > 0
-    points = keypoints_img[:, :2].astype(np.float64)[labelled & (is_upper if half == "upper" else ~is_upper)]
+    labeled = keypoints_img[:, 2] > 0
+    points = keypoints_img[:, :2].astype(np.float64)[labeled & (is_upper if half == "upper" else ~is_upper)]
     if len(points) < 2:
         return None
     extent = np.ptp(points, axis=0)

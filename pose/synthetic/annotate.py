@@ -11,7 +11,7 @@ from pose.runtime.arrays import Array
 from pose.synthetic.render.mesh import Mesh
 from pose.synthetic.render.shade import SUPERSAMPLING, Camera, Layer
 
-MIN_VISIBLE = 40  # pixels of a figure below which its keypoints are not labelled
+MIN_VISIBLE = 40  # pixels of a figure below which its keypoints are not labeled
 NEAREST = 0.3  # meters; a figure that comes nearer to the camera is out of the image
 
 
@@ -21,7 +21,7 @@ class Figure:
 
     Attributes:
         keypoints: (K, 3) float64 x, y in pixels (integers are pixel centers) and visibility: 2 visible, 1 hidden by
-            the own body, another figure or a thing, 0 outside the image or unlabelled (x = y = 0 then).
+            the own body, another figure or a thing, 0 outside the image or unlabeled (x = y = 0 then).
         box_xywh: (4,) of the whole silhouette, hidden parts included, or of what is visible; see
             `Level.only_visible`. Clipped to the image.
         area: pixels of the visible silhouette.
@@ -71,7 +71,7 @@ def annotate(
         layer: all meshes as the camera sees them.
         instance: number of the figure in them.
         own_depth: (K,) meters that each keypoint may lie behind the figure's own surface and still be visible.
-        only_visible: whether the box holds the visible pixels alone, and keypoints are labelled only where they are
+        only_visible: whether the box holds the visible pixels alone, and keypoints are labeled only where they are
             visible or the own body hides them.
     Returns:
         None for a figure that is out of the image; with `only_visible` that is one without visible pixels.
@@ -87,9 +87,9 @@ def annotate(
     keypoints = np.zeros((len(points), 3))
     if area >= MIN_VISIBLE:
         visible, by_itself = is_visible(xy, depth, layer, instance=instance, own_depth=own_depth)
-        labelled = inside & (visible | by_itself) if only_visible else inside
-        keypoints[labelled, :2] = xy[labelled]
-        keypoints[labelled, 2] = np.where(visible, 2, 1)[labelled]
+        labeled = inside & (visible | by_itself) if only_visible else inside
+        keypoints[labeled, :2] = xy[labeled]
+        keypoints[labeled, 2] = np.where(visible, 2, 1)[labeled]
     if only_visible:
         rows, columns = (np.flatnonzero(shown.any(axis)) for axis in (1, 0))
         if len(rows) == 0:

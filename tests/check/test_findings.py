@@ -78,7 +78,7 @@ def test_crowds_are_nobody() -> None:
     for a in document["annotations"]:
         a["iscrowd"] = 1
     (finding,) = run(document).all()
-    assert (finding.kind, finding.examples[0][1]) == ("nobody-labelled", "all with keypoints are crowds")
+    assert (finding.kind, finding.examples[0][1]) == ("nobody-labeled", "all with keypoints are crowds")
 
 
 def test_one_pair_that_is_swapped_is_named() -> None:
@@ -366,5 +366,5 @@ def test_absurd_numbers_are_none() -> None:
     assert np.isnan(split.images.sizes[0]).all()
     assert np.isnan(split.people.boxes[0]).all()
     assert np.isnan(split.people.keypoints[1, 0, 0])
-    assert not split.people.labelled[1, 0]
+    assert not split.people.labeled[1, 0]
     assert np.isnan(split.people.areas[2])

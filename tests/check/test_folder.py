@@ -50,7 +50,7 @@ def test_a_folder_is_checked_as_its_config_would_be(coco: Path, pose_cli: Cli, t
     assert list(report["splits"]) == ["train2017", "val2017"]
     for name, split in report["splits"].items():
         assert split["images"] == str(coco / "images" / name)
-        assert f"{name} {split['annotations']}, pictures in {split['images']}" in outcome.out
+        assert f"{name} {split['annotations']}, images in {split['images']}" in outcome.out
         assert (tmp_path / f"out/{name}.jpg").is_file()
     assert report["splits"]["val2017"]["counts"]["detections"]["boxes"] == 12
     assert "0 errors" in outcome.out

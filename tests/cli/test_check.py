@@ -57,7 +57,7 @@ def test_a_correct_dataset(dataset: Path, pose_cli: Cli) -> None:
     report = json.loads((dataset / "out/report.json").read_text())
     assert (report["errors"], report["findings"]) == (0, [])
     counts = report["splits"]["train"]["counts"]
-    assert counts["keypoints"]["nose"] == {"visible": 12, "hidden": 0, "unlabelled": 0}
+    assert counts["keypoints"]["nose"] == {"visible": 12, "hidden": 0, "unlabeled": 0}
     assert counts["people_per_image"]["2"] == 6
     assert counts["box_sizes"]["96-128"] == 12  # sqrt(80 * 130) = 102
     for split in ("train", "val"):

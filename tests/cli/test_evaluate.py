@@ -256,15 +256,15 @@ DETECTIONS = "person_detection_results/COCO_val2017_sample_detections_person.jso
 @pytest.mark.slow
 def test_real_annotated_boxes(pose_cli: Cli, sample_run: Path, coco_sample: Path, tmp_path: Path) -> None:
     document = read(coco_sample / "annotations" / "person_keypoints_val2017.json")
-    labelled = [a for a in document["annotations"] if not a["iscrowd"] and any(a["keypoints"][2::3])]
-    images = {a["image_id"] for a in labelled}
+    labeled = [a for a in document["annotations"] if not a["iscrowd"] and any(a["keypoints"][2::3])]
+    images = {a["image_id"] for a in labeled}
     for option, count in (((), len(document["images"])), (("--only-images-with-boxes",), len(images))):
         out = tmp_path / str(count)
         outcome = pose_cli("eval", sample_run, "data.val.limit=null", "--boxes", "gt", *option, "--out", out)
         assert outcome.code == 0
         assert outcome.err == "132 annotations: 80 used, 51 without labels, 1 crowd\n"
         found = read(out / "metrics.json")
-        assert (found["boxes"], found["images"], found["people"]) == ("gt", count, len(labelled))
+        assert (found["boxes"], found["images"], found["people"]) == ("gt", count, len(labeled))
         assert {r["image_id"] for r in read(out / "results.json")} <= images
     numbers = pycocotools_numbers(
         coco_sample / "annotations" / "person_keypoints_val2017.json", tmp_path / "51" / "results.json"

@@ -77,7 +77,7 @@ def test_the_two_files_of_a_split_and_images_elsewhere(
     (tmp_path / "photos").symlink_to(tiny_dataset / "images")
     for name in ("labels", "labels_train", "labels_val"):
         (tmp_path / f"{name}.json").write_bytes((tiny_dataset / "people.json").read_bytes())
-    refusal(pose_cli("new", "my.yaml", "--data", "labels_train.json"), "no pictures of labels_train.json")
+    refusal(pose_cli("new", "my.yaml", "--data", "labels_train.json"), "no images of labels_train.json")
     outcome = pose_cli("new", "my.yaml", "--data", "labels_train.json", "--images", "photos")
     assert (outcome.code, outcome.err) == (0, "")
     data = load_config(Path("my.yaml")).data

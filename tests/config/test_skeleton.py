@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pose.config.keypoints import Config
+from pose.config.keypoints import Config, EvalConfig
 from pose.config.load import make_config
 from pose.config.skeleton import with_skeleton
 from pose.keypoints.skeletons import COCO17, Skeleton
@@ -151,3 +151,11 @@ def test_no_category_with_keypoints(tmp_path: Path) -> None:
 def test_a_misspelt_name_of_a_skeleton(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="did you mean 'from_annotations'"):
         make(tmp_path, "from_annotation", DOG)
+
+
+def test_flip_pairs_matter_only_where_images_are_mirrored(tmp_path: Path) -> None:
+    """`pose score` neither trains nor predicts."""
+    config = make(tmp_path, {"keypoint_names": ["nose", "left_ear", "tail"]})
+    assert sum("flip" in text for text in complete(config)[1]) == 2
+    unmirrored = config.model_copy(update={"augment": None, "eval": EvalConfig(flip_test=False)})
+    assert not any("flip" in text for text in complete(unmirrored)[1])

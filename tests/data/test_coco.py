@@ -339,10 +339,10 @@ def test_num_keypoints_is_counted(tmp_path: Path, number: Any, annotations_of: s
 
 
 @pytest.mark.parametrize("value", [[], None])
-def test_no_keypoints_are_not_labelled(tmp_path: Path, value: Any) -> None:
+def test_no_keypoints_are_not_labeled(tmp_path: Path, value: Any) -> None:
     data = broken("annotations", 0, "keypoints", value=value)
     data["annotations"][0]["num_keypoints"] = 0
-    with pytest.warns(UserWarning, match="1 annotation without keypoints .taken as not labelled"):
+    with pytest.warns(UserWarning, match="1 annotation without keypoints .taken as not labeled"):
         coco = load(tmp_path, data)
     assert [p.id for p in ground_truth_people(coco, tmp_path)] == [9]
 

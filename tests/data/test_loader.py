@@ -151,12 +151,12 @@ def test_plain_crop_and_batch(people: list[Person]) -> None:
     for row, person in enumerate(people[:4]):
         keypoints = person.keypoints_img
         assert keypoints is not None
-        labelled = keypoints[:, 2] > 0
-        np.testing.assert_array_equal(batch.weights[row].numpy(), labelled)
-        assert (batch.keypoints_crop[row][~torch.from_numpy(labelled)] == 0).all()
+        labeled = keypoints[:, 2] > 0
+        np.testing.assert_array_equal(batch.weights[row].numpy(), labeled)
+        assert (batch.keypoints_crop[row][~torch.from_numpy(labeled)] == 0).all()
         # Back to the image; float32 crop coordinates of some hundreds hold 3e-5.
         back = apply_affine(batch.keypoints_crop[row].numpy(), invert_affine(batch.affines[row].numpy()))
-        np.testing.assert_allclose(back[labelled], keypoints[labelled, :2], atol=1e-4)
+        np.testing.assert_allclose(back[labeled], keypoints[labeled, :2], atol=1e-4)
         np.testing.assert_array_equal(batch.images[row].permute(1, 2, 0).numpy(), dataset[row].image)
 
 
@@ -166,9 +166,9 @@ def test_flip_swaps_keypoints_and_weights(people: list[Person]) -> None:
     flipped = make(people, augment=Augment(**settings, flip=1.0))[0]
     order = COCO17.flip_indices
     np.testing.assert_array_equal(flipped.weights, plain.weights[order])
-    labelled = flipped.weights > 0
+    labeled = flipped.weights > 0
     want = plain.keypoints_crop[order] * [-1, 1] + [192, 0]
-    np.testing.assert_allclose(flipped.keypoints_crop[labelled], want[labelled], atol=1e-4)  # float32
+    np.testing.assert_allclose(flipped.keypoints_crop[labeled], want[labeled], atol=1e-4)  # float32
     # Pixel x lands on 192 - x: column 0 of the plain crop falls outside. The warp rounds weights to 1/32 px.
     difference = flipped.image[:, 1:].astype(int) - plain.image[:, :0:-1]
     assert np.abs(difference).mean() < 4

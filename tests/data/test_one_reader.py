@@ -155,7 +155,7 @@ def test_one_reader(tmp_path: Path, changes: list[tuple[int, str, Any, int, bool
         row = by_points.get(tuple(a.keypoints_img.astype(np.float64)[:, :2].ravel().round(3)))
         assert row is not None or not a.num_keypoints  # `keypoints: []` is no row of points
         if row is not None:
-            assert split.people.labelled[row].sum() == a.num_keypoints
+            assert split.people.labeled[row].sum() == a.num_keypoints
             assert split.people.crowd[row] == a.is_crowd
         visible = a.keypoints_img[:, 2] > 0
         ordinary = ((a.keypoints_img[:, :2] != 0).any(axis=1) == visible).all()  # the repair mends the others

@@ -19,10 +19,10 @@ BOX = np.array([100.0, 60.0, 150.0, 250.0])
 IMAGE_WIDTH = 400
 
 
-def make_keypoints(labelled: list[int] | None = None) -> np.ndarray:
-    """(17, 3) spread over BOX, all labelled or those given."""
+def make_keypoints(labeled: list[int] | None = None) -> np.ndarray:
+    """(17, 3) spread over BOX, all labeled or those given."""
     points = np.random.default_rng(5).uniform([110, 70], [240, 300], (17, 2)).round()
-    visible = np.isin(np.arange(17), labelled if labelled is not None else np.arange(17))
+    visible = np.isin(np.arange(17), labeled if labeled is not None else np.arange(17))
     return np.column_stack([points, np.where(visible, np.arange(17) % 2 + 1, 0)]).astype(np.float32)
 
 
@@ -80,12 +80,12 @@ def naive_affine(keypoints: np.ndarray, seed: int, augment: Augment) -> tuple[np
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["uniform", "hrnet"])
 @pytest.mark.parametrize(
-    "labelled",
+    "labeled",
     [None, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0, 1, 5, 6, 7, 8, 9, 10, 11], [0, 1, *range(10, 17)], [0, *range(9, 17)]],
 )
-def test_equals_hrnets_steps(labelled: list[int] | None, mode: Any) -> None:
+def test_equals_hrnets_steps(labeled: list[int] | None, mode: Any) -> None:
     augment = Augment(half_body=0.7, rotation_mode=mode)
-    keypoints = make_keypoints(labelled)
+    keypoints = make_keypoints(labeled)
     flips = 0
     for seed in range(100):
         got, flipped = draw(keypoints, seed, augment)
@@ -157,7 +157,7 @@ def test_half_bodies_are_upper_in_69_percent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labelled", "kinds"),
+    ("labeled", "kinds"),
     [
         (list(range(8)), {"whole"}),  # not more than 8
         (list(range(9)), {"upper"}),  # no lower half to take
@@ -166,8 +166,8 @@ def test_half_bodies_are_upper_in_69_percent() -> None:
         ([*range(9), 11, 12], {"upper"}),  # two of the lower half are too few
     ],
 )
-def test_half_bodies_need_enough_keypoints(labelled: list[int], kinds: set[str]) -> None:
-    keypoints = make_keypoints(labelled)
+def test_half_bodies_need_enough_keypoints(labeled: list[int], kinds: set[str]) -> None:
+    keypoints = make_keypoints(labeled)
     assert {kind_of_crop(draw(keypoints, seed, ONLY_HALF)[0], keypoints) for seed in range(50)} == kinds
 
 

@@ -73,7 +73,7 @@ def test_images_are_a_function_of_their_seed(level: str) -> None:
 
 @pytest.mark.slow
 def test_annotations_lie_where_the_animal_is() -> None:
-    visible = labelled = 0
+    visible = labeled = 0
     for number in range(12):
         made = render_animals(image_rng(0, "val", number), LEVELS["normal"])
         height, width = made.image.shape[:2]
@@ -88,8 +88,8 @@ def test_annotations_lie_where_the_animal_is() -> None:
             assert (points[:, :2] >= (x - 1, y - 1)).all()
             assert (points[:, :2] <= (x + w, y + h)).all()
             visible += int((points[:, 2] == 2).sum())
-            labelled += len(points)
-    assert 0.5 < visible / labelled < 0.95
+            labeled += len(points)
+    assert 0.5 < visible / labeled < 0.95
 
 
 def test_the_body_stands_on_the_ground_with_its_own_left_and_right() -> None:

@@ -95,10 +95,10 @@ def test_every_annotation_is_consistent(normal: list[SyntheticImage]) -> None:
             assert x + w <= width + 0.011
             assert y + h <= height + 0.011
             assert 0 <= f.area <= w * h
-            labelled = f.keypoints[:, 2] > 0
+            labeled = f.keypoints[:, 2] > 0
             assert set(f.keypoints[:, 2]) <= {0, 1, 2}
-            assert not f.keypoints[~labelled].any()
-            points = f.keypoints[labelled, :2]
+            assert not f.keypoints[~labeled].any()
+            points = f.keypoints[labeled, :2]
             assert (points >= (0, 0)).all()
             assert (points <= (width - 1, height - 1)).all()
             # Every keypoint lies inside the body, so inside the box (in edges, half a pixel off the centers).

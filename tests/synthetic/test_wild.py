@@ -49,8 +49,8 @@ def test_annotations_are_consistent(wild: list[SyntheticImage]) -> None:
             assert (seen <= (x + w + 1, y + h + 1)).all()
     assert len(people) >= 60
     assert len({f.posture for f in people}) >= 10
-    labelled = np.array([(f.keypoints[:, 2] > 0).sum() for f in people])
-    assert np.mean(labelled < 12) > 0.2, "many are cut, as in photographs"
+    labeled = np.array([(f.keypoints[:, 2] > 0).sum() for f in people])
+    assert np.mean(labeled < 12) > 0.2, "many are cut, as in photographs"
 
 
 @pytest.mark.slow
@@ -200,7 +200,7 @@ def test_nothing_in_the_image() -> None:
 
 
 @pytest.mark.slow
-def test_only_what_is_visible_is_labelled(wild: list[SyntheticImage]) -> None:
+def test_only_what_is_visible_is_labeled(wild: list[SyntheticImage]) -> None:
     """The same images annotated in full: labels that are left out were hidden ones, and none was moved."""
     whole = replace(WILD, only_visible=False)
     left_out = kept = 0
@@ -210,11 +210,11 @@ def test_only_what_is_visible_is_labelled(wild: list[SyntheticImage]) -> None:
         by_area = {round(f.area, 3): f for f in full.figures}
         for f in made.figures:
             k, everything = f.keypoints, by_area[round(f.area, 3)].keypoints
-            labelled = k[:, 2] > 0
-            np.testing.assert_array_equal(k[labelled], everything[labelled])
-            assert (everything[~labelled, 2] < 2).all()
+            labeled = k[:, 2] > 0
+            np.testing.assert_array_equal(k[labeled], everything[labeled])
+            assert (everything[~labeled, 2] < 2).all()
             assert (k[:5, 2] != 1).all(), "faces from behind"
-            left_out += int(((everything[:, 2] == 1) & ~labelled).sum())
+            left_out += int(((everything[:, 2] == 1) & ~labeled).sum())
             kept += int((k[:, 2] == 1).sum())
     assert left_out > 100
     assert kept > 50, "what the own body hides"

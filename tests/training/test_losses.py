@@ -28,7 +28,7 @@ def test_equals_the_loop_over_keypoints() -> None:
     assert heatmap_mse(pred, target, weights).item() == pytest.approx(loss / 17, rel=1e-5)
 
 
-def test_unlabelled_keypoints_stay_in_the_mean() -> None:
+def test_unlabeled_keypoints_stay_in_the_mean() -> None:
     pred, target = torch.ones(1, 4, 2, 2), torch.zeros(1, 4, 2, 2)
     assert heatmap_mse(pred, target, torch.tensor([[1.0, 0, 0, 0]])).item() == 0.5 / 4
 

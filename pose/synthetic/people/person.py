@@ -53,7 +53,7 @@ def annotate_person(
     """Annotate one person; see `annotate`.
 
     Args:
-        only_visible: as in `annotate`; nor is a face labelled that is turned away.
+        only_visible: as in `annotate`; nor is a face labeled that is turned away.
     """
     to_camera = camera.position - person.position - person.bones.points["neck"]
     figure = annotate(
