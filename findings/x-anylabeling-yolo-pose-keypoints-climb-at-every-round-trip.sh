@@ -5,8 +5,9 @@
 #   cuts it to 229. So a keypoint moves one pixel left or up with each round trip until it meets a pixel whose digits are rounded
 #   up. Boxes are cut to whole pixels when they are read, and move once.
 # Guess: keypoints on whole pixels are the same after any number of round trips, or at worst lose their fraction once.
-# Seen: in a picture of 640 x 427, of twelve keypoints on whole pixels two have moved in x and four in y after the second export;
-#   after the sixth, three of them lie four or five pixels too high. None moves right or down. The top of the box is 49, not 50.
+# Seen: in a picture of 640 x 427, of twelve keypoints on whole pixels four have moved in x and five in y after the second export;
+#   after the sixth, three of them lie three, four and five pixels too high. None moves right or down. The top of the box is 49,
+#   where it was 50.
 # Why it matters: labels go back and forth when a model pre-labels and a person corrects, which is what the two commands are for.
 #   All errors have one direction, so they do not cancel; five pixels are the whole tolerance of an eye of a person 200 pixels tall.
 #   The first export also cuts 349.9 to 349, half a pixel up and left on average; the COCO export does that too.
@@ -17,11 +18,11 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 "${PYTHON:-python3}" -m venv venv
 # What its converter imports, without the browser of its window and the models.
-venv/bin/pip install --quiet --disable-pip-version-check --no-deps x-anylabeling-cvhub==4.2.1
 venv/bin/pip install --quiet --disable-pip-version-check numpy==2.4.6 opencv-contrib-python-headless==5.0.0.93 \
     PyQt6==6.9.1 PyQt6-Qt6==6.9.2 onnxruntime==1.32.0 pillow==13.0.0 openai==3.57.0 darkdetect==0.8.0 PyYAML==6.0.4 \
     importlib_metadata==10.2.0 json_repair==0.64.6 jsonlines==4.0.0 Markdown==3.11.3 natsort==8.4.0 psutil==7.2.2 \
     qimage2ndarray==1.10.0 requests==2.34.2 termcolor==3.3.0 tqdm==4.70.1
+venv/bin/pip install --quiet --disable-pip-version-check --no-deps x-anylabeling-cvhub==4.2.1
 cat > see.py <<'PY'
 import json
 import os
@@ -70,8 +71,7 @@ for trip in range(6):
     if trip == 0:
         assert not moved.any()
 assert (moved <= 0).all()
-assert moved.min() <= -4
-assert (moved.min(axis=1) < 0).sum() >= 4
+assert sorted(moved[:, 1].tolist())[:3] == [-5, -4, -3]
 assert box[0][1] == top - 1
 PY
 venv/bin/python see.py

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from pose.data.records import read_number
+from pose.keypoints.skeletons import COCO17
 from pose.runtime.text import plural
 
 AREA = 192 * 128  # pixels of the demo model's input, which its weights know
@@ -24,6 +25,8 @@ class Recipe:
         people: with a labeled keypoint.
         aspect: the median width of their boxes divided by the height.
         input_size: (height, width).
+        known: the keypoints are those that the demo model finds already. The rate is lower then, and the weights are
+            averaged, so that it keeps more of what it knows (docs/own_data.md has the measurements).
     """
 
     people: int
@@ -31,6 +34,7 @@ class Recipe:
     input_size: tuple[int, int]
     batch_size: int
     epochs: int
+    known: bool
 
     @property
     def steps(self) -> int:
@@ -43,6 +47,8 @@ class Recipe:
             "input_size": list(self.input_size),
             "epochs": self.epochs,
             "batch_size": self.batch_size,
+            "lr": 0.0005 if self.known else 0.002,
+            "ema": 0.995 if self.known else None,
             "milestones": sorted({max(1, round(share * self.epochs)) for share in (0.75, 0.92)}),
             "every": max(1, self.epochs // 5),
         }
@@ -52,7 +58,7 @@ class Recipe:
         return (
             f"{plural(self.people, 'person', 'people')} with keypoints, in boxes {self.aspect:.2f} times as wide as "
             f"high: input {height} x {width}, {plural(self.epochs, 'epoch')} of batches of {self.batch_size}, "
-            f"{self.steps:,} steps"
+            f"{self.steps:,} steps{', at a low rate as the demo model knows these keypoints' if self.known else ''}"
         )
 
 
@@ -66,7 +72,7 @@ def suit(document: dict[str, Any]) -> Recipe:
     count = max(1, len(people))
     batch = next((size for size in (16, 8) if count >= 4 * size), 4)
     epochs = max(MIN_EPOCHS, math.ceil(MIN_STEPS / math.ceil(count / batch)))
-    return Recipe(len(people), aspect, input_size_of(aspect), batch, epochs)
+    return Recipe(len(people), aspect, input_size_of(aspect), batch, epochs, _are_known(document))
 
 
 def input_size_of(aspect: float) -> tuple[int, int]:
@@ -78,6 +84,13 @@ def input_size_of(aspect: float) -> tuple[int, int]:
         return abs(math.log(width / height / aspect)) + 0.5 * abs(math.log(height * width / AREA))
 
     return min(sizes, key=away)
+
+
+def _are_known(document: dict[str, Any]) -> bool:
+    """Whether the keypoints are those of the demo model."""
+    categories = document.get("categories")
+    given = [c for c in categories if isinstance(c, dict)] if isinstance(categories, list) else []
+    return any(category.get("keypoints") == list(COCO17.keypoint_names) for category in given)
 
 
 def _has_keypoints(values: Any) -> bool:
