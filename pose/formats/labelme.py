@@ -1,6 +1,7 @@
 """labelme: a JSON beside each image, points with the group id of their person, and a rectangle around it.
 
-labelme has no visibility; a hidden keypoint has the flag "hidden", which labelme keeps.
+labelme has no visibility; a hidden keypoint has the flag "hidden", which labelme keeps. X-AnyLabeling's files are of the
+same kind; there a hidden keypoint is "difficult", as its own exports take it, and a rectangle has four corners.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _read_people(shapes: list[Any], notes: Notes) -> list[Points]:
                 boxes[group] = (label, box)
         elif kind == "point" and points is not None and len(points) == 1:
             flags = shape.get("flags")
-            hidden = isinstance(flags, dict) and flags.get(HIDDEN) is True
+            hidden = shape.get("difficult") is True or (isinstance(flags, dict) and flags.get(HIDDEN) is True)
             point = (*points[0], 1 if hidden else 2)
             if group is None:
                 free.append((label, point))

@@ -99,6 +99,21 @@ def test_labelme_by_windows_and_in_a_folder_of_its_own(tmp_path: Path, name: str
     assert image["file_name"] == found
 
 
+def test_x_anylabeling(place: Path) -> None:
+    """Its rectangles have four corners, and hidden keypoints are difficult."""
+    common = {"group_id": 1, "flags": {}, "attributes": {}}
+    shapes = [
+        {"label": "dog", "shape_type": "rectangle", "points": [[2, 3], [20, 3], [20, 30], [2, 30]], **common},
+        {"label": "nose", "shape_type": "point", "points": [[4, 5]], "difficult": True, **common},
+        {"label": "tail", "shape_type": "point", "points": [[9, 8]], "difficult": False, **common},
+    ]
+    (place / "xa").mkdir()
+    content = {"version": "4.2.1", "shapes": shapes, "imagePath": "a.png", "imageHeight": 40, "imageWidth": 60}
+    (place / "xa/a.json").write_text(json.dumps(content))
+    (person,) = run(place, "xa", keypoints="nose,tail")[0]["annotations"]
+    assert (person["bbox"], person["keypoints"]) == ([2, 3, 18, 27], [4, 5, 1, 9, 8, 2])
+
+
 def test_yolo(place: Path) -> None:
     """Labels of Ultralytics' converter; the path of its data.yaml leads elsewhere and is not followed."""
     shutil.copytree(place / "images", place / "real/yolo/images/train")
