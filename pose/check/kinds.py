@@ -224,7 +224,7 @@ KINDS: dict[str, Kind] = {
     "image-size-differs": Kind(
         "error",
         OTHER,
-        "Training and evaluation stop: boxes and keypoints may be of a image of another size.",
+        "Training and evaluation stop: boxes and keypoints may be of an image of another size.",
         f"{MEND[0].upper()}{MEND[1:]}.",
     ),
     "image-size-wrong": Kind(

@@ -1,7 +1,7 @@
 """labelme: a JSON beside each image, points with the group id of their person, and a rectangle around it.
 
-labelme has no visibility; a hidden keypoint has the flag "hidden", which labelme keeps. X-AnyLabeling's files are of the
-same kind; there a hidden keypoint is "difficult", as its own exports take it, and a rectangle has four corners.
+labelme has no visibility; a hidden keypoint has the flag "hidden", which labelme keeps. X-AnyLabeling's files are of
+the same kind; there a hidden keypoint is "difficult", as its own exports take it, and a rectangle has four corners.
 """
 
 from __future__ import annotations
