@@ -54,6 +54,10 @@ def _write_files(labels: LabelSet, out: Path, target: str, notes: Notes, descrip
     if target == "coco":
         return _write_coco(labels, out, notes, description)
     if target == "cvat":
+        notes.remark(
+            f"in CVAT: paste {out.stem}.labels.json into the labels (Raw) of a new task of the images, then upload "
+            f"{out.name} there as CVAT 1.1"
+        )
         return _write_two(
             out, cvat_write.render_cvat(labels, notes), ".labels.json", cvat_write.render_cvat_labels(labels)
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pose.formats.convert import convert
+from pose.formats.convert import convert, describe
 from tests.formats.base import EDGES, NAMES, assert_same, make_document, people_of, sizes_of, write_dataset
 
 # What is written, what of the document is lost on the way, and whether hidden points stay hidden.
@@ -60,6 +60,7 @@ def test_cvat_gets_the_labels_of_its_task(tmp_path: Path) -> None:
     """Annotations can be uploaded only where the task has their labels, so these are written beside."""
     done = convert(write_dataset(tmp_path), tmp_path / "dogs.xml", images=tmp_path / "images")
     assert done.written == (tmp_path / "dogs.xml", tmp_path / "dogs.labels.json")
+    assert "paste dogs.labels.json into the labels (Raw) of a new task" in describe(done)
     skeleton, box = json.loads(done.written[1].read_text())
     root = ET.parse(done.written[0]).getroot()
     assert (skeleton["type"], box["type"]) == ("skeleton", "rectangle")
