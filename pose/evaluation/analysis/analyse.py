@@ -192,7 +192,7 @@ def _keypoints(
     return [
         {
             "name": name,
-            "labeled": int(sums.labeled[k]),
+            "labelled": int(sums.labeled[k]),
             "ap": by_keypoint[k].ap,
             "ar": by_keypoint[k].ar,
             "similarity": _ratio(sums.similar[k], (kinds[:, k] != UNLABELED).sum()),

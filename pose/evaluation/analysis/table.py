@@ -57,5 +57,5 @@ def _mean(values: list[float | None]) -> str:
 
 def _pck(parts: list[dict[str, Any]]) -> str:
     """The second threshold's, weighted by labels."""
-    labeled = sum(p["labeled"] for p in parts)
-    return f"{sum((p['pck'][1] or 0) * p['labeled'] for p in parts) / labeled:6.3f}" if labeled else f"{'-':>6}"
+    labeled = sum(p["labelled"] for p in parts)
+    return f"{sum((p['pck'][1] or 0) * p['labelled'] for p in parts) / labeled:6.3f}" if labeled else f"{'-':>6}"

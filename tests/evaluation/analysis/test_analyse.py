@@ -136,7 +136,7 @@ def test_counts_by_hand(tmp_path: Path) -> None:
     assert a["people"] == {"annotated": 3, "found": 2, "detections": 3, "detections_of_nobody": 1}
     assert a["errors"]["counts"] == {"good": 2, "jitter": 1, "inversion": 2, "swap": 0, "miss": 0}
     head, left, right = a["keypoints"]
-    assert [k["labeled"] for k in a["keypoints"]] == [3, 3, 2]
+    assert [k["labelled"] for k in a["keypoints"]] == [3, 3, 2]
     assert head["errors"] == {"good": 1, "jitter": 1, "inversion": 0, "swap": 0, "miss": 0}
     assert left["errors"] == {"good": 1, "jitter": 0, "inversion": 1, "swap": 0, "miss": 0}
     assert right["errors"] == {"good": 0, "jitter": 0, "inversion": 1, "swap": 0, "miss": 0}
