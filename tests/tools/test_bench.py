@@ -75,10 +75,9 @@ def test_gpu_runs_without_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert "no CUDA device here" in capsys.readouterr().err
 
 
-def test_all_gathers_rows_from_new_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench_all.main(["--only", "activations", "--quick", "--out", str(tmp_path / "table.md")]) == 0
-    text = (tmp_path / "table.md").read_text()
-    assert capsys.readouterr().out == text
+def test_all_gathers_rows_from_new_processes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench_all.main(["--only", "activations", "--quick"]) == 0
+    text = capsys.readouterr().out
     assert f"PyTorch {torch.__version__}" in text
     lines = [line for line in text.splitlines() if line.startswith("| DY-ReLU")]
     half = len(lines) // 2
@@ -86,23 +85,47 @@ def test_all_gathers_rows_from_new_processes(tmp_path: Path, capsys: pytest.Capt
     assert [("allocator as it comes" in line) for line in lines] == [False] * half + [True] * half
 
 
-def test_all_reports_a_benchmark_that_fails(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_all_names_a_benchmark_that_fails_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(bench_all.BENCHES, "absent", False)
-    assert bench_all.main(["--only", "absent"]) == 1
-    assert "absent failed: ModuleNotFoundError" in capsys.readouterr().err
+    row = {"what": "w", "against": "a", "target": "", "ratio": 2.0, "ours_ms": None, "baseline_ms": None, "note": ""}
+    answers = {"first": "none", "second": [row], "profile_step": "| profile |"}
 
+    def run(name: str, function: str, **settings: object) -> object:
+        if name == "first":
+            raise RuntimeError("No module named 'onnx'")
+        return answers[name]
 
-def test_all_ends_with_the_profiles(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    calls = []
-    monkeypatch.setattr(bench_all, "BENCHES", {})
-    monkeypatch.setattr(bench_all, "run", lambda *names, **settings: calls.append((names, settings)) or "| profile |")
-    assert bench_all.main([]) == 0
-    assert calls == [
-        (("profile_step", "tables"), {"threads": 1, "quick": False, "environment": bench_all.KEEP_MEMORY})
+    page = tmp_path / "page.md"
+    parts = [
+        f"<!-- {part} of tools/bench/all.py: {end} -->" for part in ("table", "profiles") for end in ("begin", "end")
     ]
-    assert capsys.readouterr().out.endswith("|\n\n| profile |\n")
+    page.write_text("top\n{}\nold\n{}\nbetween\n{}\n{}\nlast\n".format(*parts))
+    monkeypatch.setattr(bench_all, "BENCHES", {"first": (bench_all.KEPT,), "second": (bench_all.AS_IT_COMES,)})
+    monkeypatch.setattr(bench_all, "run", run)
+    monkeypatch.setattr(bench_all, "DOCS", page)
+    assert bench_all.main(["--docs"]) == 1
+    text = page.read_text()
+    table = text[text.index(parts[0]) + len(parts[0]) : text.index(parts[1])].strip()
+    assert table.endswith("| w | a |  | 2.00x |  |  |  |  |\n\n- first failed: No module named 'onnx'")
+    assert "old" not in text
+    assert f"{parts[1]}\nbetween\n{parts[2]}\n| profile |\n{parts[3]}\nlast\n" in text
+    assert capsys.readouterr().out == f"{table}\n\n| profile |\n"
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match="must hold"):
+        bench_all.main(["--docs"])
+
+
+def test_the_page_has_the_marks_that_its_command_fills() -> None:
+    page = bench_all.DOCS.read_text(encoding="utf-8")
+    for part in ("table", "profiles"):
+        assert [page.count(f"<!-- {part} of tools/bench/all.py: {end} -->") for end in ("begin", "end")] == [1, 1]
+
+
+def test_all_takes_all_rows_into_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench_all.main(["--docs", "--quick"])
+    assert "neither --only nor --quick" in capsys.readouterr().err
 
 
 def test_profiles_run() -> None:

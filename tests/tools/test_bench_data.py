@@ -41,6 +41,7 @@ def test_evaluation(bench: Any, tmp_path: Path) -> None:
     rows = evaluation.rows(quick=True)
     assert [set(row) for row in rows] == [KEYS] * 2
     assert [row["target"] for row in rows] == [">= 1.5", ">= 10"]
+    assert "249 detections on 12 images" in rows[0]["what"]
 
 
 def test_codec(bench: Any) -> None:
@@ -103,6 +104,7 @@ def test_people_of_a_file_like_coco_s(bench: Any, tmp_path: Path) -> None:
     coco_size.make_file(path, images=300)
     assert read_ordinary(path, 17) is not None
     ours, theirs = coco_size.ours(path), sorted(coco_size.hrnet(path), key=lambda person: person["id"])
+    assert [set(row) for row in coco_size.rows(quick=True)] == [KEYS] * 2
     assert [p.id for p in ours] == [person["id"] for person in theirs]
     assert [p.path.name for p in ours] == [person["image"] for person in theirs]
     assert [list(p.box_xywh) for p in ours] == [person["box"] for person in theirs]

@@ -1,10 +1,12 @@
 """All benchmarks, each in a process of its own, as one Markdown table; and the profiles of profile_step.py.
 
-    python tools/bench/all.py [--only NAME] [--threads 1] [--out FILE] [--quick]
+    python tools/bench/all.py [--only NAME] [--threads 1] [--docs] [--quick]
 
-Those of operators, networks and heatmaps run twice: with glibc's allocator told to keep its memory, as large tensors
-are else given back to the kernel and fetched again in every step, and as they come. On a quiet machine of two cores
-all take about eight minutes. The rows of data need POSE_COCO_SAMPLE, those of inference onnxruntime.
+--docs writes them into docs/performance.md. On a quiet machine of two cores all take about nine minutes. Rows of
+operators, networks and heatmaps are with glibc's allocator told to keep its memory, as large tensors are else given
+back to the kernel and fetched again in every step; those of operators and heatmaps run without that too. The rows of
+data need POSE_COCO_SAMPLE, those of commands and inference onnxruntime, that of a video POSE_MEDIAPIPE (video.py).
+What cannot be measured is named under the table.
 """
 
 from __future__ import annotations
@@ -24,17 +26,20 @@ import torch
 from timing import Row, markdown
 
 FOLDER = Path(__file__).parent
-# Names of the files beside this one, and whether the allocator matters.
+DOCS = FOLDER.parents[1] / "docs/performance.md"
+# Names of the files beside this one, and how the allocator is for each of their runs.
+KEPT, AS_IT_COMES = "kept", "allocator as it comes"
 BENCHES = {
-    "activations": True,
-    "training_step": True,
-    "inference": True,
-    "data": False,
-    "codec": True,
-    "evaluation": False,
-    "startup": False,
-    "predict": False,
-    "video": False,
+    "activations": (KEPT, AS_IT_COMES),
+    "training_step": (KEPT,),
+    "inference": (KEPT,),
+    "codec": (KEPT, AS_IT_COMES),
+    "data": (AS_IT_COMES,),
+    "coco_size": (AS_IT_COMES,),
+    "evaluation": (AS_IT_COMES,),
+    "startup": (AS_IT_COMES,),
+    "predict": (AS_IT_COMES,),
+    "video": (AS_IT_COMES,),
 }
 KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
@@ -70,52 +75,75 @@ def run(name: str, function: str, *, threads: int, quick: bool, environment: dic
 
 def machine(threads: int) -> str:
     """What the numbers depend on, in a line."""
-    cpu = platform.processor() or platform.machine()
-    if (info := Path("/proc/cpuinfo")).is_file():
-        models = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        cpu = models[0] if models else cpu
+    info = Path("/proc/cpuinfo")
+    lines = (line.partition(":") for line in info.read_text().splitlines()) if info.is_file() else ()
+    of = {key.strip(): value.strip() for key, _, value in lines}
+    cpu = of.get("model name") or platform.processor() or platform.machine()
+    if "cpu family" in of:
+        best = next((flag for flag in ("avx512_bf16", "avx512f", "avx2") if flag in of.get("flags", "").split()), "")
+        cpu += f" (family {of['cpu family']}, model {of.get('model')}{', ' * bool(best)}{best})"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = f"Python {platform.python_version()}, PyTorch {torch.__version__}, {platform.libc_ver()[0]}"
     return f"{cpu}, {cores} cores, {threads} used; {versions} {platform.libc_ver()[1]}"
+
+
+def gather(names: Sequence[str], *, threads: int, quick: bool) -> tuple[list[Row], list[str]]:
+    """The rows of the benchmarks, and a line for each that failed."""
+    rows: list[Row] = []
+    failed = []
+    for name, allocator in [(bench, allocator) for bench in names for allocator in BENCHES[bench]]:
+        print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
+        started = time.perf_counter()
+        environment = KEEP_MEMORY if allocator == KEPT else {}
+        try:
+            found = run(name, "rows", threads=threads, quick=quick, environment=environment)
+        except RuntimeError as error:
+            failed.append(f"{name} failed: {error}")
+            print(error, file=sys.stderr, flush=True)
+            continue
+        print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+        if KEPT in BENCHES[name] and allocator == AS_IT_COMES:
+            found = [{**row, "note": "; ".join(filter(None, [allocator, row["note"]]))} for row in found]
+        rows += found
+    return rows, failed
+
+
+def write_docs(text: str, part: str) -> None:
+    """Put a text between the marks of a part of the page, "table" or "profiles".
+
+    Raises:
+        ValueError: the page does not have these marks once.
+    """
+    begin, end = (f"<!-- {part} of tools/bench/all.py: {word} -->" for word in ("begin", "end"))
+    page = DOCS.read_text(encoding="utf-8")
+    if page.count(begin) != 1 or page.count(end) != 1:
+        raise ValueError(f"{DOCS} must hold '{begin}' and '{end}' once each")
+    head, rest = page.split(begin)
+    DOCS.write_text(f"{head}{begin}\n{text.strip()}\n{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--only", metavar="NAME", choices=BENCHES, help=f"one of {', '.join(BENCHES)}")
     parser.add_argument("--threads", type=int, default=1, help="OMP_NUM_THREADS (default: 1)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the table here too")
+    parser.add_argument("--docs", action="store_true", help=f"write all into {DOCS.name} too")
     parser.add_argument("--quick", action="store_true", help="tiny inputs: only to see that it runs")
     args = parser.parse_args(argv)
-    rows: list[Row] = []
+    if args.docs and (args.only or args.quick):
+        parser.error("--docs takes all rows, so it goes with neither --only nor --quick")
+    rows, failed = gather([args.only] if args.only else list(BENCHES), threads=args.threads, quick=args.quick)
     profiles = ""
-    failed = 0
-    jobs = [
-        (name, "rows", environment)
-        for name in ([args.only] if args.only else BENCHES)
-        for environment in ((KEEP_MEMORY, {}) if BENCHES[name] else ({},))
-    ]
-    for name, function, environment in jobs + [("profile_step", "tables", KEEP_MEMORY)] * (args.only is None):
-        print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-        started = time.perf_counter()
+    if not args.only:
         try:
-            found = run(name, function, threads=args.threads, quick=args.quick, environment=environment)
+            profiles = run("profile_step", "tables", threads=args.threads, quick=args.quick, environment=KEEP_MEMORY)
         except RuntimeError as error:
-            print(f"{name} failed: {error}", file=sys.stderr, flush=True)
-            failed += 1
-            continue
-        print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
-        if function == "tables":
-            profiles = f"\n{found}\n"
-            continue
-        if BENCHES[name] and not environment:
-            found = [
-                {**row, "note": "; ".join(filter(None, ["allocator as it comes", row["note"]]))} for row in found
-            ]
-        rows += found
-    text = f"{machine(args.threads)}\n\n{markdown(rows)}\n{profiles}"
-    print(text, end="")
-    if args.out:
-        args.out.write_text(text)
+            failed.append(f"profile_step failed: {error}")
+    table = "\n".join([machine(args.threads), "", markdown(rows), "", *(f"- {line}" for line in failed)]).strip()
+    print(f"{table}\n\n{profiles}".strip())
+    if args.docs:
+        write_docs(table, "table")
+        if profiles:
+            write_docs(profiles, "profiles")
     return 1 if failed else 0
 
 

@@ -54,7 +54,7 @@ def rows(quick: bool) -> list[Row]:
             for model in ("demo", "demo.onnx")
             for way, words in (("batches", []), ("one by one", ["--batch-size", "1"]))
         }
-        times = interleave(functions, repeats=1 if quick else 3, warmup=0, clock=children)
+        times = interleave(functions, repeats=1 if quick else 2, warmup=0, clock=children)
     return [
         row(
             times,

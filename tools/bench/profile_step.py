@@ -20,7 +20,7 @@ from training_step import BATCH, make_step
 from pose.models.folding import fold_batch_norms
 
 GROUPS = ("convolution", "batch norm", "activation", "loss", "optimizer", "other")
-STEPS = 10
+STEPS = 5
 
 
 def group_of(names: Sequence[str]) -> str:

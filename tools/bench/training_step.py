@@ -59,7 +59,7 @@ def rows(quick: bool) -> list[Row]:
     models = {"relu6": build(RELU6).train(), "ours": dyrelu, "plain": plain_copy(dyrelu)}
     batch = 2 if quick else BATCH
     steps = {name: make_step(model, batch=batch, quick=quick) for name, model in models.items()}
-    times = interleave(steps, repeats=1 if quick else 15, warmup=1 if quick else 3)
+    times = interleave(steps, repeats=1 if quick else 9, warmup=1 if quick else 2)
     halves = {
         f"{name}, {precision}": make_step(models[name], batch=batch, quick=quick, bf16=precision == "bf16")
         for name in ("ours", "relu6")

@@ -41,12 +41,13 @@ for line in sys.stdin:
     print((time.process_time() - begin) / done.frames, flush=True)
 """
 THEIRS = """
-import sys, time
+import contextlib, sys, time
 import cv2
 from mediapipe.python.solutions import drawing_utils, pose
 cv2.setNumThreads(1)
 clip, boxes, model = sys.argv[1:]
-network = pose.Pose(model_complexity=0)
+with contextlib.redirect_stdout(sys.stderr):  # it says that it downloads its network
+    network = pose.Pose(model_complexity=0)
 for line in sys.stdin:
     begin = time.process_time()
     capture = cv2.VideoCapture(clip)
