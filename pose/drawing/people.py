@@ -8,6 +8,8 @@ Shapes: N people, K keypoints. Images are (H, W, 3) uint8 RGB; points are (x, y)
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -114,31 +116,43 @@ def _draw_skeleton(
     outline = min(max(0.6, 0.28 * width), 0.6 * width)
     drawn = points[alpha > 0]
     places, opacity = points.tolist(), alpha.tolist()
-    edges = np.array(skeleton.edges, dtype=np.int64).reshape(-1, 2)
+    edges, of_edges = _edges(skeleton)
     # Thinner where keypoints lie close together, so that a face keeps its parts.
     lengths = np.hypot(*(points[edges[:, 0]] - points[edges[:, 1]]).T)
     halves = np.clip(0.12 * lengths, 0.28 * width, 0.5 * width).tolist()
     strokes: list[Stroke] = []
-    for (a, b), half in zip(edges.tolist(), halves, strict=True):
-        # An edge from the middle to a side belongs to that side, one between the sides to neither.
-        sides = {skeleton.sides[a], skeleton.sides[b]} - {"middle"}
-        side = sides.pop() if len(sides) == 1 else "middle"
+    for (a, b), half, side in zip(edges.tolist(), halves, of_edges, strict=True):
         color = side_color(side, middle)
         strokes.append(Stroke(places[a], places[b], half, outline, color, min(opacity[a], opacity[b])))
     strokes.sort(key=lambda stroke: stroke.alpha)
     apart = np.hypot(*(points[:, None] - drawn[None]).transpose(2, 0, 1))  # from each keypoint to each drawn one
     nearest = np.sort(apart, axis=1)[:, 1] if len(drawn) > 1 else np.full(len(points), np.inf)
     radii = np.clip(0.4 * nearest, 0.5 * width, 0.95 * width).tolist()
+    sides = skeleton.sides
     for k in np.argsort(alpha, kind="stable").tolist():
-        color = side_color(skeleton.sides[k], middle)
+        color = side_color(sides[k], middle)
         strokes.append(Stroke(places[k], places[k], radii[k], outline, color, opacity[k]))
     draw_strokes(canvas, [stroke for stroke in strokes if stroke.alpha > 0])
+
+
+@lru_cache(maxsize=8)
+def _edges(skeleton: Skeleton) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Edges (E, 2), and the side that each belongs to."""
+    of_edges = []
+    for a, b in skeleton.edges:
+        # An edge from the middle to a side belongs to that side, one between the sides to neither.
+        sides = {skeleton.sides[a], skeleton.sides[b]} - {"middle"}
+        of_edges.append(sides.pop() if len(sides) == 1 else "middle")
+    return np.array(skeleton.edges, dtype=np.int64).reshape(-1, 2), tuple(of_edges)
 
 
 def _draw_corners(canvas: Image, box_xywh: NDArray[np.float64], color: Color, *, width: float) -> None:
     x, y, w, h = box_xywh.tolist()
     length = 0.18 * min(w, h)
-    for cx, dx in ((x, length), (x + w, -length)):
-        for cy, dy in ((y, length), (y + h, -length)):
-            ends = ((cx + dx, cy), (cx, cy + dy))
-            draw_strokes(canvas, [Stroke((cx, cy), end, width / 2, 0.6 * width, color, 0.9) for end in ends])
+    lines = [
+        ((cx, cy), end)
+        for cx, dx in ((x, length), (x + w, -length))
+        for cy, dy in ((y, length), (y + h, -length))
+        for end in ((cx + dx, cy), (cx, cy + dy))
+    ]
+    draw_strokes(canvas, [Stroke(start, end, width / 2, 0.6 * width, color, 0.9) for start, end in lines])
