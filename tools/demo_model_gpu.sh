@@ -16,8 +16,10 @@ init="${INIT:-pose/assets/demo.safetensors}"
 start="${START:-10}" # seconds that a command takes to begin and to end, about
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1
 
-"$python" -c 'import pose, albumentations, pycocotools, pydantic' ||
+"$python" -c 'import albumentations, cv2, msgspec, pycocotools, pydantic, rich, safetensors, torchvision, typer, yaml' ||
     { echo "error: $python lacks packages of pyproject.toml; install them, or set PYTHON=/path/to/python" >&2; exit 2; }
+ls pose/csrc/_dyrelu*.so >/dev/null 2>&1 || "$python" setup.py -q build_ext --inplace ||
+    echo "warning: the kernels for CPUs are not compiled, so targets and decoding take longer" >&2
 mkdir -p "$out"
 calculate() { awk "BEGIN { printf \"%d\", $1 }"; }
 train() { # train RUN INIT EPOCHS MILESTONES [OVERRIDE...]

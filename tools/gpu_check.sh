@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks what only a GPU can tell, in at most eight minutes, and writes one report: tools/gpu_check.sh [OUT]
-# Needs one GPU, a C compiler and a Python with PyTorch for CUDA (PYTHON=...); other packages are installed into it.
+# Needs one GPU, a C compiler and a Python with PyTorch for CUDA (PYTHON=...). Packages that it lacks are installed into
+# it; where there is no network, from a folder of wheels: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER, setuptools' among them.
 # OUT (default: runs/gpu_check) gets report.md and the logs. What is left of the time trains the demo model's last stage.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -13,8 +14,11 @@ export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
 mkdir -p "$out"
 "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' ||
     { echo "error: $python has no PyTorch with a CUDA device; set PYTHON=/path/to/python" >&2; exit 2; }
-"$python" -c 'import pose, xdist, albumentations, pycocotools' 2>/dev/null && ls pose/csrc/_dyrelu*.so >/dev/null 2>&1 ||
+"$python" -c 'import albumentations, cv2, msgspec, pycocotools, pydantic, rich, safetensors, torchvision, typer, yaml
+import pytest, pytest_timeout, xdist' ||
     "$python" -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout pytest-xdist || exit 2
+ls pose/csrc/_dyrelu*.so >/dev/null 2>&1 || "$python" setup.py -q build_ext --inplace ||
+    echo "warning: the kernels for CPUs are not compiled, so decoding and targets take longer" >&2
 
 left() { local s=$((seconds - SECONDS - 10)); echo $((s > 0 ? s : 0)); }
 
