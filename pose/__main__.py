@@ -3,6 +3,7 @@
 import gc
 import signal
 
+from pose.runtime.allocator import keep_freed_memory
 from pose.runtime.ctrl_c import leave
 
 # Importing PyTorch leaves 300,000 objects. By default Python looks through them for garbage over and over while they
@@ -14,6 +15,7 @@ def main() -> None:
     """Run the command; Ctrl-C while Python imports it, or takes it down, is no traceback."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in a background
         signal.signal(signal.SIGINT, leave)
+    keep_freed_memory()
     gc.set_threshold(COLLECT_EVERY, *gc.get_threshold()[1:])
     from pose.cli.main import main as run_command
 
