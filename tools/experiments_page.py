@@ -39,7 +39,7 @@ def report(queue: Queue, source: Path, page: Path) -> None:
     images = page.parent / "images" / page.stem
     parts = [f"# {queue.title}", queue.summary.strip(), noise(queue, results)]
     for name, section in queue.sections.items():
-        of_rows = {row: [result for result in results if result.row == row] for row in section.rows}
+        of_rows = {row: sorted((r for r in results if r.row == row), key=lambda r: r.seed) for row in section.rows}
         parts += [f"## {section.title}", section.text.strip(), table(queue, section, of_rows)]
         if any(of_rows.values()):
             write_atomic(images / f"{name}.svg", chart(of_rows).encode())
