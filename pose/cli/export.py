@@ -50,29 +50,23 @@ def export(
     ] = None,
 ) -> None:
     """Write a model as one ONNX file, compared with PyTorch."""
-    if (onnx is None) == (web is None):
-        raise ValueError("give --onnx FILE for a file, or --web DIR for a page")
+    _check_choices(
+        onnx=onnx,
+        web=web,
+        wasm=wasm,
+        flip_test=flip_test,
+        heatmaps=heatmaps,
+        int8=int8,
+        calibrate=calibrate,
+        network_only=network_only,
+        batch=batch,
+        to=to,
+    )
     if web is not None:
-        if flip_test or heatmaps or int8 or network_only or (calibrate, batch, to) != (None, None, None):
-            raise ValueError("--web writes a model of its own; leave out what is for --onnx")
         _export_web(checkpoint, web, wasm)
         return
-    if wasm is not None:
-        raise ValueError("--wasm is for --web")
     assert onnx is not None
     _check_target(onnx)
-    if calibrate is not None and not int8:
-        raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
-    if network_only and (flip_test or heatmaps or int8):
-        raise ValueError("--network-only gives float heatmaps alone; leave out --flip-test, --heatmaps and --int8")
-    if batch is not None and not network_only:
-        raise ValueError("--batch is for --network-only; other files take any batch")
-    if to not in (None, "openvino"):
-        raise ValueError(
-            f"--to takes openvino, got {to!r}; docs/runtimes.md has the ways to TFLite, CoreML and others"
-        )
-    if to and (network_only or int8):
-        raise ValueError("--to openvino converts the float file; leave out --network-only and --int8")
     require("export", onnx="onnx", onnxruntime="onnxruntime", **({"openvino": "openvino"} if to else {}))
 
     from pose.checkpoints.checkpoint import load_checkpoint
@@ -89,6 +83,46 @@ def export(
         return
     options = {"flip_test": flip_test, "heatmaps": heatmaps, "int8": int8}
     print(export_onnx(loaded, onnx, **options, calibrate=calibrate, openvino=to is not None))
+
+
+def _check_choices(
+    *,
+    onnx: Path | None,
+    web: Path | None,
+    wasm: Path | None,
+    flip_test: bool,
+    heatmaps: bool,
+    int8: bool,
+    calibrate: Path | None,
+    network_only: bool,
+    batch: int | None,
+    to: str | None,
+) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        ValueError: the message says which one to leave out.
+    """
+    if (onnx is None) == (web is None):
+        raise ValueError("give --onnx FILE for a file, or --web DIR for a page")
+    if web is not None:
+        if flip_test or heatmaps or int8 or network_only or (calibrate, batch, to) != (None, None, None):
+            raise ValueError("--web writes a model of its own; leave out what is for --onnx")
+        return
+    if wasm is not None:
+        raise ValueError("--wasm is for --web")
+    if calibrate is not None and not int8:
+        raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
+    if network_only and (flip_test or heatmaps or int8):
+        raise ValueError("--network-only gives float heatmaps alone; leave out --flip-test, --heatmaps and --int8")
+    if batch is not None and not network_only:
+        raise ValueError("--batch is for --network-only; other files take any batch")
+    if to not in (None, "openvino"):
+        raise ValueError(
+            f"--to takes openvino, got {to!r}; docs/runtimes.md has the ways to TFLite, CoreML and others"
+        )
+    if to and (network_only or int8):
+        raise ValueError("--to openvino converts the float file; leave out --network-only and --int8")
 
 
 def _export_web(checkpoint: Path, folder: Path, wasm: Path | None) -> None:
