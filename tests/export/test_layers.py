@@ -13,8 +13,8 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from pose.config.keypoints import ActivationConfig, HeadConfig, ModelConfig
-from pose.export.graph import Graph, Map, unflatten
-from pose.export.layers import bilinear, emit
+from pose.export.graph import Graph, Map, bilinear, unflatten
+from pose.export.layers import emit
 from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
 from tests.helpers.randomize import assert_alive, randomise
