@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -36,8 +35,7 @@ pytest.importorskip("onnxruntime")
 Cli = Callable[..., Outcome]
 PAGE = (Path(__file__).parents[2] / "docs/runtimes.md").read_text(encoding="utf-8")
 COMMON, *SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
-(LITERT,) = (code for code in SNIPPETS if "ai_edge_litert" in code)
-SNIPPETS.remove(LITERT)
+(LITERT,) = re.findall(r"```sh\npython -c '\n(import litert_torch.*?)'\n```", PAGE, flags=re.S)
 (NODE,) = re.findall(r"```js\n(.*?)```", PAGE, flags=re.S)
 
 
@@ -67,6 +65,7 @@ def modules_of(code: str) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=[" ".join(sorted(modules_of(code))) for code in SNIPPETS])
 def test_snippet(snippet: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    snippet = LITERT + snippet if "net.tflite" in snippet else snippet
     for module in modules_of(snippet):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
@@ -80,19 +79,6 @@ def _check(place: Path, points: Any, scores: Any) -> None:
     expected = pose.load(place / "m.onnx")(place / "street.jpg", boxes=[[12, 40, 80, 190]])
     np.testing.assert_allclose(points, expected.keypoints[0], atol=0.01)
     np.testing.assert_allclose(np.ravel(scores), expected.scores[0], atol=1e-4)
-
-
-@pytest.mark.slow
-def test_litert_snippet(place: Path) -> None:
-    """In an environment of its own, as the converter wants older packages than the project. It takes minutes."""
-    python = os.environ.get("POSE_LITERT_PYTHON")
-    if not python:
-        pytest.skip("set POSE_LITERT_PYTHON to the Python of an environment with onnx2tf and ai-edge-litert")
-    (command,) = re.findall(r"```sh\n(onnx2tf .*)\n```", PAGE)
-    subprocess.run([python, "-m", *command.split()], cwd=place, check=True, capture_output=True)
-    code = COMMON + LITERT + "print(json.dumps([points.tolist(), np.ravel(scores).tolist()]))\n"
-    done = subprocess.run([python, "-c", code], cwd=place, check=True, capture_output=True, text=True)
-    _check(place, *json.loads(done.stdout.splitlines()[-1]))
 
 
 @pytest.mark.slow
