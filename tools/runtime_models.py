@@ -128,7 +128,9 @@ class Expected:
 
 
 @torch.no_grad()
-def prepare(checkpoint: Checkpoint, folder: Path, *, crops: int, flip_test: bool = False) -> Expected:
+def prepare(
+    checkpoint: Checkpoint, folder: Path, *, crops: int, flip_test: bool = False, fp16: bool = False
+) -> Expected:
     """Export the model in each way and write crops of generated people beside it."""
     input_size, codec = checkpoint.pose_config.model.input_size, checkpoint.pose_config.model.make_codec()
     seen = generated_crops(crops, input_size, seed=2)
@@ -137,7 +139,7 @@ def prepare(checkpoint: Checkpoint, folder: Path, *, crops: int, flip_test: bool
     seen.tofile(folder / "crops.bin")
     np.save(folder / "images.npy", normalize(images).contiguous().numpy())
     network = checkpoint.build()
-    export_onnx(checkpoint, folder / "m.onnx", flip_test=flip_test)
+    export_onnx(checkpoint, folder / "m.onnx", flip_test=flip_test, fp16=fp16)
     if not flip_test:
         export_network(checkpoint, folder / "net.onnx")
         torch.jit.trace(fold_batch_norms(network), torch.zeros(1, 3, *input_size), check_trace=False).save(

@@ -147,7 +147,7 @@ ROUTES = {
     "MNN": Route("MNN", open_mnn),
     "onnxruntime, network alone": Route("onnxruntime", functools.partial(open_onnxruntime, file="net.onnx"), True),
     "ncnn, f32, network alone": Route("ncnn", open_ncnn, True),
-    "LiteRT, network alone": Route("ai_edge_litert", open_litert, True),
+    "LiteRT by onnx2tf, network alone": Route("ai_edge_litert", open_litert, True),
 }
 # For times only: the same library as above, with the other file.
 TIMED_ROUTES = ROUTES | {

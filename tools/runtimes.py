@@ -2,6 +2,7 @@
 
     pip install -e ".[runtimes]"
     python tools/runtimes.py [--model CKPT] [--crops 60] [--only NAME] [--install DIR] [--node DIR] [--litert PYTHON]
+    python tools/runtimes.py --fp16     # with weights in half precision, but for the network alone
     python tools/runtimes.py --sweep    # the networks of tools/runtime_models.py instead of one
 
 Each route runs in a process of its own, as some runtimes do not get along in one, on crops of generated people: in
@@ -105,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--model", default="demo", help="a checkpoint, a run folder or demo")
     parser.add_argument("--sweep", nargs="*", metavar="NAME", help="networks of tools/runtime_models.py; all")
+    parser.add_argument("--fp16", action="store_true", help="weights in half precision")
     parser.add_argument("--crops", type=int, default=60)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="routes, by their names in the table")
     parser.add_argument("--install", type=Path, help="folder for other versions, installed by pip")
@@ -117,19 +119,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"none of {', '.join(arguments.only)} is installed; known are {', '.join([*ROUTES, *NODE_ROUTES])}"
         )
     if arguments.sweep is None:
-        rows = _table(ways, load_checkpoint(arguments.model), crops=arguments.crops)
+        rows = _table(ways, load_checkpoint(arguments.model), crops=arguments.crops, fp16=arguments.fp16)
     else:
         rows = _sweep(ways, arguments.sweep or list(MODELS), crops=arguments.crops)
     return int(any(row.is_bad for row in rows))
 
 
-def _table(ways: Sequence[Way], checkpoint: Checkpoint, *, crops: int) -> list[Row]:
+def _table(ways: Sequence[Way], checkpoint: Checkpoint, *, crops: int, fp16: bool) -> list[Row]:
     """One model, a line for each runtime and size of batch."""
     print("| runtime | version | batch | keypoints elsewhere | scores differ by | ms a crop |")
     print("|---|---|---|---|---|---|")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        expected = prepare(checkpoint, Path(folder), crops=crops)
+        expected = prepare(checkpoint, Path(folder), crops=crops, fp16=fp16)
         for way in ways:
             for row in measure(way, Path(folder), expected):
                 rows.append(row)

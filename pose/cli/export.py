@@ -25,6 +25,7 @@ def export(
     ] = False,
     heatmaps: Annotated[bool, typer.Option("--heatmaps", help="Give the heatmaps too, as a third output.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="Quantize the weights.")] = False,
+    fp16: Annotated[bool, typer.Option("--fp16", help="Store the weights in half precision: half the file.")] = False,
     calibrate: Annotated[
         Optional[Path],  # noqa: UP045 (typer reads it at run time)
         typer.Option(metavar="DIR", help="Images of one person each, for --int8. Default: generated people."),
@@ -50,29 +51,24 @@ def export(
     ] = None,
 ) -> None:
     """Write a model as one ONNX file, compared with PyTorch."""
-    if (onnx is None) == (web is None):
-        raise ValueError("give --onnx FILE for a file, or --web DIR for a page")
+    _check_choices(
+        onnx=onnx,
+        web=web,
+        wasm=wasm,
+        flip_test=flip_test,
+        heatmaps=heatmaps,
+        int8=int8,
+        fp16=fp16,
+        calibrate=calibrate,
+        network_only=network_only,
+        batch=batch,
+        to=to,
+    )
     if web is not None:
-        if flip_test or heatmaps or int8 or network_only or (calibrate, batch, to) != (None, None, None):
-            raise ValueError("--web writes a model of its own; leave out what is for --onnx")
-        _export_web(checkpoint, web, wasm)
+        _export_web(checkpoint, web, wasm, fp16=fp16)
         return
-    if wasm is not None:
-        raise ValueError("--wasm is for --web")
     assert onnx is not None
     _check_target(onnx)
-    if calibrate is not None and not int8:
-        raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
-    if network_only and (flip_test or heatmaps or int8):
-        raise ValueError("--network-only gives float heatmaps alone; leave out --flip-test, --heatmaps and --int8")
-    if batch is not None and not network_only:
-        raise ValueError("--batch is for --network-only; other files take any batch")
-    if to not in (None, "openvino"):
-        raise ValueError(
-            f"--to takes openvino, got {to!r}; docs/runtimes.md has the ways to TFLite, CoreML and others"
-        )
-    if to and (network_only or int8):
-        raise ValueError("--to openvino converts the float file; leave out --network-only and --int8")
     require("export", onnx="onnx", onnxruntime="onnxruntime", **({"openvino": "openvino"} if to else {}))
 
     from pose.checkpoints.checkpoint import load_checkpoint
@@ -87,11 +83,56 @@ def export(
     if network_only:
         print(export_network(loaded, onnx, batch=batch or 1))
         return
-    options = {"flip_test": flip_test, "heatmaps": heatmaps, "int8": int8}
+    options = {"flip_test": flip_test, "heatmaps": heatmaps, "int8": int8, "fp16": fp16}
     print(export_onnx(loaded, onnx, **options, calibrate=calibrate, openvino=to is not None))
 
 
-def _export_web(checkpoint: Path, folder: Path, wasm: Path | None) -> None:
+def _check_choices(
+    *,
+    onnx: Path | None,
+    web: Path | None,
+    wasm: Path | None,
+    flip_test: bool,
+    heatmaps: bool,
+    int8: bool,
+    fp16: bool,
+    calibrate: Path | None,
+    network_only: bool,
+    batch: int | None,
+    to: str | None,
+) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        ValueError: the message says which one to leave out.
+    """
+    if (onnx is None) == (web is None):
+        raise ValueError("give --onnx FILE for a file, or --web DIR for a page")
+    if web is not None:
+        if flip_test or heatmaps or int8 or network_only or (calibrate, batch, to) != (None, None, None):
+            raise ValueError("--web writes a model of its own; leave out what is for --onnx")
+        return
+    if wasm is not None:
+        raise ValueError("--wasm is for --web")
+    if calibrate is not None and not int8:
+        raise ValueError("--calibrate is for --int8; leave it out, or add --int8")
+    if int8 and fp16:
+        raise ValueError("--int8 and --fp16 are two ways to store the weights; leave one out")
+    if network_only and (flip_test or heatmaps or int8 or fp16):
+        raise ValueError(
+            "--network-only gives float heatmaps alone; leave out --flip-test, --heatmaps, --int8 and --fp16"
+        )
+    if batch is not None and not network_only:
+        raise ValueError("--batch is for --network-only; other files take any batch")
+    if to not in (None, "openvino"):
+        raise ValueError(
+            f"--to takes openvino, got {to!r}; docs/runtimes.md has the ways to TFLite, CoreML and others"
+        )
+    if to and (network_only or int8 or fp16):
+        raise ValueError("--to openvino converts the float file; leave out --network-only, --int8 and --fp16")
+
+
+def _export_web(checkpoint: Path, folder: Path, wasm: Path | None, *, fp16: bool) -> None:
     require("export", onnx="onnx", onnxruntime="onnxruntime")
     if folder.suffix.lower() == ".onnx":
         raise ValueError(f"--web {folder} is a folder with a page; name it without .onnx, or give --onnx {folder}")
@@ -107,7 +148,7 @@ def _export_web(checkpoint: Path, folder: Path, wasm: Path | None) -> None:
     written = [header, folder / MODEL, *(folder / name for name in PAGE + (RUNTIME if wasm else ()))]
     refuse_foreign(written, ours=holds_json_of(header, format=FORMAT), writer="`pose export --web`", option="--web")
     runtime = runtime_files(wasm) if wasm else None
-    exported, hint = export_web(load_checkpoint(checkpoint), folder, runtime=runtime)
+    exported, hint = export_web(load_checkpoint(checkpoint), folder, runtime=runtime, fp16=fp16)
     print(f"{exported}\n{hint}")
 
 

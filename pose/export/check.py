@@ -95,15 +95,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Quantized:
-    """How an int8 graph compares with the float one.
+    """How a graph with smaller weights compares with the float one.
 
     Attributes:
+        kind: "int8" or "fp16", an option of `pose export`.
         crops: how many were compared.
         what: what they show.
         moved: part of the keypoints that lie elsewhere.
         median, p95: crop pixels that keypoints move by.
     """
 
+    kind: str
     crops: int
     what: str
     moved: float
@@ -112,9 +114,9 @@ class Quantized:
 
     def __str__(self) -> str:
         return (
-            f"int8 against float on {self.crops} crops of {self.what}: {100 * self.moved:.0f} % of the keypoints "
-            f"move, half of all by at most {self.median:.2f} pixels, 95 % by at most {self.p95:.2f}; `pose eval` "
-            f"tells what that costs in AP"
+            f"{self.kind} against float on {self.crops} crops of {self.what}: {100 * self.moved:.0f} % of the "
+            f"keypoints move, half of all by at most {self.median:.2f} pixels, 95 % by at most {self.p95:.2f}; "
+            f"`pose eval` tells what that costs in AP"
         )
 
     def verify(self, stride: int) -> None:
@@ -124,9 +126,12 @@ class Quantized:
             ValueError: more than one keypoint in twenty has moved by more than a heatmap's pixel.
         """
         if not self.p95 <= stride:
+            hint = (
+                "Calibrate on images like yours with --calibrate DIR, or export" if self.kind == "int8" else "Export"
+            )
             raise ValueError(
-                f"int8 breaks this network, so nothing is written: {self}; allowed are {stride} pixels for 95 %. "
-                f"Calibrate on images like yours with --calibrate DIR, or export without --int8"
+                f"{self.kind} breaks this network, so nothing is written: {self}; allowed are {stride} pixels for "
+                f"95 %. {hint} without --{self.kind}"
             )
 
 
@@ -190,12 +195,14 @@ def compare(
     )
 
 
-def compare_quantized(exported: OnnxModel, quantized: OnnxModel, crops: NDArray[np.uint8], *, what: str) -> Quantized:
+def compare_quantized(
+    exported: OnnxModel, quantized: OnnxModel, crops: NDArray[np.uint8], *, kind: str, what: str
+) -> Quantized:
     """Run both graphs on the same crops, which show `what`."""
     expected, found = exported.run(crops)[0], quantized.run(crops)[0]
     moved = np.linalg.norm(found - expected, axis=-1)
     return Quantized(
-        len(crops), what, float((moved > 0).mean()), float(np.median(moved)), float(np.percentile(moved, 95))
+        kind, len(crops), what, float((moved > 0).mean()), float(np.median(moved)), float(np.percentile(moved, 95))
     )
 
 

@@ -7,6 +7,8 @@
   the 1x1 convolution that follows, if that has fewer outputs than inputs.
 - Where x is a 1x1 convolution of fewer channels, x = W u + c, the mean of x is W times the mean of u plus c, and p x
   is (p W) u plus what a softmax does not see: the large x need not be read for them. c goes into the intercepts.
+- Where u is still to be upsampled, x is upsampled behind the convolution, at a quarter of its cost. The mean is the
+  same before: each pixel has the same weight, 4, in what bilinear doubling makes of a map.
 
 Only operators that every runtime of docs/runtimes.md computes rightly: no batch norm with computed scale and offset,
 which onnxruntime runs a tenth faster and others refuse. docs/export.md has the measurements.
@@ -19,7 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pose.export.graph import Array, Graph, Map, lay_out, settle, to_numpy
+from pose.export.graph import Array, Graph, Map, lay_out, settle, settle_scale, to_numpy
 from pose.layers.dyrelu import DyReLU
 
 
@@ -44,13 +46,13 @@ def emit_pointwise_dyrelu(g: Graph, layer: DyReLU, of: Pointwise) -> Map:
     """Add a 1x1 convolution and its DY-ReLU."""
     widens = len(of.weight) > of.u.channels
     if widens:
-        of = replace(of, u=settle(g, of.u))
+        of = replace(of, u=settle_scale(g, of.u))
     has_bias = not of.u.flat and of.u.scale is None  # convolutions add it for nothing, but before the scale
     x = _product(g, of, bias=has_bias)
     seen = of if widens else None
     gain, pi = _attention(g, layer, x, seen)
     a, b = _coefficients(g, layer, x, seen, gain=gain, offset=None if has_bias else of.bias)
-    return _pieces(g, layer, x, a=a, b=b, pi=pi)
+    return _pieces(g, layer, lay_out(g, settle(g, x)), a=a, b=b, pi=pi)
 
 
 def emit_pointwise(g: Graph, of: Pointwise) -> Map:
@@ -61,11 +63,12 @@ def emit_pointwise(g: Graph, of: Pointwise) -> Map:
 
 def _product(g: Graph, of: Pointwise, *, bias: bool = False) -> Map:
     """Add weight u, with u's scale multiplied in on the side that has fewer channels; of a map in four dimensions
-    without a scale also the bias, if asked for.
+    without a scale also the bias, if asked for. Doubling is left to do.
     """
     channels = len(of.weight)
-    u = settle(g, of.u) if channels > of.u.channels else of.u
-    return settle(g, replace(u, name=_multiply(g, of.weight, u, bias=of.bias if bias else None), channels=channels))
+    u = settle_scale(g, of.u) if channels > of.u.channels else of.u
+    name = _multiply(g, of.weight, u, bias=of.bias if bias else None)
+    return settle_scale(g, replace(u, name=name, channels=channels))
 
 
 def _multiply(g: Graph, weight: Array, u: Map, *, bias: Array | None = None) -> str:
@@ -95,17 +98,19 @@ def _maximum(g: Graph, pieces: Sequence[str]) -> str:
 
 
 def _attention(g: Graph, layer: DyReLU, x: Map, seen: Pointwise | None = None) -> tuple[float, str | None]:
-    """Add pi / G of variant C, laid out as x is; returns G and its name, or 1 and None for the other variants."""
+    """Add pi / G of variant C, laid out and as large as x will be; returns G and its name, or 1 and None for the
+    other variants.
+    """
     if layer.variant != "C":
         return 1.0, None
     projection = to_numpy(layer.attention.weight).reshape(1, -1) / layer.tau
     if seen is not None:
         projection, x = projection @ seen.weight, seen.u
-    gain = layer.gamma * x.pixels
-    z = _multiply(g, projection, x)
-    pi = g.op("Softmax", z if x.flat else g.reshape(z, 0, 1, -1), axis=-1)
+    z = lay_out(g, settle(g, replace(x, name=_multiply(g, projection, x), channels=1)))
+    gain = layer.gamma * z.pixels
+    pi = g.op("Softmax", z.name if z.flat else g.reshape(z.name, 0, 1, -1), axis=-1)
     pi = g.op("Clip", pi, "", g.constant(1 / gain, name="limit")) if gain > 1 else pi
-    return gain, pi if x.flat else g.reshape(pi, 0, 1, x.height, x.width)
+    return gain, pi if z.flat else g.reshape(pi, 0, 1, z.height, z.width)
 
 
 def _coefficients(

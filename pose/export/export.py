@@ -11,6 +11,7 @@ from onnx import ModelProto, checker
 
 from pose.checkpoints.checkpoint import Checkpoint
 from pose.export.check import Check, Quantized, compare, compare_quantized, generated_crops, latencies_ms
+from pose.export.half import halve_weights
 from pose.export.metadata import header_of, put_header, write_with_header
 from pose.export.network import build_graph
 from pose.export.openvino import SUFFIXES, write_openvino
@@ -31,7 +32,7 @@ class Exported:
         path: the file.
         size: bytes.
         check: the float graph against PyTorch.
-        quantized: the int8 graph against the float one; None without `int8`.
+        quantized: the graph with smaller weights against the float one; None without `int8` and `fp16`.
         openvino: OpenVINO's files against the network; None where they were not asked for.
         torch_ms, onnx_ms: median latency of one crop on one thread.
     """
@@ -63,6 +64,7 @@ def export_onnx(
     flip_test: bool = False,
     heatmaps: bool = False,
     int8: bool = False,
+    fp16: bool = False,
     calibrate: Path | None = None,
     openvino: bool = False,
 ) -> Exported:
@@ -72,9 +74,10 @@ def export_onnx(
         flip_test: merge in the heatmaps of the mirrored crops: twice the time for a little more AP.
         heatmaps: whether the file gives them as a third output.
         int8: quantize the weights, see `pose.export.quantize`.
+        fp16: store the weights in half precision, see `pose.export.half`; not with `int8`.
         calibrate: folder of images to calibrate and to compare on, each taken as one person; None for generated
             people.
-        openvino: also write OpenVINO's own format beside it, of a file without `int8`.
+        openvino: also write OpenVINO's own format beside it, of a file without `int8` and `fp16`.
     Raises:
         FileNotFoundError, ValueError, OSError: a classifier, nothing to calibrate on, a layer that cannot be
             exported, a path that cannot be written, or a graph that does not give what the network gives. Nothing is
@@ -96,8 +99,8 @@ def export_onnx(
         codec=codec,
     )
     graph = build()
-    header = header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=flip_test, int8=int8)
-    exported = _finish(graph, header | {"int8": False})
+    header = header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=flip_test, int8=int8, fp16=fp16)
+    exported = _finish(graph, header | {"int8": False, "fp16": False})
     crops = generated_crops(CHECKED_CROPS, input_size)
     check = compare(model, exported, crops, codec=codec)
     check.verify()
@@ -107,7 +110,11 @@ def export_onnx(
             quantize_products(graph) if has_products(graph) else quantize(build(only_convolutions=True), calibration)
         )
         seen, what = (crops, "generated people") if calibrate is None else (calibration, str(calibrate))
-        quantized = compare_quantized(exported, _finish(graph, header), seen, what=what)
+        quantized = compare_quantized(exported, _finish(graph, header), seen, kind="int8", what=what)
+        quantized.verify(STRIDE)
+    elif fp16:
+        graph = halve_weights(graph)
+        quantized = compare_quantized(exported, _finish(graph, header), crops, kind="fp16", what="generated people")
         quantized.verify(STRIDE)
     if not heatmaps:
         graph.graph.output.pop()

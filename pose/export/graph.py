@@ -78,13 +78,15 @@ class Graph:
 
 @dataclass(frozen=True)
 class Map:
-    """Feature maps (N, C, H, W), perhaps still to be multiplied.
+    """Feature maps (N, C, H, W), perhaps still to be multiplied, or else to be upsampled.
 
     Attributes:
         name: the tensor's.
         flat: whether it is (N, C, H * W).
         scale: (N, 1, H * W) or (N, 1, H, W), as the map is, that it is to be multiplied by: DY-ReLU-C's attention,
             which a 1x1 convolution to fewer channels lets through. None if there is nothing to do.
+        doubled: whether rows and columns are still to be doubled: bilinear upsampling, which a 1x1 convolution lets
+            through, as the weights of the pixels it mixes add up to 1. Sizes are those before it. Has no scale.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Map:
     width: int
     flat: bool = False
     scale: str | None = None
+    doubled: bool = False
 
     @property
     def pixels(self) -> int:
@@ -100,8 +103,32 @@ class Map:
 
 
 def settle(g: Graph, x: Map) -> Map:
+    """Do what is still to be done to a map; one that is upsampled here is (N, C, H, W)."""
+    return _double(g, x) if x.doubled else settle_scale(g, x)
+
+
+def settle_scale(g: Graph, x: Map) -> Map:
     """Multiply the scale of a map in, if it has one."""
     return x if x.scale is None else replace(x, name=g.op("Mul", x.name, x.scale), scale=None)
+
+
+def _double(g: Graph, x: Map) -> Map:
+    size = (2 * x.height, 2 * x.width)
+    if not x.flat:
+        scales = g.constant([1.0, 1.0, 2.0, 2.0], name="scales")
+        name = g.op("Resize", x.name, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
+        return Map(name, x.channels, *size)
+    # Matrix products take half the time of Resize where onnxruntime does not keep the map in its own blocks. One for
+    # both directions would be faster on small maps, but behind a DY-ReLU-C OpenVINO takes it for attention.
+    down, across = bilinear(x.height), bilinear(x.width)
+    rows = g.op("MatMul", g.constant(down, name="upsample"), unflatten(g, replace(x, doubled=False)).name)
+    return Map(g.op("MatMul", rows, g.constant(across.T, name="upsample")), x.channels, *size)
+
+
+def bilinear(length: int) -> Array:
+    """Make the (2 * length, length) matrix that doubles a row of pixels as `nn.Upsample` does."""
+    at = np.clip((np.arange(2 * length) + 0.5) / 2 - 0.5, 0, length - 1)
+    return np.maximum(1 - np.abs(at[:, None] - np.arange(length)), 0)
 
 
 def flatten(g: Graph, x: Map) -> Map:
@@ -117,7 +144,7 @@ def lay_out(g: Graph, x: Map) -> Map:
 
 
 def unflatten(g: Graph, x: Map) -> Map:
-    """Turn a map to (N, C, H, W), with its scale multiplied in."""
+    """Turn a map to (N, C, H, W), with all done that is still to be done to it."""
     x = settle(g, x)
     return replace(x, name=g.reshape(x.name, 0, x.channels, x.height, x.width), flat=False) if x.flat else x
 

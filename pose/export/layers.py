@@ -15,7 +15,7 @@ import numpy as np
 from torch import nn
 
 from pose.export.dyrelu import Pointwise, emit_dyrelu, emit_pointwise, emit_pointwise_dyrelu
-from pose.export.graph import Array, Graph, Map, flatten, lay_out, settle, to_numpy, unflatten
+from pose.export.graph import Array, Graph, Map, flatten, lay_out, settle, settle_scale, to_numpy, unflatten
 from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
 from pose.layers.inverted_residual import InvertedResidual
@@ -77,9 +77,9 @@ def _is_pointwise(conv: nn.Conv2d) -> bool:
 
 
 def emit_convolve(g: Graph, conv: nn.Conv2d, x: Map, *, weight: Array, bias: Array) -> Map:
-    if (x.flat or x.scale is not None) and _is_pointwise(conv):
+    if _is_pointwise(conv) and (x.flat or x.scale is not None):
         return emit_pointwise(g, Pointwise(lay_out(g, x), weight[:, :, 0, 0], bias))
-    x = unflatten(g, x)
+    x = x if _is_pointwise(conv) else unflatten(g, x)
     assert isinstance(conv.padding, tuple)
     (top, left), (down, right) = conv.padding, conv.stride
     name = g.op(
@@ -92,11 +92,12 @@ def emit_convolve(g: Graph, conv: nn.Conv2d, x: Map, *, weight: Array, bias: Arr
         strides=[down, right],
         pads=[top, left, top, left],
     )
-    return Map(name, conv.out_channels, -(-x.height // down), -(-x.width // right))
+    return replace(x, name=name, channels=conv.out_channels, height=-(-x.height // down), width=-(-x.width // right))
 
 
 def _inverted_residual(g: Graph, module: InvertedResidual, x: Map) -> Map:
-    x = settle(g, x) if module.residual else x
+    # An expansion lets upsampling through, though both sides are upsampled then.
+    x = settle_scale(g, x) if module.residual else x
     y = emit(g, module.layers, x)
     return emit_add(g, x, y) if module.residual else y
 
@@ -120,23 +121,7 @@ def _pool(g: Graph, module: nn.MaxPool2d, x: Map) -> Map:
 
 
 def _upsample(g: Graph, module: nn.Upsample, x: Map) -> Map:
-    x = settle(g, x)
-    size = (2 * x.height, 2 * x.width)
-    if not x.flat:
-        scales = g.constant([1.0, 1.0, 2.0, 2.0], name="scales")
-        name = g.op("Resize", x.name, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
-        return Map(name, x.channels, *size)
-    # Matrix products take half the time of Resize where onnxruntime does not keep the map in its own blocks. One for
-    # both directions would be faster on small maps, but behind a DY-ReLU-C OpenVINO takes it for attention.
-    down, across = bilinear(x.height), bilinear(x.width)
-    rows = g.op("MatMul", g.constant(down, name="upsample"), unflatten(g, x).name)
-    return Map(g.op("MatMul", rows, g.constant(across.T, name="upsample")), x.channels, *size)
-
-
-def bilinear(length: int) -> Array:
-    """Make the (2 * length, length) matrix that doubles a row of pixels as `nn.Upsample` does."""
-    at = np.clip((np.arange(2 * length) + 0.5) / 2 - 0.5, 0, length - 1)
-    return np.maximum(1 - np.abs(at[:, None] - np.arange(length)), 0)
+    return replace(settle(g, x), doubled=True)
 
 
 def _elementwise(kind: str, **attributes: float) -> Callable[[Graph, Any, Map], Map]:

@@ -36,17 +36,20 @@ def runtime_files(folder: Path) -> dict[str, bytes]:
     )
 
 
-def export_web(checkpoint: Checkpoint, folder: Path, *, runtime: dict[str, bytes] | None) -> tuple[Exported, str]:
+def export_web(
+    checkpoint: Checkpoint, folder: Path, *, runtime: dict[str, bytes] | None, fp16: bool = False
+) -> tuple[Exported, str]:
     """Write the model, its metadata, the page and the runtime into a folder.
 
     Args:
         runtime: the files of `runtime_files`; None leaves them to the user.
+        fp16: store the model's weights in half precision.
     Returns:
         What is known of the model, and how to go on.
     Raises:
         ValueError, OSError: see `export_onnx`.
     """
-    exported = export_onnx(checkpoint, folder / MODEL)
+    exported = export_onnx(checkpoint, folder / MODEL, fp16=fp16)
     page = resources.files("pose.export") / "web"
     files = {name: (page / name).read_bytes() for name in PAGE} | (runtime or {})
     for name, data in files.items():

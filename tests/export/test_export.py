@@ -22,6 +22,7 @@ from pose.config.keypoints import HeadConfig, ModelConfig
 from pose.data.transforms import normalize
 from pose.export import export
 from pose.export.check import generated_crops, margin
+from pose.export.half import halve_weights
 from pose.export.network import build_graph
 from pose.export.quantize import has_products, quantize
 from pose.images.write import write_image
@@ -286,10 +287,51 @@ def test_a_graph_that_differs_is_not_written(
 
 
 def test_a_graph_that_int8_breaks_is_not_written() -> None:
-    export.Quantized(16, "people", moved=0.1, median=0.0, p95=3.9).verify(4)
+    export.Quantized("int8", 16, "people", moved=0.1, median=0.0, p95=3.9).verify(4)
     for p95 in (4.1, float("nan")):
         with pytest.raises(ValueError, match="int8 breaks this network, so nothing is written"):
-            export.Quantized(16, "people", moved=0.1, median=0.0, p95=p95).verify(4)
+            export.Quantized("int8", 16, "people", moved=0.1, median=0.0, p95=p95).verify(4)
+    with pytest.raises(ValueError, match=r"fp16 breaks this network, .*\. Export without --fp16"):
+        export.Quantized("fp16", 16, "people", moved=0.1, median=0.0, p95=5.0).verify(4)
+
+
+@pytest.mark.slow
+def test_fp16(exported: Path, run: Path, pose_cli: Cli, tmp_path: Path) -> None:
+    """Half the file, and what is computed with the rounded weights in single precision."""
+    path = tmp_path / "half.onnx"
+    outcome = pose_cli("export", run, "--onnx", path, "--fp16", "--heatmaps", "--flip-test")
+    assert outcome.code == 0, outcome.err
+    assert "fp16 against float on 16 crops of generated people" in outcome.out
+    assert path.stat().st_size < 0.75 * exported.stat().st_size  # a small network is many nodes with few weights
+    rounded = onnx.load(exported)
+    for tensor in rounded.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= 1024:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16).astype(np.float32), tensor.name))
+    half, single = OnnxModel.open(path), OnnxModel.open(rounded.SerializeToString())
+    assert (half.header["fp16"], single.header["fp16"]) == (True, False)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    for found, expected in zip(half.run(crops), single.run(crops), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_half_precision_that_a_weight_does_not_fit() -> None:
+    values = {"small": np.full(2048, 0.1, np.float32), "large": np.full(2048, 1e5, np.float32)}
+    values["few"] = values["small"][:8]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", [name], [f"{name}_out"]) for name in values],
+        "g",
+        [],
+        [onnx.helper.make_tensor_value_info(f"{n}_out", onnx.TensorProto.FLOAT, v.shape) for n, v in values.items()],
+        [onnx.numpy_helper.from_array(value, name) for name, value in values.items()],
+    )
+    given = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+    made = halve_weights(given)
+    onnx.checker.check_model(made, full_check=True)
+    kinds = {tensor.name: tensor.data_type for tensor in made.graph.initializer}
+    half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+    assert kinds == {"small.half": half, "large": single, "few": single}
+    assert {tensor.name for tensor in given.graph.initializer} == set(values)
 
 
 def test_int8_of_convolutions() -> None:

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
+from onnx import ModelProto, TensorProto, checker, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from pose.config.keypoints import ActivationConfig, HeadConfig, ModelConfig
-from pose.export.graph import Graph, Map, unflatten
-from pose.export.layers import bilinear, emit
+from pose.export.graph import Graph, Map, bilinear, unflatten
+from pose.export.layers import emit
+from pose.layers.activations import Activation
 from pose.layers.conv import ConvNormAct
 from pose.layers.dyrelu import DyReLU
+from pose.layers.inverted_residual import InvertedResidual
 from tests.helpers.randomize import assert_alive, randomise
 
 ort = pytest.importorskip("onnxruntime")
@@ -154,6 +156,32 @@ def test_upsampling_by_products(size: tuple[int, int]) -> None:
     module = nn.Sequential(randomise(DyReLU(8, "B")), nn.Upsample(scale_factor=2, mode="bilinear")).eval()
     model = assert_equal(module, x)
     assert "Resize" not in {node.op_type for node in model.graph.node}
+
+
+@pytest.mark.parametrize("out_channels", [6, 12])
+@pytest.mark.parametrize("activation", ["B", "C", "relu6"])
+@pytest.mark.parametrize("only_convolutions", [False, True])
+def test_convolutions_before_upsampling(out_channels: int, activation: str, only_convolutions: bool) -> None:
+    """A 1x1 convolution behind upsampling reads the small map, and so do the means and the attention."""
+    kind = nn.ReLU6() if activation == "relu6" else DyReLU(out_channels, activation)
+    before = nn.ReLU() if activation == "relu6" else DyReLU(8, "C")
+    convolution = ConvNormAct(8, out_channels, kernel=1, activation=kind)
+    module = randomise(nn.Sequential(before, nn.Upsample(scale_factor=2, mode="bilinear"), convolution)).eval()
+    model = assert_equal(module, images(2, 8, 7, 5), only_convolutions=only_convolutions)
+    graph = shape_inference.infer_shapes(model).graph
+    pixels = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim[2:]] for v in graph.value_info}
+    weights = {tensor.name for tensor in graph.initializer if tensor.dims[:2] == [out_channels, 8]}
+    products = [node for node in graph.node if node.op_type in ("Conv", "MatMul") and weights & set(node.input)]
+    assert [np.prod(pixels[node.output[0]]) for node in products] == [35]
+
+
+def test_an_expansion_between_upsampling_and_a_sum() -> None:
+    upsample = nn.Upsample(scale_factor=2, mode="bilinear")
+    block = InvertedResidual(8, 16, 8, kernel=3, activation=Activation("dyrelu_c"), default=nn.ReLU6)
+    assert block.residual
+    for only_convolutions in (False, True):
+        module = randomise(nn.Sequential(copy.deepcopy(upsample), block)).eval()
+        assert_equal(module, images(2, 8, 7, 5), only_convolutions=only_convolutions)
 
 
 def test_bilinear() -> None:

@@ -24,8 +24,8 @@ def test_bad_calls(pose_cli: Cli, tiny_run: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "openvino" or find_spec(name))
     cases = [
         (["--onnx", target, "--to", "coreml"], "--to takes openvino, got 'coreml'"),
-        (["--onnx", target, "--to", "openvino", "--int8"], "leave out --network-only and --int8"),
-        (["--onnx", target, "--to", "openvino", "--network-only"], "leave out --network-only and --int8"),
+        (["--onnx", target, "--to", "openvino", "--int8"], "leave out --network-only, --int8 and --fp16"),
+        (["--onnx", target, "--to", "openvino", "--network-only"], "leave out --network-only, --int8 and --fp16"),
         (["--web", tmp_path / "page", "--to", "openvino"], "leave out what is for --onnx"),
         (["--onnx", tmp_path / "mine.onnx", "--to", "openvino"], "mine.bin exists and was not written by an export"),
     ]

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +35,8 @@ pytest.importorskip("onnxruntime")
 Cli = Callable[..., Outcome]
 PAGE = (Path(__file__).parents[2] / "docs/runtimes.md").read_text(encoding="utf-8")
 COMMON, *SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
+(LITERT,) = re.findall(r"```sh\npython -c '\n(import litert_torch.*?)'\n```", PAGE, flags=re.S)
+(NODE,) = re.findall(r"```js\n(.*?)```", PAGE, flags=re.S)
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +65,41 @@ def modules_of(code: str) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=[" ".join(sorted(modules_of(code))) for code in SNIPPETS])
 def test_snippet(snippet: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    snippet = LITERT + snippet if "net.tflite" in snippet else snippet
     for module in modules_of(snippet):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
-    if "tflite" in snippet or "ncnn" in snippet:
-        pytest.skip("its converter is run by hand")
     monkeypatch.chdir(place)
     names: dict[str, Any] = {}
     exec(COMMON + snippet, names)
-    expected = pose.load("m.onnx")("street.jpg", boxes=[[12, 40, 80, 190]])
-    np.testing.assert_allclose(names["points"], expected.keypoints[0], atol=0.01)
-    np.testing.assert_allclose(np.ravel(names["scores"]), expected.scores[0], atol=1e-4)
+    _check(place, names["points"], names["scores"])
+
+
+def _check(place: Path, points: Any, scores: Any) -> None:
+    expected = pose.load(place / "m.onnx")(place / "street.jpg", boxes=[[12, 40, 80, 190]])
+    np.testing.assert_allclose(points, expected.keypoints[0], atol=0.01)
+    np.testing.assert_allclose(np.ravel(scores), expected.scores[0], atol=1e-4)
+
+
+@pytest.mark.slow
+def test_node_snippet(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve = ["node", "-e", 'require.resolve("onnxruntime-node")']
+    if shutil.which("node") is None or subprocess.run(resolve, capture_output=True).returncode != 0:
+        pytest.skip("set NODE_PATH to a folder node_modules with onnxruntime-node")
+    monkeypatch.chdir(place)
+    names: dict[str, Any] = {}
+    exec(COMMON, names)
+    (place / "crop.bin").write_bytes(names["crop"].tobytes())
+    program = f"""
+    const bytes = new Uint8Array(require("fs").readFileSync("crop.bin"));
+    const [height, width] = JSON.parse(require("fs").readFileSync("m.json")).input_size;
+    (async () => {{
+        {NODE}
+        console.log(JSON.stringify([Array.from(keypoints.data), Array.from(scores.data)]));
+    }})();"""
+    done = subprocess.run(["node", "-e", program], check=True, capture_output=True, text=True)
+    keypoints, scores = json.loads(done.stdout)
+    _check(place, names["to_image"](np.reshape(keypoints, (-1, 2)), names["affine"]), scores)
 
 
 def test_the_network_alone_finds_no_keypoints(pose_cli: Cli, place: Path) -> None:

@@ -62,9 +62,10 @@ def test_folder(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     assert "npm install --ignore-scripts onnxruntime-web@" in outcome.out
     for place in (tmp_path, package.parent, package):
         assert runtime_files(place)[RUNTIME[0]] == RUNTIME[0].encode()
-    outcome = pose_cli("export", tiny_run, "--web", tmp_path / "page", "--wasm", tmp_path)
+    outcome = pose_cli("export", tiny_run, "--web", tmp_path / "page", "--wasm", tmp_path, "--fp16")
     assert outcome.code == 0, outcome.err
     assert "python -m http.server --directory" in outcome.out
+    assert "fp16 against float" in outcome.out
     names = {path.name for path in (tmp_path / "page").iterdir()}
     assert names == {"index.html", "app.js", "model.onnx", "model.json", *RUNTIME}
 
