@@ -28,6 +28,7 @@ from pose.runtime.text import first_few
 SPLITS = ("train", "val", "test")
 MOST_KEYPOINTS = 10_000
 MOST_SHARE = 1e6  # of an image's side
+CONFIDENCES = "keypoints with a confidence in place of a visibility, taken as visible from 0.5, else as not labeled"
 
 
 def find_yaml(path: Path) -> Path | None:
@@ -77,7 +78,7 @@ def read_yolo(
         given = config.get(split)
         same = next((other for other in SPLITS[: SPLITS.index(split)] if given and config.get(other) == given), None)
         if same is not None:
-            notes.remark(f"{split} is {same} in {file.name}, and is taken once")
+            notes.remark(f"{split} leads to the images of {same} in {file.name}; they are taken once")
             continue
         for entry in given if isinstance(given, list) else [given] if given else []:
             for image in _images_of(root, config, entry, split, file, notes):
@@ -286,5 +287,8 @@ def _points(given: Floats, width: int, height: int, notes: Notes) -> Floats:
         notes.guessed["keypoints at 0 0, taken as not labeled as kpt_shape has no visibility"] += int(at_zero.sum())
         given = np.column_stack([given, np.where(at_zero, 0, 2)])
     points: Floats = given * (width, height, 1)
+    odd = ~np.isin(points[:, 2], (0, 1, 2))  # predictions saved as labels have confidences there
+    notes.guessed[CONFIDENCES] += int(odd.sum())
+    points[odd, 2] = np.where(points[odd, 2] >= 0.5, 2, 0)
     points[points[:, 2] == 0] = 0
     return points

@@ -17,6 +17,7 @@ from pose.formats.convert import convert
 from pose.formats.cvat import _edges
 from pose.formats.hdf5 import apart, check_size, reading
 from pose.formats.split import prefix
+from pose.formats.yolo import CONFIDENCES
 from tests.formats.base import make_document, write_dataset, write_images
 from tests.formats.test_real import REAL
 
@@ -168,6 +169,20 @@ def test_a_yaml_of_yolo(tmp_path: Path, old: str, new: str, message: str) -> Non
         return
     with pytest.raises(ValueError, match=message):
         convert(tmp_path / "yolo", tmp_path / "out.json")
+
+
+def test_confidences_in_yolo_labels(tmp_path: Path) -> None:
+    """As a model's saved predictions have them; flags written as 1.000000 and 2.000000 are flags."""
+    write_images(tmp_path / "yolo/images/train")
+    (tmp_path / "yolo/data.yaml").write_text(YAML)
+    (tmp_path / "yolo/labels/train").mkdir(parents=True)
+    thirds = ["0.93", "0.02", "0.5", "2.000000", "1.000000", "0"]
+    row = " ".join(["0 0.5 0.5 0.4 0.6", *(f"0.4 0.3 {third}" for third in thirds)])
+    (tmp_path / "yolo/labels/train/a.txt").write_text(row)
+    done = convert(tmp_path / "yolo", tmp_path / "out.json")
+    assert done.labels.people[0].keypoints_img[:, 2].tolist() == [2, 0, 2, 2, 1, 0]
+    assert done.labels.people[0].keypoints_img[1].tolist() == [0, 0, 0]
+    assert done.notes.guessed[CONFIDENCES] == 3
 
 
 def test_a_yaml_that_repeats_itself(tmp_path: Path) -> None:

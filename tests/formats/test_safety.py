@@ -63,7 +63,7 @@ def test_roboflow_writes_a_path_above_its_folder(tmp_path: Path) -> None:
     (tmp_path / "yolo/data.yaml").write_text(text)
     done = convert(tmp_path / "yolo", tmp_path / "out.json", keypoints=",".join(NAMES))
     assert len(done.labels.people) == 4
-    assert done.notes.remarks == ["val is train in data.yaml, and is taken once"]
+    assert done.notes.remarks == ["val leads to the images of train in data.yaml; they are taken once"]
 
 
 def test_xml_with_a_document_type_is_refused(tmp_path: Path) -> None:
