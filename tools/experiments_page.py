@@ -40,13 +40,13 @@ def report(queue: Queue, source: Path, page: Path) -> None:
     parts = [f"# {queue.title}", queue.summary.strip(), noise(queue, results)]
     for name, section in queue.sections.items():
         of_rows = {row: sorted((r for r in results if r.row == row), key=lambda r: r.seed) for row in section.rows}
-        parts += [f"## {section.title}", section.text.strip(), table(queue, section, of_rows)]
+        parts += [f"## {section.title}", section.text.strip(), table(section, of_rows)]
         if any(of_rows.values()):
             write_atomic(images / f"{name}.svg", chart(of_rows).encode())
             parts.append(f"![AP of each seed, and the mean](images/{page.stem}/{name}.svg)")
     parts.append(
-        f"*All numbers are of [{page.stem}.csv]({page.stem}.csv), a line for each run with its seed.\n"
-        "`python tools/experiments.py report` wrote this page.*"
+        f"*All numbers are of [{page.stem}.csv]({page.stem}.csv), a line for each run with its seed; the queue says\n"
+        "what a row changes. `python tools/experiments.py report` wrote this page.*"
     )
     write_atomic(page, ("\n\n".join(parts) + "\n").encode())
     write_atomic(page.with_suffix(".csv"), as_csv(results).encode())
@@ -69,29 +69,30 @@ def noise(queue: Queue, results: list[Result]) -> str:
     if not freedom:
         return "No row has two seeds yet, so nothing is known of chance."
     pooled = (sum(statistics.pvariance(g) * len(g) for g in groups if g) / freedom) ** 0.5
+    apart = {pair: 2 * pooled * (1 / pair[0] + 1 / pair[1]) ** 0.5 for pair in ((1, 1), (2, 3), (3, 3), (4, 4))}
     return textwrap.fill(
         f"Between the seeds of a row AP has a standard deviation of {pooled:.3f}, pooled over all rows, with "
-        f"{freedom} degrees of freedom. So two means of three seeds differ by more than chance gives when they "
-        f"are more than {2 * pooled * (2 / 3) ** 0.5:.3f} apart, and two single runs when they are more than "
-        f"{2 * pooled * 2**0.5:.3f} apart.",
+        f"{freedom} degrees of freedom. *By more than chance gives* means here by two standard errors of the "
+        f"difference: {apart[1, 1]:.3f} between two single runs, {apart[2, 3]:.3f} between means of two and three "
+        f"seeds, {apart[3, 3]:.3f} of three and three, {apart[4, 4]:.3f} of four and four. Of twenty comparisons of "
+        "equals one is further apart.",
         width=118,
     )
 
 
-def table(queue: Queue, section: Section, of_rows: dict[str, list[Result]]) -> str:
+def table(section: Section, of_rows: dict[str, list[Result]]) -> str:
     """Make the table of a section in Markdown; rows that have no finished run are "not run"."""
     paper = ["paper's AP"] if section.paper else []
-    heads = ["row", "changes", "seeds", "AP", *paper, "AP75", "processor s", "dynamic: backbone", "head", "params"]
+    heads = ["row", "seeds", "AP", *paper, "AP75", "processor s", "dynamic: backbone", "head", "params"]
     lines = [heads, ["---"] * len(heads)]
     for row, results in of_rows.items():
-        changes = " ".join(f"`{override}`" for override in queue.rows[row])
         printed = [f"{section.paper[row]:.1f}" if row in section.paper else ""] if paper else []
         if not results:
-            lines.append([row, changes, "", "not run", *printed, *[""] * 5])
+            lines.append([row, "", "not run", *printed, *[""] * 5])
             continue
         lines.append(
             [
-                *(row, changes, ", ".join(str(r.seed) for r in results)),
+                *(row, ", ".join(str(r.seed) for r in results)),
                 *(mean(results, "AP", ".3f"), *printed, mean(results, "AP75", ".3f")),
                 *(mean(results, "processor_s", ".0f"), share(results, "dynamic_backbone")),
                 *(share(results, "dynamic_head"), f"{results[0].params / 1e6:.2f}M"),
@@ -104,7 +105,7 @@ def table(queue: Queue, section: Section, of_rows: dict[str, list[Result]]) -> s
         whole = {seed: statistics.fmean(by_seed[seed]) for seed in sorted(by_seed) if len(by_seed[seed]) == len(rows)}
         printed = [f"{statistics.fmean(section.paper[row] for row in rows):.1f}"] if paper else []
         seeds, values = ", ".join(map(str, whole)), list(whole.values())
-        lines.append([f"*{name}*", "", seeds, with_spread(values, ".3f") or "not run", *printed, *[""] * 5])
+        lines.append([f"*{name}*", seeds, with_spread(values, ".3f") or "not run", *printed, *[""] * 5])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -113,9 +114,11 @@ def mean(results: list[Result], key: str, form: str) -> str:
 
 
 def share(results: list[Result], key: str) -> str:
-    """Write how dynamic they are; of a network whose coefficients ran away not in all digits."""
+    """Write how dynamic they are; where coefficients ran away, each seed by itself, as its share is all of a mean."""
     values = told(results, key)
-    return "over 1000%" if max(values, default=0.0) > 10 else with_spread(values, ".1%")
+    if max(values, default=0.0) <= 1:
+        return with_spread(values, ".1%")
+    return ", ".join("over 1000%" if value > 10 else f"{value:.1%}" for value in values)
 
 
 def told(results: list[Result], key: str) -> list[float]:
