@@ -167,7 +167,7 @@ def test_bad_input_is_one_message(clip: Path, tiny_run: Path, tmp_path: Path, po
         ([clip, "--out", folder], "is a folder"),
         ([clip, clip, "--out", out], "give it alone"),
         ([clip, "--camera", 0, "--out", out], "not both"),
-        (["--out", out], "give pictures, folders or a video, or --camera N"),
+        (["--out", out], "give images, folders or a video, or --camera N"),
         ([clip, "--heatmaps", "--out", out], "--heatmaps is for pictures"),
         (["--camera", 97, "--out", out], "camera 97 is not there"),
         (["--camera", 0, "--boxes", "x.json", "--out", out], "--boxes FILE is for videos"),
