@@ -168,7 +168,7 @@ def test_bad_input_is_one_message(clip: Path, tiny_run: Path, tmp_path: Path, po
         ([clip, clip, "--out", out], "give it alone"),
         ([clip, "--camera", 0, "--out", out], "not both"),
         (["--out", out], "give images, folders or a video, or --camera N"),
-        ([clip, "--heatmaps", "--out", out], "--heatmaps is for pictures"),
+        ([clip, "--heatmaps", "--out", out], "--heatmaps is for images"),
         (["--camera", 97, "--out", out], "camera 97 is not there"),
         (["--camera", 0, "--boxes", "x.json", "--out", out], "--boxes FILE is for videos"),
         ([clip, "--boxes", "gone.json", "--out", out], "no boxes gone.json"),
