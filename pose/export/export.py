@@ -104,17 +104,19 @@ def export_onnx(
     crops = generated_crops(CHECKED_CROPS, input_size)
     check = compare(model, exported, crops, codec=codec)
     check.verify()
-    quantized = None
+    seen, what = crops, "generated people"
     if calibration is not None:
         graph = (
             quantize_products(graph) if has_products(graph) else quantize(build(only_convolutions=True), calibration)
         )
-        seen, what = (crops, "generated people") if calibrate is None else (calibration, str(calibrate))
-        quantized = compare_quantized(exported, _finish(graph, header), seen, kind="int8", what=what)
-        quantized.verify(STRIDE)
+        if calibrate is not None:
+            seen, what = calibration, str(calibrate)
     elif fp16:
         graph = halve_weights(graph)
-        quantized = compare_quantized(exported, _finish(graph, header), crops, kind="fp16", what="generated people")
+    quantized = None
+    if int8 or fp16:
+        kind = "int8" if int8 else "fp16"
+        quantized = compare_quantized(exported, _finish(graph, header), seen, kind=kind, what=what)
         quantized.verify(STRIDE)
     if not heatmaps:
         graph.graph.output.pop()
