@@ -23,7 +23,7 @@ from pose.check.columns import Split
 from pose.check.findings import Findings
 from pose.data.image_entries import leaves_folder, local_name
 from pose.data.image_sizes import SizeJudgement, judge_sizes
-from pose.images.read import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE, UnreadableImage, read_image
+from pose.images.read import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE, UnreadableImage, read_header, read_image
 from pose.runtime.arrays import Array
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -113,8 +113,7 @@ def _thumbnail(image: Image.Image) -> NDArray[np.uint8]:
 def _second_opinion(path: Path, error: Exception) -> FileProbe:
     """Ask OpenCV, with which training reads, and which knows some formats that PIL does not."""
     reason = " ".join(str(error).split())
-    if isinstance(error, Image.DecompressionBombError):
-        return FileProbe("image-unreadable", _TOO_MANY)
+    too_many = isinstance(error, Image.DecompressionBombError)  # for Pillow, whose limit is its own
     if isinstance(error, OSError) and error.filename is not None:
         return FileProbe("image-unreadable", error.strerror or reason)
     if "truncated" in reason or "broken data stream" in reason:
@@ -122,8 +121,9 @@ def _second_opinion(path: Path, error: Exception) -> FileProbe:
     try:
         read = read_image(path)
     except (UnreadableImage, OSError):
-        return FileProbe("image-unreadable", "empty file" if not path.stat().st_size else "no image, or broken")
-    return FileProbe(size=(read.shape[0], read.shape[1]))
+        broken = "empty file" if not path.stat().st_size else "no image, or broken"
+        return FileProbe("image-unreadable", _TOO_MANY if too_many else broken)
+    return FileProbe(size=(read.shape[0], read.shape[1]), orientation=read_header(path)[1])
 
 
 def check_files(split: Split, probes: Sequence[FileProbe | None], found: Findings) -> None:

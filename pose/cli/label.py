@@ -28,7 +28,7 @@ def label(
     to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="cvat, labelstudio, labelme, coco or yolo.")],
     out: Annotated[Path, typer.Option(help="The folder to write; it must not be there.")],
     boxes: BoxChoice = "whole",
-    threshold: Annotated[float, typer.Option(help="Keypoints that score less are not labeled.")] = 0.2,
+    threshold: Annotated[float, typer.Option(min=-1, help="Keypoints that score less are not labeled.")] = 0.2,
     min_box_score: MinBoxScore = None,
     detector: DetectorName = "ssdlite",
     weights: DetectorWeights = None,

@@ -39,7 +39,7 @@ MinBoxScore = Annotated[
     typer.Option(min=0, help="Boxes that score less are left out. Default: 0.5 with detect, else 0."),
 ]
 Heatmaps = Annotated[bool, typer.Option("--heatmaps", help="Also write each person's heatmaps.")]
-Threshold = Annotated[float, typer.Option(help="Keypoints that score less are not drawn.")]
+Threshold = Annotated[float, typer.Option(min=-1, help="Keypoints that score less are not drawn.")]  # and no NaN
 FlipTest = Annotated[bool, typer.Option("--flip-test/--no-flip-test", help="Average with the mirrored crop.")]
 Camera = Annotated[
     Optional[int],  # noqa: UP045

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
@@ -37,21 +38,64 @@ def _pair(code: str, data: bytes, at: int) -> tuple[int, int]:
     return height, width
 
 
-def _jpeg(data: bytes) -> tuple[int, int] | None:
-    """The first frame header (SOF). As libjpeg does, what stands between two segments is passed over."""
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, begin and end of each segment. As libjpeg does, what stands between two is passed over."""
     at = 2
     while (at := data.find(b"\xff", at)) >= 0:
         marker = data[at + 1]
         if marker == 0xFF:  # a fill byte
             at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return height, width
         elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD9:  # they stand alone
             at += 2
         else:
-            at += 2 + int(struct.unpack_from(">H", data, at + 2)[0])
+            begin, at = at + 4, at + 2 + int(struct.unpack_from(">H", data, at + 2)[0])
+            yield marker, begin, at
+
+
+def _is_frame(marker: int) -> bool:
+    return 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)
+
+
+def _jpeg(data: bytes) -> tuple[int, int] | None:
+    """The first frame header (SOF)."""
+    for marker, begin, _ in _jpeg_segments(data):
+        if _is_frame(marker):
+            height, width = struct.unpack_from(">HH", data, begin + 1)
+            return height, width
     return None
+
+
+def exif_orientation(data: bytes) -> int:
+    """The EXIF orientation of a JPEG, PNG, WebP or TIFF, 1 to 8; 1 of others, and where it is missing or broken."""
+    try:
+        exif = data if is_tiff(data) else _exif(data)
+        value = tiff_tags(exif).get(274, (1, 0))[0] if is_tiff(exif) else 1
+    except (struct.error, IndexError, OverflowError):
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _exif(data: bytes) -> bytes:
+    """The EXIF data of a JPEG, PNG or WebP, which are a small TIFF; empty without."""
+    if data.startswith(b"\xff\xd8"):
+        for marker, begin, end in _jpeg_segments(data):
+            if marker == 0xE1 and data[begin : begin + 6] == b"Exif\0\0":
+                return data[begin + 6 : end]
+            if _is_frame(marker):
+                break
+        return b""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        at, order, name, after = 8, ">I", b"eXIf", 4  # behind a chunk is its checksum
+    elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        at, order, name, after = 12, "<I", b"EXIF", 0
+    else:
+        return b""
+    while at + 8 <= len(data):
+        length = int(struct.unpack_from(order, data, at if after else at + 4)[0])
+        if data[at + 4 : at + 8] == name if after else data[at : at + 4] == name:
+            return data[at + 8 : at + 8 + length].removeprefix(b"Exif\0\0")
+        at += 8 + length + (after or length % 2)
+    return b""
 
 
 def _webp(data: bytes) -> tuple[int, int] | None:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from pose.images.depth import to_8_bits
-from pose.images.header import image_size, is_tiff, pnm_maximum, tiff_as_stored, tiff_bits
+from pose.images.header import exif_orientation, image_size, is_tiff, pnm_maximum, tiff_as_stored, tiff_bits
 from pose.images.names import explain_missing
 from pose.images.types import Image
 from pose.runtime.errors import DataError
@@ -25,6 +25,7 @@ from pose.runtime.errors import DataError
 # OpenCV from 4.11 decodes to RGB itself, which saves a pass over the image.
 _RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)
 MAX_IMAGE_SIDE = 32_766  # cv2.warpAffine holds coordinates in 16 bits
+_LONG_HEAD = 2**18  # bytes in which a JPEG has its size and EXIF data, mostly also behind a large preview
 # From memory, OpenCV does not decode a JPEG that is cut off; from a file it does, since libjpeg puts end markers
 # behind the end of a file as long as it wants more. These outlast the longest segment (64 KB): pixels come out equal.
 _JPEG_ENDS = b"\xff\xd9" * 33_000
@@ -162,19 +163,28 @@ def _too_many_pixels(path: Path | str) -> str:
 def read_header(path: Path | str) -> tuple[tuple[int, int] | None, int]:
     """The (height, width) as stored, and the EXIF orientation, 1 to 8; (None, 1) of what is no image.
 
-    Viewers turn or mirror an image by any orientation but 1.
+    Viewers turn or mirror an image by any orientation but 1. Formats without a header that is known here need pillow.
     """
-    from PIL import ExifTags
-    from PIL import Image as Pillow
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_LONG_HEAD)
+            if not data.startswith(b"\xff\xd8") or image_size(data) is None:  # the EXIF data of others may come last
+                data += file.read()
+    except OSError:
+        return None, 1
+    size = image_size(data)
+    return (size, exif_orientation(data)) if size is not None else (_size_by_pillow(path), 1)
 
+
+def _size_by_pillow(path: Path | str) -> tuple[int, int] | None:
+    try:
+        from PIL import Image as Pillow
+    except ModuleNotFoundError:  # of the install without PyTorch
+        return None
     unreadable = (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError)
     with contextlib.suppress(*unreadable), Pillow.open(path) as image:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        size = (image.height, image.width)
-        if image.format == "TIFF":  # Pillow tells its size upright
-            size = (image.tag_v2[257], image.tag_v2[256])  # type: ignore[attr-defined]
-        return size, orientation if orientation in range(1, 9) else 1
-    return None, 1
+        return image.height, image.width
+    return None
 
 
 def is_cut_off(data: bytes) -> bool:

@@ -192,7 +192,7 @@ class _Labeler:
     def _visibility(self, points: Floats, scores: Floats, size: tuple[int, int]) -> Floats:
         """(K, 3) x, y, and 2 for what is sure and in the image, else zeros."""
         inside = ((points >= 0) & (points <= np.array([size[1], size[0]]) - 1)).all(axis=1)
-        sure = inside & (scores >= self.threshold)
+        sure = inside & (scores > self.threshold)  # as in drawings; at 0 there is no peak, so no place
         rows = np.concatenate([points, np.full((len(points), 1), 2)], axis=1).astype(np.float64)
         rows[~sure] = 0
         return rows

@@ -143,6 +143,8 @@ class People:
                 score=float(self.person_scores[index]),
                 skeleton=self.skeleton,
             )
+        if isinstance(index, str):
+            raise TypeError(f"a keypoint is of one person: people[0][{index!r}], or loop over them; got {index!r}")
         chosen = index if isinstance(index, slice) else np.asarray(index)
         if isinstance(chosen, np.ndarray) and chosen.size == 0:
             chosen = chosen.astype(int)  # an empty list

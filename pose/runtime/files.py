@@ -28,7 +28,7 @@ def write_atomic(
     target = Path(path)
     try:
         make_folder(target.parent)
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=_part_prefix(target), suffix=".part")
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -50,6 +50,11 @@ def write_atomic(
         raise OSError(
             f"cannot write {target}: {error.strerror or error}; choose another folder or free some space"
         ) from error
+
+
+def _part_prefix(target: Path) -> str:
+    """Of an unfinished file: its name, cut so that it stays below 255 bytes where the name itself does."""
+    return f".{target.name[:40]}."
 
 
 def write_json(path: str | os.PathLike[str], data: Any, *, indent: int | None = 2) -> None:

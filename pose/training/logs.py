@@ -102,7 +102,9 @@ def print_end(run: Path, console: Console) -> None:
     metric = next((name for name in ("AP", "top1") if name in table.fields), "")
     scored = [row for row in rows if metric in row]
     if scored:
-        best = max(scored, key=lambda row: row[metric])  # the first of equal ones, as best.safetensors is
+        top = max(row[metric] for row in scored)
+        equal = [row for row in scored if row[metric] == top]
+        best = equal[-1 if top == 0 else 0]  # as best.safetensors is: at 0 the latest, see `Schedule.judge`
         lines.append(f"  best   {metric} {best[metric]:.3f}, epoch {best['epoch']:.0f}: best.safetensors")
     if rows:
         lines.append(f"  last   epoch {rows[-1]['epoch']:.0f}: last.safetensors; every epoch: metrics.csv, tb/")

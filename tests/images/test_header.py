@@ -1,4 +1,4 @@
-"""Sizes from headers: as Pillow and OpenCV decode them, of every format and kind of header."""
+"""Sizes and orientations from headers: as Pillow and OpenCV decode them, of every format and kind of header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pose.images.header import image_size
+from pose.images.header import exif_orientation, image_size
 
 SIZE = (37, 70)  # height, width
 ARRAY = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
@@ -78,6 +78,7 @@ def test_headers_that_are_cut_off_or_damaged(name: str) -> None:
     for end in range(0, min(len(data), 300)):
         size = image_size(data[:end])
         assert size is None or len(size) == 2
+        assert exif_orientation(data[:end]) == 1
     rng = np.random.default_rng(1)
     for _ in range(300):
         damaged = bytearray(data)
@@ -85,6 +86,17 @@ def test_headers_that_are_cut_off_or_damaged(name: str) -> None:
             damaged[at] = rng.integers(256)
         size = image_size(bytes(damaged))
         assert size is None or len(size) == 2
+        assert exif_orientation(bytes(damaged)) in range(1, 9)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "JPEG behind a color profile"])
+def test_orientation(kind: str) -> None:
+    options = {"icc_profile": bytes(100_000)} if " " in kind else {}
+    for value in range(10):
+        exif = PIL.Image.Exif()
+        exif[0x010F], exif[0x0112] = "a maker", value
+        data = encoded(kind.split()[0], exif=exif, **options)
+        assert exif_orientation(data) == (value if value in range(1, 9) else 1)
 
 
 def test_what_is_no_image() -> None:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -353,6 +353,8 @@ def test_people_one_by_one(three_people: People) -> None:
         _ = listed[0]["nose"]
     with pytest.raises(IndexError):
         _ = three_people[3]
+    with pytest.raises(TypeError, match=r"of one person: people\[0\]\['nose'\]"):
+        _ = cast("Any", three_people)["nose"]
 
 
 def test_some_of_the_people(three_people: People) -> None:

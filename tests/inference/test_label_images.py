@@ -34,8 +34,8 @@ class Model:
     skeleton = DOG
     batch_size = 4
 
-    def __init__(self, points: Any = POINTS, *, stop_at: int | None = None) -> None:
-        self.points, self.stop_at, self.calls = points, stop_at, 0
+    def __init__(self, points: Any = POINTS, *, scores: Any = (0.9, 0.5, 0.1), stop_at: int | None = None) -> None:
+        self.points, self.scores, self.stop_at, self.calls = points, scores, stop_at, 0
         self.together: list[int] = []  # images of each call
 
     def stream(self, requests: Sequence[PredictRequest]) -> Iterator[People]:
@@ -50,7 +50,7 @@ class Model:
                 image_path=request.path,
                 image_size=cast("Any", request.image).shape[:2],
                 keypoints=np.tile(np.array(self.points, dtype=np.float32), (n, 1, 1)),
-                scores=np.tile(np.array([0.9, 0.5, 0.1], dtype=np.float32), (n, 1)),
+                scores=np.tile(np.array(self.scores, dtype=np.float32), (n, 1)),
                 boxes=boxes,
                 box_scores=np.ones(n, dtype=np.float32),
                 skeleton=DOG,
@@ -128,6 +128,12 @@ def test_boxes_of_a_file_stay(photos: Path, tmp_path: Path) -> None:
     assert document["categories"][0]["name"] == "dog"
 
 
+def test_at_0_all_that_have_a_peak_are_labeled(photos: Path, tmp_path: Path) -> None:
+    """A heatmap without one scores 0, and its keypoint lies in the corner of the crop."""
+    model = Model(scores=[0.9, 1e-6, 0.0])
+    assert run(model, photos, "coco", tmp_path / "out", threshold=0.0).labeled == 2 * 2
+
+
 def test_what_is_done_by_ctrl_c_stays(photos: Path, tmp_path: Path) -> None:
     with (
         pytest.warns(UserWarning, match="ended early: .*out has the 1 image done by then"),
@@ -177,5 +183,7 @@ def test_the_command(pose_cli: Cli, photos: Path, tmp_path: Path) -> None:
     assert "once they are corrected and exported: pose convert EXPORT corrected.json --images " in outcome.out
     again = pose_cli("label", "demo", photos, "--to", "cvat", "--out", tmp_path / "out")
     refusal(again, "out exists already; corrections may be in it")
+    nan = pose_cli("label", "demo", photos, "--to", "cvat", "--out", tmp_path / "nan", "--threshold", "nan")
+    assert (nan.code, "'--threshold'" in nan.err) == (2, True)
     weights = ("--weights", tmp_path / "w.pth")
     refusal(pose_cli("label", "demo", photos, "--to", "yolo", "--out", tmp_path / "b", *weights), "--weights are the")

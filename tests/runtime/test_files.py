@@ -32,6 +32,12 @@ def test_writes_and_overwrites(tmp_path: Path) -> None:
     assert [p.name for p in target.parent.iterdir()] == ["file.bin"]
 
 
+@pytest.mark.parametrize("name", ["x" * 250 + ".jpg", "\N{CJK UNIFIED IDEOGRAPH-4EBA}" * 80 + ".jpg"])
+def test_names_as_long_as_they_may_be(tmp_path: Path, name: str) -> None:
+    write_atomic(tmp_path / name, b"data")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 @pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])
 def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     target = tmp_path / "file.bin"

@@ -18,6 +18,7 @@ from rich.console import Console
 
 import pose.training.keypoints as keypoints_module
 from pose.config.load import make_config
+from pose.config.sections import TrainConfig
 from pose.evaluation.run import crop_predictor, predict_people
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box
 from pose.keypoints.skeletons import COCO17
@@ -25,6 +26,8 @@ from pose.runtime.console import Progress, make_console
 from pose.training.keypoints import KeypointTask
 from pose.training.logs import TensorBoard, print_end
 from pose.training.metrics_file import MetricsFile
+from pose.training.schedule import Schedule
+from pose.training.state import TrainState
 from tests.helpers.running import run_training
 
 CPU = torch.device("cpu")
@@ -158,6 +161,22 @@ def test_the_end_says_what_there_is_and_what_next(tmp_path: Path) -> None:
         f"         tensorboard --logdir {tmp_path / 'tb'}",
     ]
     assert not re.search("not used", end_of(tmp_path / "clean"))
+
+
+def test_the_end_names_the_epoch_that_is_kept(tmp_path: Path) -> None:
+    """As long as nothing is found, that is the latest; of other equal ones the first."""
+    for scores, best in (((0.0, 0.0), 2), ((0.5, 0.5), 1)):
+        folder = tmp_path / str(best)
+        folder.mkdir()
+        schedule, state = Schedule(TrainConfig(epochs=2, milestones=[]), 1, lambda at: 1.0, "AP"), TrainState()
+        kept = [epoch for epoch, score in enumerate(scores, start=1) if schedule.judge(state, score)]
+        file = MetricsFile(folder / "metrics.csv", metrics=("AP",), keep_epochs=0)
+        for epoch, score in enumerate(scores, start=1):
+            file.add({"epoch": epoch, "AP": score})
+        text = io.StringIO()
+        print_end(folder, Console(file=text, soft_wrap=True))
+        assert kept[-1] == best
+        assert f", epoch {best}: best.safetensors" in text.getvalue()
 
 
 def end_of(run: Path) -> str:
