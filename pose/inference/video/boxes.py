@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from pose.data.box_habits import warn_of_odd_boxes
+from pose.data.box_habits import fit_only_turned, warn_of_odd_boxes
 from pose.data.boxes import Boxes, confident, read_box, read_box_records
 from pose.data.left_out import Unusable, warn_left_out
 from pose.data.records import read_whole
@@ -35,7 +36,16 @@ def boxes_of_frames(path: Path, source: VideoSource, *, min_score: float) -> Cal
             f"{source.frames - 1}"
         )
     boxes = np.concatenate([xywh for xywh, _ in boxes_of.values()])
-    warn_of_odd_boxes(boxes, np.broadcast_to(source.size, (len(boxes), 2)).astype(np.float64), str(path))
+    sizes = np.broadcast_to(source.size, (len(boxes), 2)).astype(np.float64)
+    warn_of_odd_boxes(boxes, sizes, str(path))
+    turned = fit_only_turned(boxes, sizes)
+    if turned.sum() > 0.1 * len(boxes):
+        height, width = source.size
+        warnings.warn(
+            f"{path}: {turned.sum()} of {plural(len(boxes), 'box', 'boxes')} reach out of the frames, which are "
+            f"{width} x {height} as players show them, but would fit {height} x {width}; boxes are for them as shown",
+            stacklevel=3,
+        )
     nobody = (np.zeros((0, 4)), np.zeros(0))
     return lambda number: confident(boxes_of.get(number, nobody), min_score)
 

@@ -47,6 +47,7 @@ class VideoWriter:
         self.part = path.with_name(f".{path.name}.part.mp4")
         self.codec = h264_by()
         self.frames = 0
+        self._failed = False  # nothing more can be written
         self._last = -1
         self._written = 0  # with those that were repeated
         self._container: Any = None
@@ -111,6 +112,7 @@ class VideoWriter:
         try:
             yield
         except OSError as error:
+            self._failed = True
             raise OSError(f"cannot write {self.path}: {error.strerror or error}; free some space") from None
 
     def _repeat_until(self, time: float) -> None:
@@ -125,7 +127,7 @@ class VideoWriter:
         try:
             with self._named():
                 self._finish()
-            if self.frames:
+            if self.frames and not self._failed:
                 os.replace(self.part, self.path)
         except OSError:
             if error is None:  # else that one is the first, and to be heard of
@@ -141,6 +143,6 @@ class VideoWriter:
             if self.frames and not cv2.VideoCapture(str(self.part)).isOpened():
                 raise OSError(errno.ENOSPC, "the file cannot be opened again, so the disk may be full")
         elif self._container is not None:
-            if self.frames:
+            if self.frames and not self._failed:  # where it failed at the header, PyAV ends the process here
                 self._container.mux(self._stream.encode(None))
             self._container.close()

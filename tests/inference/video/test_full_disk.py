@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,28 @@ def test_the_first_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(VideoWriter, "_write", refuse)
     with pytest.raises(OSError, match=r"^cannot write .*/a\.mp4: No space left on device; free some space$"):
         write_two(tmp_path / "a.mp4")
+    assert not list(tmp_path.iterdir())
+
+
+WRITE = """
+import sys
+import numpy as np
+from pathlib import Path
+from pose.inference.video.writing import VideoWriter
+path = Path(sys.argv[1])
+Path(path.parent, f".{path.name}.part.mp4").symlink_to("/dev/full")
+with VideoWriter(path, size=(48, 64), fps=10) as writer:
+    for number in range(100):  # the encoder holds some back
+        writer.write(np.full((48, 64, 3), number, dtype=np.uint8), number / 10)
+"""
+
+
+@pytest.mark.skipif(h264_by() is None or not Path("/dev/full").exists(), reason="PyAV with H.264, a device of Linux")
+def test_a_disk_that_is_full_from_the_start(tmp_path: Path) -> None:
+    """PyAV ends the process by SIGSEGV if it is asked for more after its file's header could not be written."""
+    result = subprocess.run([sys.executable, "-c", WRITE, tmp_path / "a.mp4"], capture_output=True, text=True)
+    assert result.returncode == 1, result.stderr
+    assert "a.mp4: No space left on device; free some space" in result.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -8,14 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import pytest
 
+from pose.inference.video.boxes import boxes_of_frames
 from pose.inference.video.predict import _Followed, predict_video
 from pose.inference.video.writing import VideoWriter
 from pose.synthetic.clip import FPS
@@ -266,6 +269,23 @@ def test_ctrl_c_keeps_what_is_done(clip: Path, tiny_run: Path, tmp_path: Path) -
     assert 5 < done < 900
     assert len(read_frames(tmp_path / "out.mp4")) == done
     assert not list(tmp_path.glob(".*"))
+
+
+def test_boxes_of_a_video_on_its_side(tmp_path: Path) -> None:
+    """Boxes for the frames as stored, where the container turns them, or the other way round."""
+    source = SimpleNamespace(size=(320, 240), frames=9, name="phone.mp4")
+    box = {"frame": 0, "bbox": [20, 30, 60, 160]}
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps([box] * 9 + [{**box, "bbox": [200, 30, 60, 160]}]))  # one that reaches out is usual
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        boxes_of_frames(path, cast("Any", source), min_score=0)
+    path.write_text(json.dumps([box] * 3 + [{**box, "bbox": [240, 30, 60, 160]}]))
+    expected = (
+        "1 of 4 boxes reach out of the frames of phone.mp4, 240 x 320 as players show them, but would fit 320 x 240"
+    )
+    with pytest.warns(UserWarning, match=expected):
+        boxes_of_frames(path, cast("Any", source), min_score=0)
 
 
 @pytest.mark.parametrize("codec", ["best", "mp4v"])
