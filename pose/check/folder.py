@@ -12,7 +12,7 @@ from pose.data.foreign import find_foreign, refuse_foreign
 from pose.data.image_entries import local_name
 from pose.data.json_file import read_json
 from pose.runtime.errors import DataError
-from pose.runtime.text import plural
+from pose.runtime.text import plural, shell_word
 
 LAYOUT = "annotations/*.json with images/NAME or NAME beside it, as `pose figures` and COCO have it"
 VAL = ("val", "valid", "validation")  # what stands in the place of train in the names of files
@@ -59,7 +59,7 @@ def find_splits(folder: Path) -> list[FoundSplit]:
         foreign = None if (folder / "versions.json").is_file() else find_foreign(folder)  # a run has a CSV table
         if foreign:
             raise DataError(foreign)
-        hint = f"; a run's dataset is checked by pose check {config}" if config.is_file() else ""
+        hint = f"; a run's dataset is checked by pose check {shell_word(config)}" if config.is_file() else ""
         raise FileNotFoundError(
             f"no COCO annotations in {folder}{others}; expected {LAYOUT}, or *.json in the folder itself; or give a "
             f"YAML config, or one JSON with --images DIR{hint}"
@@ -144,7 +144,7 @@ def _images_dir(folder: Path, name: str, path: Path, document: dict[str, Any]) -
             return place
     raise FileNotFoundError(
         f"no images of {path}: looked for {files[0] if files else 'a folder'} in {', '.join(map(str, places))}; "
-        f"move them there, or say where they are: pose check {path} --images DIR"
+        f"move them there, or say where they are: pose check {shell_word(path)} --images DIR"
     )
 
 

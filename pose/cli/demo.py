@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from pose.cli.options import BatchSize, Device, Workers, check_writable, pick_workers
 from pose.runtime.errors import ConfigError
+from pose.runtime.text import shell_word
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ def demo(
     chosen = pick_device(device)
     check_writable(out)
     console = make_console()
-    again = f"pose demo --out {shlex.quote(str(out))}" + (f" --batch-size {batch_size}" if batch_size else "")
+    again = f"pose demo --out {shell_word(out)}" + (f" --batch-size {batch_size}" if batch_size else "")
     try:
         run_demo(out, device=chosen, batch_size=batch_size, workers=pick_workers(workers, chosen), console=console)
     except Stopped as stop:

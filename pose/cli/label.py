@@ -20,6 +20,7 @@ from pose.cli.options import (
     pick_workers,
 )
 from pose.cli.predict import BoxChoice, FlipTest, MinBoxScore, load_finder
+from pose.runtime.text import shell_word
 
 
 def label(
@@ -66,6 +67,6 @@ def label(
     print(summary)
     root = os.path.relpath(summary.root)
     if to == "coco":
-        print(f"to look at them: pose check {summary.written[0]} --images {root}")
+        print(f"to look at them: pose check {shell_word(summary.written[0])} --images {shell_word(root)}")
     else:
-        print(f"once they are corrected and exported: pose convert EXPORT corrected.json --images {root}")
+        print(f"once they are corrected and exported: pose convert EXPORT corrected.json --images {shell_word(root)}")

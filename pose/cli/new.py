@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from pose.runtime.errors import ConfigError, DataError
+from pose.runtime.text import shell_word
 
 if TYPE_CHECKING:
     from pose.check.folder import FoundSplit
@@ -53,7 +54,7 @@ def new(
         text, told = _fill(text, user_path(data), None if images is None else user_path(images))
         print(told)
     write_atomic(config, text.encode())
-    print(f"{config}: look through it, then: pose check {config}; pose train {config}")
+    print(f"{config}: look through it, then: pose check {shell_word(config)}; pose train {shell_word(config)}")
 
 
 def _fill(template: str, data: Path, images: Path | None) -> tuple[str, str]:
@@ -69,7 +70,7 @@ def _fill(template: str, data: Path, images: Path | None) -> tuple[str, str]:
     if not recipe.people:
         raise DataError(
             f"{train.path} has nobody with a labeled keypoint, so there is nothing to learn; "
-            f"`pose check {train.path}` shows why"
+            f"`pose check {shell_word(train.path)}` shows why"
         )
     for key, value in recipe.entries().items():
         text = _set(text, key, [value])
@@ -102,7 +103,7 @@ def _find_data(data: Path, images: Path | None) -> tuple[FoundSplit, FoundSplit]
     if val is train:
         warnings.warn(
             f"{train.path} is the only split found, so it stands for validation too; numbers on it prove nothing. "
-            f"`pose split {train.path} --val 0.2` makes two of it",
+            f"`pose split {shell_word(train.path)} --val 0.2` makes two of it",
             stacklevel=2,
         )
     return train, val

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from pose.cli.options import BatchSize, Device, Overrides, Workers, check_writable, pick_workers, prepare_figures
+from pose.runtime.text import shell_word
 
 if TYPE_CHECKING:
     from pose.config.load import AnyConfig
@@ -118,7 +119,7 @@ def _claim(
         )
     if config.is_dir():
         raise ValueError(
-            f"{config} is a folder; give a YAML file: pose new my.yaml --data {config} writes "
+            f"{config} is a folder; give a YAML file: pose new my.yaml --data {shell_word(config)} writes "
             f"one for a dataset, and --resume {config} continues a run"
         )
     settings = load_config(config, changes)

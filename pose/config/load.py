@@ -17,6 +17,7 @@ from pose.config.yaml_text import parse_yaml
 from pose.data.foreign import refuse_foreign
 from pose.runtime.errors import ConfigError, DataError
 from pose.runtime.paths import expand_home
+from pose.runtime.text import shell_word
 
 _ANNOTATIONS = re.compile(r'"(annotations|images)"\s*:\s*\[')  # of COCO's JSON, which would take YAML minutes
 MAX_ENTRIES, MAX_DEPTH = 100_000, 50
@@ -49,7 +50,8 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
         raise ConfigError(f"cannot read config {file}: {error}; expected a YAML text file") from None
     if _ANNOTATIONS.search(text):
         raise DataError(
-            f"{file} holds annotations, and a config is expected; write one for them: pose new my.yaml --data {file}"
+            f"{file} holds annotations, and a config is expected; write one for them: "
+            f"pose new my.yaml --data {shell_word(file)}"
         )
     try:
         data = parse_yaml(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pose.runtime.errors import DataError
+from pose.runtime.text import shell_word
 
 _EXPORT = "export COCO keypoints from there instead"
 _BINARY = (  # the first bytes of a file, what it is, and what to do
@@ -163,4 +164,4 @@ def _refuse(path: Path | str, name: str, advice: str) -> None:
 
 
 def _convert(path: Path | str) -> str:
-    return f"convert it: pose convert {path} out.json"
+    return f"convert it: pose convert {shell_word(path)} out.json"

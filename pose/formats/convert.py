@@ -20,7 +20,7 @@ from pose.formats.recognize import FORMATS, recognize
 from pose.formats.write import FOLDERS, write
 from pose.keypoints.known import SKELETONS
 from pose.runtime.errors import ConfigError, DataError
-from pose.runtime.text import did_you_mean, first_few, plural
+from pose.runtime.text import did_you_mean, first_few, plural, shell_word
 
 Reader = Callable[..., LabelSet]
 
@@ -234,7 +234,10 @@ def describe(done: Converted) -> str:
             what = f"images not found, or no images: {missing:,}"
             lines.append(f"{what}; give their folder by --images, or put them there yourself")
     elif labels.root is not None and done.target == "coco":
-        lines.append(f"the images are below {labels.root}: pose check {done.written[0]} --images {labels.root}")
+        lines.append(
+            f"the images are below {labels.root}: "
+            f"pose check {shell_word(done.written[0])} --images {shell_word(labels.root)}"
+        )
     return "\n".join([*lines, f"written: {', '.join(map(str, done.written))}"])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 from pose.formats.label_studio import HIDDEN, PERSON
 from pose.formats.labels import LabeledPerson, LabelSet, Notes, ObjectKind, count_lost
 from pose.runtime.errors import DataError
+from pose.runtime.text import shell_word
 
 
 def render_label_studio(labels: LabelSet, notes: Notes) -> tuple[bytes, bytes]:
@@ -53,7 +53,7 @@ def _served_folder(labels: LabelSet, notes: Notes) -> str:
     root = Path(os.path.abspath(labels.root))
     notes.remark(
         "to show the images: LOCAL_FILES_SERVING_ENABLED=true "
-        f"LOCAL_FILES_DOCUMENT_ROOT={shlex.quote(str(root.parent))} label-studio start, and {root} as the project's "
+        f"LOCAL_FILES_DOCUMENT_ROOT={shell_word(root.parent)} label-studio start, and {root} as the project's "
         "local storage, not synced"
     )
     return f"{root.name}/" if root.name else ""

@@ -16,7 +16,7 @@ from pose.data.json_file import read_json
 from pose.data.records import read_id
 from pose.runtime.errors import ConfigError, DataError
 from pose.runtime.files import write_atomic
-from pose.runtime.text import plural
+from pose.runtime.text import plural, shell_word
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,18 @@ def split_coco(path: Path, *, share: float, seed: int = 0, by_prefix: bool = Fal
     for out in there:
         raise DataError(f"{out} exists already; remove it, or copy {path.name} to another name")
     if path.is_dir():
-        raise DataError(f"{path} is a folder; a COCO JSON is split: pose convert {path} {path.name}.json")
+        raise DataError(
+            f"{path} is a folder; a COCO JSON is split: "
+            f"pose convert {shell_word(path)} {shell_word(path.name + '.json')}"
+        )
     document = read_json(path)
     if not isinstance(document, dict) or not all(
         isinstance(document.get(k), list) for k in ("images", "annotations")
     ):
-        raise DataError(f"{path} is no COCO file; convert it first: pose convert {path} {path.stem}_coco.json")
+        raise DataError(
+            f"{path} is no COCO file; convert it first: "
+            f"pose convert {shell_word(path)} {shell_word(path.stem + '_coco.json')}"
+        )
     groups = _groups(document["images"], path, by_prefix=by_prefix)
     if len(groups) < 2:
         what = "group of names (--by-prefix)" if by_prefix else "image"
@@ -85,7 +91,9 @@ def _groups(images: list[Any], path: Path, *, by_prefix: bool) -> dict[str, list
         number = read_id(image.get("id")) if isinstance(image, dict) else None
         name = image.get("file_name") if isinstance(image, dict) else None
         if number is None or not isinstance(name, str):
-            raise DataError(f"{path}: images[{i}] has no id and file_name; `pose check {path}` shows all such")
+            raise DataError(
+                f"{path}: images[{i}] has no id and file_name; `pose check {shell_word(path)}` shows all such"
+            )
         if names.setdefault(number, name) != name:
             raise DataError(
                 f"{path}: images[{i}] ({name}) has the id {number} of {names[number]}, so nobody knows whose the "

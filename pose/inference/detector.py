@@ -24,7 +24,7 @@ from pose.data.boxes import Boxes, usable_boxes
 from pose.images.types import Image
 from pose.runtime.errors import CheckpointError
 from pose.runtime.paths import user_path
-from pose.runtime.text import plural
+from pose.runtime.text import plural, shell_word
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +62,9 @@ def check_detector(detector: str | Detector) -> str | Detector:
                 f"`pose export-detector`"
             )
         if is_exported(detector) and not Path(detector).is_file():
-            raise FileNotFoundError(f"no detector {detector}; `pose export-detector --onnx {detector}` writes one")
+            raise FileNotFoundError(
+                f"no detector {detector}; `pose export-detector --onnx {shell_word(detector)}` writes one"
+            )
     elif not isinstance(detector, Detector) or not callable(detector):
         raise ValueError(
             f"detector is a {type(detector).__name__}; expected {', '.join(DETECTORS)}, or an object with a `name` "

@@ -18,6 +18,7 @@ from pose.images.types import Image
 from pose.runtime.arrays import Floats
 from pose.runtime.headers import parse_header
 from pose.runtime.onnx_session import start_session
+from pose.runtime.text import shell_word
 
 FORMAT = "pose-detector-1"
 INPUT = "images"
@@ -53,7 +54,9 @@ class OnnxDetector:
                 onnxruntime.
         """
         if not isinstance(source, bytes) and not Path(source).is_file():
-            raise FileNotFoundError(f"no detector {source}; `pose export-detector --onnx {source}` writes one")
+            raise FileNotFoundError(
+                f"no detector {source}; `pose export-detector --onnx {shell_word(source)}` writes one"
+            )
         name = "the detector in memory" if isinstance(source, bytes) else str(source)
         session = start_session(source if isinstance(source, bytes) else str(source), name=name, threads=threads)
         header = parse_header(

@@ -20,6 +20,7 @@ from pose.keypoints.skeletons import Skeleton
 from pose.runtime.headers import parse_header
 from pose.runtime.onnx_session import start_session
 from pose.runtime.paths import user_path
+from pose.runtime.text import shell_word
 
 FORMAT = "pose-onnx-1"
 INPUT = "crops"
@@ -74,7 +75,7 @@ class OnnxModel:
             raise ValueError(f"threads must be at least 0 (0: as many as there are cores), got {threads}")
         path = None if isinstance(source, bytes) else user_path(source)
         if path is not None and not path.is_file():
-            raise FileNotFoundError(f"no file {path}; `pose export CKPT --onnx {path}` writes one")
+            raise FileNotFoundError(f"no file {path}; `pose export CKPT --onnx {shell_word(path)}` writes one")
         name = path or "the model in memory"
         session = start_session(source if isinstance(source, bytes) else str(path), name=str(name), threads=threads)
         header = parse_header(

@@ -14,6 +14,7 @@ import yaml
 from pose.evaluation.analysis.analyse import FORMAT
 from pose.keypoints import oks
 from pose.runtime.errors import DataError
+from pose.runtime.text import shell_word
 from pose.training.metrics_file import finite_numbers, read_metrics
 
 METRICS = (*oks.METRICS, "top1", "top5")
@@ -94,7 +95,7 @@ def read_run(folder: Path) -> RunReport:
     config = _read_yaml(own_config) if own_config.is_file() else first.config if first else {}
     missing = []
     if first is None:
-        missing.append(f"not evaluated yet; pose eval {folder.name} adds the numbers and the analysis")
+        missing.append(f"not evaluated yet; pose eval {shell_word(folder.name)} adds the numbers and the analysis")
     elif first.analysis is None:
         missing.append(f"no {first.folder.name}/analysis.json: evaluated by an older version, or without people")
     if not history:

@@ -38,7 +38,12 @@ def visible(text: str, *, keep: str = "") -> str:
 
 def resume_command(run: str | os.PathLike[str]) -> str:
     """What to type to go on with a training, for a shell; its folder may have spaces."""
-    return f"pose train --resume {shlex.quote(str(run))}"
+    return f"pose train --resume {shell_word(run)}"
+
+
+def shell_word(path: str | os.PathLike[str]) -> str:
+    """A path as it is typed into a shell, for commands in messages: with spaces or other signs in quotes."""
+    return shlex.quote(str(path))
 
 
 def as_message(text: str) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 from pose.runtime import system
 from pose.runtime.console import duration
 from pose.runtime.folder_lock import make_folder, refuse_gone
-from pose.runtime.text import plural
+from pose.runtime.text import plural, shell_word
 from pose.training.metrics_file import finite_numbers, read_metrics
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def print_end(run: Path, console: Console) -> None:
         lines.append(
             f"  not used: up to {unreadable:.0f} unreadable images an epoch, {skipped:.0f} bad batches in all"
         )
-    lines.append(f"  next   pose eval {run}; pose report {run}")
+    lines.append(f"  next   pose eval {shell_word(run)}; pose report {shell_word(run)}")
     if any((run / "tb").glob("events.*")):
-        lines.append(f"         tensorboard --logdir {run / 'tb'}")
+        lines.append(f"         tensorboard --logdir {shell_word(run / 'tb')}")
     console.print("\n".join(lines), highlight=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pose.runtime.errors import DataError
 from pose.runtime.files import remove_leftovers
 from pose.runtime.folder_lock import FolderLock, is_locked, lock_folder
-from pose.runtime.text import resume_command
+from pose.runtime.text import resume_command, shell_word
 
 
 class RunLock(FolderLock):
@@ -32,7 +32,7 @@ def lock_run(run: Path) -> RunLock:
     Raises:
         OSError: it is trained in already, or it cannot be written to.
     """
-    busy = f"another process trains in {run}; wait for it or stop it (`pose runs {run.parent}` shows it)"
+    busy = f"another process trains in {run}; wait for it or stop it (`pose runs {shell_word(run.parent)}` shows it)"
     lock = lock_folder(run / ".lock", busy=busy, kind=RunLock)
     remove_leftovers(run)
     return lock

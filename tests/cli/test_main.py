@@ -14,7 +14,9 @@ import pytest
 import torch
 
 import pose
+from pose.cli.main import app
 from pose.runtime.opencv_settings import check_opencv_settings
+from pose.runtime.text import shell_word
 from tests.helpers.cli import Cli, refusal
 
 COMMANDS = [
@@ -272,3 +274,18 @@ def test_a_warning_that_is_to_be_an_error(pose_cli: Cli, monkeypatch: pytest.Mon
 
     monkeypatch.setattr("pose.runtime.versions.versions", warn)
     assert refusal(pose_cli("env")) == "error: be careful"
+
+
+def test_commands_in_messages_quote_their_paths() -> None:
+    """A folder may be called `my photos`, and what is told to type has to work as it stands."""
+    commands = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    said = re.compile(rf"pose (?:{'|'.join(commands)})((?: [^`\"\n;]*)?\{{[^`\"\n;]*)")
+    found = [
+        path
+        for file in sorted(Path(pose.__file__).parent.rglob("*.py"))
+        for words in said.findall(file.read_text(encoding="utf-8"))
+        for path in re.findall(r"\{([^}]*)\}", words)
+    ]
+    assert len(found) > 15
+    assert {path for path in found if not path.startswith("shell_word(")} == {"len(folders)"}
+    assert shell_word("my photos") == "'my photos'"
