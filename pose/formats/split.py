@@ -78,6 +78,8 @@ def split_coco(path: Path, *, share: float, seed: int = 0, by_prefix: bool = Fal
         )
     parts = []
     for out, own, part in zip(outs, chosen, documents, strict=True):
+        if document["annotations"] and not part["annotations"]:
+            warnings.warn(f"{out} has images with nobody alone; give another --seed or --val", stacklevel=2)
         write_atomic(out, (json.dumps(part, ensure_ascii=False) + "\n").encode())
         parts.append(Part(out, len(part["images"]), len(part["annotations"]), len(own)))
     return parts[0], parts[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,18 @@ def test_frames_stay_together(tmp_path: Path) -> None:
     assert [len(part["images"]) for part in (train, val)] == [15, 5]
     assert len({image["file_name"].split("/")[0] for image in val["images"]}) == 1
     assert "clips_val.json: 5 images of 1 group, 10 people" in outcome.out
+
+
+def test_a_part_with_nobody_is_warned_of(tmp_path: Path) -> None:
+    path = clips(tmp_path)
+    document = json.loads(path.read_text())
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] == 0]
+    path.write_text(json.dumps(document))
+    outcome = call_pose("split", path, "--val", "0.1")
+    assert outcome.code == 0
+    assert re.search(
+        r"warning: .*clips_val\.json has images with nobody alone; give another --seed or --val", outcome.err
+    )
 
 
 def test_the_seed_chooses(tmp_path: Path) -> None:
