@@ -18,6 +18,7 @@ from pose.data.records import read_flag, read_id, read_number, read_numbers, rea
 from pose.data.usage import Usage
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.runtime.errors import DataError
+from pose.runtime.text import plural
 
 Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) scores
 LARGEST_COORDINATE = 1e9  # pixels; images are far smaller
@@ -143,7 +144,7 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
     reasons.update(warn_left_out(path, "boxes", problems, total, advice=""))
     if not matched:
         raise DataError(
-            f"none of the {total} boxes of {path} is of the {len(names)} images given: the boxes are of "
+            f"none of the {total} boxes of {path} is of the {plural(len(names), 'image')} given: the boxes are of "
             f"{', '.join(list(dict.fromkeys(said))[:3])}, the images are {', '.join(names[:3])}"
         )
     used = sum(map(len, boxes.values()))

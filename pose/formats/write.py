@@ -14,7 +14,7 @@ from pose.formats import coco_write, cvat_write, deeplabcut, label_studio_write,
 from pose.formats.image_files import is_file, upright_size
 from pose.formats.labels import LabeledImage, LabelSet, Notes
 from pose.runtime.errors import DataError
-from pose.runtime.files import write_atomic
+from pose.runtime.files import part_prefix, write_atomic
 
 # What makes the files of a folder, and where in it an image goes.
 FOLDERS: dict[str, tuple[Callable[[LabelSet, Notes], dict[str, bytes]], Callable[[LabeledImage], str]]] = {
@@ -109,7 +109,7 @@ def _write_coco(labels: LabelSet, out: Path, notes: Notes, description: str) -> 
 def _write_folder(out: Path, files: dict[str, bytes], copies: list[tuple[Path, str]]) -> None:
     """Everything into a folder beside `out`, which gets its name once it is whole."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part"))
+    staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=part_prefix(out), suffix=".part"))
     try:
         for name, data in files.items():
             path = staging / name

@@ -105,8 +105,8 @@ def label_images(
     Raises:
         FileNotFoundError: an input or the boxes are missing.
         ConfigError: no such format.
-        DataError: `out` is there, or nobody was found. A broken image is as in `predict_images`. Whatever ends the
-            work, what was done by then is written.
+        DataError: `out` is there, two images would share the file of their labels, or nobody was found. A broken
+            image is as in `predict_images`. Whatever ends the work, what was done by then is written.
     """
     out = user_path(out)
     check_target(out, target)
@@ -116,6 +116,8 @@ def label_images(
     upright = source.file is None
     loop = ImageLoop(inputs, upright=upright, workers=workers, progress=progress)
     labeler = _Labeler(inputs, kind_of(predictor.skeleton), threshold=threshold, keep_boxes=boxes != "whole")
+    if FILES[target] is None:
+        labeler.check_names(inputs)
     try:
         for group in in_groups(loop.requests(source), predictor.batch_size):
             found = predictor.stream([request for _, request in group])
@@ -171,11 +173,27 @@ class _Labeler:
         self.notes = Notes()
         self.keypoints = self.labeled = 0
 
+    def _name(self, image: ImageInput) -> str:
+        assert image.path is not None
+        return Path(os.path.relpath(os.path.abspath(image.path), self.root)).as_posix()
+
+    def check_names(self, inputs: Sequence[ImageInput]) -> None:
+        """Check, before the work, that each image has a name of its own for its labels, which have another suffix.
+
+        Raises:
+            DataError: two have the same.
+        """
+        seen: dict[str, str] = {}
+        for name in map(self._name, inputs):
+            other = seen.setdefault(str(Path(name).with_suffix("")), name)
+            if other != name:
+                raise DataError(
+                    f"the labels of {other} and {name} would have one name; give the images different ones"
+                )
+
     def add(self, image: ImageInput, people: People) -> None:
         """The people of one image, the best first; somebody without a labeled keypoint stays as a box."""
-        assert image.path is not None
-        name = Path(os.path.relpath(os.path.abspath(image.path), self.root)).as_posix()
-        record = LabeledImage(name, size=people.image_size)
+        record = LabeledImage(self._name(image), size=people.image_size)
         self.labels.images.append(record)
         for index in np.argsort(-people.person_scores, kind="stable").tolist():
             points = self._visibility(people.keypoints[index], people.scores[index], people.image_size)

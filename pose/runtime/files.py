@@ -28,7 +28,7 @@ def write_atomic(
     target = Path(path)
     try:
         make_folder(target.parent)
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=_part_prefix(target), suffix=".part")
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=part_prefix(target), suffix=".part")
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -52,7 +52,7 @@ def write_atomic(
         ) from error
 
 
-def _part_prefix(target: Path) -> str:
+def part_prefix(target: Path) -> str:
     """Of an unfinished file: its name, cut so that it stays below 255 bytes where the name itself does."""
     return f".{target.name[:40]}."
 

@@ -167,6 +167,18 @@ def test_refusals(photos: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("target", ["yolo", "labelme", "cvat"])
+def test_images_of_one_name_are_refused_before_the_work(photos: Path, tmp_path: Path, target: str) -> None:
+    Pillow.new("RGB", (WIDE, HIGH)).save(photos / "a.png")
+    model = Model()
+    if target == "cvat":  # names images with their suffix
+        assert run(model, photos, target, tmp_path / "out").images == 3
+        return
+    with pytest.raises(DataError, match=r"the labels of a\.jpg and a\.png would have one name"):
+        run(model, photos, target, tmp_path / "out")
+    assert model.calls == 0
+
+
 def test_the_category_is_named_for_what_it_is() -> None:
     names = {name: kind_of(skeleton).name for name, skeleton in SKELETONS.items()}
     assert names.pop("hand21") == "hand"
