@@ -182,7 +182,7 @@ def _claim(folder: Path, parameters: dict[str, Any]) -> int | None:
     else:
         if folder.exists() and any(folder.iterdir()):
             raise DataError(
-                f"{folder} is not empty and holds no {DONE}, so it was not made by generate; "
+                f"{folder} is not empty and holds no {DONE}, so it was not made by `pose figures`; "
                 "give another folder, or an empty one"
             )
         write_json(folder / UNDERWAY, parameters)
