@@ -30,7 +30,8 @@ def find_config(name: str | os.PathLike[str]) -> Path:
     """The file that a path or a name stands for; whatever is there at the path comes first.
 
     Args:
-        name: a path; `FOLDER/NAME` of a file in configs/; or `NAME` of one in configs/coco.
+        name: a path; `FOLDER/NAME` of a file in configs/, also as `configs/FOLDER/NAME.yaml` where the working folder
+            is another one; or `NAME` of one in configs/coco.
     Raises:
         FileNotFoundError: neither; with all names.
     """
@@ -38,7 +39,7 @@ def find_config(name: str | os.PathLike[str]) -> Path:
     if given.exists():
         return given
     names = list_configs()
-    wanted = given.as_posix().removesuffix(".yaml").removeprefix(f"{DEFAULT_FOLDER}/")
+    wanted = given.as_posix().removesuffix(".yaml").removeprefix("configs/").removeprefix(f"{DEFAULT_FOLDER}/")
     if wanted in names:
         return configs_folder() / (f"{wanted}.yaml" if "/" in wanted else f"{DEFAULT_FOLDER}/{wanted}.yaml")
     if given.suffix in (".yaml", ".yml"):

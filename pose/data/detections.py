@@ -22,6 +22,10 @@ from pose.runtime.errors import DataError
 
 KEYS = ("image_id", "category_id", "bbox", "score")
 _EXAMPLE = '{"image_id": 785, "category_id": 1, "bbox": [x, y, width, height], "score": 0.9}'
+_MISSING = (
+    "docs/train_on_coco.md tells where COCO's are; or take annotated boxes: "
+    "data.val.boxes=gt, in `pose eval` --boxes gt"
+)
 UNKNOWN = "on images that are not listed"
 CONTRADICTS = "whose file_name is not that of their image_id"
 
@@ -52,7 +56,8 @@ def detected_people(
     """
     if isinstance(detections, Path | str):
         source = str(detections)
-        records = read_document(Path(detections), expected=f"expected a list of records such as {_EXAMPLE}")
+        expected = f"expected a list of records such as {_EXAMPLE}"
+        records = read_document(Path(detections), what="detections", missing=_MISSING, expected=expected)
     else:
         source, records = "detections", detections
     if not isinstance(records, list | tuple):

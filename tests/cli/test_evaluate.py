@@ -215,8 +215,8 @@ def test_detections_in_a_config_and_missing_ones(
     pose_cli: Cli, tiny_yaml: Path, tiny_run: Path, tiny_dataset: Path, tmp_path: Path
 ) -> None:
     outcome = pose_cli("train", tiny_yaml, "data.val.boxes=gone.json", "--out", tmp_path / "run")
-    refusal(outcome, f"error: no file {tiny_dataset / 'gone.json'}")
-    refusal(pose_cli("eval", tiny_run, "--boxes", "gone.json"), "error: no file gone.json")
+    refusal(outcome, f"error: no detections {tiny_dataset / 'gone.json'}", "data.val.boxes=gt")
+    refusal(pose_cli("eval", tiny_run, "--boxes", "gone.json"), "error: no detections gone.json")
     outcome = pose_cli(
         "predict", tiny_run, tiny_dataset / "images", "--boxes", "gone.json", "--out", tmp_path / "out"
     )

@@ -44,6 +44,8 @@ def test_what_is_there_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     Path("sample").write_text("")
     assert find_config("sample") == Path("sample")
+    there = configs_folder() / "figures/demo_model.yaml"
+    assert find_config("configs/figures/demo_model.yaml") == there  # as the documents write it, typed elsewhere
 
 
 def test_unknown_names_are_answered_by_the_known_ones() -> None:

@@ -272,7 +272,7 @@ def test_only_images_with_boxes(make_data: MakeData) -> None:
 
 def test_boxes_given_lie_where_the_user_is(make_data: MakeData, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = make_data()
-    with pytest.raises(FileNotFoundError, match=r"no file boxes\.json"):
+    with pytest.raises(FileNotFoundError, match=r"no detections boxes\.json; .* take annotated boxes: data\.val"):
         validation_set(data, boxes="boxes.json")
     monkeypatch.chdir(root)
     assert len(validation_set(data, boxes="boxes.json").people) == 3
