@@ -74,9 +74,10 @@ def read_results(path: Path, coco: CocoFile, *, num_keypoints: int) -> Results:
 def _warn_of_habits(path: Path, records: list[dict[str, Any]]) -> None:
     """Warn of what makes AP low although the keypoints were found."""
     points = np.array([record["keypoints"] for record in records]).reshape(len(records), -1, 3)[..., :2]
-    if ((points >= 0) & (points <= 1)).all() and points.any():
+    found = points[points.any(axis=2)]  # (0, 0) is how many write a keypoint that they did not find
+    if len(found) and (np.abs(found - 0.5).max(axis=1) <= 1).mean() > 0.95:  # some lie outside their image
         warnings.warn(
-            f"{path}: all keypoints lie between 0 and 1, as if divided by the image's size; results are in pixels",
+            f"{path}: keypoints lie between 0 and 1, as if divided by the image's size; results are in pixels",
             stacklevel=3,
         )
     twice = len(records) - len({(record["image_id"], *record["keypoints"]) for record in records})

@@ -85,6 +85,10 @@ def test_more_people_than_answers_count(
     ("change", "said"),
     [
         (lambda all_: [{**r, "keypoints": [k / 1000 for k in r["keypoints"]]} for r in all_], "between 0 and 1"),
+        (  # one keypoint beyond the image's edge
+            lambda all_: [{**r, "keypoints": [*[k / 1000 for k in r["keypoints"]][:-3], 1.2, -0.1, 1]} for r in all_],
+            "between 0 and 1",
+        ),
         (lambda all_: [*all_, *all_], "10 results of 20 are there twice"),
     ],
 )
