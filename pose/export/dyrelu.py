@@ -38,8 +38,8 @@ def emit_dyrelu(g: Graph, layer: DyReLU, x: Map) -> Map:
     """Add the DY-ReLU of maps that are there."""
     x = lay_out(g, settle(g, x))
     gain, pi = _attention(g, layer, x)
-    a, b = _coefficients(g, layer, x, gain=gain)
-    return _pieces(g, layer, x, a=a, b=b, pi=pi)
+    a, minus_b = _coefficients(g, layer, x, gain=gain)
+    return _pieces(g, layer, x, a=a, minus_b=minus_b, pi=pi)
 
 
 def emit_pointwise_dyrelu(g: Graph, layer: DyReLU, of: Pointwise) -> Map:
@@ -51,14 +51,14 @@ def emit_pointwise_dyrelu(g: Graph, layer: DyReLU, of: Pointwise) -> Map:
     x = _product(g, of, bias=has_bias)
     seen = of if widens else None
     gain, pi = _attention(g, layer, x, seen)
-    a, b = _coefficients(g, layer, x, seen, gain=gain, offset=None if has_bias else of.bias)
-    return _pieces(g, layer, lay_out(g, settle(g, x)), a=a, b=b, pi=pi)
+    a, minus_b = _coefficients(g, layer, x, seen, gain=gain, offset=None if has_bias else of.bias)
+    return _pieces(g, layer, lay_out(g, settle(g, x)), a=a, minus_b=minus_b, pi=pi)
 
 
 def emit_pointwise(g: Graph, of: Pointwise) -> Map:
     """Add a 1x1 convolution."""
     x = _product(g, of)
-    return replace(x, name=g.op("Add", x.name, g.constant(_column(x, of.bias), name="bias")))
+    return replace(x, name=g.op("Sub", x.name, g.constant(_column(x, -of.bias), name="minus_bias")))
 
 
 def _product(g: Graph, of: Pointwise, *, bias: bool = False) -> Map:
@@ -81,13 +81,17 @@ def _multiply(g: Graph, weight: Array, u: Map, *, bias: Array | None = None) -> 
 
 def _column(x: Map, values: Array) -> Array:
     """Shape one value a channel so that it is broadcast to a map."""
-    return values.reshape((-1, 1) if x.flat else (-1, 1, 1))
+    return values.reshape((-1, 1) if x.flat else (1, -1, 1, 1))
 
 
-def _pieces(g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], b: Sequence[str], pi: str | None) -> Map:
+def _pieces(
+    g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], minus_b: Sequence[str], pi: str | None
+) -> Map:
     """Add max_k (a_k x + b_k), with pi still to be multiplied in."""
-    scaled = [g.op("Mul", x.name, slope) for slope in a]
-    y = _maximum(g, [g.op("Add", s, i) for s, i in zip(scaled, b, strict=True)] if b else scaled)
+    pieces = [g.op("Mul", x.name, slope) for slope in a]
+    if minus_b:
+        pieces = [g.op("Sub", piece, m) for piece, m in zip(pieces, minus_b, strict=True)]
+    y = _maximum(g, pieces)
     if layer.zero_piece:
         y = g.op("Relu", y)
     return replace(x, name=y, scale=pi)
@@ -122,7 +126,7 @@ def _coefficients(
     gain: float,
     offset: Array | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Add K slopes and K intercepts; no intercepts where they are 0.
+    """Add K slopes and K intercepts with their signs turned; no intercepts where they are 0.
 
     Each is (N, C, 1), or (N, 1, 1) for variant A, with another 1 where x is (N, C, H, W).
 
@@ -138,30 +142,34 @@ def _coefficients(
     elif offset is not None:
         bias = bias + weight @ offset
     has_intercepts = layer.intercept
-    mean = g.op("ReduceMean", x.name, g.constant([2] if x.flat else [2, 3], name="axes"), keepdims=0)
+    mean = g.op("ReduceMean", x.name, g.constant([2] if x.flat else [2, 3], name="axes"), keepdims=int(not x.flat))
     hidden = g.op("Relu", _linear(g, mean, weight, bias))
     rows = _linear(g, hidden, to_numpy(layer.fc2.weight), to_numpy(layer.fc2.bias))
-    # a = alpha + lambda (2 sigmoid - 1), the gain counted in.
+    # a = alpha + lambda (2 sigmoid - 1), the gain counted in, and -b likewise.
     per_piece = layer.fc2.out_features // (pieces * (1 + has_intercepts))
-    ranges = [layer.lambda_a] * pieces + [layer.lambda_b] * pieces * has_intercepts
-    starts = [*to_numpy(layer.alpha), *(to_numpy(layer.beta) if has_intercepts else ())]
+    ranges = [layer.lambda_a] * pieces + [-layer.lambda_b] * pieces * has_intercepts
+    starts = [*to_numpy(layer.alpha), *(-to_numpy(layer.beta) if has_intercepts else ())]
     span = np.repeat([2 * gain * r for r in ranges], per_piece)
     start = np.repeat([gain * (s - r) for s, r in zip(starts, ranges, strict=True)], per_piece)
+    if not x.flat:
+        span, start = _column(x, span), _column(x, start)
     values = g.op("Mul", g.op("Sigmoid", rows), g.constant(span, name="span"))
     values = g.op("Add", values, g.constant(start, name="start"))
-    split = g.ops(
-        "Split",
-        g.reshape(values, 0, -1, *([1] if x.flat else [1, 1])),
-        outputs=len(ranges),
-        axis=1,
-        num_outputs=len(ranges),
-    )
-    a, b = split[:pieces], split[pieces:]
+    values = g.reshape(values, 0, -1, 1) if x.flat else values
+    split = g.ops("Split", values, outputs=len(ranges), axis=1, num_outputs=len(ranges))
+    a, minus_b = split[:pieces], split[pieces:]
     if offset is not None and offset.any():
-        moved = [g.op("Mul", slope, g.constant(_column(x, offset), name="offset")) for slope in a]
-        b = [g.op("Add", m, i) for m, i in zip(moved, b, strict=True)] if b else moved
-    return a, b
+        moved = [g.op("Mul", slope, g.constant(_column(x, -offset), name="offset")) for slope in a]
+        minus_b = [g.op("Add", m, i) for m, i in zip(moved, minus_b, strict=True)] if minus_b else moved
+    return a, minus_b
 
 
 def _linear(g: Graph, x: str, weight: Array, bias: Array) -> str:
-    return g.op("Gemm", x, g.constant(weight, name="weight"), g.constant(bias, name="bias"), transB=1)
+    """Add weight x + bias of (N, C), or of (N, C, 1, 1) where all are convolutions."""
+    if g.only_convolutions:
+        return g.op("Conv", x, *_constants(g, weight[:, :, None, None], bias), kernel_shape=[1, 1])
+    return g.op("Gemm", x, *_constants(g, weight, bias), transB=1)
+
+
+def _constants(g: Graph, weight: Array, bias: Array) -> tuple[str, str]:
+    return g.constant(weight, name="weight"), g.constant(bias, name="bias")
