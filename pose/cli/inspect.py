@@ -100,11 +100,13 @@ def validation_crops(loaded: Checkpoint, config: AnyConfig, *, count: int, devic
     from pose.data.dataset import PeopleDataset, collate
     from pose.data.loader import EpochSampler, make_loader
     from pose.evaluation.splits import validation_set
+    from pose.inference.memory import fitting_batch_size
 
     def spread(length: int) -> list[int]:
         return [int(i) for i in np.unique(np.linspace(0, length - 1, min(count, length)).round())]
 
     size = config.model.input_size
+    batch_size = fitting_batch_size(BATCH_SIZE, size, device=device)
     if isinstance(config, Config):
         val = validation_set(config.data)
         if val.coco.annotations is not None and val.boxes != "gt":
@@ -114,11 +116,11 @@ def validation_crops(loaded: Checkpoint, config: AnyConfig, *, count: int, devic
         unbiased = config.model.make_codec().unbiased
         dataset = PeopleDataset(chosen, config.data.resolve_skeleton(), input_size=size, unbiased=unbiased)
         sampler = EpochSampler(len(chosen), seed=0, shuffle=False)
-        loader = make_loader(dataset, batch_size=BATCH_SIZE, workers=0, sampler=sampler, collate=collate)
+        loader = make_loader(dataset, batch_size=batch_size, workers=0, sampler=sampler, collate=collate)
     else:
         found = find_images(Path(config.data.root, config.data.val), loaded.classes or ())
         images = ImageFolderDataset([found[i] for i in spread(len(found))], input_size=size, crop=config.eval.crop)
         sampler = EpochSampler(len(images), seed=0, shuffle=False)
-        loader = make_loader(images, batch_size=BATCH_SIZE, workers=0, sampler=sampler, collate=collate_images)
+        loader = make_loader(images, batch_size=batch_size, workers=0, sampler=sampler, collate=collate_images)
     for batch in loader:
         yield batch.images.to(device)

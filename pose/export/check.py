@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from pose.codecs.codec import QUARTER, Codec
 from pose.inference.base import crop_boxes
+from pose.inference.memory import fitting_batch_size
 from pose.inference.onnx_predictor import OnnxModel
 from pose.inference.torch_predictor import predict_heatmaps
 from pose.keypoints.skeletons import Skeleton
@@ -164,13 +165,13 @@ def compare(
         runtime: what runs the graph, for messages.
     """
     flip_indices = exported.skeleton.flip_indices if exported.flip_test else None
-    images = torch.from_numpy(crops).permute(0, 3, 1, 2)
     input_size = exported.input_size
-    expected = predict_heatmaps(model, images, flip_indices=flip_indices, codec=codec)
-    exact = predict_heatmaps(double(model), images, flip_indices=flip_indices, codec=codec)
+    expected, exact = (
+        network_heatmaps(network, crops, flip_indices=flip_indices, codec=codec) for network in (model, double(model))
+    )
     xy, _ = codec.decode(expected, input_size=input_size)
-    first, rest = exported.run(crops[:1]), exported.run(crops[1:])
-    keypoints, scores, heatmaps = (np.concatenate(pair) for pair in zip(first, rest, strict=True))
+    found = [exported.run(batch) for batch in (crops[:1], *in_batches(crops[1:]))]
+    keypoints, scores, heatmaps = (np.concatenate(each) for each in zip(*found, strict=True))
     own_xy, own_scores = codec.decode(torch.from_numpy(heatmaps), input_size=input_size)
     difference = float(np.abs(heatmaps - expected.numpy()).max())
     rounding = float((expected - exact).abs().max())
@@ -199,11 +200,31 @@ def compare_quantized(
     exported: OnnxModel, quantized: OnnxModel, crops: NDArray[np.uint8], *, kind: str, what: str
 ) -> Quantized:
     """Run both graphs on the same crops, which show `what`."""
-    expected, found = exported.run(crops)[0], quantized.run(crops)[0]
+    expected, found = (
+        np.concatenate([graph.run(batch)[0] for batch in in_batches(crops)]) for graph in (exported, quantized)
+    )
     moved = np.linalg.norm(found - expected, axis=-1)
     return Quantized(
         kind, len(crops), what, float((moved > 0).mean()), float(np.median(moved)), float(np.percentile(moved, 95))
     )
+
+
+def in_batches(crops: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Split crops into as few batches as fit into memory: one, unless they are very large."""
+    size = fitting_batch_size(len(crops), (crops.shape[1], crops.shape[2]), device="cpu")
+    return [crops[start : start + size] for start in range(0, len(crops), size)]
+
+
+def network_heatmaps(
+    model: nn.Module,
+    crops: NDArray[np.uint8],
+    *,
+    flip_indices: NDArray[np.int64] | None = None,
+    codec: Codec = QUARTER,
+) -> Tensor:
+    """Compute a network's heatmaps of crops (N, H, W, 3), with the flip test if `flip_indices` are given."""
+    batches = [torch.from_numpy(batch).permute(0, 3, 1, 2) for batch in in_batches(crops)]
+    return torch.cat([predict_heatmaps(model, batch, flip_indices=flip_indices, codec=codec) for batch in batches])
 
 
 def double(model: nn.Module) -> nn.Module:

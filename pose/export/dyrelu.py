@@ -87,9 +87,7 @@ def _column(x: Map, values: Array) -> Array:
     return values.reshape((-1, 1) if x.flat else (1, -1, 1, 1))
 
 
-def _pieces(
-    g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], minus_b: Sequence[str], pi: str | None
-) -> Map:
+def _pieces(g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], minus_b: Sequence[str], pi: str | None) -> Map:
     """Add max_k (a_k x + b_k), with pi still to be multiplied in."""
     pieces = [g.op("Mul", x.name, slope) for slope in a]
     if minus_b:

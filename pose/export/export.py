@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from onnx import ModelProto, checker
+from torch import nn
 
 from pose.checkpoints.checkpoint import Checkpoint
 from pose.export.check import Check, Quantized, compare, compare_quantized, generated_crops, latencies_ms
@@ -86,37 +90,21 @@ def export_onnx(
     section = checkpoint.pose_config.model
     input_size, codec = section.input_size, section.make_codec()
     calibration = calibration_crops(calibrate, input_size) if int8 else None
-    model = checkpoint.build()
-    if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
-        raise CheckpointError(f"{checkpoint.path} has weights that are not finite; give those of a good run")
-    build = partial(
-        build_graph,
-        model,
-        skeleton=checkpoint.skeleton,
-        input_size=input_size,
-        stride=STRIDE,
-        flip_test=flip_test,
-        codec=codec,
-    )
+    model, build = _build(checkpoint, flip_test=flip_test)
     graph = build()
     header = header_of(checkpoint, format=FORMAT, in_graph=True, flip_test=flip_test, int8=int8, fp16=fp16)
     exported = _finish(graph, header | {"int8": False, "fp16": False})
     crops = generated_crops(CHECKED_CROPS, input_size)
     check = compare(model, exported, crops, codec=codec)
     check.verify()
-    seen, what = crops, "generated people"
-    if calibration is not None:
-        graph = (
-            quantize_products(graph) if has_products(graph) else quantize(build(only_convolutions=True), calibration)
-        )
-        if calibrate is not None:
-            seen, what = calibration, str(calibrate)
-    elif fp16:
-        graph = halve_weights(graph)
     quantized = None
     if int8 or fp16:
-        kind = "int8" if int8 else "fp16"
-        quantized = compare_quantized(exported, _finish(graph, header), seen, kind=kind, what=what)
+        graph = _shrink(graph, build, calibration)
+        seen, what = crops, "generated people"
+        if calibration is not None and calibrate is not None:
+            seen, what = calibration, str(calibrate)
+        small = _finish(graph, header)
+        quantized = compare_quantized(exported, small, seen, kind="int8" if int8 else "fp16", what=what)
         quantized.verify(STRIDE)
     if not heatmaps:
         graph.graph.output.pop()
@@ -131,6 +119,30 @@ def export_onnx(
         )
     write_with_header(path, data, header)
     return Exported(path, len(data), check, quantized, torch_ms, onnx_ms, converted)
+
+
+def _build(checkpoint: Checkpoint, *, flip_test: bool) -> tuple[nn.Module, Callable[..., ModelProto]]:
+    """Build the network, unless its weights are spoilt, and what makes its graph."""
+    model, section = checkpoint.build(), checkpoint.pose_config.model
+    if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
+        raise CheckpointError(f"{checkpoint.path} has weights that are not finite; give those of a good run")
+    build = partial(
+        build_graph,
+        model,
+        skeleton=checkpoint.skeleton,
+        input_size=section.input_size,
+        stride=STRIDE,
+        flip_test=flip_test,
+        codec=section.make_codec(),
+    )
+    return model, build
+
+
+def _shrink(graph: ModelProto, build: Callable[..., ModelProto], calibration: NDArray[np.uint8] | None) -> ModelProto:
+    """Store the weights in int8, by what the crops in `calibration` show, or without any in half precision."""
+    if calibration is None:
+        return halve_weights(graph)
+    return quantize_products(graph) if has_products(graph) else quantize(build(only_convolutions=True), calibration)
 
 
 def _finish(graph: ModelProto, header: dict[str, Any]) -> OnnxModel:

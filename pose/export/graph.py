@@ -110,7 +110,7 @@ def settle(g: Graph, x: Map) -> Map:
 def settle_scale(g: Graph, x: Map) -> Map:
     """Multiply the scale of a map in, if it has one.
 
-    The scale first: OpenVINO computes operands in this order, and finds the map that attention comes from in the cache.
+    The scale first: OpenVINO computes operands in this order, so the map that attention comes from is in the cache.
     """
     return x if x.scale is None else replace(x, name=g.op("Mul", x.scale, x.name), scale=None)
 

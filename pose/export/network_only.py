@@ -17,10 +17,9 @@ from torch import nn
 from pose.checkpoints.checkpoint import Checkpoint
 from pose.codecs.heatmap import decode
 from pose.data.transforms import normalize
-from pose.export.check import PEAK_TOLERANCE, ROUNDING_TOLERANCE, double, generated_crops, margin
+from pose.export.check import PEAK_TOLERANCE, ROUNDING_TOLERANCE, double, generated_crops, margin, network_heatmaps
 from pose.export.metadata import header_of, put_header, write_with_header
 from pose.export.network import IMAGES, build_network
-from pose.inference.torch_predictor import predict_heatmaps
 from pose.runtime.onnx_session import start_session
 
 FORMAT = "pose-network-1"
@@ -82,11 +81,11 @@ def _compare(model: nn.Module, data: bytes, crops: np.ndarray, *, batch: int) ->
     Raises:
         ValueError: rounding does not explain the difference.
     """
-    images = torch.from_numpy(crops).permute(0, 3, 1, 2)
-    expected = predict_heatmaps(model, images, flip_indices=None)
-    rounding = float((expected - predict_heatmaps(double(model), images, flip_indices=None)).abs().max())
+    expected = network_heatmaps(model, crops)
+    rounding = float((expected - network_heatmaps(double(model), crops)).abs().max())
     session = start_session(data, name="the network in memory", threads=1)
-    batches = normalize(images).numpy().reshape(-1, batch, 3, *crops.shape[1:3])
+    images = normalize(torch.from_numpy(crops).permute(0, 3, 1, 2))
+    batches = images.numpy().reshape(-1, batch, 3, *crops.shape[1:3])
     found = torch.from_numpy(np.concatenate([session.run(None, {IMAGES: each})[0] for each in batches]))
     difference, peak = float((found - expected).abs().max()), float(expected.abs().max())
     limit = max(PEAK_TOLERANCE * peak, ROUNDING_TOLERANCE * rounding)

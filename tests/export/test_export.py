@@ -20,14 +20,15 @@ import pose
 from pose.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from pose.config.keypoints import HeadConfig, ModelConfig
 from pose.data.transforms import normalize
-from pose.export import export
-from pose.export.check import generated_crops, margin
+from pose.export import check, export
+from pose.export.check import compare, generated_crops, margin
 from pose.export.half import halve_weights
 from pose.export.network import build_graph
 from pose.export.quantize import has_products, quantize
 from pose.images.write import write_image
+from pose.inference import memory
 from pose.inference.onnx_predictor import CROPS_AT_ONCE, OUTPUTS, OnnxModel, OnnxPredictor
-from pose.inference.torch_predictor import Predictor
+from pose.inference.torch_predictor import Predictor, predict_heatmaps
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.paths import portable
 from pose.synthetic.dataset import image_rng
@@ -284,6 +285,24 @@ def test_a_graph_that_differs_is_not_written(
     assert outcome.code == 2
     assert "the exported graph is not the network, so nothing is written" in outcome.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_comparison_fits_into_memory(exported: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crops of which the machine could hold two are compared two at a time, with a word."""
+    model, graph, crops = load_checkpoint(run).build(), OnnxModel.open(exported), generated_crops(5, (64, 64))
+    sizes: list[int] = []
+
+    def heatmaps(model: torch.nn.Module, batch: torch.Tensor, **options: Any) -> torch.Tensor:
+        sizes.append(len(batch))
+        return predict_heatmaps(model, batch, **options)
+
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 10**7)
+    monkeypatch.setattr(check, "predict_heatmaps", heatmaps)
+    with pytest.warns(UserWarning, match="batches of 2 instead of"):
+        parts = compare(model, graph, crops)
+    assert sizes == [2, 2, 1] * 2
+    parts.verify()
+    assert parts.crops == 5
 
 
 def test_a_graph_that_int8_breaks_is_not_written() -> None:
