@@ -76,7 +76,8 @@ def open_mnn(folder: Path, batch: int, *, file: str = "m.onnx") -> Opened:
     arguments = ["-f", "ONNX", "--modelFile", str(folder / file), "--MNNModel", str(converted), "--bizCode", "pose"]
     _call(_program("mnnconvert"), *arguments)
     names = (["images"], ["heatmaps"]) if network_only else (["crops"], ["keypoints", "scores"])
-    network = nn.load_module_from_file(str(converted), *names)
+    one_thread = nn.create_runtime_manager(({"backend": "CPU", "numThread": 1},))  # by default four, which spin
+    network = nn.load_module_from_file(str(converted), *names, runtime_manager=one_thread)
     kind = expr.float if network_only else expr.uint8
 
     def run(crops: Any) -> tuple[Any, ...]:
