@@ -24,9 +24,6 @@ import numpy as np
 from pose.export.graph import Array, Graph, Map, lay_out, settle, settle_scale, to_numpy
 from pose.layers.dyrelu import DyReLU
 
-# Numbers of a map from which on OpenVINO adds up weighted channels faster than it convolves them to a single one.
-LARGE = 350_000
-
 
 @dataclass(frozen=True)
 class Pointwise:
@@ -111,20 +108,12 @@ def _attention(g: Graph, layer: DyReLU, x: Map, seen: Pointwise | None = None) -
     projection = to_numpy(layer.attention.weight).reshape(1, -1) / layer.tau
     if seen is not None:
         projection, x = projection @ seen.weight, seen.u
-    z = lay_out(g, settle(g, replace(x, name=_project(g, projection, x), channels=1)))
+    z = lay_out(g, settle(g, replace(x, name=_multiply(g, projection, x), channels=1)))
     gain = layer.gamma * z.pixels
     pi = g.op("Softmax", z.name if z.flat else g.reshape(z.name, 0, 1, -1), axis=-1)
     pi = pi if z.flat else g.reshape(pi, 0, 1, z.height, z.width)
     # The limit last, where OpenVINO has it done with what the attention is multiplied by.
     return gain, g.op("Min", pi, g.constant(1 / gain, name="limit")) if gain > 1 else pi
-
-
-def _project(g: Graph, weight: Array, u: Map) -> str:
-    """Add the product of a weight (1, channels of u) and a map, whose scale is left out."""
-    if u.flat or u.channels * u.pixels < LARGE:
-        return _multiply(g, weight, u)
-    weighted = g.op("Mul", u.name, g.constant(_column(u, weight), name="weight"))
-    return g.op("ReduceSum", weighted, g.constant([1], name="axes"), keepdims=1)
 
 
 def _coefficients(
