@@ -69,7 +69,8 @@ def are_plain(expected: Iterable[tuple[Tensor | None, tuple[int, ...]]], like: T
     anywhere = like.is_cpu and not compiling
     for tensor, shape in expected:
         if (
-            type(tensor) not in _KINDS
+            tensor is None
+            or type(tensor) not in _KINDS
             or tensor.dtype is not plain
             or tensor.shape != shape
             or not (_is_strided(tensor) if compiling else _dispatch_keys(tensor).raw_repr() in keys)
