@@ -98,6 +98,14 @@ static void linear(const float *weight, const float *bias, int64_t rows, int64_t
         }
 }
 
+/* out (c) = the sum of `blocks` rows of c floats, `apart` from one another. */
+INLINE void add_blocks(const float *rows, int64_t blocks, int64_t apart, int64_t c, float *out) {
+    memcpy(out, rows, c * sizeof(float));
+    for (int64_t b = 1; b < blocks; b++)
+#pragma omp simd
+        for (int64_t k = 0; k < c; k++) out[k] += rows[b * apart + k];
+}
+
 static void make_attention(const Args *a, float *pi) {
     int64_t hw = a->hw;
     float top = pi[0], sum = 0, inverse = 1.0f / a->tau;
@@ -118,12 +126,10 @@ static void make_coefficients(const Args *a, const Room *room, int64_t first, in
     float *context = a->context + first * c, *hidden = a->hidden_out + first * a->hidden;
     float *coefficients = a->coefficients + first * 4 * c;
     const float *sums = room->sums + first * blocks * c;
-    for (int64_t i = 0; i < images; i++)
-        for (int64_t k = 0; k < c; k++) {
-            float sum = 0;
-            for (int64_t b = 0; b < blocks; b++) sum += sums[(i * blocks + b) * c + k];
-            context[i * c + k] = sum / (float)hw;
-        }
+    for (int64_t i = 0; i < images; i++) {
+        add_blocks(sums + i * blocks * c, blocks, c, c, context + i * c);
+        for (int64_t k = 0; k < c; k++) context[i * c + k] /= (float)hw;
+    }
     if (room->turned_w1) product(context, c, 1, room->turned_w1, a->b1, images, a->hidden, c, hidden);
     else linear(a->w1, a->b1, a->hidden, c, context, hidden, images);
     for (int64_t k = 0; k < images * a->hidden; k++) hidden[k] = hidden[k] < 0 ? 0 : hidden[k];
@@ -138,6 +144,7 @@ static void make_coefficients(const Args *a, const Room *room, int64_t first, in
         }
         /* Where the first piece is NaN, so is the maximum; `write` would take the second one. */
         float *v = coefficients + i * 4 * c;
+#pragma omp simd
         for (int64_t k = 0; k < c; k++) {
             float first = v[k] + v[2 * c + k];
             v[c + k] = first == first ? v[c + k] : first;
@@ -155,13 +162,14 @@ static void make_gradients(const Args *a, const Room *room, int64_t first, int64
     for (int64_t i = 0; i < images; i++)
         for (int64_t row = 0; row < 4; row++) {
             float start = row < 2 ? a->alpha[row] : a->beta[row - 2], range = row < 2 ? a->lambda_a : a->lambda_b;
-            float inverse = range != 0 ? 1.0f / range : 0.0f;
+            float inverse = range != 0 ? 1.0f / range : 0.0f, *d = dpre + (i * 4 + row) * c;
+            const float *v = coefficients + (i * 4 + row) * c;
+            add_blocks(sums + (i * blocks * 4 + row) * c, blocks, 4 * c, c, d);
+#pragma omp simd
             for (int64_t k = 0; k < c; k++) {
-                float sum = 0;
-                for (int64_t b = 0; b < blocks; b++) sum += sums[((i * blocks + b) * 4 + row) * c + k];
                 /* residual r = 2 s - 1 with s a sigmoid, whose derivative is s (1 - s) */
-                float r = (coefficients[(i * 4 + row) * c + k] - start) * inverse;
-                dpre[(i * 4 + row) * c + k] = sum * range * 0.5f * (1.0f - r * r);
+                float r = (v[k] - start) * inverse;
+                d[k] = d[k] * range * 0.5f * (1.0f - r * r);
             }
         }
     product(dpre, 4 * c, 1, a->w2, NULL, images, a->hidden, 4 * c, dhidden);
@@ -186,9 +194,7 @@ static void make_gradients(const Args *a, const Room *room, int64_t first, int64
 static void weight_gradients(const float *dout, const float *in, int64_t n, int64_t rows, int64_t columns,
                              int64_t first, int64_t last, float *dweight, float *dbias) {
     product(dout + first, 1, rows, in, NULL, last - first, columns, n, dweight + first * columns);
-    for (int64_t r = first; r < last; r++) dbias[r] = 0;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t r = first; r < last; r++) dbias[r] += dout[i * rows + r];
+    add_blocks(dout + first, n, rows, last - first, dbias + first);
 }
 
 #define ELEMENT float

@@ -11,41 +11,50 @@ int pose_interface(void) { return POSE_INTERFACE; }
 
 #define PARALLEL_FOR _Pragma("omp parallel for schedule(static) num_threads((int)threads) if (threads > 1)")
 
-/* Floats. Where maps are read in order processors fetch memory ahead by themselves; between maps, and where several
-   are read at once, it is asked for.                                                                                 */
-enum { CHUNK = 512, SEARCH = 64, LINE = 16, NEXT = 256, AHEAD = 4096, AHEAD_OF_TWO = 1024, WINDOW = 32, LANES = 8 };
+/* Maps that are read in turns, and floats. Where a map is read in order processors fetch memory ahead by themselves;
+   where several values lie side by side, it is asked for.                                                            */
+enum { STREAMS = 2, CHUNK = 512, SEARCH = 64, LINE = 16, AHEAD = 4096, AHEAD_OF_TWO = 1024, WINDOW = 32, LANES = 8 };
 
-/* First position of the largest value of a map; that of the first NaN, if there is one. */
-CLONES static int64_t find_peak(const float *map, int64_t size) {
-    float best = map[0];
-    int64_t at = 0;
-    int32_t nan = 0;
-    for (int64_t start = 0; start < size; start += CHUNK) {
-        int64_t end = start + CHUNK < size ? start + CHUNK : size;
-        float top = map[start];
-#pragma omp simd reduction(max : top) reduction(| : nan)
-        for (int64_t p = start; p < end; p++) {
-            top = map[p] > top ? map[p] : top;
-            nan |= map[p] != map[p];
-        }
-        if (top > best) best = top, at = start;
-    }
-    for (int64_t p = 0; p < NEXT; p += LINE) PREFETCH(map + size + p); /* the next map, while this one is searched */
-    if (nan) {
-        for (at = 0; map[at] == map[at];) at++;
-        return at;
-    }
+/* First position of a value in a map, which has it in the CHUNK from `at` on. */
+INLINE int64_t find(const float *map, int64_t size, int64_t at, float value) {
     for (int32_t found = 0; at + SEARCH <= size; at += SEARCH) {
 #pragma omp simd reduction(| : found)
-        for (int64_t p = 0; p < SEARCH; p++) found |= map[at + p] == best;
+        for (int64_t p = 0; p < SEARCH; p++) found |= map[at + p] == value;
         if (found) break;
     }
-    while (map[at] != best) at++;
+    while (map[at] != value) at++;
     return at;
 }
 
-/* The same for each of k maps whose values lie side by side; `best` (k) is room for the values. */
-CLONES static void find_peaks(const float *maps, int64_t size, int64_t k, float *best, int32_t *at) {
+/* First position of the largest value of each of `count` maps, that of the first NaN, if there is one. The maps lie
+   `apart` floats from one another and are read in turns, as memory gives several streams faster than one.            */
+CLONES static void find_peaks(const float *maps, int64_t count, int64_t apart, int64_t size, int64_t *at) {
+    float best[STREAMS];
+    int32_t nan[STREAMS] = {0};
+    for (int64_t i = 0; i < count; i++) best[i] = maps[i * apart], at[i] = 0;
+    for (int64_t start = 0; start < size; start += CHUNK)
+        for (int64_t i = 0, end = start + CHUNK < size ? start + CHUNK : size; i < count; i++) {
+            const float *map = maps + i * apart;
+            float top = map[start];
+            int32_t any = 0;
+#pragma omp simd reduction(max : top) reduction(| : any)
+            for (int64_t p = start; p < end; p++) {
+                top = map[p] > top ? map[p] : top;
+                any |= -(map[p] != map[p]); /* all bits, as comparing vectors gives */
+            }
+            if (top > best[i]) best[i] = top, at[i] = start;
+            nan[i] |= any;
+        }
+    for (int64_t i = 0; i < count; i++) {
+        const float *map = maps + i * apart;
+        if (!nan[i]) at[i] = find(map, size, at[i], best[i]);
+        else
+            for (at[i] = 0; map[at[i]] == map[at[i]];) at[i]++;
+    }
+}
+
+/* The same for k maps whose values lie side by side; `best` (k) is room for the values. */
+CLONES static void find_side_by_side(const float *maps, int64_t size, int64_t k, float *best, int32_t *at) {
     memcpy(best, maps, k * sizeof(float));
     memset(at, 0, k * sizeof(int32_t));
     for (int32_t p = 1; p < (int32_t)size; p++) {
@@ -130,27 +139,38 @@ static void move_by_taylor(const float *map, int64_t step, int64_t h, int64_t w,
     xy[0] = (float)((double)x + right), xy[1] = (float)((double)y + down);
 }
 
-/* Peaks xy (n, k, 2) and their values (n, k); `at` (n, k) is room. Peaks are moved by a quarter towards the higher
-   neighbour, or, with the `bell` of `blur`, by the Taylor step of DARK.                                              */
+/* A peak and its value, moved by a quarter towards the higher neighbour, or, with the `bell` of `blur`, by the Taylor
+   step of DARK; not near the border, which is 1 or 2 pixels wide on the right and below.                             */
+static void place_peak(const float *map, int64_t step, int64_t h, int64_t w, int64_t at, const double *bell,
+                       int64_t radius, float *value, float *xy) {
+    const float *v = map + at * step;
+    int64_t x = at % w, y = at / w, border = bell ? 2 : 1;
+    *value = *v;
+    xy[0] = *v > 0 ? (float)x : 0, xy[1] = *v > 0 ? (float)y : 0;
+    if (!(*v > 0 && x > 1 && x < w - border && y > 1 && y < h - border)) return;
+    if (bell) move_by_taylor(map, step, h, w, x, y, bell, radius, xy);
+    else move_by_quarter(v, step, w * step, xy);
+}
+
+/* Peaks xy (n, k, 2) and their values (n, k); `at` (n, k) is room. */
 void codec_decode(const float *maps, int64_t n, int64_t k, int64_t h, int64_t w, int64_t channels_last,
                   int64_t threads, const double *bell, int64_t radius, int32_t *at, float *values, float *xy) {
-    int64_t step = channels_last ? k : 1, runs = channels_last ? n : n * k, size = h * w * step, each = n * k / runs;
-    int64_t border = bell ? 2 : 1; /* so many of the last rows and columns are left as they are */
-    PARALLEL_FOR
-    for (int64_t r = 0; r < runs; r++) {
-        int32_t *found = at + r * each;
-        if (channels_last) find_peaks(maps + r * size, h * w, k, values + r * each, found);
-        else found[0] = (int32_t)find_peak(maps + r * size, size);
-        for (int64_t i = 0; i < each; i++) {
-            const float *map = maps + r * size + i, *v = map + found[i] * step;
-            int64_t x = found[i] % w, y = found[i] / w;
-            float *out = xy + (r * each + i) * 2;
-            values[r * each + i] = *v;
-            out[0] = *v > 0 ? (float)x : 0, out[1] = *v > 0 ? (float)y : 0;
-            if (!(*v > 0 && x > 1 && x < w - border && y > 1 && y < h - border)) continue;
-            if (bell) move_by_taylor(map, step, h, w, x, y, bell, radius, out);
-            else move_by_quarter(v, step, w * step, out);
+    int64_t size = h * w, apart = n * k / STREAMS, whole = apart * STREAMS;
+    if (channels_last) {
+        PARALLEL_FOR
+        for (int64_t r = 0; r < n; r++) {
+            find_side_by_side(maps + r * size * k, size, k, values + r * k, at + r * k);
+            for (int64_t i = r * k; i < (r + 1) * k; i++)
+                place_peak(maps + r * size * k + i % k, k, h, w, at[i], bell, radius, values + i, xy + i * 2);
         }
+        return;
+    }
+    PARALLEL_FOR
+    for (int64_t r = 0; r < n * k - whole + apart; r++) {
+        int64_t first = r < apart ? r : r - apart + whole, count = r < apart ? STREAMS : 1, found[STREAMS];
+        find_peaks(maps + first * size, count, apart * size, size, found);
+        for (int64_t i = 0, m = first; i < count; i++, m += apart)
+            place_peak(maps + m * size, 1, h, w, found[i], bell, radius, values + m, xy + m * 2);
     }
 }
 

@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from pose.images.files import ImageInput
 from pose.images.read import read_header
 from pose.inference.detector import CheckedDetector, Detector
@@ -94,8 +96,7 @@ def detect_images(
                 if image_ids is not None:
                     about = {"image_id": image_ids[index], **about}
                 empty += not len(boxes)
-                for box, score in zip(boxes.tolist(), scores.tolist(), strict=True):
-                    records.append({**about, "bbox": [round(v, 2) for v in box], "score": round(score, 5)})
+                records += _records(boxes, scores, about)
             done = batch[-1][0] + 1
             loop.tell(done)
         write_json(out, records, indent=None)
@@ -112,6 +113,14 @@ def detect_images(
         detector=detector.name,
         out=out,
     )
+
+
+def _records(boxes: NDArray[Any], scores: NDArray[Any], about: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of each box (N, 4) and score (N) of an image, with what is known of the image."""
+    return [
+        {**about, "bbox": [round(v, 2) for v in box], "score": round(score, 5)}
+        for box, score in zip(boxes.tolist(), scores.tolist(), strict=True)
+    ]
 
 
 def _keep_partial(records: list[dict[str, Any]], out: Path, *, done: int, total: int) -> None:

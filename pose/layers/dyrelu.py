@@ -24,6 +24,7 @@ from pose.layers.dyrelu_guard import bare_weights, is_unwatched
 Variant = Literal["A", "B", "C"]
 
 _DEFINITION = frozenset(("coefficients", "residuals", "spatial_attention", "plain"))
+_NUMBERS = frozenset((float, int))
 
 
 class DyReLU(nn.Module):
@@ -205,8 +206,8 @@ class DyReLU(nn.Module):
         kind, own = type(self), self.__dict__
         return (
             (kind is DyReLU or all(getattr(kind, name) is getattr(DyReLU, name) for name in _DEFINITION))
-            and not any(name in own for name in _DEFINITION)
-            and all(type(v) in (float, int) for v in (self.lambda_a, self.lambda_b, self.gamma, self.tau))
+            and _DEFINITION.isdisjoint(own)
+            and _NUMBERS.issuperset(map(type, (self.lambda_a, self.lambda_b, self.gamma, self.tau)))
         )
 
     def plain(self, x: Tensor) -> Tensor:

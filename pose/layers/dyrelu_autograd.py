@@ -63,19 +63,23 @@ class _Fused(torch.autograd.Function):
 
 
 def _takes_back(dy: Tensor, saved: Sequence[Tensor]) -> bool:
-    """`dyrelu_fused.takes` for the backward pass: hooks may have changed what was saved, and dy can be anything."""
-    x, w1, *_ = saved
-    context, hidden, coefficients, pi = saved[8:]
+    """`dyrelu_fused.takes` for the backward pass, for what its kernel reads: hooks may have changed what was saved,
+    and dy can be anything."""
+    x, w1, _, w2, _, projection, alpha, beta, context, hidden, coefficients, pi = saved
+    if w1.ndim != 2 or not is_memory(x) or not is_memory(dy):
+        return False
+    if dy.shape != x.shape or dy.dtype is not x.dtype or dy.device != x.device:
+        return False
     n, c, height, width = x.shape
-    expected = [(context, (n, c)), (hidden, (n, w1.shape[0])), (coefficients, (n, 4, c))]
-    if saved[5] is not None:
-        expected.append((pi, (n, height * width)))
-    return (
-        dyrelu_fused.takes(*saved[:8])
-        and are_plain(expected, x)
-        and is_memory(dy)
-        and (dy.shape, dy.dtype, dy.device) == (x.shape, x.dtype, x.device)
-    )
+    r = w1.shape[0]
+    weights = [(w1, (r, c)), (w2, (4 * c, r)), (alpha, (2,)), (beta, (2,))]
+    kept = [(context, (n, c)), (hidden, (n, r)), (coefficients, (n, 4, c))]
+    attention = []
+    if projection is not None:
+        if projection.numel() != c:
+            return False
+        attention = [(projection, projection.shape), (pi, (n, height * width))]
+    return are_plain((*weights, *kept, *attention), x)
 
 
 def _differentiable_gradients(ctx: Any, dy: Tensor, saved: Sequence[Tensor]) -> Gradients:

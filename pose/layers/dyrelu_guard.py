@@ -20,6 +20,8 @@ from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 from torch.utils._python_dispatch import _disable_current_modes
 
+_KINDS = frozenset((Tensor, nn.Parameter))
+
 
 def is_unwatched() -> bool:
     """Whether no transform, mode, tracer, exporter or hook on all modules is active: each of them would miss the
@@ -61,15 +63,18 @@ def bare_weights(module: nn.Module | None, kind: type[nn.Module]) -> Mapping[str
 
 def are_plain(expected: Iterable[tuple[Tensor | None, tuple[int, ...]]], like: Tensor) -> bool:
     """Whether each tensor is nothing but fp32 numbers of its shape, one after another in memory, where `like` is."""
-    compiling, on_cpu = torch.compiler.is_compiling(), like.is_cpu
-    keys = frozenset() if compiling else _plain_keys(on_cpu)
+    compiling, device, plain = torch.compiler.is_compiling(), like.device, torch.float32
+    keys = frozenset() if compiling else _plain_keys(like.is_cpu)
+    # The keys of a CPU are its own; a GPU's are those of all GPUs.
+    anywhere = like.is_cpu and not compiling
     for tensor, shape in expected:
         if (
-            (type(tensor) is not nn.Parameter and type(tensor) is not Tensor)
-            or tensor.dtype is not torch.float32
+            tensor is None
+            or type(tensor) not in _KINDS
+            or tensor.dtype is not plain
             or tensor.shape != shape
-            or not (tensor.is_cpu if on_cpu else tensor.device == like.device)
             or not (_is_strided(tensor) if compiling else _dispatch_keys(tensor).raw_repr() in keys)
+            or not (anywhere or tensor.device == device)
             or not tensor.is_contiguous()
         ):
             return False
@@ -79,7 +84,7 @@ def are_plain(expected: Iterable[tuple[Tensor | None, tuple[int, ...]]], like: T
 def is_memory(tensor: Tensor) -> bool:
     """Whether a tensor on a CPU or a GPU is its memory and nothing else: exactly of PyTorch's class, and not fake,
     sparse, quantized, nested, without storage, negated when read, or wrapped by a transform."""
-    if type(tensor) is not Tensor and type(tensor) is not nn.Parameter:
+    if type(tensor) not in _KINDS:
         return False
     if torch.compiler.is_compiling():
         return _is_strided(tensor)

@@ -1,11 +1,12 @@
 """How the benchmarks here measure: what is compared runs in one process, in turns, and ratios are medians.
 
 Speeds of one machine drift by tens of percent in seconds. A round calls each function once, so that both terms of a
-ratio are from the same moment, and rounds begin with another function each, so that none is always the first.
+ratio are from the same moment, in a random order: what runs right after its like finds code and memory in the caches.
 """
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +31,10 @@ def interleave(
     """
     names = list(functions)
     times: dict[Name, list[float]] = {name: [] for name in names}
+    order = random.Random(0)
     for turn in range(-warmup, repeats):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
+        order.shuffle(names)
+        for name in names:
             function = functions[name]
             started = clock()
             function()

@@ -105,33 +105,25 @@ def predict_video(
         lines = _Lines(out.with_suffix(".jsonl"), _header(predictor, source, boxes=finder.label, smooth=smooth))
         _check_targets(out, lines.path, inputs=[Path(source.name), *([finder.file] if finder.file else [])])
         follow = _Followed(predictor.skeleton, threshold=threshold, smooth=smooth)
-        done, pace, stopped, started = 0, 0.0, False, time.monotonic()
-        last = before = 0.0
         with (
             lock_output(out.parent, name=out.name),
             VideoWriter(out, size=source.size, fps=source.fps) as writer,
             contextlib.closing(lines),
         ):
-            for number, at, image, found in _predicted(predictor, source, finder):
-                people, tracks = follow(found, at)
+            course, stopped = _Course(source, progress), False
+            for number, at, image, people, tracks in _predicted(predictor, source, finder, follow):
                 writer.write(draw_tracks(image, people, tracks, threshold=threshold, boxes=boxes != "whole"), at)
                 lines.write(number, at, people, tracks)
-                done, before, last = done + 1, last, at
-                pace = done / max(time.monotonic() - started, 1e-9)
-                if progress is not None:
-                    progress(done, source.frames, pace)
+                course.step(at)
                 if stopped := stop():
                     break
     finder.warn()
     follow.warn()
-    if source.unreadable:
-        frames = plural(source.unreadable, "frame")
-        warnings.warn(f"{source.name}: {frames} could not be read, with others after them", stacklevel=2)
     return VideoSummary(
-        frames=done,
-        missing=source.unreadable + (0 if stopped else _count_missing(source, done, end=2 * last - before)),
+        frames=course.done,
+        missing=_count_missing(source, course, stopped=stopped),
         tracks=follow.tracker.count,
-        frames_per_s=pace,
+        frames_per_s=course.pace,
         codec="H.264" if writer.codec else "mp4v",
         out=out,
         lines=lines.path,
@@ -140,40 +132,56 @@ def predict_video(
     )
 
 
+class _Course:
+    """How far a video is: frames done, frames/s, and the seconds at which the last two of them began."""
+
+    def __init__(self, source: VideoSource, progress: Callable[[int, int | None, float], None] | None) -> None:
+        self.source, self.progress = source, progress
+        self.done, self.pace, self.started = 0, 0.0, time.monotonic()
+        self.last = self.before = 0.0
+
+    def step(self, at: float) -> None:
+        self.done, self.before, self.last = self.done + 1, self.last, at
+        self.pace = self.done / max(time.monotonic() - self.started, 1e-9)
+        if self.progress is not None:
+            self.progress(self.done, self.source.frames, self.pace)
+
+
 def _predicted(
-    predictor: PredictorBase, source: VideoSource, finder: BoxSource
-) -> Iterator[tuple[int, float, Image, People]]:
-    """Each frame's number, time and pixels, and its people; frames of a file are predicted several at a time."""
+    predictor: PredictorBase, source: VideoSource, finder: BoxSource, follow: _Followed
+) -> Iterator[tuple[int, float, Image, People, list[int]]]:
+    """Each frame's number, time and pixels, its people and their tracks; a file's are predicted several at a time."""
     requests = (((number, at), PredictRequest(image, *finder.find(number, image))) for number, at, image in source)
     groups = ([each] for each in requests) if source.live else in_groups(requests, FRAMES_AT_ONCE)
     for group in groups:
         found = predictor.stream([request for _, request in group])
         for ((number, at), request), people in zip(group, found, strict=True):
-            yield number, at, request.image, people
+            yield number, at, request.image, *follow(people, at)
 
 
-def _count_missing(source: VideoSource, done: int, *, end: float) -> int:
-    """How many frames fewer there were than the file promises; a warning says if the number differs.
+def _count_missing(source: VideoSource, course: _Course, *, stopped: bool) -> int:
+    """How many frames could not be read, or fewer there were than the file promises; warnings say so.
 
     Many files hold no number of frames: it is computed from their length and a rate, which frames at irregular times
     do not have. Then as many were read as there are if the last one reaches the promised length.
-
-    Args:
-        end: seconds at which the last frame ended.
     """
-    done += source.unreadable
-    if source.frames is None or done == source.frames:
-        return 0
+    done = course.done + source.unreadable
+    if source.unreadable:
+        frames = plural(source.unreadable, "frame")
+        warnings.warn(f"{source.name}: {frames} could not be read, with others after them", stacklevel=3)
+    if stopped or source.frames is None or done == source.frames:
+        return source.unreadable
+    end = 2 * course.last - course.before  # of the last frame, if it lasts as long as the one before
     if done > source.frames or end >= (source.frames - 0.5) / source.fps:
         warnings.warn(
             f"{source.name} has {plural(done, 'frame')}; the {source.frames} of its header are an estimate",
             stacklevel=3,
         )
-        return 0
+        return source.unreadable
     warnings.warn(
         f"{source.name} ended after {done} of its {source.frames} frames; the file may be damaged", stacklevel=3
     )
-    return source.frames - done
+    return source.unreadable + source.frames - done
 
 
 def _header(predictor: PredictorBase, source: VideoSource, *, boxes: str, smooth: bool) -> dict[str, Any]:
