@@ -56,7 +56,7 @@ def make_crops(out: Path, labels: list[int]) -> None:
     generate = ["figures", str(data), "--kind", "animals", "--level", "easy"]
     run_pose([*generate, "--train", str(max(labels)), "--val", str(HELD_OUT)])
     train = json.loads((data / "annotations/animal_keypoints_train.json").read_text())
-    size = suit(train).input_size
+    size = suit(train, keypoint_names=None).input_size
     for split in ("train", "val"):
         document = json.loads((data / f"annotations/animal_keypoints_{split}.json").read_text())
         document["categories"][0]["id"] = 1
