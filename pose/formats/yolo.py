@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import yaml
 
 from pose.data.image_entries import leaves_folder, local_name
 from pose.data.records import read_id
@@ -22,7 +21,7 @@ from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, Ob
 from pose.images.files import files_below, is_image_name
 from pose.keypoints.skeletons import COCO17, guess_flip_pairs
 from pose.runtime.arrays import Floats
-from pose.runtime.errors import DataError
+from pose.runtime.errors import DataError, require
 from pose.runtime.text import first_few
 
 SPLITS = ("train", "val", "test")
@@ -104,7 +103,19 @@ def read_yolo(
     return labels
 
 
+def require_yaml() -> None:
+    """Check for PyYAML, which an install without PyTorch may lack; no other format needs it.
+
+    Raises:
+        MissingPackage: with the command that installs it.
+    """
+    require("YOLO-pose, whose data.yaml is YAML,", yaml="PyYAML")
+
+
 def _load(file: Path) -> dict[str, Any]:
+    require_yaml()
+    import yaml
+
     try:
         text = file.read_text(encoding="utf-8")
         config = yaml.safe_load(text)
