@@ -402,7 +402,7 @@ PAGES = [
     "runtimes.md",
     "distributed.md",
     "architecture.md",
-    "licences.md",
+    "licenses.md",
     "results.md",
 ]
 
@@ -440,7 +440,7 @@ def places_of(text: str) -> list[tuple[str, str]]:
     return re.findall(r"`((?:pose|tools|tests|findings)/[\w/]+\.(?:py|c|sh))(?::([\w.]+))?`", text)
 
 
-@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "docs/licences.md"])
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "docs/licenses.md"])
 def test_places_in_the_code_are_there(page: str) -> None:
     places = [place for place in places_of((ROOT / page).read_text(encoding="utf-8")) if "NAME" not in place[0]]
     assert places
@@ -466,14 +466,14 @@ def test_the_picture_of_the_rooms_is_current() -> None:
     assert done.stdout == drawn, "run python tools/architecture.py"
 
 
-def test_every_dependency_is_in_the_table_of_licences() -> None:
+def test_every_dependency_is_in_the_table_of_licenses() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
-    page = (ROOT / "docs/licences.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/licenses.md").read_text(encoding="utf-8")
     lines = [row for row in page.splitlines() if re.match(r"\| `[\w-]+` ", row)]
     rows = {tuple(cell.strip(" `") for cell in row.split("|")[1:3]) for row in lines}
     expected = {tuple(re.fullmatch(r"([\w-]+)(.*)", requirement).groups()) for requirement in wanted}  # type: ignore[union-attr]
-    assert rows == expected, "run python tools/licences.py, and put its table into docs/licences.md"
+    assert rows == expected, "run python tools/licenses.py, and put its table into docs/licenses.md"
 
 
 def test_every_dependency_that_the_light_install_lacks_is_named_where_it_is_missed() -> None:
@@ -485,7 +485,7 @@ def test_every_dependency_that_the_light_install_lacks_is_named_where_it_is_miss
 
 @pytest.mark.slow
 def test_work_opens_no_connection(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As docs/licences.md says: training, evaluation and prediction look up no address and connect to none."""
+    """As docs/licenses.md says: training, evaluation and prediction look up no address and connect to none."""
     asked: list[Any] = []
 
     def refuse(*given: Any, **options: Any) -> Any:

@@ -181,7 +181,7 @@ def _write_analysis(result: Evaluation, val: ValidationSet, config: Config, mode
     Returns:
         The analysis as a short table; empty without annotations.
     """
-    from pose.evaluation.analysis.analyse import analyse
+    from pose.evaluation.analysis.analyze import analyze
     from pose.evaluation.analysis.table import analysis_table
     from pose.paper.counts import count
     from pose.runtime.files import write_json
@@ -190,7 +190,7 @@ def _write_analysis(result: Evaluation, val: ValidationSet, config: Config, mode
     if result.metrics is None:
         (folder / "analysis.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results
         return ""
-    analysis = analyse(
+    analysis = analyze(
         val.coco,
         result.results,
         config.data.resolve_skeleton(),

@@ -232,7 +232,13 @@ def test_label_needs_no_torch(exported: Path, tiny_dataset: Path, tmp_path: Path
     command = ["label", exported, tiny_dataset / "images", "--threshold", "-9"]
     cvat = in_new_process([*command, "--to", "cvat", "--out", tmp_path / "cvat"], without=without)
     assert cvat.returncode == 0, cvat.stderr
-    given = ["convert", tmp_path / "cvat/annotations.xml", tmp_path / "back.json", "--images", tiny_dataset / "images"]
+    given = [
+        "convert",
+        tmp_path / "cvat/annotations.xml",
+        tmp_path / "back.json",
+        "--images",
+        tiny_dataset / "images",
+    ]
     back = in_new_process(given, without=without)
     assert back.returncode == 0, back.stderr
     assert len(json.loads((tmp_path / "back.json").read_text())["annotations"]) == 10
