@@ -230,6 +230,7 @@ def _evaluate_classifier(
     from pose.classification.dataset import find_images
     from pose.classification.task import evaluate_images
     from pose.config.classification import ClassificationConfig
+    from pose.inference.memory import fitting_batch_size
     from pose.runtime.console import Progress, make_console
 
     console = make_console()
@@ -237,6 +238,8 @@ def _evaluate_classifier(
     assert isinstance(settings, ClassificationConfig)
     classes = checkpoint.classes or ()
     images = find_images(Path(settings.data.root, settings.data.val), classes)
+    wanted = min(settings.eval.batch_size, max(1, len(images)))
+    batch_size = fitting_batch_size(wanted, settings.model.input_size, device=device, mirrored=False)
     with evaluation_folder(
         out,
         default=checkpoint.path.parent / f"eval{name_in_run(checkpoint.path)}-{Path(settings.data.val).name}",
@@ -252,6 +255,7 @@ def _evaluate_classifier(
                 classes=classes,
                 config=settings,
                 device=device,
+                batch_size=batch_size,
                 workers=evaluation_workers(workers, settings.train.workers, device),
                 on_batch=lambda count: progress.update("images", steps=count),
             )

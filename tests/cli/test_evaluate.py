@@ -66,7 +66,7 @@ def test_batches_fit_into_the_memory(
 ) -> None:
     """By the header of its file a network may take crops of 2048 x 2048."""
     height, width = load_checkpoint(tiny_run).config.model.input_size
-    monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * 3 * memory.BYTES_PER_PIXEL * height * width)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * 3 * 2 * memory.BYTES_PER_PIXEL * height * width)
     outcome = pose_cli("eval", tiny_run, "--out", tmp_path / "ev", "--workers", 0, "--device", "cpu")
     assert outcome.code == 0, outcome.err
     assert f"warning: batches of 3 instead of 4: a crop of {width} x {height} pixels takes" in outcome.err

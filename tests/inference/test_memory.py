@@ -37,7 +37,7 @@ def test_how_many_crops(
         if want == 64
         else [
             f"batches of {want} instead of 64: a crop of 2048 x 2048 pixels takes about 2.5 GB, "
-            f"and this machine has {gigabytes}.0 GB"
+            f"and this process may take {gigabytes}.0 GB"
         ]
     )
 
