@@ -53,16 +53,8 @@ def read_yolo(
     if file is None:
         raise DataError(f"{path} has no data.yaml with kpt_shape (or several), by which YOLO-pose labels are read")
     config = _load(file)
-    shape = config.get("kpt_shape")
-    if not (
-        isinstance(shape, list)
-        and len(shape) == 2
-        and all(type(v) is int for v in shape)
-        and 0 < shape[0] <= MOST_KEYPOINTS
-        and shape[1] in (2, 3)
-    ):
-        raise DataError(f"{file}: kpt_shape is {shape!r:.40}; expected [K, 2] or [K, 3], K up to {MOST_KEYPOINTS}")
-    kinds = _read_kinds(file, config, shape[0], keypoints, notes)
+    count, values = _keypoint_shape(file, config)
+    kinds = _read_kinds(file, config, count, keypoints, notes)
     root = file.parent
     base = local_name(str(config.get("path") or ""))
     place = root.absolute() / base
@@ -90,10 +82,10 @@ def read_yolo(
                     notes.left_out["images that cannot be read"] += 1
                     continue
                 labels.images.append(image)
-                _read_labels(root / label_name(image.path), image, shape[1], kinds, labels, notes)
+                _read_labels(root / label_name(image.path), image, values, kinds, labels, notes)
     _count_labels_alone(root, seen, notes)
     if not labels.images and images is not None:
-        _match_labels(root, images, shape[1], kinds, labels, notes)
+        _match_labels(root, images, values, kinds, labels, notes)
     if not labels.images:
         raise DataError(
             f"{file} leads to no images: looked for {first_few(str(config.get(s)) for s in SPLITS if config.get(s))} "
@@ -126,6 +118,20 @@ def _load(file: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise DataError(f"{file} is no YOLO-pose data.yaml; expected kpt_shape, names, train and val")
     return config
+
+
+def _keypoint_shape(file: Path, config: dict[str, Any]) -> tuple[int, int]:
+    """How many keypoints an object has, and values a keypoint."""
+    shape = config.get("kpt_shape")
+    if not (
+        isinstance(shape, list)
+        and len(shape) == 2
+        and all(type(v) is int for v in shape)
+        and 0 < shape[0] <= MOST_KEYPOINTS
+        and shape[1] in (2, 3)
+    ):
+        raise DataError(f"{file}: kpt_shape is {shape!r:.40}; expected [K, 2] or [K, 3], K up to {MOST_KEYPOINTS}")
+    return shape[0], shape[1]
 
 
 def _written_out(value: Any) -> int:
