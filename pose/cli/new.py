@@ -31,10 +31,10 @@ def new(
         typer.Option(metavar="DIR", help="Folder of the images of a JSON, where they are not beside it."),
     ] = None,
 ) -> None:
-    """Write a config for data of your own, with comments.
+    """Write a config for data of your own, with comments, that starts from the demo model.
 
-    With --data it starts from the demo model, and has the files found there, the skeleton of the training
-    annotations, and sizes and epochs that suit them.
+    With --data it has the files found there, the skeleton of the training annotations, and sizes and epochs that suit
+    them.
     """
     from pose.config.files import configs_folder
     from pose.runtime.files import write_atomic
@@ -47,9 +47,8 @@ def new(
         raise ConfigError(f"{config} exists already; give another name")
     if images is not None and data is None:
         raise ConfigError("--images is the folder of the images of a JSON; give that as --data")
-    name = "own/template.yaml" if data is None else "own/finetune.yaml"
-    text = (configs_folder() / name).read_text(encoding="utf-8")
-    # What the template says of itself is not true of the copy.
+    text = (configs_folder() / "own/finetune.yaml").read_text(encoding="utf-8")
+    # What the file says of itself is not true of the copy.
     text = "# What each entry means: docs/own_data.md and docs/config.md.\n" + re.sub(r"\A(#.*\n)+", "", text)
     if data is not None:
         text, told = _fill(text, user_path(data), None if images is None else user_path(images))
@@ -174,8 +173,8 @@ def _with_skeleton(text: str, skeleton: SkeletonConfig) -> str:
         fields = skeleton.model_dump(mode="json", exclude_none=True)
         lines = ["  skeleton:  # flip pairs, left first, and OKS sigmas are guesses from the names: look at them\n"]
         lines += [f"    {key}: {_flow(value)}\n" for key, value in fields.items()]
-    # The entry, and the commented example below it.
-    entry = r"^  skeleton: .*\n(?:  # skeleton:.*\n)?(?:  #  .*\n)*"
+    # The entry, and the commented examples below it.
+    entry = r"^  skeleton: .*\n(?:  # .*\n)*"
     return re.sub(entry, lambda _: "".join(lines), text, count=1, flags=re.MULTILINE)
 
 

@@ -241,7 +241,7 @@ def test_checkpoints(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, a_file: 
         (tiny_run / "resume.pt", "is no safetensors checkpoint, or a damaged one"),
         (tmp_path / "cut.safetensors", "is no safetensors checkpoint, or a damaged one"),
         (tiny_dataset / "people.json", "is a JSON, not a checkpoint; give a .safetensors file of `pose train`"),
-        (CONFIGS / "own/template.yaml", "is a config, not a checkpoint; `pose train` makes one from it"),
+        (CONFIGS / "own/finetune.yaml", "is a config, not a checkpoint; `pose train` makes one from it"),
         (other, "holds the weights of another model: "),
         (foreign, "holds tensors but no header of this project; expected a file written by `pose train`"),
     ):

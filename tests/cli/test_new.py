@@ -146,9 +146,9 @@ def test_several_categories(
     assert (config.data.skeleton, config.train.lr) == (skeleton, rate)
 
 
-def test_without_data_it_is_the_template(pose_cli: Cli, tmp_path: Path) -> None:
+def test_without_data_the_files_are_left_to_the_user(pose_cli: Cli, tmp_path: Path) -> None:
     assert pose_cli("new", tmp_path / "a/own.yaml").code == 0
-    assert load_config(tmp_path / "a/own.yaml") == load_config("own/template")
+    assert load_config(tmp_path / "a/own.yaml") == load_config("own/finetune")
 
 
 def test_refusals(pose_cli: Cli, tmp_path: Path) -> None:
