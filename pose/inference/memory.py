@@ -28,11 +28,12 @@ def fitting_batch_size(batch_size: int, input_size: tuple[int, int], *, device: 
     height, width = input_size
     each = (2 if mirrored else 1) * BYTES_PER_PIXEL * height * width
     fitting = max(1, int(SHARE * memory / each))
-    if fitting >= batch_size:
-        return batch_size
-    warnings.warn(
-        f"batches of {fitting} instead of {batch_size}: a crop of {width} x {height} pixels takes about "
-        f"{each / 1e9:.1f} GB, and this process may take {memory / 1e9:.1f} GB",
-        stacklevel=3,
+    why = (
+        f"a crop of {width} x {height} pixels takes about {each / 1e9:.1f} GB, and this process may take "
+        f"{memory / 1e9:.1f} GB"
     )
-    return fitting
+    if fitting < batch_size:
+        warnings.warn(f"batches of {fitting} instead of {batch_size}: {why}", stacklevel=3)
+    if each > memory:
+        warnings.warn(f"the system may end this process: {why}", stacklevel=3)
+    return min(fitting, batch_size)

@@ -42,6 +42,12 @@ def test_how_many_crops(
     )
 
 
+def test_a_crop_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * GB)
+    with pytest.warns(UserWarning, match="the system may end this process: a crop of 2048 x 2048 pixels takes about"):
+        assert fitting_batch_size(1, (2048, 2048), device="cpu") == 1
+
+
 def test_predictors_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "memory_bytes", lambda: 10**8)
     with pytest.warns(UserWarning, match="instead of 2000"):
