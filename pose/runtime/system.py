@@ -1,4 +1,4 @@
-"""What differs between operating systems: the lock on a run's folder, and what memory there is and was used.
+"""What differs between operating systems: the lock on a run's folder, the processors and the memory.
 
 Linux and macOS have `fcntl` and `resource`, Windows has `msvcrt`. No other module imports any of them.
 """
@@ -54,6 +54,13 @@ def peak_memory_mb() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def processors() -> int:
+    """How many processors this process may run on, which Slurm and `taskset` make fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):  # on Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def memory_bytes() -> int | None:

@@ -285,7 +285,7 @@ def test_real_detections(pose_cli: Cli, sample_run: Path, coco_sample: Path, tmp
 
 
 def test_a_file_cannot_ask_for_more_loaders_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 2, 5, 7}, raising=False)
     assert evaluation_workers(None, 1024, None) == 4
     assert evaluation_workers(None, 0, None) == 0
     assert evaluation_workers(6, 1024, None) == 6

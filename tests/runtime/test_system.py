@@ -87,6 +87,15 @@ def test_the_peak_of_this_process() -> None:
     assert now - 1 <= peak < now + 20_000  # Linux adds up both from counters that processors write back in batches
 
 
+def test_the_processors_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the machine that Slurm or taskset give to it."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {5, 63}, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert system.processors() == 2
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert system.processors() == 64  # as macOS and Windows tell it
+
+
 def test_the_memory_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     total = re.search(r"MemTotal: +(\d+) kB", Path("/proc/meminfo").read_text())
     assert total is not None
