@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost
-from pose.formats.yolo import label_name, require_yaml
+from pose.formats.yolo import label_name
+from pose.formats.yolo_yaml import require_yaml
 from pose.runtime.errors import DataError
 
 TITLE = "YOLO-pose"

@@ -16,7 +16,7 @@ from pose.formats.image_files import turn
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind
 from pose.formats.recognize import FORMATS
 from pose.formats.write import write
-from pose.formats.yolo import require_yaml
+from pose.formats.yolo_yaml import require_yaml
 from pose.images.files import ImageInput, find_images
 from pose.inference.base import PredictorBase
 from pose.inference.box_source import box_source, boxes_of_images
