@@ -45,8 +45,8 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = rng.integers(0, 60, (80, 64, 3), dtype=np.uint8)
         points = rng.uniform((12, 14), (52, 66), (17, 2))
         for index, (x, y) in enumerate(points):
-            colour = {"left": (0, 0, 255), "right": (0, 255, 0), "middle": (255, 255, 255)}[COCO17.sides[index]]
-            cv2.circle(image, (round(x), round(y)), 2, colour, -1)
+            color = {"left": (0, 0, 255), "right": (0, 255, 0), "middle": (255, 255, 255)}[COCO17.sides[index]]
+            cv2.circle(image, (round(x), round(y)), 2, color, -1)
         name = f"{number:06}.png"
         cv2.imwrite(str(root / "images" / name), image)
         images.append({"id": number, "file_name": name, "width": 64, "height": 80})

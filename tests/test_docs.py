@@ -70,16 +70,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_all(page: str, pose_cli: Cli, *, small: list[str] = PEOPLE) -> dict[str, Outcome]:
     outcomes = {}
-    demo_configs = []  # they have the demo's network
+    demo_configs = ["configs/own/finetune.yaml"]  # they have the demo's network
     for words in commands_of(page):
         if words[0] == "pip":
             continue
         assert words[0] == "pose", words
         more: list[str] = []
         if words[1] == "train":
-            changes = (
-                [] if words[2] == "--resume" else [*(FROM_DEMO if words[2] in demo_configs else NETWORK), *small]
-            )
+            from_demo = words[2] in demo_configs and "model.init=null" not in words
+            changes = [] if words[2] == "--resume" else [*(FROM_DEMO if from_demo else NETWORK), *small]
             more = [*changes, "--workers", "0"]
         elif words[1] == "eval":
             more = ["--workers", "0"]
@@ -306,11 +305,10 @@ def test_own_data(place: Path, pose_cli: Cli) -> None:
     assert "tensors taken from" in " ".join(
         outcomes["train second.yaml model.init=runs/ten --out runs/second"].err.split()
     )
-    said = outcomes["train configs/own/template.yaml --out runs/animals"].err
+    said = outcomes["train configs/own/finetune.yaml --out runs/animals"].err
     assert "skeleton 'animal': flip_pairs are guessed from the names: left_eye - right_eye" in said
     assert "oks_sigmas are guessed: 5 are those of COCO's parts of the same name, " in said
-    tuned = outcomes["train configs/own/template.yaml model.init=runs/people --out runs/tuned"]
-    assert "17 keypoints of skeleton 'coco17', and is to find the 20 of 'animal'" in " ".join(tuned.err.split())
+    assert "17 keypoints of skeleton 'coco17', and is to find the 20 of 'animal'" in " ".join(said.split())
     assert len(list((place / "drawn").glob("*.jpg"))) == 4
     assert "left_front_paw" in (place / "animals.html").read_text()
     # The page's example of a file is one.
@@ -402,7 +400,7 @@ PAGES = [
     "runtimes.md",
     "distributed.md",
     "architecture.md",
-    "licences.md",
+    "licenses.md",
     "results.md",
 ]
 
@@ -440,7 +438,7 @@ def places_of(text: str) -> list[tuple[str, str]]:
     return re.findall(r"`((?:pose|tools|tests|findings)/[\w/]+\.(?:py|c|sh))(?::([\w.]+))?`", text)
 
 
-@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "docs/licences.md"])
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "docs/licenses.md"])
 def test_places_in_the_code_are_there(page: str) -> None:
     places = [place for place in places_of((ROOT / page).read_text(encoding="utf-8")) if "NAME" not in place[0]]
     assert places
@@ -466,14 +464,14 @@ def test_the_picture_of_the_rooms_is_current() -> None:
     assert done.stdout == drawn, "run python tools/architecture.py"
 
 
-def test_every_dependency_is_in_the_table_of_licences() -> None:
+def test_every_dependency_is_in_the_table_of_licenses() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
-    page = (ROOT / "docs/licences.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/licenses.md").read_text(encoding="utf-8")
     lines = [row for row in page.splitlines() if re.match(r"\| `[\w-]+` ", row)]
     rows = {tuple(cell.strip(" `") for cell in row.split("|")[1:3]) for row in lines}
     expected = {tuple(re.fullmatch(r"([\w-]+)(.*)", requirement).groups()) for requirement in wanted}  # type: ignore[union-attr]
-    assert rows == expected, "run python tools/licences.py, and put its table into docs/licences.md"
+    assert rows == expected, "run python tools/licenses.py, and put its table into docs/licenses.md"
 
 
 def test_every_dependency_that_the_light_install_lacks_is_named_where_it_is_missed() -> None:
@@ -485,7 +483,7 @@ def test_every_dependency_that_the_light_install_lacks_is_named_where_it_is_miss
 
 @pytest.mark.slow
 def test_work_opens_no_connection(place: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As docs/licences.md says: training, evaluation and prediction look up no address and connect to none."""
+    """As docs/licenses.md says: training, evaluation and prediction look up no address and connect to none."""
     asked: list[Any] = []
 
     def refuse(*given: Any, **options: Any) -> Any:

@@ -284,7 +284,7 @@ def test_crops_can_be_undone(
 
 @given(st.lists(st.tuples(st.floats(2, 45), st.floats(2, 61)), min_size=1, max_size=4))
 def test_heatmaps_give_keypoints_back(points: list[tuple[float, float]]) -> None:
-    """To the pixel that they are rounded to: beside the peak, both neighbours are equal."""
+    """To the pixel that they are rounded to: beside the peak, both neighbors are equal."""
     given_hm = torch.tensor([points], dtype=torch.float32)
     heatmaps, weights = encode(given_hm, torch.ones(1, len(points)), heatmap_size=(64, 48))
     found, scores = decode(heatmaps)

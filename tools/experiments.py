@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import signal
 import statistics
@@ -30,7 +29,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: what is compared is the processor time of one thread
 
 from experiments_page import report
-from experiments_queue import Queue, folder_name, read_queue, read_result, state_of
+from experiments_queue import Queue, folder_name, read_notes, read_queue, read_result, state_of
 
 from pose.config.load import load_config
 from pose.runtime.console import duration
@@ -90,7 +89,7 @@ def start_training(arguments: list[str], folder: Path) -> int:
     if pid:
         return pid
     notes = Path(f"{folder}.json")
-    earlier = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {"processor_s": 0.0}
+    earlier = read_notes(folder) if notes.is_file() else {"processor_s": 0.0}
     # Until this process has ended in order nobody knows its time.
     write_json(notes, {"processor_s": None})
     with Path(f"{folder}.log").open("a", encoding="utf-8") as log:
@@ -173,6 +172,15 @@ def look(folder: Path) -> dict[str, float | None]:
     return {"params": sum(p.numel() for p in model.parameters()), **means}
 
 
+def look_again(queue: Queue, out: Path) -> None:
+    """Look at what finished runs trained whose process was killed before it had."""
+    for job in queue.jobs():
+        folder = out / folder_name(*job)
+        if state_of(folder) == "done" and "params" not in (notes := read_notes(folder)):
+            print(f"{folder} was ended before its network was looked at, which is done now", flush=True)
+            write_json(Path(f"{folder}.json"), {**notes, **look(folder)})
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
@@ -189,6 +197,8 @@ def main() -> int:
         queue = read_queue(options.queue)
         if options.command == "run":
             return run(queue, options.out, hours=options.hours)
+        if options.source.is_dir():
+            look_again(queue, options.source)
         report(queue, options.source, options.out)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

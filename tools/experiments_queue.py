@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -112,5 +113,12 @@ def read_result(out: Path, row: str, seed: int) -> Result:
     folder = out / folder_name(row, seed)
     with (folder / "metrics.csv").open(newline="", encoding="utf-8") as file:
         last = list(csv.DictReader(file))[-1]
-    notes = json.loads(Path(f"{folder}.json").read_text(encoding="utf-8"))
-    return Result(row, seed, AP=float(last["AP"]), AP75=float(last["AP75"]), epochs=int(last["epoch"]), **notes)
+    return Result(
+        row, seed, AP=float(last["AP"]), AP75=float(last["AP75"]), epochs=int(last["epoch"]), **read_notes(folder)
+    )
+
+
+def read_notes(folder: Path) -> dict[str, Any]:
+    """Read what `start_training` notes beside a run's folder; without the file nothing is known, as after a kill."""
+    notes = Path(f"{folder}.json")
+    return json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {"processor_s": None}

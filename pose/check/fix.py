@@ -51,7 +51,7 @@ def repair(split: Split, found: Findings, probes: Sequence[FileProbe | None] | N
     _repair_entries(result, split, found)
     _join_outlines(result, _read_again(result, split))
     people = _read_again(result, split)
-    keep_boxes = found.has("boxes-xyxy", split.name) or found.has("coordinates-normalised", split.name)
+    keep_boxes = found.has("boxes-xyxy", split.name) or found.has("coordinates-normalized", split.name)
     outlines = outline_boxes(people.people)
     for row, a in enumerate(people.people.records):
         _repair_keypoints(result, a, people.people.names[row], people)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from pose.data.image_entries import leaves_folder, local_name
 from pose.data.image_sizes import SizeJudgement, judge_sizes
 from pose.images.read import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE, UnreadableImage, read_header, read_image
 from pose.runtime.arrays import Array
+from pose.runtime.system import processors
 
 ORIENTATION = 0x0112  # the EXIF tag
 THUMB = 16
@@ -68,7 +68,7 @@ def probe_files(split: Split, *, decode: bool, progress: Progress | None = None)
     ]
     chunks = [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)]
     found: list[FileProbe | None] = []
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, processors())) as pool:
         for probes in pool.map(lambda chunk: [p and _look(p, decode=decode) for p in chunk], chunks):
             found += probes
             if progress is not None:

@@ -277,7 +277,7 @@ KINDS: dict[str, Kind] = {
         "Crops reach far out of the image, people are tiny in them.",
         "Write [x, y, width, height].",
     ),
-    "coordinates-normalised": Kind(
+    "coordinates-normalized": Kind(
         "error",
         "people, as most here, with coordinates from 0 to 1",
         "All keypoints fall into one pixel.",
@@ -312,7 +312,7 @@ KINDS: dict[str, Kind] = {
     "box-leaves-image": Kind(
         "warning",
         "boxes that reach out of their image by more than a pixel",
-        "Crops are off-centre and too large.",
+        "Crops are off-center and too large.",
         "Clip them to the image.",
         fix=True,
     ),

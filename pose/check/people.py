@@ -96,7 +96,7 @@ def _check_units(split: Split, found: Findings) -> bool:
     if small.sum() <= 0.5 * max(np.isfinite(box).all(axis=1).sum(), 1):
         return False
     _adder(split, found)(
-        "coordinates-normalised", small, lambda row: f"bbox {_box(box[row])}" * bool(boxes_small[row])
+        "coordinates-normalized", small, lambda row: f"bbox {_box(box[row])}" * bool(boxes_small[row])
     )
     return True
 

@@ -190,6 +190,7 @@ def evaluate_images(
     classes: Sequence[str],
     config: ClassificationConfig,
     device: torch.device,
+    batch_size: int | None = None,
     workers: int = 0,
     on_batch: Callable[[int], None] | None = None,
     world: World = World(),
@@ -199,15 +200,17 @@ def evaluate_images(
     The model is left in evaluation mode; what runs is a copy of it with its batch norms folded.
 
     Args:
+        batch_size: images in a batch, where not the config's.
         on_batch: called with the number of images after each batch; may raise to stop.
         world: processes that all call this; they share the work, and each gets all of the result.
     """
     model = fold_batch_norms(model.eval())
-    own = world.shard_batches(images, config.eval.batch_size)
+    batch_size = batch_size or config.eval.batch_size
+    own = world.shard_batches(images, batch_size)
     dataset = ImageFolderDataset(own, input_size=config.model.input_size, crop=config.eval.crop)
     loader = make_loader(
         dataset,
-        batch_size=config.eval.batch_size,
+        batch_size=batch_size,
         workers=workers,
         sampler=EpochSampler(len(own), seed=0, shuffle=False),
         collate=collate_images,

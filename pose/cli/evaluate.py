@@ -181,7 +181,7 @@ def _write_analysis(result: Evaluation, val: ValidationSet, config: Config, mode
     Returns:
         The analysis as a short table; empty without annotations.
     """
-    from pose.evaluation.analysis.analyse import analyse
+    from pose.evaluation.analysis.analyze import analyze
     from pose.evaluation.analysis.table import analysis_table
     from pose.paper.counts import count
     from pose.runtime.files import write_json
@@ -190,7 +190,7 @@ def _write_analysis(result: Evaluation, val: ValidationSet, config: Config, mode
     if result.metrics is None:
         (folder / "analysis.json").unlink(missing_ok=True)  # of an earlier evaluation: not of these results
         return ""
-    analysis = analyse(
+    analysis = analyze(
         val.coco,
         result.results,
         config.data.resolve_skeleton(),
@@ -230,6 +230,7 @@ def _evaluate_classifier(
     from pose.classification.dataset import find_images
     from pose.classification.task import evaluate_images
     from pose.config.classification import ClassificationConfig
+    from pose.inference.memory import fitting_batch_size
     from pose.runtime.console import Progress, make_console
 
     console = make_console()
@@ -237,6 +238,8 @@ def _evaluate_classifier(
     assert isinstance(settings, ClassificationConfig)
     classes = checkpoint.classes or ()
     images = find_images(Path(settings.data.root, settings.data.val), classes)
+    wanted = min(settings.eval.batch_size, max(1, len(images)))
+    batch_size = fitting_batch_size(wanted, settings.model.input_size, device=device, mirrored=False)
     with evaluation_folder(
         out,
         default=checkpoint.path.parent / f"eval{name_in_run(checkpoint.path)}-{Path(settings.data.val).name}",
@@ -252,6 +255,7 @@ def _evaluate_classifier(
                 classes=classes,
                 config=settings,
                 device=device,
+                batch_size=batch_size,
                 workers=evaluation_workers(workers, settings.train.workers, device),
                 on_batch=lambda count: progress.update("images", steps=count),
             )

@@ -17,6 +17,7 @@ from pose.runtime.text import shell_word
 
 if TYPE_CHECKING:
     from pose.check.folder import FoundSplit
+    from pose.config.keypoints import SkeletonConfig
 
 
 def new(
@@ -30,10 +31,10 @@ def new(
         typer.Option(metavar="DIR", help="Folder of the images of a JSON, where they are not beside it."),
     ] = None,
 ) -> None:
-    """Write a config for data of your own, with comments.
+    """Write a config for data of your own, with comments, that starts from the demo model.
 
-    With --data it starts from the demo model, and has the files found there, the skeleton of the training
-    annotations, and sizes and epochs that suit them.
+    With --data it has the files found there, the skeleton of the training annotations, and sizes and epochs that suit
+    them.
     """
     from pose.config.files import configs_folder
     from pose.runtime.files import write_atomic
@@ -46,9 +47,8 @@ def new(
         raise ConfigError(f"{config} exists already; give another name")
     if images is not None and data is None:
         raise ConfigError("--images is the folder of the images of a JSON; give that as --data")
-    name = "own/template.yaml" if data is None else "own/finetune.yaml"
-    text = (configs_folder() / name).read_text(encoding="utf-8")
-    # What the template says of itself is not true of the copy.
+    text = (configs_folder() / "own/finetune.yaml").read_text(encoding="utf-8")
+    # What the file says of itself is not true of the copy.
     text = "# What each entry means: docs/own_data.md and docs/config.md.\n" + re.sub(r"\A(#.*\n)+", "", text)
     if data is not None:
         text, told = _fill(text, user_path(data), None if images is None else user_path(images))
@@ -66,7 +66,8 @@ def _fill(template: str, data: Path, images: Path | None) -> tuple[str, str]:
     text = _set(template, "root", [str(root)])
     text = _set(text, "images", [_below(root, split.images_dir) for split in (train, val)])
     text = _set(text, "annotations", [_below(root, split.path) for split in (train, val)])
-    recipe = suit(train.document)
+    skeleton = _resolve_skeleton(text)
+    recipe = suit(train.document, keypoint_names=None if skeleton is None else skeleton.keypoint_names)
     if not recipe.people:
         raise DataError(
             f"{train.path} has nobody with a labeled keypoint, so there is nothing to learn; "
@@ -74,7 +75,7 @@ def _fill(template: str, data: Path, images: Path | None) -> tuple[str, str]:
         )
     for key, value in recipe.entries().items():
         text = _set(text, key, [value])
-    return _with_skeleton(text), str(recipe)
+    return text if skeleton is None else _with_skeleton(text, skeleton), str(recipe)
 
 
 def _find_data(data: Path, images: Path | None) -> tuple[FoundSplit, FoundSplit]:
@@ -143,22 +144,28 @@ def _scalar(value: Any) -> str:
 _WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")  # what YAML does not read as text
 
 
-def _with_skeleton(text: str) -> str:
-    """Write out the skeleton of the training annotations, with what is guessed from its names."""
+def _resolve_skeleton(text: str) -> SkeletonConfig | None:
+    """The skeleton of the training annotations, with what is guessed from its names; None where it needs a choice."""
     from pose.config.keypoints import Config, SkeletonConfig
     from pose.config.load import make_config
     from pose.config.skeleton import with_skeleton
     from pose.config.yaml_text import parse_yaml
-    from pose.keypoints.known import SKELETONS
 
     config = make_config(parse_yaml(text), source="the new config")
     assert isinstance(config, Config)
     try:
         skeleton = with_skeleton(config).data.skeleton
-    except ValueError as error:  # several categories, such as need a choice
+    except ValueError as error:  # such as several categories
         warnings.warn(f"the skeleton is left to you: {error}", stacklevel=2)
-        return text
+        return None
     assert isinstance(skeleton, SkeletonConfig)
+    return skeleton
+
+
+def _with_skeleton(text: str, skeleton: SkeletonConfig) -> str:
+    """Write out a skeleton, or its name if it is a known one."""
+    from pose.keypoints.known import SKELETONS
+
     known = [name for name, one in SKELETONS.items() if list(one.keypoint_names) == skeleton.keypoint_names]
     if known:
         lines = [f"  skeleton: {known[0]}\n"]
@@ -166,8 +173,8 @@ def _with_skeleton(text: str) -> str:
         fields = skeleton.model_dump(mode="json", exclude_none=True)
         lines = ["  skeleton:  # flip pairs, left first, and OKS sigmas are guesses from the names: look at them\n"]
         lines += [f"    {key}: {_flow(value)}\n" for key, value in fields.items()]
-    # The entry, and the commented example below it.
-    entry = r"^  skeleton: .*\n(?:  # skeleton:.*\n)?(?:  #  .*\n)*"
+    # The entry, and the commented examples below it.
+    entry = r"^  skeleton: .*\n(?:  # .*\n)*"
     return re.sub(entry, lambda _: "".join(lines), text, count=1, flags=re.MULTILINE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -62,8 +63,12 @@ class Recipe:
         )
 
 
-def suit(document: dict[str, Any]) -> Recipe:
-    """Choose by the training annotations; what cannot be read in them is for `pose check` to tell."""
+def suit(document: dict[str, Any], *, keypoint_names: Sequence[str] | None) -> Recipe:
+    """Choose by the training annotations; what cannot be read in them is for `pose check` to tell.
+
+    Args:
+        keypoint_names: of the skeleton to learn; None where it is not known yet.
+    """
     records = document.get("annotations")
     given = [a for a in records if isinstance(a, dict)] if isinstance(records, list) else []
     people = [a for a in given if not a.get("iscrowd") and _has_keypoints(a.get("keypoints"))]
@@ -72,7 +77,8 @@ def suit(document: dict[str, Any]) -> Recipe:
     count = max(1, len(people))
     batch = next((size for size in (16, 8) if count >= 4 * size), 4)
     epochs = max(MIN_EPOCHS, math.ceil(MIN_STEPS / math.ceil(count / batch)))
-    return Recipe(len(people), aspect, input_size_of(aspect), batch, epochs, _are_known(document))
+    known = keypoint_names is not None and list(keypoint_names) == list(COCO17.keypoint_names)
+    return Recipe(len(people), aspect, input_size_of(aspect), batch, epochs, known)
 
 
 def input_size_of(aspect: float) -> tuple[int, int]:
@@ -84,13 +90,6 @@ def input_size_of(aspect: float) -> tuple[int, int]:
         return abs(math.log(width / height / aspect)) + 0.5 * abs(math.log(height * width / AREA))
 
     return min(sizes, key=away)
-
-
-def _are_known(document: dict[str, Any]) -> bool:
-    """Whether the keypoints are those of the demo model."""
-    categories = document.get("categories")
-    given = [c for c in categories if isinstance(c, dict)] if isinstance(categories, list) else []
-    return any(category.get("keypoints") == list(COCO17.keypoint_names) for category in given)
 
 
 def _has_keypoints(values: Any) -> bool:

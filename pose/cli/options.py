@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from pose.runtime.errors import ConfigError, DataError
+from pose.runtime.system import processors
 
 if TYPE_CHECKING:
     import torch
@@ -156,7 +157,7 @@ def name_in_run(checkpoint: Path) -> str:
 def evaluation_workers(wanted: int | None, of_training: int | None, device: torch.device | None) -> int:
     """How many load for an evaluation: the training's, which may be of another machine, or of anybody's file."""
     if wanted is None and of_training is not None:
-        wanted = min(of_training, os.cpu_count() or 1)
+        wanted = min(of_training, processors())
     return pick_workers(wanted, device)
 
 
@@ -167,5 +168,5 @@ def pick_workers(wanted: int | None, device: torch.device | None) -> int:
     """
     if wanted is not None:
         return wanted
-    cores = max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))  # torchrun's processes
+    cores = max(1, processors() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))  # torchrun's processes
     return min(8, cores - 1) if device is not None and device.type != "cpu" else min(2, cores // 4)

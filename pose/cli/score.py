@@ -38,7 +38,7 @@ def score(
     results count as images without people found.
     """
     from pose.data.coco import load_coco
-    from pose.evaluation.analysis.analyse import analyse
+    from pose.evaluation.analysis.analyze import analyze
     from pose.evaluation.analysis.table import analysis_table
     from pose.evaluation.coco import evaluate_coco
     from pose.evaluation.coco_backends import check_backend
@@ -63,7 +63,7 @@ def score(
             f"{empty} of {plural(len(coco.images), 'image has', 'images have')} no results", highlight=False
         )
     metrics = evaluate_coco(coco, found.records, known, backend=backend, max_detections=max_detections)
-    analysis = analyse(coco, found.records, known, max_detections=max_detections)
+    analysis = analyze(coco, found.records, known, max_detections=max_detections)
     print(f"AP {metrics['AP']:.3f} ({plural(len(coco.images), 'image')}, skeleton {known.name})")
     print(metrics_table(metrics))
     print(analysis_table(analysis))

@@ -7,7 +7,6 @@ Shapes: N images; sizes (height, width), NaN where unknown; points (x, y).
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from pose.images.header import image_size
 from pose.images.read import read_header
 from pose.runtime.arrays import Array, Bools
 from pose.runtime.errors import DataError
+from pose.runtime.system import processors
 
 if TYPE_CHECKING:
     from pose.data.coco import CocoFile
@@ -114,7 +114,7 @@ def stored_sizes(paths: Sequence[Path]) -> list[tuple[int, int] | None]:
         FileNotFoundError: naming the first five that are missing, and how many.
     """
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-    with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
+    with ThreadPoolExecutor(min(8, 2 * processors())) as pool:
         found = [
             size for sizes in pool.map(lambda chunk: [_stored_size(path) for path in chunk], chunks) for size in sizes
         ]

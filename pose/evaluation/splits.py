@@ -25,7 +25,7 @@ from pose.data.people import (
     with_grown_boxes,
 )
 from pose.data.usage import Usage
-from pose.evaluation.coco import check_somebody_counts, warn_of_many
+from pose.evaluation.truth_checks import check_somebody_counts, warn_of_many
 from pose.keypoints.oks import MAX_DETECTIONS
 from pose.runtime.errors import DataError
 

@@ -16,7 +16,7 @@ def render_cvat(labels: LabelSet, notes: Notes) -> bytes:
     """Make annotations.xml, whose boxes are shapes of their own in the group of their skeleton.
 
     Raises:
-        DataError: the size of an image is not known, or two kinds of other keypoints share a name.
+        DataError: the size of an image is not known, or two labels would share a name.
     """
     unknown = [image.path for image in labels.images if image.size is None]
     if unknown:
@@ -60,7 +60,14 @@ def _by_name(labels: LabelSet) -> dict[str, ObjectKind]:
     kinds = labels.kinds()
     if len({kind.name for kind in kinds}) < len({(kind.name, kind.keypoint_names) for kind in kinds}):
         raise DataError("two categories share a name but not their keypoints; CVAT tells labels by name")
-    return {kind.name: kind for kind in kinds}
+    named = {kind.name: kind for kind in kinds}
+    taken = next((name for name in named if name + BOX_SUFFIX in named), None)
+    if taken is not None:
+        raise DataError(
+            f"the boxes of '{taken}' would have the label '{taken}{BOX_SUFFIX}', which is another category's name; "
+            "CVAT tells labels by name, so rename one of the two"
+        )
+    return named
 
 
 def _drawing(kind: ObjectKind) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pose.data.json_file import read_json
-from pose.formats import deeplabcut, labelme, yolo
+from pose.formats import deeplabcut, labelme
 from pose.formats.coco import ROBOFLOW
+from pose.formats.yolo_yaml import find_yaml
 from pose.images.files import files_below
 from pose.runtime.errors import DataError
 
@@ -43,7 +44,7 @@ def recognize(path: Path) -> str:
 def _of_folder(path: Path) -> str:
     if (path / ROBOFLOW).is_file() or any(path.glob(f"*/{ROBOFLOW}")):
         return "roboflow"
-    if yolo.find_yaml(path) is not None:
+    if find_yaml(path) is not None:
         return "yolo"
     if (path / "annotations.xml").is_file():
         return "cvat"
@@ -67,7 +68,7 @@ def _of_file(path: Path) -> str:
         return _of_xml(head)
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
-        return "yolo" if yolo.find_yaml(path) is not None else "YAML without kpt_shape, which YOLO-pose needs"
+        return "yolo" if find_yaml(path) is not None else "YAML without kpt_shape, which YOLO-pose needs"
     if suffix == ".csv" or head.startswith(b"scorer,"):
         return (
             "deeplabcut" if head.removeprefix(b"\xef\xbb\xbf").startswith(b"scorer,") else "CSV, but not DeepLabCut's"

@@ -1,4 +1,4 @@
-"""YOLO-pose, as Ultralytics has it: a data.yaml, and one text file of shares of the image for each image.
+"""YOLO-pose, as Ultralytics has it: a data.yaml (yolo_yaml.py), and a text file of shares of the image for each one.
 
 A row is class, center x, center y, width, height, and x, y or x, y, visibility of each keypoint. The labels of
 images/train/a.jpg are in labels/train/a.txt.
@@ -8,34 +8,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import yaml
 
 from pose.data.image_entries import leaves_folder, local_name
-from pose.data.records import read_id
 from pose.formats.image_files import upright_size
-from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, read_edges
+from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind
+from pose.formats.yolo_yaml import find_yaml, keypoint_shape, load_yaml, read_kinds
 from pose.images.files import files_below, is_image_name
-from pose.keypoints.skeletons import COCO17, guess_flip_pairs
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError
 from pose.runtime.text import first_few
 
 SPLITS = ("train", "val", "test")
-MOST_KEYPOINTS = 10_000
 MOST_SHARE = 1e6  # of an image's side
 CONFIDENCES = "keypoints with a confidence in place of a visibility, taken as visible from 0.5, else as not labeled"
-
-
-def find_yaml(path: Path) -> Path | None:
-    """The data.yaml itself, or the one file of a folder that is one."""
-    files = [path] if path.is_file() else sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
-    found = [file for file in files if file.suffix.lower() in (".yaml", ".yml") and b"kpt_shape" in file.read_bytes()]
-    return found[0] if len(found) == 1 else None
 
 
 def read_yolo(
@@ -53,17 +42,9 @@ def read_yolo(
     file = find_yaml(path)
     if file is None:
         raise DataError(f"{path} has no data.yaml with kpt_shape (or several), by which YOLO-pose labels are read")
-    config = _load(file)
-    shape = config.get("kpt_shape")
-    if not (
-        isinstance(shape, list)
-        and len(shape) == 2
-        and all(type(v) is int for v in shape)
-        and 0 < shape[0] <= MOST_KEYPOINTS
-        and shape[1] in (2, 3)
-    ):
-        raise DataError(f"{file}: kpt_shape is {shape!r:.40}; expected [K, 2] or [K, 3], K up to {MOST_KEYPOINTS}")
-    kinds = _read_kinds(file, config, shape[0], keypoints, notes)
+    config = load_yaml(file)
+    count, values = keypoint_shape(file, config)
+    kinds = read_kinds(file, config, count, keypoints, notes)
     root = file.parent
     base = local_name(str(config.get("path") or ""))
     place = root.absolute() / base
@@ -91,10 +72,10 @@ def read_yolo(
                     notes.left_out["images that cannot be read"] += 1
                     continue
                 labels.images.append(image)
-                _read_labels(root / label_name(image.path), image, shape[1], kinds, labels, notes)
+                _read_labels(root / label_name(image.path), image, values, kinds, labels, notes)
     _count_labels_alone(root, seen, notes)
     if not labels.images and images is not None:
-        _match_labels(root, images, shape[1], kinds, labels, notes)
+        _match_labels(root, images, values, kinds, labels, notes)
     if not labels.images:
         raise DataError(
             f"{file} leads to no images: looked for {first_few(str(config.get(s)) for s in SPLITS if config.get(s))} "
@@ -102,89 +83,6 @@ def read_yolo(
             "give their folder by --images"
         )
     return labels
-
-
-def _load(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        config = yaml.safe_load(text)
-    except Exception as error:  # PyYAML fails in many ways, on tags and odd dates
-        raise DataError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
-    if _written_out(config) > 10 * len(text):
-        raise DataError(f"{file} repeats parts of itself by aliases (*), which no data.yaml needs; write them out")
-    if not isinstance(config, dict):
-        raise DataError(f"{file} is no YOLO-pose data.yaml; expected kpt_shape, names, train and val")
-    return config
-
-
-def _written_out(value: Any) -> int:
-    """How many values there are, those of aliases each time that they stand there."""
-    known: dict[int, int] = {}
-
-    def count(part: Any) -> int:
-        if not isinstance(part, dict | list | tuple | set):
-            return 1
-        if id(part) not in known:
-            known[id(part)] = 1  # of what holds itself
-            known[id(part)] = 1 + sum(map(count, part.values() if isinstance(part, dict) else part))
-        return known[id(part)]
-
-    return count(value)
-
-
-def _read_kinds(
-    file: Path, config: dict[str, Any], count: int, keypoints: tuple[str, ...] | None, notes: Notes
-) -> dict[int, ObjectKind]:
-    names = config.get("names")
-    classes = (
-        dict(enumerate(names)) if isinstance(names, list) else names if isinstance(names, dict) else {0: "person"}
-    )
-    listed = config.get("kpt_names")
-    kinds = {}
-    for key, name in classes.items():
-        number = read_id(key)
-        if number is None:
-            raise DataError(f"{file}: names has the class {key!r:.40}; classes are numbered, 0: dog")
-        own: Any = (
-            keypoints or (listed.get(number) if isinstance(listed, dict) else listed) or config.get("node_names")
-        )
-        if own is None:
-            own = COCO17.keypoint_names if count == 17 else [f"keypoint_{i + 1}" for i in range(count)]
-            what = "COCO's 17" if count == 17 else f"keypoint_1 to keypoint_{count}"
-            notes.remark(
-                f"guessed: the names of the keypoints are {what}, as {file.name} has none; or give --keypoints"
-            )
-        if not isinstance(own, list | tuple) or len(own) != count or not all(isinstance(n, str) for n in own):
-            raise DataError(f"{file}: kpt_shape has {count} keypoints, and their names are {own!r:.80}")
-        pairs = _pairs(config.get("flip_idx"), own, notes)
-        kinds[number] = ObjectKind(str(name), tuple(own), _edges(config, own), pairs, number + 1)
-    return kinds
-
-
-def _edges(config: dict[str, Any], names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """The skeleton that sleap-io writes, counted from 0; COCO's where the names are COCO's."""
-    found = read_edges(config.get("skeleton"), len(names))
-    return found or (COCO17.edges if tuple(names) == COCO17.keypoint_names else ())
-
-
-def _pairs(flip_idx: Any, names: Sequence[str], notes: Notes) -> tuple[tuple[int, int], ...] | None:
-    """Pairs of flip_idx; None where it is missing, or pairs nothing though the names have sides."""
-    if not isinstance(flip_idx, list) or sorted(map(str, flip_idx)) != sorted(map(str, range(len(names)))):
-        return None
-    if any(flip_idx[j] != i for i, j in enumerate(flip_idx)):
-        notes.remark("left out: flip_idx, which pairs no keypoints both ways")
-        return None
-    index = {name: i for i, name in enumerate(names)}
-    guessed = {(index[a], index[b]) for a, b in guess_flip_pairs(names)}
-    pairs = {(i, j) for i, j in enumerate(flip_idx) if i < j}
-    if guessed and not pairs:
-        notes.remark("left out: flip_idx, which pairs nothing though the names have sides (as sleap-io writes it)")
-        return None
-    if {frozenset(p) for p in pairs} == {frozenset(p) for p in guessed}:
-        return tuple(sorted(guessed))
-    text = ", ".join(f"[{names[a]}, {names[b]}]" for a, b in sorted(pairs))
-    notes.remark(f"COCO has no flip pairs, and the names do not tell these: data.skeleton.flip_pairs: [{text}]")
-    return tuple(sorted(pairs))
 
 
 def _images_of(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost
 from pose.formats.yolo import label_name
+from pose.formats.yolo_yaml import require_yaml
 from pose.runtime.errors import DataError
 
 TITLE = "YOLO-pose"
@@ -24,7 +23,9 @@ def render_yolo(labels: LabelSet, notes: Notes) -> dict[str, bytes]:
 
     Raises:
         DataError: the keypoints of the kinds differ, a size is unknown, or two images share their labels' name.
+        MissingPackage: PyYAML is not installed.
     """
+    require_yaml()
     labels.single_kind(TITLE)
     kinds = list({kind.name: kind for kind in labels.kinds()}.values())
     number = {kind.name: i for i, kind in enumerate(kinds)}
@@ -69,6 +70,8 @@ def _row(person: LabeledPerson, number: int, size: tuple[int, int], notes: Notes
 
 
 def _yaml(labels: LabelSet, kinds: Sequence[ObjectKind], notes: Notes) -> str:
+    import yaml
+
     kind = kinds[0]
     splits = {image.split or "train" for image in labels.images}
     flip_idx = list(range(len(kind.keypoint_names)))

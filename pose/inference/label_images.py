@@ -16,6 +16,7 @@ from pose.formats.image_files import turn
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind
 from pose.formats.recognize import FORMATS
 from pose.formats.write import write
+from pose.formats.yolo_yaml import require_yaml
 from pose.images.files import ImageInput, find_images
 from pose.inference.base import PredictorBase
 from pose.inference.box_source import box_source, boxes_of_images
@@ -148,11 +149,14 @@ def check_target(out: Path, target: str) -> None:
     Raises:
         ConfigError: no such format.
         DataError: something is there.
+        MissingPackage: a library of the format is not installed.
     """
     if target not in FILES:
         raise ConfigError(f"cannot label for '{target}'; {did_you_mean(target, FILES)}")
     if os.path.lexists(out):
         raise DataError(f"{out} exists already; corrections may be in it, so give another --out")
+    if target == "yolo":
+        require_yaml()
 
 
 def kind_of(skeleton: Skeleton) -> ObjectKind:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from pose.evaluation.analysis.analyse import FORMAT
+from pose.evaluation.analysis.analyze import FORMAT
 from pose.keypoints import oks
 from pose.runtime.errors import DataError
 from pose.runtime.text import shell_word

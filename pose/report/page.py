@@ -53,10 +53,10 @@ def render_comparison(runs: Sequence[RunReport]) -> str:
     names = run_names(runs)
     named = list(zip(names, runs, strict=True))
     firsts = [(n, r.evaluations[0]) for n, r in named if r.evaluations]
-    analysed = [(n, e.analysis) for n, e in firsts if e.analysis is not None]
+    analyzed = [(n, e.analysis) for n, e in firsts if e.analysis is not None]
     curves = [
         Series(n, a["precision_recall"]["recall"], a["precision_recall"]["precision"]["mean"], names.index(n))
-        for n, a in analysed
+        for n, a in analyzed
         if a["precision_recall"]
     ]
     return _render(
@@ -71,9 +71,9 @@ def render_comparison(runs: Sequence[RunReport]) -> str:
         )
         if curves
         else "",
-        errors=[(n, a["errors"]["counts"]) for n, a in analysed],
-        keypoints=_compare_keypoints(analysed),
-        analysed=[n for n, _ in analysed],
+        errors=[(n, a["errors"]["counts"]) for n, a in analyzed],
+        keypoints=_compare_keypoints(analyzed),
+        analyzed=[n for n, _ in analyzed],
         differences=differences,
     )
 
@@ -205,9 +205,9 @@ def _examples(evaluated: Evaluated) -> dict[str, Any]:
     return {kind: draw_examples(evaluated.analysis["examples"][kind], images, skeleton) for kind in ("worst", "best")}
 
 
-def _compare_keypoints(analysed: Sequence[tuple[str, dict[str, Any]]]) -> list[tuple[str, list[float | None]]]:
-    names = dict.fromkeys(k["name"] for _, a in analysed for k in a["keypoints"])
-    ap = [{k["name"]: k["ap"] for k in a["keypoints"]} for _, a in analysed]
+def _compare_keypoints(analyzed: Sequence[tuple[str, dict[str, Any]]]) -> list[tuple[str, list[float | None]]]:
+    names = dict.fromkeys(k["name"] for _, a in analyzed for k in a["keypoints"])
+    ap = [{k["name"]: k["ap"] for k in a["keypoints"]} for _, a in analyzed]
     return [(name, [each.get(name) for each in ap]) for name in names]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 
@@ -19,9 +18,15 @@ def keep_freed_memory() -> bool:
     memory that lies idle between two tensors of different size.
 
     Returns:
-        Whether it does so: not where the C library is another one, and not if the environment says otherwise.
+        Whether it does so: not where the C library is another one or cannot be asked, and not if the environment says
+        otherwise.
     """
     if sys.platform != "linux" or any(name in os.environ for name in SETTINGS):
         return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    try:
+        import ctypes  # which a Python built without libffi lacks
+
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    except (ImportError, OSError):  # OSError: this Python is linked statically
+        return False
     return mallopt is not None and all(mallopt(what, KEPT) for what in (MMAP_THRESHOLD, TRIM_THRESHOLD))

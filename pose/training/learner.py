@@ -55,7 +55,7 @@ class Learner:
             if device.type != "cuda":
                 raise ConfigError(
                     f"train.sync_batch_norm needs CUDA devices, and these processes are on {device.type}; set it to "
-                    "false: each then normalises by its own share of a batch"
+                    "false: each then normalizes by its own share of a batch"
                 )
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # in place, with the same parameters
         self.settings, self.device, self.world = settings, device, world

@@ -24,6 +24,7 @@ from pose.cli.train import make_task
 from pose.config.classification import ClassificationConfig
 from pose.config.load import load_config, make_config
 from pose.data.loader import EpochSampler
+from pose.inference import memory
 from pose.runtime.stop import Stopped
 from tests.helpers.running import run_training, stop_in_step
 
@@ -295,6 +296,18 @@ def test_eval_prints_and_writes(run: Path, pose_cli: Callable[..., Any], tmp_pat
     best = load_checkpoint(run)
     assert metrics["top1"] == best.metrics["top1"]
     assert (tmp_path / "eval" / "config.yaml").is_file()
+
+
+def test_batches_fit_into_the_memory(
+    run: Path, pose_cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * 5 * memory.BYTES_PER_PIXEL * 64 * 64)
+    outcome = pose_cli("eval", run, "--out", tmp_path / "eval", "--workers", 0, "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert "warning: batches of 5 instead of 12: a crop of 64 x 64 pixels takes" in outcome.err
+    assert (
+        json.loads((tmp_path / "eval" / "metrics.json").read_text())["top1"] == load_checkpoint(run).metrics["top1"]
+    )
 
 
 def test_resume_by_the_command(run: Path, pose_cli: Callable[..., Any]) -> None:

@@ -66,7 +66,7 @@ def test_batches_fit_into_the_memory(
 ) -> None:
     """By the header of its file a network may take crops of 2048 x 2048."""
     height, width = load_checkpoint(tiny_run).config.model.input_size
-    monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * 3 * memory.BYTES_PER_PIXEL * height * width)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * 3 * 2 * memory.BYTES_PER_PIXEL * height * width)
     outcome = pose_cli("eval", tiny_run, "--out", tmp_path / "ev", "--workers", 0, "--device", "cpu")
     assert outcome.code == 0, outcome.err
     assert f"warning: batches of 3 instead of 4: a crop of {width} x {height} pixels takes" in outcome.err
@@ -241,7 +241,7 @@ def test_checkpoints(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, a_file: 
         (tiny_run / "resume.pt", "is no safetensors checkpoint, or a damaged one"),
         (tmp_path / "cut.safetensors", "is no safetensors checkpoint, or a damaged one"),
         (tiny_dataset / "people.json", "is a JSON, not a checkpoint; give a .safetensors file of `pose train`"),
-        (CONFIGS / "own/template.yaml", "is a config, not a checkpoint; `pose train` makes one from it"),
+        (CONFIGS / "own/finetune.yaml", "is a config, not a checkpoint; `pose train` makes one from it"),
         (other, "holds the weights of another model: "),
         (foreign, "holds tensors but no header of this project; expected a file written by `pose train`"),
     ):
@@ -285,7 +285,7 @@ def test_real_detections(pose_cli: Cli, sample_run: Path, coco_sample: Path, tmp
 
 
 def test_a_file_cannot_ask_for_more_loaders_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 2, 5, 7}, raising=False)
     assert evaluation_workers(None, 1024, None) == 4
     assert evaluation_workers(None, 0, None) == 0
     assert evaluation_workers(6, 1024, None) == 6

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pose.cli.new_recipe import input_size_of, suit
 from pose.config.load import load_config
+from pose.keypoints.skeletons import COCO17
 from tests.helpers.cli import Cli, refusal
 
 
@@ -113,24 +115,40 @@ def test_few_images_train_as_many_steps(count: int, batch: int, steps: int) -> N
         {"bbox": [0, 0], "keypoints": [1, 1, 2], "iscrowd": 1},
         3,
     ]
-    recipe = suit({"annotations": [*people, *odd]})
+    recipe = suit({"annotations": [*people, *odd]}, keypoint_names=None)
     assert (recipe.people, recipe.batch_size, recipe.steps) == (count, batch, steps)
 
 
-def test_several_categories_are_left_to_the_user(pose_cli: Cli, dataset: Path, tmp_path: Path) -> None:
-    for path in dataset.glob("annotations/*.json"):
-        document = json.loads(path.read_text())
-        document["categories"].append({"id": 2, "name": "cat", "keypoints": ["whiskers"]})
-        path.write_text(json.dumps(document))
-    outcome = pose_cli("new", tmp_path / "both.yaml", "--data", dataset)
+@pytest.mark.parametrize(
+    ("others", "skeleton", "rate"),
+    [
+        # Those that have no keypoints, and those that have the same ones.
+        ([{"name": "car"}, {"name": "bus", "keypoints": []}], "coco17", 0.0005),
+        ([{"name": "child", "keypoints": list(COCO17.keypoint_names)}], "coco17", 0.0005),
+        # Which of them is to be learned is not known, so neither is whether the demo model knows it.
+        ([{"name": "cat", "keypoints": ["whiskers"]}], "from_annotations", 0.002),
+        ([{"name": "cat", "keypoints": list(COCO17.keypoint_names)[::-1]}], "from_annotations", 0.002),
+    ],
+)
+def test_several_categories(
+    pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, others: list[dict[str, Any]], skeleton: str, rate: float
+) -> None:
+    """The rate is that of the skeleton which is written, not of any that the file names."""
+    document = json.loads((tiny_dataset / "people.json").read_text())
+    document["categories"] += [{"id": 2 + number, **other} for number, other in enumerate(others)]
+    (tmp_path / "people.json").write_text(json.dumps(document))
+    (tmp_path / "images").symlink_to(tiny_dataset / "images")
+    outcome = pose_cli("new", tmp_path / "my.yaml", "--data", tmp_path / "people.json")
     assert outcome.code == 0, outcome.err
-    assert "warning: the skeleton is left to you: " in outcome.err
-    assert load_config(tmp_path / "both.yaml").data.skeleton == "from_annotations"
+    assert ("warning: the skeleton is left to you: " in outcome.err) == (skeleton == "from_annotations")
+    assert ("at a low rate as the demo model knows" in outcome.out) == (rate == 0.0005)
+    config = load_config(tmp_path / "my.yaml")
+    assert (config.data.skeleton, config.train.lr) == (skeleton, rate)
 
 
-def test_without_data_it_is_the_template(pose_cli: Cli, tmp_path: Path) -> None:
+def test_without_data_the_files_are_left_to_the_user(pose_cli: Cli, tmp_path: Path) -> None:
     assert pose_cli("new", tmp_path / "a/own.yaml").code == 0
-    assert load_config(tmp_path / "a/own.yaml") == load_config("own/template")
+    assert load_config(tmp_path / "a/own.yaml") == load_config("own/finetune")
 
 
 def test_refusals(pose_cli: Cli, tmp_path: Path) -> None:

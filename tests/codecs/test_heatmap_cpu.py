@@ -64,7 +64,7 @@ def test_decode(size: tuple[int, int], keypoints: int, monkeypatch: pytest.Monke
 
 
 def test_decode_at_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The peak in each of the map's pixels, with all borders and chunks, its neighbours random."""
+    """The peak in each of the map's pixels, with all borders and chunks, its neighbors random."""
     height, width = 24, 20
     maps = random_maps(height * width, 2, (height, width)).clamp(max=3)
     maps.flatten(2)[torch.arange(len(maps)), :, torch.arange(len(maps))] = 4

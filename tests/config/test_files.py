@@ -24,7 +24,7 @@ def test_names() -> None:
     names = list_configs()
     assert len(names) == len(set(names)) == len(list((ROOT / "configs").rglob("*.yaml")))
     assert set(list_models()) < set(names)
-    assert {"sample", "figures/demo_model", "imagenet/resnet10_relu", "own/template"} < set(names)
+    assert {"sample", "figures/demo_model", "imagenet/resnet10_relu", "own/finetune"} < set(names)
     for name in names:
         assert find_config(name).stem == name.rpartition("/")[2]
 

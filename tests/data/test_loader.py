@@ -231,7 +231,7 @@ def test_grouped_order_is_a_function_of_seed_and_epoch() -> None:
 
 
 def test_people_of_an_image_share_a_window_but_not_a_batch() -> None:
-    windows = within = neighbours = 0
+    windows = within = neighbors = 0
     for epoch in range(200):
         sampler = EpochSampler(120, seed=0, epoch=epoch, groups=IMAGES.tolist(), window=24)
         images = IMAGES[[i for _, i in sampler]]
@@ -239,14 +239,14 @@ def test_people_of_an_image_share_a_window_but_not_a_batch() -> None:
         for begin in range(0, 120, 6):
             batch = images[begin : begin + 6]
             within += int((batch[:, None] == batch).sum()) - 6
-        neighbours += int((images[1:] == images[:-1]).sum())
+        neighbors += int((images[1:] == images[:-1]).sum())
     # Four of the five windows end amid an image at most.
     assert 40 <= windows / 200 <= 44
     # Two of a window's 24 are in one batch of 6 with a probability of 5 / 23; few images are cut by a window's end.
     pairs = sum(n * (n - 1) for n in np.bincount(IMAGES))
     assert within / 200 == pytest.approx(pairs * 5 / 23, rel=0.15)
-    # Places of a window are shuffled, so a neighbour is no likelier of the same image than another of the window.
-    assert neighbours / 200 / 119 == pytest.approx(within / 200 / 120 / 5, rel=0.15)
+    # Places of a window are shuffled, so a neighbor is no likelier of the same image than another of the window.
+    assert neighbors / 200 / 119 == pytest.approx(within / 200 / 120 / 5, rel=0.15)
 
 
 @pytest.mark.slow

@@ -202,7 +202,7 @@ def test_distribution_of_scale_and_rotation() -> None:
 
 
 def paint(points: np.ndarray) -> np.ndarray:
-    """A black image with a 7 px square of one colour per keypoint about each point (x, y)."""
+    """A black image with a 7 px square of one color per keypoint about each point (x, y)."""
     image = np.zeros((360, IMAGE_WIDTH, 3), np.uint8)
     for number, (x, y) in enumerate(points.astype(int)):
         image[y - 3 : y + 4, x - 3 : x + 4] = (15 * number + 10, 250 - 14 * number, 37 * number % 256)

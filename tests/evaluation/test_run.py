@@ -30,7 +30,7 @@ SIZE = (256, 192)
 class Oracle(nn.Module):
     """Gives the true heatmaps of people that come in order, and with `flip_test` those of the mirrored crops.
 
-    It knows the crops only from the protocol: 1.25 times the box grown to 192:256, its centre at (96, 128).
+    It knows the crops only from the protocol: 1.25 times the box grown to 192:256, its center at (96, 128).
     """
 
     def __init__(self, people: list[Person], truth: dict[int, np.ndarray], *, flip_test: bool) -> None:
@@ -93,7 +93,7 @@ def test_the_truth_comes_back(config: Config, tiny_dataset: Path, flip_test: boo
 
 
 def test_what_the_model_sees(config: Config) -> None:
-    """The crop, normalised; then the same mirrored."""
+    """The crop, normalized; then the same mirrored."""
     val = validation_set(config.data)
     model = Oracle(val.people, truth_of(Path(config.data.root)), flip_test=True)
     counts: list[int] = []
@@ -102,7 +102,7 @@ def test_what_the_model_sees(config: Config) -> None:
     plain, mirrored = model.inputs[:2]
     assert plain.shape == (8, 3, *SIZE)
     assert torch.equal(mirrored, plain.flip(-1))
-    # The box [8, 10, 47, 59] has its centre between four pixels; the crop's centre is their mean, in RGB.
+    # The box [8, 10, 47, 59] has its center between four pixels; the crop's center is their mean, in RGB.
     image = cv2.imread(str(val.people[0].path))[39:41, 31:33, ::-1].mean(axis=(0, 1))
     want = (image / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
     np.testing.assert_allclose(plain[0, :, 128, 96], want, atol=1.5 / 255 / 0.22)

@@ -131,8 +131,8 @@ def test_eval_is_the_checkpoints(
     same = ("AP", "AR", "images", "people", "boxes", "flip_test", "epoch")
     assert {key: ours[key] for key in same} == pytest.approx({key: theirs[key] for key in same})
     assert ours["int8"] is False
-    analysed = [json.loads((tmp_path / name / "analysis.json").read_text())["model"] for name in ("onnx", "torch")]
-    assert analysed[0] == analysed[1]
+    analyzed = [json.loads((tmp_path / name / "analysis.json").read_text())["model"] for name in ("onnx", "torch")]
+    assert analyzed[0] == analyzed[1]
 
 
 BLOCKED = ("torch", "torchvision", "albumentations", "pycocotools", "scipy", "matplotlib", "onnx")
@@ -224,6 +224,26 @@ def test_predict_needs_no_torch(exported: Path, tiny_dataset: Path, tmp_path: Pa
         assert result.stdout.startswith("10 people in 10 images")
         assert (tmp_path / "out/000001.png.heatmaps-0.jpg").is_file()
         assert json.loads((tmp_path / "out/predictions.json").read_text())["flip_test"] is True
+
+
+@pytest.mark.slow
+def test_label_needs_no_torch(exported: Path, tiny_dataset: Path, tmp_path: Path) -> None:
+    """What it writes comes back without those packages too, but for Pillow; YOLO-pose needs PyYAML."""
+    without = [*BLOCKED, "safetensors", "yaml", "msgspec"]  # typer brings pydantic with it since 0.29
+    command = ["label", exported, tiny_dataset / "images", "--threshold", "-9"]
+    cvat = in_new_process([*command, "--to", "cvat", "--out", tmp_path / "cvat"], without=[*without, "PIL"])
+    assert cvat.returncode == 0, cvat.stderr
+    given = ["convert", tmp_path / "cvat/annotations.xml", tmp_path / "back.json"]
+    back = in_new_process([*given, "--images", tiny_dataset / "images"], without=without)
+    assert back.returncode == 0, back.stderr
+    assert len(json.loads((tmp_path / "back.json").read_text())["annotations"]) == 10
+    for arguments in (
+        [*command, "--to", "yolo", "--out", tmp_path / "yolo"],
+        ["convert", tmp_path / "back.json", tmp_path / "yolo", "--to", "yolo"],
+    ):
+        yolo = in_new_process(arguments, without=without)
+        assert yolo.returncode == 2
+        assert "YOLO-pose, whose data.yaml is YAML, needs PyYAML, not installed here: pip install" in yolo.stderr
 
 
 @pytest.mark.parametrize("name", ["typer", "rich"])

@@ -1,4 +1,4 @@
-"""What stands around the network: normalising, mirroring, decoding."""
+"""What stands around the network: normalizing, mirroring, decoding."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def decoded(heatmaps: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray
 def test_decode_is_the_codecs() -> None:
     rng = np.random.default_rng(0)
     smooth = rng.standard_normal((40, 5, 16, 12)).astype(np.float32)
-    ties = rng.integers(-1, 3, (40, 5, 16, 12)).astype(np.float32)  # equal maxima, equal neighbours
+    ties = rng.integers(-1, 3, (40, 5, 16, 12)).astype(np.float32)  # equal maxima, equal neighbors
     single = np.zeros((16 * 12, 5, 16, 12), dtype=np.float32)  # a peak on every pixel, borders and corners too
     single.reshape(192, 5, 192)[np.arange(192), :, np.arange(192)] = 1
     single += rng.uniform(0, 0.1, single.shape).astype(np.float32)

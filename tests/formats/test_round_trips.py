@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pose.formats.convert import convert, describe
+from pose.runtime.errors import DataError
 from tests.formats.base import EDGES, NAMES, assert_same, make_document, people_of, sizes_of, write_dataset
 
 # What is written, what of the document is lost on the way, and whether hidden points stay hidden.
@@ -68,6 +69,21 @@ def test_cvat_gets_the_labels_of_its_task(tmp_path: Path) -> None:
     assert {box["name"]} == {shape.get("label") for shape in root.iter("box")}
     assert [point["name"] for point in skeleton["sublabels"]] == NAMES
     assert re.findall(r'data-label-name="(\w+)"', skeleton["svg"]) == NAMES
+
+
+def test_cvat_has_one_label_of_a_name(tmp_path: Path) -> None:
+    """It would refuse the labels of the task."""
+    path = write_dataset(tmp_path)
+    document = json.loads(path.read_text())
+    name = document["categories"][0]["name"]
+    document["categories"].append({"id": 99, "name": f"{name} box", "keypoints": ["corner"]})
+    document["annotations"].append(
+        {**document["annotations"][0], "id": 99, "category_id": 99, "keypoints": [9, 9, 2]}
+    )
+    path.write_text(json.dumps(document))
+    with pytest.raises(DataError, match=f"the boxes of '{name}' would have the label '{name} box', which is another"):
+        convert(path, tmp_path / "dogs.xml", images=tmp_path / "images")
+    assert not (tmp_path / "dogs.xml").exists()
 
 
 def test_cvat_finds_unlabeled_keypoints_in_the_box(tmp_path: Path) -> None:

@@ -133,5 +133,7 @@ def open_page(path: Path | str, profile: Path) -> Iterator[Page]:
                 root.call("Browser.close")
     finally:
         os.close(command_write)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            browser.wait(timeout=10)  # ended in order it removes what it has below /tmp
         browser.terminate()
         browser.wait(timeout=30)

@@ -35,8 +35,8 @@ class DotFinder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         self.batches.append(len(x))
         mean, std = torch.tensor(IMAGE_MEAN)[:, None, None], torch.tensor(IMAGE_STD)[:, None, None]
-        colours = (x * std + mean)[..., ::4, ::4]  # heatmap pixel i looks at crop pixel 4 i
-        red, blue = colours[:, 0], colours[:, 2]
+        colors = (x * std + mean)[..., ::4, ::4]  # heatmap pixel i looks at crop pixel 4 i
+        red, blue = colors[:, 0], colors[:, 2]
         right_half = torch.arange(red.shape[-1]) >= red.shape[-1] // 2
         return torch.stack([red * right_half, red * ~right_half, blue], dim=1)
 

@@ -214,7 +214,7 @@ CASES: dict[str, tuple[Callable[[Document], Any], int, set[str]]] = {
     "sigmas-guessed": (category(keypoints=[f"p{i}" for i in range(17)]), 1, set()),
     "image-empty": (lambda d: d["images"].append({**d["images"][0], "id": 99, "file_name": "9.png"}), 1, set()),
     "boxes-xyxy": (every(to_corners), 9, set()),
-    "coordinates-normalised": (every(to_shares), PEOPLE, set()),
+    "coordinates-normalized": (every(to_shares), PEOPLE, set()),
     "box-malformed": (first(bbox=[1, 2, None, 4]), 1, set()),
     "box-empty": (first(bbox=[10, 10, 80, 0]), 1, set()),
     "box-is-keypoint-extent": (every(to_extent), 1, set()),

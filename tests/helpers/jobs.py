@@ -112,12 +112,12 @@ def command(folder: Path, *, arguments: list[str], step: int = 0, rank: int = 0,
         real(*args)
 
     def evaluated(*args: Any, on_batch: Callable[[int], None], **options: Any) -> Any:
-        def signalled(count: int) -> None:
+        def signaled(count: int) -> None:
             if os.environ["RANK"] == str(rank):
                 os.kill(os.getpid(), signal.Signals[what])
             on_batch(count)
 
-        return evaluate(*args, on_batch=signalled, **options)
+        return evaluate(*args, on_batch=signaled, **options)
 
     loss_of, evaluate = keypoints_module.heatmap_mse, KeypointTask.evaluate
     Trainer.train_step = counted  # type: ignore[method-assign]

@@ -84,12 +84,12 @@ def test_crop_affine_equals_three_points() -> None:
             got = crop_affine(center, width, size, rotation=rotation)
             corners = np.array([[0, 0], [640, 0], [0, 480], [640, 480]])
             want = apply_affine(corners, hrnet_affine(center, width, rotation, size))
-            # 640 px away from the centre the float32 points lever their error up to about ten times.
+            # 640 px away from the center the float32 points lever their error up to about ten times.
             np.testing.assert_allclose(apply_affine(corners, got), want, atol=10 * FLOAT32)
 
 
 def test_flip_is_the_crop_of_the_mirrored_image() -> None:
-    """HRNet mirrors image, points and centre by x -> W - 1 - x, then crops. The rotation reverses its sign."""
+    """HRNet mirrors image, points and center by x -> W - 1 - x, then crops. The rotation reverses its sign."""
     rng = np.random.default_rng(1)
     image_width = 640
     for _ in range(50):

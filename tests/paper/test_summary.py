@@ -23,7 +23,7 @@ RELU_ROWS = {
 }
 
 
-def summarise(capsys: pytest.CaptureFixture[str], model: str, *overrides: str) -> dict[str, Any]:
+def summarize(capsys: pytest.CaptureFixture[str], model: str, *overrides: str) -> dict[str, Any]:
     print_summary(model, list(overrides), as_json=True)
     return json.loads(capsys.readouterr().out)
 
@@ -31,7 +31,7 @@ def summarise(capsys: pytest.CaptureFixture[str], model: str, *overrides: str) -
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_table_10(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    found = summarise(capsys, name)
+    found = summarize(capsys, name)
     for key in ("params", "madds", "madds_dyrelu"):
         assert type(found[key]) is int
         assert sum(stage[key] for stage in found["stages"]) == found[key]
@@ -49,16 +49,16 @@ def test_table_10(capsys: pytest.CaptureFixture[str], name: str) -> None:
 
 def test_of_a_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = load_checkpoint("demo")
-    found = summarise(capsys, str(checkpoint.path))
+    found = summarize(capsys, str(checkpoint.path))
     assert found["params"] == sum(p.numel() for p in checkpoint.build().parameters())
-    assert summarise(capsys, "demo")["stages"] == found["stages"]
+    assert summarize(capsys, "demo")["stages"] == found["stages"]
     with pytest.raises(ValueError, match=r"give a \.yaml file instead of demo"):
-        summarise(capsys, "demo", "model.width=1.0")
+        summarize(capsys, "demo", "model.width=1.0")
 
 
 def test_text_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     name = "mobilenet_v3_small_dyrelu"
-    found = summarise(capsys, name)
+    found = summarize(capsys, name)
     print_summary(name, [], as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{name}, input 256 x 192 (height x width)"
@@ -77,26 +77,26 @@ def test_configs_and_overrides(
 ) -> None:
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(tiny_config))
-    small = summarise(capsys, str(path))
+    small = summarize(capsys, str(path))
     assert (small["input_size"], small["paper"], small["model"]) == ([64, 64], None, str(path))
-    wide = summarise(capsys, str(path), "model.width=0.35")
+    wide = summarize(capsys, str(path), "model.width=0.35")
     assert wide["params"] > small["params"]
-    high = summarise(capsys, str(path), "model.input_size=[128, 64]")
+    high = summarize(capsys, str(path), "model.input_size=[128, 64]")
     assert high["params"] == small["params"]
     assert high["madds"] == 2 * small["madds"]
     two = "data.skeleton={keypoint_names: [a, b]}"
-    assert small["params"] - summarise(capsys, str(path), two)["params"] == 15 * 17  # 16 channels and a bias each
+    assert small["params"] - summarize(capsys, str(path), two)["params"] == 15 * 17  # 16 channels and a bias each
     print_summary(str(path), [], as_json=False)
     assert "paper" not in capsys.readouterr().out
 
 
-def test_a_config_of_the_table_is_recognised(
+def test_a_config_of_the_table_is_recognized(
     capsys: pytest.CaptureFixture[str], tiny_config: dict[str, Any], tmp_path: Path
 ) -> None:
     tiny_config["model"] = {"backbone": "mobilenet_v3_small"}
     (tmp_path / "x.yml").write_text(yaml.safe_dump(tiny_config))
-    assert summarise(capsys, str(tmp_path / "x.yml"))["paper"] == {"params": "2.1M", "madds": "726.9M"}
-    other = summarise(capsys, str(tmp_path / "x.yml"), "model.input_size=[128, 96]")
+    assert summarize(capsys, str(tmp_path / "x.yml"))["paper"] == {"params": "2.1M", "madds": "726.9M"}
+    other = summarize(capsys, str(tmp_path / "x.yml"), "model.input_size=[128, 96]")
     assert other["paper"] is None
 
 
@@ -115,12 +115,12 @@ def test_classifiers(
     capsys: pytest.CaptureFixture[str], config: str, overrides: list[str], params: str, madds: str, where: str
 ) -> None:
     path = str(Path(__file__).parents[2] / f"configs/imagenet/{config}.yaml")
-    assert summarise(capsys, path, *overrides)["paper"] == {"params": params, "madds": madds}
+    assert summarize(capsys, path, *overrides)["paper"] == {"params": params, "madds": madds}
     print_summary(path, overrides, as_json=False)
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"paper: {params or '?'} params, {madds} MAdds (")
     assert where in last
-    assert summarise(capsys, path, "model.input_size=[192, 192]")["paper"] is None
+    assert summarize(capsys, path, "model.input_size=[192, 192]")["paper"] is None
 
 
 def test_names_and_files_that_are_not_there(tmp_path: Path) -> None:

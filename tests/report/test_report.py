@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from pose.data.coco import load_coco
-from pose.evaluation.analysis.analyse import analyse
+from pose.evaluation.analysis.analyze import analyze
 from pose.keypoints.skeletons import Skeleton
 from pose.report.charts import Series, bars, line_chart, number, ticks
 from pose.report.load import read_run
@@ -192,7 +192,7 @@ def test_other_numbers_of_keypoints(tmp_path: Path, pose_cli: Cli) -> None:
         folder = tmp_path / name
         folder.mkdir()
         (folder / "metrics.json").write_text(json.dumps({"AP": 0.0, "boxes": "gt", "images": 1, "people": 1}))
-        (folder / "analysis.json").write_text(json.dumps(analyse(coco, [], skeleton, image_ids=image_ids)))
+        (folder / "analysis.json").write_text(json.dumps(analyze(coco, [], skeleton, image_ids=image_ids)))
         outcome = pose_cli("report", folder, "--out", tmp_path / f"{name}.html")
         assert outcome.code == 0, outcome.err
         assert "tail" in (tmp_path / f"{name}.html").read_text()

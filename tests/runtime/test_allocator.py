@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from pose.runtime.allocator import SETTINGS
+from pose.runtime.allocator import KEPT, SETTINGS, keep_freed_memory
 
 CODE = """
 import resource, sys
@@ -32,3 +35,29 @@ def test_freed_memory_is_used_again(setting: str) -> None:
     assert kept == str(not setting)
     if not setting:
         assert int(second) < int(first) / 10
+
+
+def cannot_load(name: object) -> Any:
+    raise OSError("Dynamic loading not supported")
+
+
+@pytest.mark.parametrize(
+    ("load", "kept"),
+    [
+        (lambda name: SimpleNamespace(mallopt=lambda what, size: int(size == KEPT)), True),
+        (lambda name: SimpleNamespace(mallopt=lambda what, size: 0), False),  # a glibc that refuses so much
+        (lambda name: SimpleNamespace(), False),  # musl
+        (cannot_load, False),  # a Python without shared libraries
+        (None, False),  # one without ctypes
+    ],
+)
+def test_where_it_cannot_be_asked(load: Any, kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command asks, so none may fail for it."""
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    if load is None:
+        monkeypatch.setitem(sys.modules, "ctypes", None)
+    else:
+        monkeypatch.setattr(ctypes, "CDLL", load)
+    assert keep_freed_memory() is kept

@@ -316,7 +316,8 @@ def test_a_bad_batch_of_one_is_skipped_by_all(fleet: Fleet, settings: Path, tmp_
 def test_torchrun(settings: Path, tmp_path: Path) -> None:
     """A signal to torchrun, which passes it on; the loader processes too live until the state is saved."""
     run = tmp_path / "run"
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "pose", "train", settings]
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", f"--log-dir={tmp_path / 'logs'}"]
+    words += ["-m", "pose", "train", str(settings)]
     process = subprocess.Popen(
         [sys.executable, *words, "train.epochs=100000", "eval.every=100000", "--out", run, "--workers", "1"],
         stderr=subprocess.PIPE,

@@ -87,7 +87,41 @@ def test_the_peak_of_this_process() -> None:
     assert now - 1 <= peak < now + 20_000  # Linux adds up both from counters that processors write back in batches
 
 
-def test_the_memory_of_this_machine() -> None:
+def test_the_processors_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the machine that Slurm or taskset give to it."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {5, 63}, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert system.processors() == 2
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert system.processors() == 64  # as macOS and Windows tell it
+
+
+def test_the_memory_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     total = re.search(r"MemTotal: +(\d+) kB", Path("/proc/meminfo").read_text())
     assert total is not None
+    monkeypatch.setattr(system, "control_group_limits", list)
     assert system.memory_bytes() == int(total[1]) * 1024
+    monkeypatch.setattr(system, "control_group_limits", lambda: [2**63, 5 * 10**8])
+    assert system.memory_bytes() == 5 * 10**8
+    monkeypatch.setattr(system.resource, "getrlimit", lambda which: (4 * 10**8, -1))
+    assert system.memory_bytes() == 4 * 10**8
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "limits"),
+    [
+        ("0::/", {"memory.max": "2000"}, [2000]),  # as in a container
+        ("0::/a/b", {"memory.max": "3000", "a/memory.max": "2000", "a/b/memory.max": "max"}, [2000, 3000]),
+        ("1:cpu:/\n4:memory:/a\n0::/", {"memory/a/memory.limit_in_bytes": "1000"}, [1000]),
+        ("4:cpu,memory:/of/the/host", {"memory/memory.limit_in_bytes": "1000"}, [1000]),
+        ("0::/", {}, []),
+        ("", {"memory.max": "2000"}, []),
+    ],
+)
+def test_the_limits_of_control_groups(tmp_path: Path, groups: str, files: dict[str, str], limits: list[int]) -> None:
+    (tmp_path / "own").write_text(groups)
+    for name, text in files.items():
+        (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / name).write_text(text)
+    assert system.control_group_limits(tmp_path / "own", tmp_path / "root") == limits
+    assert system.control_group_limits(tmp_path / "gone", tmp_path / "root") == []

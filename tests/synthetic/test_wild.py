@@ -124,7 +124,7 @@ def test_box_around_what_is_visible(hidden: bool) -> None:
         )
         assert found is not None
         boxes.append(found.box_xywh)
-    whole = (80, 50, 40, 100)  # 100 pixels a metre, the principal point in the middle
+    whole = (80, 50, 40, 100)  # 100 pixels a meter, the principal point in the middle
     assert boxes[0] == pytest.approx(whole, abs=0.05)
     # Pixels of half the size: an edge may be half of one off.
     assert boxes[1] == pytest.approx((80, 50, 40, 50) if hidden else whole, abs=0.5)

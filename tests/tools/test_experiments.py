@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -186,4 +187,13 @@ def test_a_queue_trains_what_is_not_done(
     assert c.params > relu.params
     assert all(result.processor_s is not None and result.processor_s > 0 for result in (relu, c))
     experiments_page.report(queue, tmp_path / "runs", tmp_path / "results.md")
-    assert f"| ReLU / C | 0 | {c.AP:.3f} |" in (tmp_path / "results.md").read_text()
+    page = (tmp_path / "results.md").read_text()
+    assert f"| ReLU / C | 0 | {c.AP:.3f} |" in page
+
+    # A process killed as its training was done has no notes but that its time is not known.
+    (tmp_path / "runs/relu-c-seed0.json").write_text('{"processor_s": null}')
+    monkeypatch.setattr(sys, "argv", ["", "report", str(path), "runs", "--out", "again.md"])
+    assert experiments.main() == 0
+    assert "runs/relu-c-seed0 was ended before its network was looked at" in capsys.readouterr().out
+    (again,) = [result for result in experiments_page.collect(queue, tmp_path / "runs") if result.row == c.row]
+    assert again == dataclasses.replace(c, processor_s=None)

@@ -4,7 +4,7 @@
 
 FOLDER has annotations/ and images/ of COCO 2017, or a part of it. The baseline is the textbook way of HRNet and
 SimpleBaselines: each person's image is decoded, flipped if so drawn, warped by a matrix from three points, made a
-normalised float tensor, and its keypoints are mapped and painted one at a time. Both draw the same augmentation.
+normalized float tensor, and its keypoints are mapped and painted one at a time. Both draw the same augmentation.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Arrays = tuple[Tensor, Tensor, Tensor, list[int]]
 
 
 def plain_half_body(points: Array, rng: np.random.Generator) -> tuple[Array, Array] | None:
-    """HRNet's half_body_transform: centre and size of the box."""
+    """HRNet's half_body_transform: center and size of the box."""
     upper, lower = [], []
     for k in range(17):
         if points[k, 2] > 0:

@@ -5,7 +5,7 @@
 With r the mean inner product of the gradients of two people of one image over the mean square of one (the mean
 gradient subtracted from all), and m others of its image in a sample's batch, a batch's gradient has 1 + r m times the
 variance that it has without them. Trains MobileNetV2 x0.5 at 128 x 96 on the sample, batch 32, and looks at
-initialisation and after each of EPOCHS (default 5 15).
+initialization and after each of EPOCHS (default 5 15).
 """
 
 from __future__ import annotations

@@ -43,6 +43,6 @@ def plain_copy(model: nn.Module) -> nn.Module:
 
 
 def images(count: int, *, quick: bool) -> torch.Tensor:
-    """(count, 3, 256, 192) normalised crops in channels_last; 64 x 64 if `quick`."""
+    """(count, 3, 256, 192) normalized crops in channels_last; 64 x 64 if `quick`."""
     size = (64, 64) if quick else (256, 192)
     return torch.randn(count, 3, *size).contiguous(memory_format=torch.channels_last)

@@ -35,13 +35,13 @@ OTHERS = (
 )
 
 
-def png(width: int, height: int, *, depth: int, colour: int, data: bytes) -> bytes:
+def png(width: int, height: int, *, depth: int, color: int, data: bytes) -> bytes:
     """A PNG with these in its header, its checksums right; `data` is what IDAT holds."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
@@ -65,8 +65,8 @@ def _resized(rng: random.Random, suffix: str, data: bytes) -> bytes:
     width, height = rng.choice(SIDES), rng.choice(SIDES)
     changed = bytearray(data)
     if suffix == "png":
-        depth, colour = rng.choice((1, 8, 8, 16, 3)), rng.choice((0, 2, 2, 3, 6, 9))
-        return png(width, height, depth=depth, colour=colour, data=zlib.compress(bytes(rng.choice((0, 100, 10**6)))))
+        depth, color = rng.choice((1, 8, 8, 16, 3)), rng.choice((0, 2, 2, 3, 6, 9))
+        return png(width, height, depth=depth, color=color, data=zlib.compress(bytes(rng.choice((0, 100, 10**6)))))
     if suffix == "jpg":
         at = next(i for i in range(len(data)) if data[i] == 0xFF and data[i + 1] in (0xC0, 0xC1, 0xC2))
         struct.pack_into(">HH", changed, at + 5, height % 65_536, width % 65_536)

@@ -159,7 +159,7 @@ def _png_bomb() -> bytes:
     packer = zlib.compressobj(9)
     row = bytes(1 + 30_000 // 8)
     data = b"".join(packer.compress(row * 100) for _ in range(300)) + packer.flush()
-    return png(30_000, 30_000, depth=1, colour=0, data=data)
+    return png(30_000, 30_000, depth=1, color=0, data=data)
 
 
 def _zip_bomb() -> bytes:

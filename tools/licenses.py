@@ -1,4 +1,4 @@
-"""Print the table of docs/licences.md from the metadata of what is installed: python tools/licences.py
+"""Print the table of docs/licenses.md from the metadata of what is installed: python tools/licenses.py
 
 The direct dependencies are those of pyproject.toml; behind them, by license, all that they bring along.
 """

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pose.data.coco import CocoFile, load_coco
-from pose.evaluation.analysis.analyse import analyse
+from pose.evaluation.analysis.analyze import analyze
 from pose.evaluation.analysis.errors import KINDS, classify
 from pose.evaluation.analysis.groups import make_groups, overlaps, visible_ranges
 from pose.evaluation.analysis.scenes import make_scenes
@@ -131,7 +131,7 @@ def test_counts_by_hand(tmp_path: Path) -> None:
     )
     first = np.array([PLACES[0] + (10, 0), PLACES[2], PLACES[1]])
     results = [result(first, 0.9), result(far, 0.8), result(moved(PLACES, 0, 3000), 0.7, image_id=2)]
-    a = analyse(coco, results, FISH)
+    a = analyze(coco, results, FISH)
     near = np.exp(-0.5)  # 10 px
     assert a["people"] == {"annotated": 3, "found": 2, "detections": 3, "detections_of_nobody": 1}
     assert a["errors"]["counts"] == {"good": 2, "jitter": 1, "inversion": 2, "swap": 0, "miss": 0}
@@ -165,7 +165,7 @@ def test_counts_by_hand(tmp_path: Path) -> None:
 
 def test_perfect_results_have_no_errors(tmp_path: Path) -> None:
     coco = write_coco(tmp_path / "c.json", [person(PLACES), person(PLACES, image_id=2)])
-    a = analyse(coco, [result(PLACES), result(PLACES, image_id=2)], FISH)
+    a = analyze(coco, [result(PLACES), result(PLACES, image_id=2)], FISH)
     assert a["ap"] == 1
     assert a["errors"]["counts"]["good"] == 6
     assert [k["ap"] for k in a["keypoints"]] == [1, 1, 1]
@@ -175,15 +175,15 @@ def test_perfect_results_have_no_errors(tmp_path: Path) -> None:
 def test_nothing_found_and_nothing_to_find(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        a = analyse(write_coco(tmp_path / "c.json", [person(PLACES)]), [], FISH)
+        a = analyze(write_coco(tmp_path / "c.json", [person(PLACES)]), [], FISH)
         assert (a["ap"], a["people"]["found"], a["pck"]["all"]) == (0, 0, [0, 0, 0])
         assert a["examples"]["worst"][0]["found"] is None
         empty = write_coco(tmp_path / "d.json", [person(PLACES, 0)])
-        a = analyse(empty, [result(PLACES)], FISH)
+        a = analyze(empty, [result(PLACES)], FISH)
         assert a["ap"] is None
         assert a["precision_recall"] is None
         assert a["keypoints"][0]["ap"] is None
-        a = analyse(empty, [result(PLACES)], FISH, image_ids=[])
+        a = analyze(empty, [result(PLACES)], FISH, image_ids=[])
         assert a["ap"] is None
     json.dumps(a, allow_nan=False)
 
@@ -191,7 +191,7 @@ def test_nothing_found_and_nothing_to_find(tmp_path: Path) -> None:
 def test_files_without_annotations_are_refused(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(json.dumps({"images": []}))
     with pytest.raises(ValueError, match="no annotations to compare"):
-        analyse(load_coco(tmp_path / "t.json", FISH, need_annotations=False), [], FISH)
+        analyze(load_coco(tmp_path / "t.json", FISH, need_annotations=False), [], FISH)
 
 
 def test_visible_ranges() -> None:
@@ -239,7 +239,7 @@ def random_case(
 def test_equals_pycocotools(tmp_path: Path, k: int, seed: int) -> None:
     """AP and AR of everyone, of each keypoint as if it were alone, of the groups as if the others were ignored."""
     coco, results, skeleton = random_case(tmp_path / "c.json", images=25, seed=seed, k=k)
-    a = analyse(coco, results, skeleton)
+    a = analyze(coco, results, skeleton)
     assert coco.annotations is not None
     official = evaluate_coco(coco, results, skeleton)
     assert a["ap"] == pytest.approx(official["AP"], abs=1e-12)
@@ -272,7 +272,7 @@ def test_sizes_equal_pycocotools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """With COCO's own ranges the groups give APM and APL."""
     monkeypatch.setattr("pose.evaluation.analysis.groups.SIZES", (0, 32, 96))
     coco, results, skeleton = random_case(tmp_path / "c.json", images=60, seed=3)
-    small, medium, large = (g for g in analyse(coco, results, skeleton)["groups"] if g["kind"] == "size")
+    small, medium, large = (g for g in analyze(coco, results, skeleton)["groups"] if g["kind"] == "size")
     want = evaluate_coco(coco, results, skeleton)
     assert medium["ap"] == pytest.approx(want["APM"], abs=1e-12)
     assert large["ap"] == pytest.approx(want["APL"], abs=1e-12)
@@ -290,19 +290,19 @@ def test_equals_pycocotools_on_real_annotations(coco_sample: Path) -> None:
         )
         for x in coco.annotations
     ]
-    assert analyse(coco, results, COCO17)["ap"] == pytest.approx(
+    assert analyze(coco, results, COCO17)["ap"] == pytest.approx(
         evaluate_coco(coco, results, COCO17)["AP"], abs=1e-12
     )
     half = [a.id for a in coco.annotations[::2]]
     images = list(coco.images)[::2]
-    some = analyse(coco, results, COCO17, image_ids=images, person_ids=half)
+    some = analyze(coco, results, COCO17, image_ids=images, person_ids=half)
     want = evaluate_coco(coco, results, COCO17, image_ids=images, person_ids=half)
     assert some["ap"] == pytest.approx(want["AP"], abs=1e-12)
 
 
 def test_table_has_pairs_in_a_line(tmp_path: Path) -> None:
     coco = write_coco(tmp_path / "c.json", [person(PLACES), person(PLACES, image_id=2)])
-    lines = analysis_table(analyse(coco, [result(PLACES[[0, 2, 1]])], FISH)).splitlines()
+    lines = analysis_table(analyze(coco, [result(PLACES[[0, 2, 1]])], FISH)).splitlines()
     assert lines[0].startswith("1 of 2 people found (OKS 0.1 and more); 0 of 1 detections are of nobody")
     assert lines[1].startswith(
         "keypoints of the people found: 33.3% good, 0.0% jitter (AP +0.000 without), 66.7% inv"
@@ -310,7 +310,7 @@ def test_table_has_pairs_in_a_line(tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines[2:]] == ["keypoint", "head", "fin"]
     assert lines[3].split()[1:4] == ["0.505", "0.500", "100.0%"]  # 51 of 101 recalls; one of two within 20 px
     assert lines[4].split()[1:] == ["0.000", "0.000", "0.0%", "0.0%", "100.0%", "0.0%", "0.0%"]
-    empty = analysis_table(analyse(coco, [], FISH, image_ids=[])).splitlines()
+    empty = analysis_table(analyze(coco, [], FISH, image_ids=[])).splitlines()
     assert empty[-1].split() == ["fin", *"-------"]
     odd = Skeleton.from_names("odd", keypoint_names=["a", "b", "c"], flip_pairs=[("a", "b")], oks_sigmas=[0.05] * 3)
-    assert [line[:5].strip() for line in analysis_table(analyse(coco, [], odd)).splitlines()[3:]] == ["a, b", "c"]
+    assert [line[:5].strip() for line in analysis_table(analyze(coco, [], odd)).splitlines()[3:]] == ["a, b", "c"]

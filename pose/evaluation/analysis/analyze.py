@@ -42,7 +42,7 @@ class Found:
     kinds: NDArray[np.int64]
 
 
-def analyse(
+def analyze(
     coco: CocoFile,
     results: Sequence[dict[str, Any]],
     skeleton: Skeleton,
@@ -51,7 +51,7 @@ def analyse(
     person_ids: Iterable[int] | None = None,
     max_detections: int = MAX_DETECTIONS,
 ) -> dict[str, Any]:
-    """Analyse results against annotations; arguments as of `evaluate_coco`.
+    """Analyze results against annotations; arguments as of `evaluate_coco`.
 
     Returns:
         What analysis.json holds; numbers that do not exist (the AP of a keypoint nobody has) are None.
