@@ -31,10 +31,10 @@ def new(
         typer.Option(metavar="DIR", help="Folder of the images of a JSON, where they are not beside it."),
     ] = None,
 ) -> None:
-    """Write a config for data of your own, with comments, that starts from the demo model.
+    """Write a commented config that starts from the demo model.
 
-    With --data it has the files found there, the skeleton of the training annotations, and sizes and epochs that suit
-    them.
+    It is for data of your own. With --data it has the files found there, the skeleton of the training annotations, and
+    sizes and epochs that suit them.
     """
     from pose.config.files import configs_folder
     from pose.runtime.files import write_atomic
