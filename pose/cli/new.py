@@ -33,8 +33,8 @@ def new(
 ) -> None:
     """Write a commented config that starts from the demo model.
 
-    It is for data of your own. With --data it has the files found there, the skeleton of the training annotations, and
-    sizes and epochs that suit them.
+    It is for data of your own. With --data it has the files found there, the skeleton of the training annotations,
+    and sizes and epochs that suit them.
     """
     from pose.config.files import configs_folder
     from pose.runtime.files import write_atomic
