@@ -62,7 +62,8 @@ def emit_decode_dark(g: Graph, heatmaps: str, size: Map, steps: tuple[float, flo
     near = g.op("GatherElements", blurred, places, axis=2)
     count = g.op("MatMul", _is(g, "Greater", near, 0.0), g.constant(np.ones((len(PARTS), 1))))
     positive = _is(g, "Greater", count, len(PARTS) - 0.5)
-    center = g.op("GatherElements", blurred, index, axis=2)
+    # Not gathered anew: of several `GatherElements` of a map WebGPU (onnxruntime-web 1.30) gives what the first gave.
+    center = g.op("Gather", near, g.constant([list(PARTS).index((0, 0))]), axis=2)
     # Over the middle's, so that the logarithms are small numbers; where they mean nothing they are those of 1.
     near = g.op("Where", g.op("Greater", positive, g.constant(0.5)), g.op("Div", near, center), g.constant(1.0))
     derivatives = g.op("MatMul", g.op("Log", near), g.constant(np.array(list(PARTS.values()))))

@@ -124,7 +124,6 @@ def emit_decode(g: Graph, heatmaps: str, size: Map, stride: float | tuple[float,
     flat = g.reshape(heatmaps, 0, size.channels, -1)
     width = g.constant([size.width])
     index = g.op("ArgMax", flat, axis=2, keepdims=1)  # (N, K, 1), the first of equal maxima
-    scores = g.op("GatherElements", flat, index, axis=2)
     x = g.op("Mod", index, width)
     y = g.op("Div", g.op("Sub", index, x), width)  # without a rest, as some runtimes divide whole numbers as floats
 
@@ -133,13 +132,14 @@ def emit_decode(g: Graph, heatmaps: str, size: Map, stride: float | tuple[float,
     within = [g.op("Cast", g.op(kind, at, g.constant([bound])), to=TensorProto.FLOAT) for at, kind, bound in bounds]
     inner = functools.reduce(lambda one, other: g.op("Mul", one, other), within)
     # At the border a peak is not moved; any index with neighbors will do there.
-    index = g.op("Where", g.op("Greater", inner, g.constant(0.5)), index, g.constant([size.width + 1]))
-    offsets = []
-    for step in (g.constant([1]), width):
-        ahead = g.op("GatherElements", flat, g.op("Add", index, step), axis=2)
-        behind = g.op("GatherElements", flat, g.op("Sub", index, step), axis=2)
-        offsets.append(g.op("Sign", g.op("Sub", ahead, behind)))
-    quarter = g.op("Mul", g.op("Concat", *offsets, axis=2), g.constant(0.25))
+    middle = g.op("Where", g.op("Greater", inner, g.constant(0.5)), index, g.constant([size.width + 1]))
+    around = g.op("Add", middle, g.constant(np.array([[[1, size.width, -1, -size.width]]])))
+    # All at once: of several `GatherElements` of a map WebGPU (onnxruntime-web 1.30) gives what the first gave.
+    values = g.op("GatherElements", flat, g.op("Concat", index, around, axis=2), axis=2)
+    scores, ahead, behind = (
+        g.op("Slice", values, *(g.constant([v]) for v in (*part, 2))) for part in ((0, 1), (1, 3), (3, 5))
+    )
+    quarter = g.op("Mul", g.op("Sign", g.op("Sub", ahead, behind)), g.constant(0.25))
     quarter = g.op("Mul", quarter, inner)
     peak = g.op("Cast", g.op("Concat", x, y, axis=2), to=TensorProto.FLOAT)
     points = g.op("Mul", g.op("Add", peak, quarter), g.constant(np.asarray(stride, dtype=np.float64)))
