@@ -151,7 +151,7 @@ def _one_pass() -> Iterator[None]:
     """DY-ReLUs that take their means, their attention and their hyper function, but then read and write the map once,
     as a single operator would have to."""
 
-    def pieces(g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], b: Sequence[str], pi: str | None) -> Map:
+    def pieces(g: Graph, layer: DyReLU, x: Map, *, a: Sequence[str], minus_b: Sequence[str], pi: str | None) -> Map:
         assert pi is not None
         first = g.op("Slice", pi, *(g.constant([value]) for value in (0, 1, 2)))  # else the attention were left out
         return replace(x, name=g.op("Mul", x.name, g.op("Mul", a[0], first)), scale=None)
