@@ -52,7 +52,7 @@ def test_stages_of_the_demo_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
     script = (root / "tools/demo_model.sh").read_text(encoding="utf-8").replace("\\\n", " ")
     stages = [shlex.split(line)[1:] for line in script.splitlines() if line.startswith("stage ")]
-    assert [number for number, *_ in stages] == ["1", "2", "3", "4"]
+    assert [number for number, *_ in stages] == ["1", "2", "3", "4", "5"]
     sizes = []
     for number, path, *overrides in stages:
         config = load_config(Path(path), overrides)
@@ -60,7 +60,7 @@ def test_stages_of_the_demo_model(monkeypatch: pytest.MonkeyPatch) -> None:
         assert config.model.init == (None if number == "1" else f"runs/demo_model_{int(number) - 1}")
         assert config.eval.every == config.train.epochs, "so that the best checkpoint is the last"
         sizes.append(config.model.input_size)
-    assert sizes == [(192, 128), (128, 96), (128, 96), (192, 128)]
+    assert sizes == [(192, 128), (128, 96), (128, 96), (192, 128), (192, 128)]
 
 
 @pytest.mark.parametrize("name", list_models())
