@@ -100,7 +100,8 @@ static void linear(const float *weight, const float *bias, int64_t rows, int64_t
 
 /* out (c) = the sum of `blocks` rows of c floats, `apart` from one another. */
 INLINE void add_blocks(const float *rows, int64_t blocks, int64_t apart, int64_t c, float *out) {
-    memcpy(out, rows, c * sizeof(float));
+    if (blocks > 0) memcpy(out, rows, c * sizeof(float));
+    else memset(out, 0, c * sizeof(float)); /* of maps without pixels */
     for (int64_t b = 1; b < blocks; b++)
 #pragma omp simd
         for (int64_t k = 0; k < c; k++) out[k] += rows[b * apart + k];
