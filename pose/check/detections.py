@@ -13,7 +13,8 @@ from pose.check.columns import Split, as_id, finite_rows, numbers_or_nan
 from pose.check.findings import Findings
 from pose.data.box_habits import looks_xyxy
 from pose.data.boxes import usable_boxes
-from pose.data.detections import KEYS, contradicts
+from pose.data.detections import KEYS
+from pose.data.image_names import contradicts
 from pose.data.json_file import read_document
 from pose.data.records import read_id
 from pose.keypoints.geometry import iou

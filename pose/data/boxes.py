@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.image_names import ImageMatcher
+from pose.data.image_names import ImageMatcher, contradicts
 from pose.data.json_file import read_document
 from pose.data.left_out import Unusable, warn_left_out
 from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
@@ -101,58 +102,39 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
             keypoints (several with the skeleton's keypoints are one), COCO's 1 for people, or the only one.
         min_score: boxes that score less are left out.
 
-    Records that cannot be read, and boxes of size 0, are left out with a warning.
+    Records that cannot be read, and boxes of size 0, are left out with a warning. One counts the boxes whose image_id
+    is another image's than their file_name, which is taken.
 
     Raises:
         FileNotFoundError, DataError: no such file; or boxes are ambiguous, all of other images, or none is left.
     """
     content = _load_records(path, skeleton)
-    match = ImageMatcher(names)
-    boxes: dict[str, list[list[float]]] = {name: [] for name in names}
-    sizes: dict[str, tuple[int, int]] = {}
-    said: list[str] = []
+    found = _Collector(path, names, content, min_score)
     problems: list[Unusable] = []
-    reasons = content.left_out
-    matched = 0
     for index, record in content.records:
-        where = f"record {index}"
         try:
-            _check_record(where, record)
-            image = content.images.get(_as_key(record.get("image_id")))
-            file_name = record.get("file_name") or (image and image[0])
-            said.append(f"file_name {file_name}" if file_name else f"image_id {record['image_id']}")
-            hits = match.by_name(file_name) if file_name else match.by_id(_as_key(record["image_id"]))
-            if len(hits) > 1:
-                raise DataError(
-                    f"{path}: {where} with {said[-1]} fits {hits[0]} and {hits[1]}; "
-                    f"write the path below the input folder as its file_name"
-                )
-            matched += len(hits)
-            box, score = read_box(where, record)
+            found.add(f"record {index}", record)
         except Unusable as problem:
             problems.append(problem)
-            continue
-        if not hits:
-            reasons["of other images"] += 1
-        elif score < min_score:
-            reasons[f"that score less than {min_score:g}"] += 1
-        else:
-            boxes[hits[0]].append([*box, score])
-            if image and image[1]:
-                sizes[hits[0]] = image[1]
     total = len(content.records)
-    reasons.update(warn_left_out(path, "boxes", problems, total, advice=""))
-    if not matched:
+    reasons = content.left_out + found.left_out + warn_left_out(path, "boxes", problems, total, advice="")
+    if not found.matched:
         raise DataError(
             f"none of the {total} boxes of {path} is of the {plural(len(names), 'image')} given: the boxes are of "
-            f"{', '.join(list(dict.fromkeys(said))[:3])}, the images are {', '.join(names[:3])}"
+            f"{', '.join(list(dict.fromkeys(found.said))[:3])}, the images are {', '.join(names[:3])}"
         )
-    used = sum(map(len, boxes.values()))
+    if found.contradicting:
+        warnings.warn(
+            f"{path}: {len(found.contradicting)} of {total} boxes have a file_name that is not that of their "
+            f"image_id; their file_name is taken; the first: {found.contradicting[0]}",
+            stacklevel=3,
+        )
+    used = sum(map(len, found.boxes.values()))
     usage = Usage(used + reasons.total(), used, dict(reasons), what="boxes")
-    if not used and matched and problems:
+    if not used and problems:
         raise DataError(f"{path} has no box to use for these images ({usage}); the first: {problems[0]}")
-    arrays = {name: np.array(rows, dtype=np.float64).reshape(-1, 5) for name, rows in boxes.items()}
-    return BoxFile({name: (array[:, :4], array[:, 4]) for name, array in arrays.items()}, usage, sizes)
+    arrays = {name: np.array(rows, dtype=np.float64).reshape(-1, 5) for name, rows in found.boxes.items()}
+    return BoxFile({name: (array[:, :4], array[:, 4]) for name, array in arrays.items()}, usage, found.sizes)
 
 
 def confident(boxes: Boxes, min_score: float) -> Boxes:
@@ -168,6 +150,58 @@ class _Content:
     records: list[tuple[int, Any]]
     images: dict[Any, tuple[str, tuple[int, int] | None]]
     left_out: Counter[str]
+
+
+class _Collector:
+    """The boxes of some images: by name rows of x, y, width, height, score, and what has to be said of them."""
+
+    def __init__(self, path: Path, names: Sequence[str], content: _Content, min_score: float) -> None:
+        self.path, self.listed, self.min_score = path, content.images, min_score
+        self.match = ImageMatcher(names)
+        self.boxes: dict[str, list[list[float]]] = {name: [] for name in names}
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.left_out: Counter[str] = Counter()
+        self.said: list[str] = []  # how the records name their images
+        self.contradicting: list[str] = []
+        self.matched = 0
+
+    def add(self, where: str, record: Any) -> None:
+        """Put the box of a record where it belongs; `where` names it in messages.
+
+        Raises:
+            Unusable: it is left out.
+            DataError: it fits several images.
+        """
+        _check_record(where, record)
+        image_id = _as_key(record.get("image_id"))
+        listed, size = self.listed.get(image_id, (None, None))
+        own_name = record.get("file_name")
+        file_name = own_name or listed
+        self.said.append(f"file_name {file_name}" if file_name else f"image_id {record['image_id']}")
+        hits = self.match.by_name(file_name) if file_name else self.match.by_id(image_id)
+        if len(hits) > 1:
+            raise DataError(
+                f"{self.path}: {where} with {self.said[-1]} fits {hits[0]} and {hits[1]}; "
+                f"write the path below the input folder as its file_name"
+            )
+        self.matched += len(hits)
+        box, score = read_box(where, record)
+        if not hits:
+            self.left_out["of other images"] += 1
+            return
+        if own_name:
+            others = [listed] if listed else self.match.by_id(image_id)
+            if others and all(contradicts(own_name, other) for other in others):
+                size = None  # another image's
+                self.contradicting.append(
+                    f"{where} has file_name {own_name!r:.60}, but image_id {image_id} is {others[0]}"
+                )
+        if score < self.min_score:
+            self.left_out[f"that score less than {self.min_score:g}"] += 1
+            return
+        self.boxes[hits[0]].append([*box, score])
+        if size:
+            self.sizes[hits[0]] = size
 
 
 def _load_records(path: Path, skeleton: Skeleton) -> _Content:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from pose.data.box_habits import warn_of_odd_boxes
 from pose.data.boxes import read_box
 from pose.data.coco import CocoFile
+from pose.data.image_names import contradicts
 from pose.data.json_file import read_document
 from pose.data.left_out import Unusable, warn_left_out
 from pose.data.people import Person
@@ -90,11 +91,6 @@ def detected_people(
     sizes = np.array([coco.images[p.image_id].image_size or (np.nan, np.nan) for p in people], dtype=np.float64)
     warn_of_odd_boxes(np.array([p.box_xywh for p in people]), sizes, source)
     return Detected(people, Usage(len(records), len(people), dict(reasons), what="boxes"))
-
-
-def contradicts(said: Any, listed: str) -> bool:
-    """Say whether a record's own file_name is another than the one that its image_id stands for."""
-    return isinstance(said, str) and PureWindowsPath(said).stem != PureWindowsPath(listed).stem
 
 
 def find_ids(record: Any, where: str, coco: CocoFile, *, keys: Sequence[str]) -> tuple[int, int] | None:

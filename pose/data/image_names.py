@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 
 def image_number(stem: str) -> int | None:
     """Find the image id that is a file's name, as in COCO: 785 of 000000000785."""
     number = re.fullmatch(r"(?:COCO_[a-z]+\d*_)?(\d+)", stem)  # COCO 2014 has the split in front
     return int(number[1]) if number else None
+
+
+def contradicts(said: Any, listed: str) -> bool:
+    """Say whether a record's own file_name is another than the one that its image_id stands for."""
+    return isinstance(said, str) and PureWindowsPath(said).stem != PureWindowsPath(listed).stem
 
 
 class ImageMatcher:

@@ -93,7 +93,7 @@ class PredictorBase(ABC):
         return (
             f"<{type(self).__name__} of {self.source or 'a network'}: "
             f"{plural(self.skeleton.num_keypoints, 'keypoint')} ({self.skeleton.name}), "
-            f"crops {width} x {height}{where}>"
+            f"crops {height} x {width} (height x width){where}>"
         )
 
     def __getstate__(self) -> dict[str, Any]:

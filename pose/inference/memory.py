@@ -29,8 +29,8 @@ def fitting_batch_size(batch_size: int, input_size: tuple[int, int], *, device: 
     each = (2 if mirrored else 1) * BYTES_PER_PIXEL * height * width
     fitting = max(1, int(SHARE * memory / each))
     why = (
-        f"a crop of {width} x {height} pixels takes about {each / 1e9:.1f} GB, and this process may take "
-        f"{memory / 1e9:.1f} GB"
+        f"a crop of {height} x {width} (height x width) pixels takes about {each / 1e9:.1f} GB, and this process "
+        f"may take {memory / 1e9:.1f} GB"
     )
     if fitting < batch_size:
         warnings.warn(f"batches of {fitting} instead of {batch_size}: {why}", stacklevel=3)

@@ -304,7 +304,7 @@ def test_batches_fit_into_the_memory(
     monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * 5 * memory.BYTES_PER_PIXEL * 64 * 64)
     outcome = pose_cli("eval", run, "--out", tmp_path / "eval", "--workers", 0, "--device", "cpu")
     assert outcome.code == 0, outcome.err
-    assert "warning: batches of 5 instead of 12: a crop of 64 x 64 pixels takes" in outcome.err
+    assert "warning: batches of 5 instead of 12: a crop of 64 x 64 (height x width) pixels takes" in outcome.err
     assert (
         json.loads((tmp_path / "eval" / "metrics.json").read_text())["top1"] == load_checkpoint(run).metrics["top1"]
     )

@@ -69,7 +69,10 @@ def test_batches_fit_into_the_memory(
     monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * 3 * 2 * memory.BYTES_PER_PIXEL * height * width)
     outcome = pose_cli("eval", tiny_run, "--out", tmp_path / "ev", "--workers", 0, "--device", "cpu")
     assert outcome.code == 0, outcome.err
-    assert f"warning: batches of 3 instead of 4: a crop of {width} x {height} pixels takes" in outcome.err
+    assert (
+        f"warning: batches of 3 instead of 4: a crop of {height} x {width} (height x width) pixels takes"
+        in outcome.err
+    )
     assert read(tmp_path / "ev" / "metrics.json")["people"] == 10
 
 

@@ -53,3 +53,31 @@ def test_one_empty_box_is_left_out_and_counted(tmp_path: Path) -> None:
         ValueError, match=r"boxes\.json: none of the 2 boxes can be read; .* width and height positive"
     ):
         counts(tmp_path, data[1:], DOG)
+
+
+def test_a_file_name_that_contradicts_the_id_is_taken_and_told(tmp_path: Path) -> None:
+    def found(data: Any) -> list[int]:
+        path = tmp_path / "boxes.json"
+        path.write_text(json.dumps(data))
+        boxes = read_boxes(path, ["7.jpg", "a/8.jpg"], skeleton=DOG, min_score=0).boxes
+        return [len(xywh) for xywh, _ in boxes.values()]
+
+    box = {"bbox": [1, 2, 3, 4]}
+    agreeing = [
+        {**box, "file_name": "7.jpg", "image_id": 7},
+        {**box, "file_name": "x/8.jpg", "image_id": "8"},
+        {**box, "file_name": "7.jpg", "image_id": 1},  # a number of their own, that no image has
+        {**box, "file_name": "7.jpg"},
+    ]
+    assert found(agreeing) == [3, 1]
+    wrong = [*agreeing, {**box, "file_name": "7.jpg", "image_id": 8}, {**box, "file_name": "8.jpg", "image_id": 7}]
+    with pytest.warns(
+        UserWarning,
+        match=r"boxes\.json: 2 of 6 boxes have a file_name that is not that of their image_id; their file_name is "
+        r"taken; the first: record 4 has file_name '7\.jpg', but image_id 8 is a/8\.jpg",
+    ):
+        assert found(wrong) == [4, 2]
+    listed = [{"id": 1, "file_name": "7.jpg"}, {"id": 7, "file_name": "elsewhere.jpg", "height": 5, "width": 5}]
+    records = [{**box, "file_name": "C:\\7.jpg", "image_id": 1}, {**box, "file_name": "7.jpg", "image_id": 7}]
+    with pytest.warns(UserWarning, match=r"1 of 2 boxes have .*record 1 has .* image_id 7 is elsewhere\.jpg"):
+        assert found({"images": listed, "annotations": records}) == [2, 0]

@@ -36,7 +36,7 @@ def test_how_many_crops(
         []
         if want == 64
         else [
-            f"batches of {want} instead of 64: a crop of 2048 x 2048 pixels takes about 2.5 GB, "
+            f"batches of {want} instead of 64: a crop of 2048 x 2048 (height x width) pixels takes about 2.5 GB, "
             f"and this process may take {gigabytes}.0 GB"
         ]
     )
@@ -44,7 +44,9 @@ def test_how_many_crops(
 
 def test_a_crop_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * GB)
-    with pytest.warns(UserWarning, match="the system may end this process: a crop of 2048 x 2048 pixels takes about"):
+    with pytest.warns(
+        UserWarning, match=r"the system may end this process: a crop of 2048 x 2048 \(height x width\) pixels takes"
+    ):
         assert fitting_batch_size(1, (2048, 2048), device="cpu") == 1
 
 
