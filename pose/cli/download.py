@@ -8,6 +8,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from pose.cli.options import check_writable
+
 
 def download(
     dataset: Annotated[str, typer.Argument(metavar="coco2017", help="What to fetch.")],
@@ -37,6 +39,7 @@ def download(
     if mirror is not None and not mirror.startswith(("http://", "https://")):
         raise ValueError(f"--mirror {mirror} is no address; expected http://... or https://...")
     archives = [archive for archive in source.COCO2017 if not part or archive.name in part]
+    check_writable(out)
     console = make_console()
     bars: list[tuple[str, Progress, float]] = []
 

@@ -50,10 +50,12 @@ def new(
     text = (configs_folder() / "own/finetune.yaml").read_text(encoding="utf-8")
     # What the file says of itself is not true of the copy.
     text = "# What each entry means: docs/own_data.md and docs/config.md.\n" + re.sub(r"\A(#.*\n)+", "", text)
+    told = ""
     if data is not None:
         text, told = _fill(text, user_path(data), None if images is None else user_path(images))
-        print(told)
     write_atomic(config, text.encode())
+    if told:
+        print(told)
     print(f"{config}: look through it, then: pose check {shell_word(config)}; pose train {shell_word(config)}")
 
 

@@ -107,7 +107,7 @@ def check_writable(folder: Path, *, option: str = "--out") -> None:
             with contextlib.suppress(OSError):
                 place.rmdir()
     if not writable:
-        raise ValueError(f"cannot write to {folder}: no permission; choose another {option}")
+        raise ValueError(f"cannot write to {folder}: no permission, or a read-only disk; choose another {option}")
 
 
 @contextlib.contextmanager

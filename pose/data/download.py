@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
+import io
 import json
 import shutil
 import time
@@ -18,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pose.runtime.files import write_json
+from pose.runtime.files import write_json, writing
 
 SERVER = "http://images.cocodataset.org"
 DONE = "downloaded.json"
@@ -128,7 +129,8 @@ def fetch(url: str, target: Path, *, size: int, sha1: str, progress: Progress) -
     if target.is_file() and target.stat().st_size == size and _sha1(target, progress) == sha1:
         return
     part = target.with_name(target.name + ".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
+    with writing(part.parent):
+        part.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(TRIES):
         try:
             _append(url, part, size, progress)
@@ -170,13 +172,22 @@ def _append(url: str, part: Path, size: int, progress: Progress) -> None:
         total = have + int(response.headers.get("Content-Length") or size - have)
         if total != size:
             raise ValueError(f"{url} has {total:,} bytes, expected {size:,}; it is another file, give a --mirror")
-        with part.open("ab" if have else "wb") as file:
+        with writing(part):
+            file = part.open("ab" if have else "wb", buffering=0)  # with a buffer, its end could fail once more
+        with file:
             while have < size and (data := response.read(min(CHUNK, size - have))):
-                file.write(data)
+                with writing(part):
+                    _write_all(file, data)
                 have += len(data)
                 progress(f"fetching {part.name.removesuffix('.part')}", have, size)
     if have < size:
         raise ConnectionError("the connection ended early")
+
+
+def _write_all(file: io.FileIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _sha1(path: Path, progress: Progress) -> str:
@@ -207,16 +218,26 @@ def unpack(path: Path, root: Path, archive: Archive, *, progress: Progress) -> i
                 if base not in target.parents:
                     raise ValueError(f"{path}: {member.filename} leaves the folder; delete it")
                 if not (target.is_file() and target.stat().st_size == member.file_size):
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    part = target.with_name(target.name + ".part")
-                    with zipped.open(member) as source, part.open("wb") as file:
-                        shutil.copyfileobj(source, file, CHUNK)
-                    part.replace(target)
+                    with writing(target):
+                        _unpack_member(zipped, member, target)
                 done += member.file_size
                 progress(f"unpacking {path.name}", done, total)
             return len(members)
     except zipfile.BadZipFile as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and run the command again") from None
+
+
+def _unpack_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    try:
+        with zipped.open(member) as source, part.open("wb") as file:
+            shutil.copyfileobj(source, file, CHUNK)
+        part.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
 
 
 def _check_space(root: Path, wanted: Sequence[Archive]) -> None:

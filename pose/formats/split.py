@@ -15,7 +15,7 @@ import numpy as np
 from pose.data.json_file import read_json
 from pose.data.records import read_id
 from pose.runtime.errors import ConfigError, DataError
-from pose.runtime.files import write_atomic
+from pose.runtime.files import write_together
 from pose.runtime.text import plural, shell_word
 
 
@@ -80,8 +80,9 @@ def split_coco(path: Path, *, share: float, seed: int = 0, by_prefix: bool = Fal
     for out, own, part in zip(outs, chosen, documents, strict=True):
         if document["annotations"] and not part["annotations"]:
             warnings.warn(f"{out} has images with nobody alone; give another --seed or --val", stacklevel=2)
-        write_atomic(out, (json.dumps(part, ensure_ascii=False) + "\n").encode())
         parts.append(Part(out, len(part["images"]), len(part["annotations"]), len(own)))
+    texts = [(json.dumps(part, ensure_ascii=False) + "\n").encode() for part in documents]
+    write_together(dict(zip(outs, texts, strict=True)))
     return parts[0], parts[1]
 
 

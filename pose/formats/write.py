@@ -14,7 +14,7 @@ from pose.formats import coco_write, cvat_write, deeplabcut, label_studio_write,
 from pose.formats.image_files import is_file, upright_size
 from pose.formats.labels import LabeledImage, LabelSet, Notes
 from pose.runtime.errors import DataError
-from pose.runtime.files import part_prefix, write_atomic
+from pose.runtime.files import part_prefix, write_atomic, write_together, writing
 
 # What makes the files of a folder, and where in it an image goes.
 FOLDERS: dict[str, tuple[Callable[[LabelSet, Notes], dict[str, bytes]], Callable[[LabeledImage], str]]] = {
@@ -81,8 +81,7 @@ def _write_two(out: Path, data: bytes, suffix: str, beside: bytes) -> tuple[Path
     other = out.with_suffix(suffix)
     if os.path.lexists(other):
         raise DataError(f"{other} exists already; give another name")
-    write_atomic(other, beside)
-    write_atomic(out, data)
+    write_together({other: beside, out: data})
     return out, other
 
 
@@ -101,34 +100,31 @@ def _write_coco(labels: LabelSet, out: Path, notes: Notes, description: str) -> 
         own = {id(image) for image in chosen}
         part = LabelSet(chosen, [p for p in labels.people if id(p.image) in own], labels.root)
         documents.append(coco_write.write_coco(part, notes, description=description))
-    for path, document in zip(paths, documents, strict=True):
-        write_atomic(path, (json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    texts = [(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode() for document in documents]
+    write_together(dict(zip(paths, texts, strict=True)))
     return tuple(paths)
 
 
 def _write_folder(out: Path, files: dict[str, bytes], copies: list[tuple[Path, str]]) -> None:
     """Everything into a folder beside `out`, which gets its name once it is whole."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=part_prefix(out), suffix=".part"))
-    try:
-        for name, data in files.items():
-            path = staging / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        for source, name in copies:
-            path = staging / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, path)
-        staging.chmod(0o777 & ~_umask())
-        os.rename(staging, out)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(staging)
-        if isinstance(error, OSError):
-            raise OSError(
-                f"cannot write {out}: {error.strerror or error}; choose another folder or free some space"
-            ) from error
-        raise
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=part_prefix(out), suffix=".part"))
+        try:
+            for name, data in files.items():
+                path = staging / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            for source, name in copies:
+                path = staging / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, path)
+            staging.chmod(0o777 & ~_umask())
+            os.rename(staging, out)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(staging)
+            raise
 
 
 def _umask() -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +49,44 @@ def write_atomic(
             raise
     except OSError as error:
         refuse_gone(target.parent)  # in this very moment
-        raise OSError(
-            f"cannot write {target}: {error.strerror or error}; choose another folder or free some space"
-        ) from error
+        raise _unwritable(target, error) from error
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """`write_atomic` of new files that belong together: where one cannot be written, none stays.
+
+    Raises:
+        OSError: not writable or disk full, with the path.
+    """
+    written: list[Path] = []
+    try:
+        for path, data in files.items():
+            write_atomic(path, data)
+            written.append(path)
+    except BaseException:
+        for path in written:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        raise
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Say in errors of the system what could not be written, and what to do.
+
+    Raises:
+        OSError: with the path.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def _unwritable(target: Path, error: OSError) -> OSError:
+    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+    fix = "choose another folder or free some space" if full else "choose another folder"
+    return OSError(f"cannot write {target}: {error.strerror or error}; {fix}")
 
 
 def part_prefix(target: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pose.runtime.errors import DataError
 from pose.runtime.files import remove_leftovers
-from pose.runtime.folder_lock import FolderLock, is_locked, lock_folder
+from pose.runtime.folder_lock import FolderBusy, FolderLock, is_locked, lock_folder
 from pose.runtime.text import resume_command, shell_word
 
 
@@ -33,7 +33,15 @@ def lock_run(run: Path) -> RunLock:
         OSError: it is trained in already, or it cannot be written to.
     """
     busy = f"another process trains in {run}; wait for it or stop it (`pose runs {shell_word(run.parent)}` shows it)"
-    lock = lock_folder(run / ".lock", busy=busy, kind=RunLock)
+    try:
+        lock = lock_folder(run / ".lock", busy=busy, kind=RunLock)
+    except FolderBusy:
+        raise
+    except OSError as error:
+        raise OSError(
+            f"cannot write to {run}: {error.strerror or error}; a run is trained in its folder, so copy it to "
+            "one that can be written to"
+        ) from error
     remove_leftovers(run)
     return lock
 

@@ -74,6 +74,11 @@ def test_coco17_by_its_name_and_one_file_alone(pose_cli: Cli, tiny_dataset: Path
     assert data.train.annotations == data.val.annotations == "people.json"
 
 
+def test_nothing_is_told_of_a_config_that_cannot_be_written(pose_cli: Cli, tiny_dataset: Path) -> None:
+    data = tiny_dataset / "people.json"
+    refusal(pose_cli("new", data / "people.yaml", "--data", data), f"cannot write {data / 'people.yaml'}: ")
+
+
 def test_the_two_files_of_a_split_and_images_elsewhere(
     pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

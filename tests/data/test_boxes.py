@@ -65,7 +65,7 @@ def test_a_file_name_that_contradicts_the_id_is_taken_and_told(tmp_path: Path) -
     box = {"bbox": [1, 2, 3, 4]}
     agreeing = [
         {**box, "file_name": "7.jpg", "image_id": 7},
-        {**box, "file_name": "x/8.jpg", "image_id": "8"},
+        {**box, "file_name": "8.jpg", "image_id": "8"},
         {**box, "file_name": "7.jpg", "image_id": 1},  # a number of their own, that no image has
         {**box, "file_name": "7.jpg"},
     ]

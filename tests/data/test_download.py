@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -217,6 +218,28 @@ def test_free_space_is_checked_first(
     download_coco(tmp_path, archives, server=server.url)
 
 
+def test_a_full_disk_is_said_with_the_file(
+    server: Server, archives: list[Archive], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download, "_write_all", fail)
+        with pytest.raises(
+            OSError, match=r"^cannot write .*val\.zip\.part: No space left on device; .* free some space"
+        ):
+            download_coco(tmp_path, archives[1:], server=server.url)
+    assert len(server.ranges) == 1  # it is not the server's fault
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfileobj", fail)
+        with pytest.raises(OSError, match=r"^cannot write .*0\.jpg: No space left on device"):
+            download_coco(tmp_path, archives[1:], server=server.url)
+    assert names_in(tmp_path) == {"val.zip"}
+    download_coco(tmp_path, archives[1:], server=server.url)
+    assert len(server.ranges) == 2
+
+
 @pytest.mark.parametrize("name", ["val2017/../../../evil.jpg", "val2017/../../x/evil.jpg"])
 def test_names_cannot_leave_the_folder(server: Server, tmp_path: Path, name: str) -> None:
     archive = publish(server, "val", "images", "val2017/", {name: b"x"})
@@ -245,7 +268,7 @@ def test_command(
         (["coco2014"], "unknown dataset 'coco2014'; expected coco2017"),
         (["coco2017", "--part", "test"], "--part test is unknown; expected annotations, val"),
         (["coco2017", "--mirror", "ftp://x"], "--mirror ftp://x is no address"),
-        (["coco2017", "--out", tmp_path / "file"], "is a file; give a folder"),
+        (["coco2017", "--out", tmp_path / "file"], "it is a file; choose another --out"),
     ):
         outcome = pose_cli("download", *arguments)
         assert outcome.code == 2

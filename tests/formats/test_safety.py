@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from pose.formats.convert import convert
+from pose.formats.split import split_coco
 from tests.formats.base import NAMES, make_document, write_dataset, write_images
 from tests.formats.test_real import REAL
 
@@ -103,6 +105,26 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(OSError, match=r"cannot write .*out: No space left on device"):
         convert(source, tmp_path / "out", target_format="yolo", images=tmp_path / "images")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dogs.json", "images"]
+    with pytest.raises(OSError, match=r"cannot write .*dogs\.json.out: .*; choose another folder$"):
+        convert(source, source / "out", target_format="yolo", images=tmp_path / "images")
+
+
+def test_of_files_that_belong_together_none_stays_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_dataset(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    real = os.replace
+
+    def fail(old: str, new: Path) -> None:
+        if new.name in ("out.xml", "dogs_val.json"):  # the second of each two
+            raise OSError(28, "No space left on device")
+        real(old, new)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match=r"cannot write .*out\.xml: No space left on device"):
+        convert(source, tmp_path / "out.xml")
+    with pytest.raises(OSError, match=r"cannot write .*dogs_val\.json: No space left on device"):
+        split_coco(source, share=0.5)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_two_images_that_would_share_their_labels(tmp_path: Path) -> None:

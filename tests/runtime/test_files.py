@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pose.runtime.files import write_atomic, write_json
+from pose.runtime.files import write_atomic, write_json, write_together
 
 
 def refuse(error: BaseException) -> Any:
@@ -48,6 +48,15 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
             write_atomic(target, b"new")
     assert target.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file.bin"]
+
+
+def test_files_that_belong_together_are_there_or_not(tmp_path: Path) -> None:
+    files = {tmp_path / "a": b"1", tmp_path / "b": b"2", tmp_path / "a" / "no folder": b"3"}
+    with pytest.raises(OSError, match=r"cannot write .*no folder: a file stands where .*; choose another folder$"):
+        write_together(files)
+    assert list(tmp_path.iterdir()) == []
+    write_together(dict(list(files.items())[:2]))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_an_interrupt_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

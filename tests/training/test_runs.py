@@ -33,6 +33,14 @@ def make_run(folder: Path, state: str) -> Path:
     return folder
 
 
+def test_a_run_that_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(
+        OSError, match=rf"^cannot write to {tmp_path}: .*; a run is trained in its folder, so copy it"
+    ):
+        lock_run(tmp_path)
+
+
 def test_one_training_at_a_time(tmp_path: Path) -> None:
     """And a killed one gives the folder free, whatever state.json says."""
     run = make_run(tmp_path / "run", "running")

@@ -275,7 +275,7 @@ def _check_targets(out: Path, lines: Path, *, inputs: list[Path]) -> None:
         if target.exists() and not _is_ours(lines):
             raise DataError(f"{target} exists and is not of an earlier prediction; give another --out")
     if not os.access(next(p for p in out.parents if p.exists()), os.W_OK):
-        raise DataError(f"cannot write {out}: no permission; choose another --out")
+        raise DataError(f"cannot write {out}: no permission, or a read-only disk; choose another --out")
 
 
 def _is_ours(lines: Path) -> bool:
