@@ -226,7 +226,13 @@ def render_csv(table: Table, *, scorer: str) -> bytes:
 
 
 def write_h5(table: Table, path: Path, *, scorer: str) -> None:
-    """The same as a pandas table, called df_with_missing as DeepLabCut reads it."""
+    """The same as a pandas table, called df_with_missing as DeepLabCut reads it.
+
+    Raises:
+        DataError: two images would have the same name, of which two parts have a place there.
+        MissingPackage: pandas or tables is not installed.
+    """
+    names = _in_three(table.names)
     require("a table of DeepLabCut in HDF5", pandas="pandas", tables="tables")
     import pandas as pd
 
@@ -236,11 +242,20 @@ def write_h5(table: Table, path: Path, *, scorer: str) -> None:
     ]
     levels = [level for level in _LEVELS if several or level != "individuals"]
     index = pd.MultiIndex.from_tuples(columns, names=levels)
-    rows = pd.MultiIndex.from_tuples([_three(name) for name in table.names])
+    rows = pd.MultiIndex.from_tuples(names)
     pd.DataFrame(table.values, index=rows, columns=index).to_hdf(path, key="df_with_missing", mode="w")
 
 
-def _three(name: str) -> tuple[str, str, str]:
-    """labeled-data, video, image; what is missing is named so."""
-    parts = PurePosixPath(name).parts
-    return ("labeled-data", parts[-2] if len(parts) > 1 else "video", parts[-1])
+def _in_three(names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """labeled-data, video, image; a video that is missing is named so."""
+    found: dict[tuple[str, str, str], str] = {}
+    for name in names:
+        parts = PurePosixPath(name).parts
+        row = ("labeled-data", parts[-2] if len(parts) > 1 else "video", parts[-1])
+        if row in found:
+            raise DataError(
+                f"{found[row]} and {name} would both be {'/'.join(row)}, as HDF5 of DeepLabCut has no more folders; "
+                "write a .csv, or rename a folder"
+            )
+        found[row] = name
+    return list(found)

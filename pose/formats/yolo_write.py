@@ -69,19 +69,32 @@ def _row(person: LabeledPerson, number: int, size: tuple[int, int], notes: Notes
     return f"{number} " + " ".join(f"{v:.10f}".rstrip("0").rstrip(".") for v in values)
 
 
+def _folders(splits: set[str], notes: Notes) -> dict[str, str | list[str]]:
+    """What train, val and test lead to: train2017 is for train too, and so is a split of any other name."""
+    parts: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for split in sorted(splits):
+        role = next((role for role in parts if split.lower().startswith(role)), None)
+        if role is None:
+            notes.remark(f"the split {split} is for train in data.yaml, which has train, val and test")
+        parts[role or "train"].append(f"images/{split}")
+    if not parts["train"]:
+        other = "val" if parts["val"] else "test"
+        parts["train"] = parts[other]
+        notes.remark(f"train in data.yaml is {other}, as there is no split to train on")
+    if not parts["val"]:
+        parts["val"] = parts["train"]
+        notes.remark("val in data.yaml is train, as there is no other split; a COCO file gets one by `pose split`")
+    return {role: folders[0] if len(folders) == 1 else folders for role, folders in parts.items() if folders}
+
+
 def _yaml(labels: LabelSet, kinds: Sequence[ObjectKind], notes: Notes) -> str:
     import yaml
 
     kind = kinds[0]
-    splits = {image.split or "train" for image in labels.images}
     flip_idx = list(range(len(kind.keypoint_names)))
     for a, b in kind.flips():
         flip_idx[a], flip_idx[b] = b, a
-    data: dict[str, Any] = {"train": "images/train" if "train" in splits else f"images/{min(splits)}"}
-    data["val"] = "images/val" if "val" in splits else data["train"]
-    if data["val"] == data["train"]:
-        notes.remark("val in data.yaml is train, as there is no other split; a COCO file gets one by `pose split`")
-    data |= {split: f"images/{split}" for split in sorted(splits - {"train", "val"})}
+    data: dict[str, Any] = _folders({image.split or "train" for image in labels.images}, notes)
     data["kpt_shape"] = [len(kind.keypoint_names), 3]
     data["flip_idx"] = flip_idx
     data["names"] = {i: k.name for i, k in enumerate(kinds)}

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from pose.formats.coco import read_coco
 from pose.formats.convert import convert, describe
+from pose.formats.labels import Notes
+from pose.formats.yolo_write import render_yolo
 from pose.runtime.errors import DataError
 from tests.formats.base import EDGES, NAMES, assert_same, make_document, people_of, sizes_of, write_dataset
 
@@ -121,6 +125,51 @@ def test_splits_stay_apart(tmp_path: Path) -> None:
     again = convert(done.written[0], tmp_path / "robo", target_format="roboflow")
     assert again.copied == 3
     assert (tmp_path / "robo/valid/deep/b.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("splits", "expected", "said"),
+    [
+        (["train2017", "val2017"], {"train": "images/train2017", "val": "images/val2017"}, []),
+        (
+            ["test", "val"],
+            {"train": "images/val", "val": "images/val", "test": "images/test"},
+            ["train in data.yaml is val, as there is no split to train on"],
+        ),
+        (
+            ["train", "fold_1", "val"],
+            {"train": ["images/fold_1", "images/train"], "val": "images/val"},
+            ["the split fold_1 is for train in data.yaml, which has train, val and test"],
+        ),
+        (
+            [""],
+            {"train": "images/train", "val": "images/train"},
+            ["val in data.yaml is train, as there is no other split; a COCO file gets one by `pose split`"],
+        ),
+    ],
+)
+def test_yolo_has_three_splits(
+    tmp_path: Path, splits: list[str], expected: dict[str, str | list[str]], said: list[str]
+) -> None:
+    notes = Notes()
+    labels = read_coco(write_dataset(tmp_path), notes)
+    for image, split in zip(labels.images, splits, strict=False):
+        image.split = split
+    labels.images = labels.images[: len(splits)]
+    labels.people = [person for person in labels.people if person.image in labels.images]
+    data = yaml.safe_load(render_yolo(labels, notes)["data.yaml"])
+    assert {key: data[key] for key in ("train", "val", "test") if key in data} == expected
+    assert notes.remarks == said
+
+
+def test_deeplabcut_keeps_images_apart_whose_last_folders_are_alike(tmp_path: Path) -> None:
+    document = make_document()
+    document["images"][0]["file_name"] = "upper/deep/b.png"
+    source = tmp_path / "dogs.json"
+    source.write_text(json.dumps(document))
+    with pytest.raises(DataError, match=r"^upper/deep/b\.png and deep/b\.png would both be labeled-data/deep/b\.png"):
+        convert(source, tmp_path / "CollectedData_me.h5")
+    assert convert(source, tmp_path / "CollectedData_me.csv").labels.images[0].path == "upper/deep/b.png"
 
 
 def change(place: Path, **values: Any) -> Path:
