@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from pose.data.records import read_number
+from pose.data.records import read_flag, read_number
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.text import plural
 
@@ -71,7 +71,7 @@ def suit(document: dict[str, Any], *, keypoint_names: Sequence[str] | None) -> R
     """
     records = document.get("annotations")
     given = [a for a in records if isinstance(a, dict)] if isinstance(records, list) else []
-    people = [a for a in given if not a.get("iscrowd") and _has_keypoints(a.get("keypoints"))]
+    people = [a for a in given if read_flag(a.get("iscrowd")) is not True and _has_keypoints(a.get("keypoints"))]
     shapes = [aspect for a in people if (aspect := _aspect(a.get("bbox"))) is not None]
     aspect = median(shapes) if shapes else 0.75
     count = max(1, len(people))

@@ -114,7 +114,8 @@ def test_the_input_has_the_shape_of_the_boxes(aspect: float, size: tuple[int, in
 
 @pytest.mark.parametrize(("count", "batch", "steps"), [(9, 4, 321), (40, 8, 320), (600, 16, 456), (9000, 16, 6756)])
 def test_few_images_train_as_many_steps(count: int, batch: int, steps: int) -> None:
-    people = [{"bbox": [0, 0, 10, 20], "keypoints": [1, 1, "2"]}] * count  # as the loader reads them
+    person = {"bbox": [0, 0, 10, 20], "keypoints": [1, 1, "2"], "iscrowd": "0"}  # as the loader reads them
+    people = [person] * count
     odd = [
         {"bbox": [0, 0, 10, 20], "keypoints": [0, 0, 0]},
         {"bbox": [0, 0], "keypoints": [1, 1, 2], "iscrowd": 1},
