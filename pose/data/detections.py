@@ -93,6 +93,17 @@ def detected_people(
     return Detected(people, Usage(len(records), len(people), dict(reasons), what="boxes"))
 
 
+def check_file_name(record: Mapping[str, Any], where: str, image_id: int, listed: str) -> None:
+    """Compare a record's own file_name, where it has one, with the one that its image_id stands for.
+
+    Raises:
+        Unusable: they are not of one image.
+    """
+    if contradicts(record.get("file_name"), listed):
+        message = f"{where} has file_name {record['file_name']!r:.60}, but image_id {image_id} is {listed}"
+        raise Unusable(CONTRADICTS, message)
+
+
 def find_ids(record: Any, where: str, coco: CocoFile, *, keys: Sequence[str]) -> tuple[int, int] | None:
     """The ids of a record's image and category; None if it is of another category.
 
@@ -127,9 +138,7 @@ def _read(record: Any, index: int, coco: CocoFile, images_dir: Path) -> Person |
         return None
     image_id, category_id = ids
     image = coco.images[image_id]
-    if contradicts(record.get("file_name"), image.file_name):
-        message = f"{where} has file_name {record['file_name']!r:.60}, but image_id {image_id} is {image.file_name}"
-        raise Unusable(CONTRADICTS, message)
+    check_file_name(record, where, image_id, image.file_name)
     (x, y, w, h), score = read_box(where, record)
     path, size = images_dir / image.file_name, image.image_size or (0, 0)
     return Person(index, image_id, path, (x, y, w, h), None, size, w * h, score, category_id)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pose.data.coco import CocoFile
-from pose.data.detections import find_ids
+from pose.data.detections import check_file_name, find_ids
 from pose.data.json_file import read_json
 from pose.data.left_out import Unusable, warn_left_out
 from pose.data.records import read_number, read_numbers
@@ -100,6 +100,7 @@ def _read(record: Any, index: int, coco: CocoFile, num_keypoints: int) -> dict[s
     if ids is None:
         return None
     image_id, category_id = ids
+    check_file_name(record, where, image_id, coco.images[image_id].file_name)
     score, keypoints = read_number(record["score"]), read_numbers(record["keypoints"])
     if score is None:
         raise Unusable("without a number as score", f"{where} has score {record['score']!r:.40}")

@@ -44,15 +44,17 @@ def test_what_cannot_be_used_is_left_out_and_counted(
     perfect[3]["keypoints"] = perfect[3]["keypoints"][:48]
     perfect[4]["score"] = None
     perfect[5]["score"] = "high"
+    perfect[6]["file_name"] = "val/000007.jpg"  # as its image_id says
+    perfect[7]["file_name"] = "000007.png"
     outcome = pose_cli("score", write(tmp_path, perfect), tiny_dataset / "people.json")
     assert outcome.code == 0, outcome.err
     reasons = (
-        "10 results: 5 used, 1 of other categories, 1 on images that are not listed, 1 with other keypoints, "
-        "1 without score, 1 without a number as score"
+        "10 results: 4 used, 1 of other categories, 1 on images that are not listed, 1 with other keypoints, "
+        "1 without score, 1 without a number as score, 1 whose file_name is not that of their image_id"
     )
     assert reasons in " ".join(outcome.err.split())
-    assert "5 of 10 images have no results" in outcome.err
-    assert outcome.out.startswith("AP 0.50")  # five of ten people at each threshold, up to a step of recall
+    assert "6 of 10 images have no results" in outcome.err
+    assert outcome.out.startswith("AP 0.40")  # four of ten people at each threshold, up to a step of recall
 
 
 def test_nothing_to_score(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path) -> None:
