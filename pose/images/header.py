@@ -9,9 +9,11 @@ import re
 import struct
 from collections.abc import Iterator
 
+from pose.images.avif import avif_orientation, avif_size, is_avif
+
 
 def image_size(data: bytes) -> tuple[int, int] | None:
-    """The size in the header of a JPEG, PNG, WebP, BMP, TIFF, GIF or JPEG 2000; None for others and broken ones."""
+    """The size in the header of a JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF or JPEG 2000; None for others."""
     try:
         if data.startswith(b"\xff\xd8"):
             return _jpeg(data)
@@ -27,6 +29,8 @@ def image_size(data: bytes) -> tuple[int, int] | None:
             return _pair("<HH", data, 6)
         if data.startswith((b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")):
             return _jpeg_2000(data)
+        if is_avif(data):
+            return avif_size(data)
     except (struct.error, IndexError, OverflowError):  # the header itself is cut off
         pass
     return None
@@ -66,8 +70,13 @@ def _jpeg(data: bytes) -> tuple[int, int] | None:
 
 
 def exif_orientation(data: bytes) -> int:
-    """The EXIF orientation of a JPEG, PNG, WebP or TIFF, 1 to 8; 1 of others, and where it is missing or broken."""
+    """The EXIF orientation of a JPEG, PNG, WebP, TIFF or AVIF, 1 to 8; 1 of others and broken ones.
+
+    An AVIF has properties of its own that say the same.
+    """
     try:
+        if is_avif(data):
+            return avif_orientation(data)
         exif = data if is_tiff(data) else _exif(data)
         value = tiff_tags(exif).get(274, (1, 0))[0] if is_tiff(exif) else 1
     except (struct.error, IndexError, OverflowError):

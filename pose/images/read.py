@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pose.images.avif import avif_bits, is_avif
 from pose.images.depth import to_8_bits
 from pose.images.header import exif_orientation, image_size, is_tiff, pnm_maximum, tiff_as_stored, tiff_bits
 from pose.images.names import explain_missing
@@ -116,7 +117,7 @@ def _decode(data: bytes, path: Path | str, *, upright: bool) -> tuple[Image, str
         raise UnreadableImage(f"cannot read {path}: broken, or not an image; replace the file")
     _check_size(image.shape[:2], path)  # of formats whose header `image_size` does not know
     if (most := pnm_maximum(data)) is not None:
-        image = np.minimum((image.astype(np.uint32) * 255 + most // 2) // most, 255).astype(np.uint8)
+        image = _to_8_bits_of(image, most)
     try:
         return to_8_bits(image, str(path))
     except DataError as error:
@@ -139,9 +140,37 @@ def _imdecode(data: bytes, *, upright: bool) -> Any:
         if image is not None and image.ndim == 2:
             return np.repeat(image[..., None], 3, axis=2)
         return image if image is None else np.ascontiguousarray(image[..., 2::-1])
+    if is_avif(data):
+        return _from_avif(data, upright=upright)
     # Not _RGB, with which OpenCV 5.0 garbles TIFFs of three channels of 16 bits.
     image = cv2.imdecode(array, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | orientation)
     return image if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _from_avif(data: bytes, *, upright: bool) -> Any:
+    """OpenCV leaves turning to us, and the scale: of 10 or 12 bits it gives the numbers as they are, in 16."""
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+    if image is None:
+        return None
+    if image.dtype != np.uint8:
+        image = _to_8_bits_of(image, (1 << avif_bits(data)) - 1)
+    return cv2.cvtColor(_turn(image, exif_orientation(data)) if upright else image, cv2.COLOR_BGR2RGB)
+
+
+def _to_8_bits_of(image: Any, most: int) -> Any:
+    """Numbers of which `most` is white, as 0 to 255."""
+    return np.minimum((image.astype(np.uint32) * 255 + most // 2) // most, 255).astype(np.uint8)
+
+
+def _turn(image: Any, orientation: int) -> Any:
+    """Turn pixels upright by an EXIF orientation, where OpenCV does not."""
+    if orientation >= 5:  # stored with the axes exchanged
+        image = image.transpose(1, 0, 2)
+    down, across = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}[
+        orientation
+    ]
+    return np.ascontiguousarray(image[::down, ::across])
 
 
 def _check_size(size: tuple[int, ...] | None, path: Path | str) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL.features
 import PIL.Image
 import PIL.ImageOps
 import pytest
 from numpy.typing import NDArray
 
-from pose.images.read import UnreadableImage, is_cut_off, read_image, read_upright
+from pose.images.header import exif_orientation, image_size
+from pose.images.read import UnreadableImage, is_cut_off, read_header, read_image, read_upright
 from pose.inference.inputs import read_input
 from tests.helpers.command import Outcome
 
@@ -83,6 +85,39 @@ def test_pixels_as_stored_and_upright(tmp_path: Path, suffix: str, orientation: 
         assert got.shape == expected.shape
         assert got.dtype == np.uint8
         assert np.abs(got.astype(int) - expected).max() <= (3 if suffix == "jpg" else 0)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_avif_is_turned_as_viewers_turn_it(tmp_path: Path, orientation: int) -> None:
+    if not PIL.features.check("avif") or not cv2.haveImageReader(str(save_avif(tmp_path / "a.avif", 1))):
+        pytest.skip("this Pillow or this OpenCV knows no AVIF")
+    path = save_avif(tmp_path / "turned.avif", orientation)
+    with PIL.Image.open(path) as opened:
+        upright, stored = np.asarray(PIL.ImageOps.exif_transpose(opened)), np.asarray(opened)
+    assert read_header(path) == (stored.shape[:2], orientation)
+    for got, expected in ((read_upright(path), upright), (read_image(path), stored)):
+        assert got.shape == expected.shape
+        assert np.abs(got.astype(int) - expected).max() <= 4
+    for end in range(300):  # nothing but a number comes of a header that is cut off
+        assert exif_orientation(path.read_bytes()[:end]) in range(1, 9)
+        image_size(path.read_bytes()[:end])
+
+
+def save_avif(path: Path, orientation: int) -> Path:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    IMAGE.save(path, exif=exif, quality=100)
+    return path
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_an_avif_of_more_bits_is_as_bright(tmp_path: Path, bits: int) -> None:
+    path = tmp_path / "deep.avif"
+    deep = np.asarray(IMAGE)[..., ::-1].astype(np.uint16) << bits - 8
+    if not cv2.haveImageWriter(str(path)):
+        pytest.skip("this OpenCV knows no AVIF")
+    cv2.imwrite(str(path), deep, [cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, 100])
+    assert np.abs(read_image(path).astype(int) - np.asarray(IMAGE)).max() <= 4
 
 
 def test_a_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
