@@ -75,8 +75,8 @@ class PredictorBase(ABC):
         source: str | None,
         detector: str | Detector,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ValueError(f"batch_size must be a whole number and at least 1, got {batch_size!r}")
         self.skeleton = skeleton
         self.input_size = input_size
         self.unbiased = unbiased

@@ -81,8 +81,8 @@ def detect_images(
     """
     out = user_path(out)
     check_target(out)
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size must be a whole number and at least 1, got {batch_size!r}")
     records: list[dict[str, Any]] = []
     empty = 0
     finder = CheckedDetector(detector)

@@ -134,7 +134,9 @@ class People:
 
     def __getitem__(self, index: int | slice | ArrayLike) -> FoundPerson | People:
         """One of them; for a slice, a mask or a list of indexes `People`: people[people.person_scores > 0.5]."""
-        if isinstance(index, int | np.integer):
+        if isinstance(index, np.ndarray) and index.shape == () and index.dtype.kind in "iu":
+            index = int(index)
+        if isinstance(index, int | np.integer) and not isinstance(index, bool):
             return FoundPerson(
                 keypoints=self.keypoints[index],
                 scores=self.scores[index],
@@ -146,6 +148,11 @@ class People:
         if isinstance(index, str):
             raise TypeError(f"a keypoint is of one person: people[0][{index!r}], or loop over them; got {index!r}")
         chosen = index if isinstance(index, slice) else np.asarray(index)
+        if isinstance(chosen, np.ndarray) and chosen.ndim != 1:
+            raise TypeError(
+                f"people are chosen by one number, a slice, a mask (N,) or a list of numbers, got {chosen.shape}; of "
+                "scores (N, K) make a mask by .any(axis=1) or .all(axis=1)"
+            )
         if isinstance(chosen, np.ndarray) and chosen.size == 0:
             chosen = chosen.astype(int)  # an empty list
         names = ("keypoints", "scores", "boxes", "box_scores")

@@ -365,6 +365,18 @@ def test_some_of_the_people(three_people: People) -> None:
         np.testing.assert_array_equal(chosen.draw(), best.draw())
     assert len(three_people[[]]) == len(three_people[:0]) == 0
     assert [p.box[0] for p in three_people[[2, 1]]] == [200, 0]
+    assert three_people[np.array(1)].box.tolist() == three_people.boxes[1].tolist()  # as of an argmax
+    for odd in (three_people.scores > 0.5, True, None, [[0, 1]]):
+        with pytest.raises(
+            TypeError, match=r"people are chosen by one number, .* a mask \(N,\) or a list of numbers"
+        ):
+            _ = three_people[cast("Any", odd)]
+
+
+@pytest.mark.parametrize("batch_size", [0, 2.5, "8", None])
+def test_a_batch_has_a_whole_number_of_people(batch_size: Any) -> None:
+    with pytest.raises(ValueError, match=rf"batch_size must be a whole number and at least 1, got {batch_size!r}"):
+        predictor(batch_size=batch_size)
 
 
 def test_repr(three_people: People, tmp_path: Path) -> None:
