@@ -40,7 +40,6 @@ def train(
     and checkpoints. Ctrl-C stops after the current step and keeps everything; --resume goes on from there.
     Several GPUs or machines: the same below torchrun, see docs/distributed.md.
     """
-    from pose.checkpoints.checkpoint import load_checkpoint
     from pose.config.keypoints import Config
     from pose.runtime.console import make_console
     from pose.runtime.distributed import join_world
@@ -76,6 +75,14 @@ def train(
     if not world.is_main:
         return
     print_end(run, console)
+    _print_best(run, settings)
+
+
+def _print_best(run: Path, settings: AnyConfig) -> None:
+    """The result, on stdout."""
+    from pose.checkpoints.checkpoint import load_checkpoint
+    from pose.config.keypoints import Config
+
     best = load_checkpoint(run).metrics if (run / "best.safetensors").exists() else {}
     if best and isinstance(settings, Config):
         print(f"best AP {best['AP']:.3f}, boxes {settings.data.val.boxes}: {run / 'best.safetensors'}")

@@ -82,10 +82,16 @@ def _ends(path: str) -> list[str]:
 def turn(labels: LabelSet, *, upright: bool, notes: Notes) -> None:
     """Turn the coordinates of images that are stored turned, from the upright image to the stored one or back.
 
+    An outline is left out. Without the images nothing is turned, which is said.
+
     Args:
         upright: whether the coordinates shall be those of the upright image.
     """
     if labels.root is None:
+        notes.remark(
+            "guessed: no image is stored turned (EXIF), as none was found to look at; give their folder by --images, "
+            "or the annotations of such images lie on their side"
+        )
         return
     people = labels.people_by_image()
     for image in labels.images:
@@ -97,6 +103,7 @@ def turn(labels: LabelSet, *, upright: bool, notes: Notes) -> None:
             continue
         notes.guessed["images stored turned (EXIF), whose annotations were turned too"] += 1
         for person in people[id(image)]:
+            notes.lost["outlines"] += bool(person.extra.get("segmentation"))
             _turn_person(person, stored, orientation, upright=upright)
         image.size = shown if upright else stored
 

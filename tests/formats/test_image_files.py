@@ -37,6 +37,7 @@ def test_there_and_back_of_a_photograph_on_its_side(tmp_path: Path, target: str)
     source = write_dataset(tmp_path)
     document = make_document()
     document["images"][0]["file_name"] = "a.jpg"
+    document["annotations"][0]["segmentation"] = [[1, 1, 9, 1, 9, 9]]
     source.write_text(json.dumps(document))
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -46,9 +47,23 @@ def test_there_and_back_of_a_photograph_on_its_side(tmp_path: Path, target: str)
     assert there.labels.images[0].size == (200, 160)  # upright, where it is stored as 160 x 200
     x, y, v = there.labels.people[0].keypoints_img[0]
     assert (x, y, v) == (160 - 30, 30, 2)
+    assert there.notes.lost["outlines"] == 1
     back = convert(out, tmp_path / "back.json", images=tmp_path / "images")
     assert back.notes.guessed["images stored turned (EXIF), whose annotations were turned too"] == 1
     assert_same(people_of(json.loads((tmp_path / "back.json").read_text())), people_of(document))
+
+
+def test_that_no_image_is_turned_is_a_guess_where_none_is_there(tmp_path: Path) -> None:
+    source = write_dataset(tmp_path)
+    (tmp_path / "images").rename(tmp_path / "elsewhere")
+    for given, out, said in (
+        (source, "out.xml", True),
+        (tmp_path / "out.xml", "same.xml", False),
+        (tmp_path / "out.xml", "out.json", True),
+        (source, "same.json", False),
+    ):
+        remarks = convert(given, tmp_path / out).notes.remarks
+        assert said == any(text.startswith("guessed: no image is stored turned (EXIF)") for text in remarks)
 
 
 def test_images_of_one_name_are_not_taken_for_each_other(tmp_path: Path) -> None:
