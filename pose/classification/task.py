@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,8 @@ class ClassificationTask(Task):
         self.images = find_images(root / config.data.train, self.classes)
         self.val = find_images(root / config.data.val, self.classes)
         self.num_samples = len(self.images)
+        labels = np.array([len(self.images), *(image.label for image in (*self.images, *self.val))])
+        self.checksum = zlib.crc32(labels)
         augment = config.augment
         self.dataset = ImageFolderDataset(
             self.images,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from pose.config.keypoints import Config, FiguresConfig
+from pose.data.annotation_columns import AnnotationColumns
 from pose.data.dataset import Batch, PeopleDataset, collate
 from pose.data.loader import EpochSampler, make_loader
 from pose.data.people import People, Person, ground_truth_people
@@ -53,13 +55,17 @@ class KeypointTask(Task):
         self.dataset = self._stream(figures) if figures is not None and figures.stream else self._read()
         self.num_samples = len(self.dataset)
         self.val = validation_set(config.data, max_detections=config.eval.max_detections)
+        if self.val.coco.annotations is not None:
+            self.checksum = _checksum(self.val.coco.columns, self.checksum)
 
     def _read(self) -> PeopleDataset:
         """Read who is annotated in the files."""
         data = self.config.data
         training = training_set(data)
         warn_of_settings(self.config, training.people)
-        self.groups = training.people.columns.image_ids.tolist() if data.group_images else None
+        columns = training.people.columns
+        self.groups = columns.image_ids.tolist() if data.group_images else None
+        self.checksum = _checksum(columns)
         self.training = f"{plural(len(training.people), 'person', 'people')} to train on ({training.usage})"
         return PeopleDataset(
             training.people,
@@ -262,3 +268,10 @@ def metrics_table(metrics: Mapping[str, float]) -> str:
     names = (f"{name:>6}" for name in metrics)
     values = (f"{value:6.3f}" if value >= 0 else f"{'-':>6}" for value in metrics.values())
     return "  ".join(names) + "\n" + "  ".join(values)
+
+
+def _checksum(columns: AnnotationColumns, before: int = 0) -> int:
+    """Of who is where in which image, going on from that of others."""
+    for part in (columns.image_ids, columns.boxes_xywh, columns.keypoints_img):
+        before = zlib.crc32(np.ascontiguousarray(part), before)
+    return before

@@ -105,6 +105,13 @@ def set_up(
             f"{task.num_samples} now; put back the data that it was trained on, or start another run with "
             f"model.init={folder}"
         )
+    if state.checksum not in (0, task.checksum):
+        warnings.warn(
+            f"the annotations are not those that the run in {folder} was begun with: what it learned and its best "
+            f"score are of others. To begin with these start another run with model.init={folder}",
+            stacklevel=3,
+        )
+    state.checksum = task.checksum
     return Setup(given, config, task, sampler, loader, steps_per_epoch, learner, optimizer, schedule, state)
 
 

@@ -17,6 +17,7 @@ class TrainState:
         step: number of steps done in it.
         batch_size: samples of each of those steps; 0 in files of older versions.
         taken: samples of the epoch's order that those steps took.
+        checksum: of the labels, see `Task`; 0 in files of older versions.
         used: samples that count in the loss: neither unreadable nor of a skipped batch.
         unreadable: samples of the epoch that were left out because their image could not be read.
         skipped: bad batches that were skipped in the whole run.
@@ -34,6 +35,7 @@ class TrainState:
     step: int = 0
     batch_size: int = 0
     taken: int = 0
+    checksum: int = 0
     used: int = 0
     unreadable: int = 0
     skipped: int = 0

@@ -31,6 +31,7 @@ class Task(ABC):
         num_samples: number of samples of an epoch.
         metrics: names of the evaluation's numbers; the first one chooses the best checkpoint.
         classes: names of the classes that a classifier tells apart; None for keypoints.
+        checksum: of what the samples are taught and tested by, to see whether it changed; 0 if it cannot.
         groups: the image of each sample, to keep samples of one image close in the order; None to shuffle freely.
     """
 
@@ -38,6 +39,7 @@ class Task(ABC):
     metrics: tuple[str, ...]
     classes: tuple[str, ...] | None = None
     groups: Sequence[int] | None = None
+    checksum: int = 0
 
     @abstractmethod
     def make_loader(

@@ -165,7 +165,7 @@ def test_odd_versions(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     refusal(outcome, f"error: {run / 'versions.json'}: torch is {{'a': 1}}, expected a text")
 
 
-def test_data_that_shrank_after_the_stop(
+def test_data_that_changed_after_the_stop(
     pose_cli: Cli, tiny_yaml: Path, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, run = Path(shutil.copytree(tiny_dataset, tmp_path / "data")), tmp_path / "run"
@@ -174,7 +174,16 @@ def test_data_that_shrank_after_the_stop(
         arguments = (tiny_yaml, f"data.root={data}", "--out", run, "--workers", 0)
         assert pose_cli("train", *arguments).code == 130
     document = json.loads((data / "people.json").read_text())
-    document["annotations"] = document["annotations"][:3]
-    (data / "people.json").write_text(json.dumps(document))
+    few = {**document, "annotations": document["annotations"][:3]}
+    (data / "people.json").write_text(json.dumps(few))
     message = refusal(pose_cli("train", "--resume", run, "--workers", 0))
     assert f"{run} was stopped after 8 samples of an epoch, and its data has only 3 now" in message
+    for moved in (0, 1, 0):  # what a run goes on with is its own from then on
+        document["annotations"][4]["keypoints"][0] += moved
+        (data / "people.json").write_text(json.dumps(document))
+        with monkeypatch.context() as patch:
+            stop_in_step(patch, 1)
+            outcome = pose_cli("train", "--resume", run, "--workers", 0)
+        assert outcome.code == 130
+        told = f"the annotations are not those that the run in {run} was begun with" in " ".join(outcome.err.split())
+        assert told == bool(moved)
