@@ -9,9 +9,19 @@ import struct
 from collections.abc import Iterator
 
 # By `irot`, quarter turns against the clock, and then `imir`: 0 exchanges top and bottom, 1 left and right.
-_EXIF = {
-    **{(0, None): 1, (0, 1): 2, (2, None): 3, (0, 0): 4, (1, 0): 5, (3, None): 6, (3, 0): 7, (1, None): 8},
-    **{(2, 0): 2, (2, 1): 4, (3, 1): 5, (1, 1): 7},
+_EXIF: dict[tuple[int, int | None], int] = {
+    (0, None): 1,
+    (0, 1): 2,
+    (2, 0): 2,
+    (2, None): 3,
+    (0, 0): 4,
+    (2, 1): 4,
+    (1, 0): 5,
+    (3, 1): 5,
+    (3, None): 6,
+    (1, 1): 7,
+    (3, 0): 7,
+    (1, None): 8,
 }
 
 
