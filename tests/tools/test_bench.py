@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "bench"))
 
 import activations
 import all as bench_all
+import downscale
 import gpu
 import profile_step
 import timing
@@ -128,6 +129,16 @@ def test_all_takes_all_rows_into_the_page(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit):
         bench_all.main(["--docs", "--quick"])
     assert "neither --only nor --quick" in capsys.readouterr().err
+
+
+def test_downscale_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(downscale, "PEOPLE", 1)
+    downscale.main([])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if "times |" in line]
+    assert [row[:2] for row in rows] == [
+        [f"| {scale} times", str(noise)] for scale in (4, 8) for noise in (0, 20, 40)
+    ]
+    assert all(float(cell.removesuffix(" |")) < 10 for row in rows for cell in row[2:])
 
 
 def test_profiles_run() -> None:
