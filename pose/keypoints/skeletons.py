@@ -7,7 +7,7 @@ half-body crops, OKS-NMS, COCOeval and the drawings.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -168,12 +168,45 @@ def split_side(name: str) -> tuple[str, str]:
 
 
 def guess_flip_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Pair the (left, right) names that differ by their side only."""
+    """Pair the (left, right) names that differ by their side only.
+
+    In pairs more is a side than in one name: FL_paw and FR_paw, LF and RF, earleft and earright, left and right.
+    """
+    certain = {name: split_side(name) for name in names}
+    likely = {name: _likely_side(name) for name, (side, _) in certain.items() if side == "middle"}
+    return _pairs(certain) + _pairs(likely)
+
+
+def _pairs(sides: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:
+    """The names, of which each has a side and a part, whose part is that of one left and of one right name."""
     parts: dict[tuple[str, str], list[str]] = {}
-    for name in names:
-        parts.setdefault(split_side(name), []).append(name)
+    for name, where in sides.items():
+        parts.setdefault(where, []).append(name)
     candidates = [(found, parts.get(("right", part), [])) for (side, part), found in parts.items() if side == "left"]
     return [(left[0], right[0]) for left, right in candidates if len(left) == len(right) == 1]
+
+
+_LIKELY = {word: (side, "") for word, side in (*_SIDES.items(), ("lt", "left"), ("rt", "right"))}
+# Limbs of animals: FL and LF are the left front one.
+_LIKELY |= dict.fromkeys(("fl", "lf"), ("left", "front")) | dict.fromkeys(("fr", "rf"), ("right", "front"))
+_LIKELY |= dict.fromkeys(("hl", "lh"), ("left", "hind")) | dict.fromkeys(("hr", "rh"), ("right", "hind"))
+_LIKELY |= dict.fromkeys(("bl", "lb"), ("left", "back")) | dict.fromkeys(("br", "rb"), ("right", "back"))
+_LIKELY |= dict.fromkeys(("rl", "lr"), ("left", "rear")) | {"rr": ("right", "rear")}
+
+
+def _likely_side(name: str) -> tuple[str, str]:
+    """As `split_side`, of a name that has a side only if another name has the other one."""
+    words = [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
+    found = [i for i, word in enumerate(words) if word in _LIKELY]
+    if len(found) == 1:
+        side, part = _LIKELY[words[found[0]]]
+        return side, "_".join([*words[: found[0]], part, *words[found[0] + 1 :]])
+    ends = [i for i, word in enumerate(words) if re.fullmatch(r"[a-z]+(left|right)", word)]
+    if len(ends) == 1:
+        side = "left" if words[ends[0]].endswith("left") else "right"
+        words[ends[0]] = words[ends[0]].removesuffix(side)
+        return side, "_".join(words)
+    return "middle", name
 
 
 def guess_oks_sigmas(names: Sequence[str]) -> tuple[float, ...]:

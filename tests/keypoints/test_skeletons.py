@@ -92,6 +92,25 @@ def test_names_without_a_side(name: str) -> None:
     assert split_side(name)[0] == "middle"
 
 
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (["FL_paw", "FR_paw", "HL_paw", "HR_paw"], ["FL_paw FR_paw", "HL_paw HR_paw"]),
+        (["RF", "LF", "RH", "LH", "tail"], ["LF RF", "LH RH"]),
+        (["lf_hoof", "rf_hoof", "lr_hoof", "rr_hoof"], ["lf_hoof rf_hoof", "lr_hoof rr_hoof"]),
+        (["earleft", "earright"], ["earleft earright"]),
+        (["Lt ear", "Rt ear"], ["Lt ear Rt ear"]),
+        (["left", "right", "middle"], ["left right"]),
+        (["l", "m", "r"], ["l r"]),
+        (["left_eye", "right_eye", "FL", "FR"], ["left_eye right_eye", "FL FR"]),
+        (["FL_paw", "HR_paw", "bl", "upright", "left_right", "Lip", "Rip"], []),
+    ],
+)
+def test_sides_that_only_a_pair_shows(names: list[str], pairs: list[str]) -> None:
+    assert [" ".join(pair) for pair in guess_flip_pairs(names)] == pairs
+    assert all(split_side(name)[0] == "middle" for name in names if "_eye" not in name)
+
+
 def test_only_certain_pairs_are_guessed() -> None:
     names = ["left_eye", "eye_left", "right_eye", "left_ear", "right_hip", "left_paw_1", "right_paw_2"]
     assert guess_flip_pairs(names) == []
