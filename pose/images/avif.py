@@ -27,7 +27,11 @@ _EXIF: dict[tuple[int, int | None], int] = {
 
 def is_avif(data: bytes) -> bool:
     """Whether a file is an AVIF, or a sequence of them."""
-    return data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis")
+    if data[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(data[:4], "big"), 1024)
+    brands = {data[at : at + 4] for at in range(8, end, 4)}  # the second is a version
+    return bool(brands & {b"avif", b"avis"})
 
 
 def avif_size(data: bytes) -> tuple[int, int] | None:

@@ -95,6 +95,9 @@ def test_an_avif_is_turned_as_viewers_turn_it(tmp_path: Path, orientation: int) 
     with PIL.Image.open(path) as opened:
         upright, stored = np.asarray(PIL.ImageOps.exif_transpose(opened)), np.asarray(opened)
     assert read_header(path) == (stored.shape[:2], orientation)
+    other = tmp_path / "other.avif"  # the format's name stands among those that the file is compatible with
+    other.write_bytes(path.read_bytes()[:8] + b"mif1" + path.read_bytes()[12:])
+    assert read_upright(other).tobytes() == read_upright(path).tobytes()
     for got, expected in ((read_upright(path), upright), (read_image(path), stored)):
         assert got.shape == expected.shape
         assert np.abs(got.astype(int) - expected).max() <= 4
