@@ -12,7 +12,8 @@ from pose.synthetic.people.bones import Body, arms_clear, place
 from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.people.person import SyntheticPerson, annotate_person, feet_on_ground
 from pose.synthetic.people.posture import random_posture
-from pose.synthetic.people.props import in_hand, mount, screen, table
+from pose.synthetic.people.props import in_hand, mount, table
+from pose.synthetic.people.screens import screen
 from pose.synthetic.render.frames import rotation
 from pose.synthetic.render.mesh import Mesh, join, moved
 from pose.synthetic.render.shade import Camera, looking_down

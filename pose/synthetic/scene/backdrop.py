@@ -15,6 +15,7 @@ from pose.synthetic.render.mesh import transform
 from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, Light
 from pose.synthetic.render.surface import noise_tile
+from pose.synthetic.scene.details import add_details
 from pose.synthetic.scene.places import view
 from pose.synthetic.scene.wall import WALL_PX, WALL_SIZE_M, paint_wall
 
@@ -85,7 +86,7 @@ def backdrop(
     for share, draw in ((0.35, _leaves), (0.55, view)):
         if chance(rng, share * variety):
             bright = (light.key + light.sky) * np.float32(rng.uniform(0.3, 1.2))
-            return _TO_LINEAR[_detailed(rng, draw(rng, camera.size), details * clutter)] * bright
+            return _TO_LINEAR[add_details(rng, draw(rng, camera.size), details * clutter)] * bright
     seen = _look(camera, distance=distance, tilt=np.radians(rng.uniform(-25, 25)))
     noise = noise_tile(rng)
     ground = _ground(rng, str(rng.choice(OUTDOOR_GROUNDS if outdoor else INDOOR_GROUNDS)), noise)
@@ -98,7 +99,7 @@ def backdrop(
     xw, yw = _places_on_wall(rng, seen)
     painted = cv2.remap(wall, xw, yw, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     np.copyto(image, painted, where=~seen.floor[..., None])
-    result = _TO_LINEAR[_detailed(rng, cv2.convertScaleAbs(image), details * clutter)]
+    result = _TO_LINEAR[add_details(rng, cv2.convertScaleAbs(image), details * clutter)]
     shade = _shade(seen, light=light, shadows=shadows, feet=feet)
     result *= cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR)
     if outdoor:
@@ -195,36 +196,3 @@ def _sky(rng: np.random.Generator, noise: Array, rays: Array) -> Array:
 def _leaves(rng: np.random.Generator, size: tuple[int, int]) -> Array:
     count, smallest = int(np.exp(rng.uniform(2.5, 6.2))), float(np.exp(rng.uniform(0.5, 2.5)))
     return leaves(rng, size, count=count, smallest=smallest)
-
-
-def _detailed(rng: np.random.Generator, image: Array, mean: float) -> Array:
-    """Paint small sharp things on a backdrop (H, W, 3) uint8, a Poisson number of them: bars, frames, dots, letters."""
-    count = int(rng.poisson(mean)) if mean > 0 else 0
-    if count == 0:
-        return image
-    height, width = image.shape[:2]
-    canvas: Array = np.ascontiguousarray(image)
-    places = rng.uniform((0, 0), (width, height), (count, 2)).astype(int)
-    sizes = np.exp(rng.uniform(1.0, 4.2, (count, 2)))
-    kinds, turns, grays = rng.integers(0, 6, count), rng.normal(0, 25, count), rng.uniform(0, 255, (count, 1))
-    colors = np.clip(grays + rng.normal(0, rng.choice([6, 25]), (count, 3)), 0, 255)
-    for (x, y), (a, b), kind, turn, color in zip(
-        places.tolist(), sizes.tolist(), kinds.tolist(), turns.tolist(), colors.tolist(), strict=True
-    ):
-        thick = 1 + int(0.04 * max(a, b))
-        if kind < 2:  # a bar or a wire, mostly level or plumb
-            angle = np.radians(turn + 90 * kind)
-            end = (int(x + 2 * a * np.cos(angle)), int(y + 2 * a * np.sin(angle)))
-            cv2.line(canvas, (x, y), end, color, thick, cv2.LINE_AA)
-        elif kind == 2:  # a panel or a frame
-            cv2.rectangle(canvas, (x, y), (int(x + a), int(y + b)), color, -1 if turn > 0 else thick)
-        elif kind == 3:  # a ball, a wheel, a face
-            axes = (int(0.4 * a) + 1, int(0.4 * (a if turn > 0 else b)) + 1)
-            cv2.ellipse(canvas, (x, y), axes, turn, 0, 360, color, -1 if turn > -10 else thick, cv2.LINE_AA)
-        elif kind == 4:
-            letters = "".join(chr(c) for c in rng.integers(48, 91, int(rng.integers(1, 8))))
-            cv2.putText(canvas, letters, (x, y), int(rng.integers(0, 8)), 0.015 * a + 0.2, color, thick, cv2.LINE_AA)
-        else:  # a curve, as of a cable or a branch
-            steps = np.cumsum(rng.normal(0, 0.3 * a, (6, 2)), 0) + (x, y)
-            cv2.polylines(canvas, [steps.astype(np.int32)], False, color, thick, cv2.LINE_AA)
-    return canvas
