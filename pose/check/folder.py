@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,19 @@ def find_split(path: Path, *, images: Path | None = None) -> FoundSplit:
     return FoundSplit(name, path, document, where, _detections(root, name))
 
 
+def find_validation(path: Path, *, images: Path | None) -> FoundSplit:
+    """The annotation file to evaluate on, beside one to train on whose images are in `images`.
+
+    Its own are there too, or in a folder beside that has the split's name, as COCO's images/val2017 beside
+    images/train2017. If they are in neither, `check_images` tells.
+    """
+    split = find_split(path, images=images)
+    if images is None or _has_images(images, split.document):
+        return split
+    beside = images.parent / split.name
+    return replace(split, images_dir=beside) if _has_images(beside, split.document) else split
+
+
 def check_images(split: FoundSplit) -> None:
     """Look for the first images that a file lists.
 
@@ -98,7 +111,7 @@ def check_images(split: FoundSplit) -> None:
         FileNotFoundError: none of them is in the folder of its images.
     """
     files = _listed(split.document)
-    if files and not any((split.images_dir / local_name(file)).is_file() for file in files):
+    if files and not _has_images(split.images_dir, split.document):
         raise FileNotFoundError(
             f"none of the first {plural(len(files), 'image')} of {split.path} is in {split.images_dir}, e.g. "
             f"{files[0]}; give the folder that these names are in as --images"
@@ -132,12 +145,17 @@ def _listed(document: dict[str, Any]) -> list[str]:
     return [name for name in islice(names, TRIED) if isinstance(name, str) and name]
 
 
+def _has_images(folder: Path, document: dict[str, Any]) -> bool:
+    """Whether the folder has one of the first images that the file lists."""
+    return any((folder / local_name(file)).is_file() for file in _listed(document))
+
+
 def _images_dir(folder: Path, name: str, path: Path, document: dict[str, Any]) -> Path:
     """Find the first place that has one of the listed files; else the first there is, where all will be missing."""
     places = [folder / "images" / name, folder / name, folder / "images", folder]
     files = _listed(document)
     for place in places:
-        if any((place / local_name(file)).is_file() for file in files):
+        if _has_images(place, document):
             return place
     for place in places[:-1]:
         if place.is_dir():

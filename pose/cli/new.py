@@ -82,7 +82,7 @@ def _fill(template: str, data: Path, images: Path | None) -> tuple[str, str]:
 
 def _find_data(data: Path, images: Path | None) -> tuple[FoundSplit, FoundSplit]:
     """The splits of a dataset to train on and to evaluate."""
-    from pose.check.folder import check_images, find_split, find_splits, is_training, validation_file
+    from pose.check.folder import check_images, find_split, find_splits, find_validation, is_training, validation_file
 
     if not data.exists():
         raise FileNotFoundError(f"no folder or file {data}; give a dataset's folder or an annotation JSON as --data")
@@ -91,7 +91,7 @@ def _find_data(data: Path, images: Path | None) -> tuple[FoundSplit, FoundSplit]
     if not data.is_dir():
         train = find_split(data, images=images)
         beside = validation_file(data)
-        val = train if beside is None else find_split(beside, images=images)
+        val = train if beside is None else find_validation(beside, images=images)
     elif images is not None:
         raise ConfigError("--images is for one JSON as --data; the images of a folder are found in it")
     else:

@@ -172,6 +172,7 @@ def _render(seed: int, *, frames: int, count: int, fps: float, level: str) -> It
             clutter=clutter,
             distance=3.0 + 0.75 * count,
             variety=settings.variety,
+            details=settings.details,
         )
         # Noise of its own in every frame: noise that stood still would be part of the scenery.
         image = sensor.develop(stream(Stream.NOISE, seed, number), compose(layer, behind))

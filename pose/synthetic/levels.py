@@ -24,10 +24,14 @@ class Level:
         cut: chance that the image's border cuts the main person.
         eye_height: of the camera, meters. roll: deviation of its tilt, degrees.
         things_before, things_behind: mean number of objects that may hide people, and that stand behind them.
+        screens: chance that something wide stands before a person, from the ground up to the knees, hips or chest.
         held: chance that a person holds something.
         clutter: of the backdrop, 0 plain to 1 busy.
         contrast: distant light against the light from all around.
         exposure: mean brightness of the image, linear 0..1.
+        details: mean number of small sharp things on the backdrop, at clutter 1.
+        gamma: of the tone curve; above 1 dark parts are darker.
+        sharp: strength of the camera's sharpening.
         noise, blur: of the sensor, 8-bit steps; and of the lens, pixels.
         pale: how far colors are drawn to gray; below 0 they are stronger than in the scene.
         variety: chance that each garment, thing and backdrop is drawn from a wider range than real ones: any color,
@@ -62,6 +66,10 @@ class Level:
     variety: float = 0.0
     close: float = 0.0
     gaze: float = 0.0
+    screens: float = 0.0
+    details: float = 0.0
+    gamma: tuple[float, float] = (1.0, 1.0)
+    sharp: tuple[float, float] = (0.0, 0.0)
     size: float = 1.0
     only_visible: bool = False
 
@@ -151,7 +159,7 @@ LEVELS: dict[str, Level] = {
         head_turn=28.0,
         arms="mixed",
         person_height=(46, 310),
-        cut=0.55,
+        cut=0.36,
         eye_height=(0.5, 3.0),
         roll=6.0,
         things_before=0.4,
@@ -160,12 +168,16 @@ LEVELS: dict[str, Level] = {
         clutter=(0.3, 1.5),
         contrast=(0.2, 4.5),
         exposure=(0.08, 0.42),
-        noise=(0.0, 8.0),
+        noise=(0.0, 6.0),
         blur=(0.0, 1.0),
-        pale=(-0.6, 0.35),
+        pale=(-0.5, 0.5),
         variety=0.6,
         close=0.6,
         gaze=0.5,
+        screens=0.3,
+        details=16.0,
+        gamma=(0.8, 1.9),
+        sharp=(0.0, 1.4),
         size=1.0,
         only_visible=True,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,26 @@ def test_the_two_files_of_a_split_and_images_elsewhere(
     data = load_config(Path("my.yaml")).data
     assert (data.root, data.train.images, data.val.images) == (".", "photos", "photos")
     assert (data.train.annotations, data.val.annotations) == ("labels_train.json", "labels_val.json")
+
+
+def test_images_of_the_two_splits_in_folders_of_their_own(
+    pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As COCO has them: --images is the folder of those to train on, and the others are beside it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("train2017", "val2017"):
+        shutil.copytree(tiny_dataset / "images", tmp_path / "images" / name)
+    document = json.loads((tiny_dataset / "people.json").read_text())
+    Path("person_keypoints_train2017.json").write_text(json.dumps(document))
+    renamed = [image | {"file_name": f"v{image['file_name']}"} for image in document["images"]]
+    for image in document["images"]:
+        path = tmp_path / "images" / "val2017" / image["file_name"]
+        path.rename(path.with_name(f"v{path.name}"))
+    Path("person_keypoints_val2017.json").write_text(json.dumps(document | {"images": renamed}))
+    outcome = pose_cli("new", "my.yaml", "--data", "person_keypoints_train2017.json", "--images", "images/train2017")
+    assert (outcome.code, outcome.err) == (0, "")
+    data = load_config(Path("my.yaml")).data
+    assert (data.train.images, data.val.images) == ("images/train2017", "images/val2017")
 
 
 def test_a_folder_without_the_images_is_noticed(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path) -> None:

@@ -11,13 +11,19 @@ from pose.synthetic.animals.image import render_animals
 from pose.synthetic.annotate import SyntheticImage, annotate
 from pose.synthetic.dataset import image_rng
 from pose.synthetic.levels import LEVELS, chance
+from pose.synthetic.people.bones import Body, place
+from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.people.image import render_people
+from pose.synthetic.people.person import SyntheticPerson
+from pose.synthetic.people.posture import random_posture
+from pose.synthetic.people.screens import screen
 from pose.synthetic.render.dead_leaves import leaves
 from pose.synthetic.render.mesh import join
 from pose.synthetic.render.shade import Camera, Light, render
 from pose.synthetic.render.solids import box
 from pose.synthetic.render.surface import Material, noise_tile, surface
-from pose.synthetic.scene.camera import SIZES
+from pose.synthetic.scene.camera import SIZES, Sensor
+from pose.synthetic.scene.details import add_details
 
 WILD = LEVELS["wild"]
 
@@ -86,12 +92,59 @@ def test_variety_zero_draws_nothing_more(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(*arguments: object, **options: object) -> None:
         raise AssertionError("a piece of the wild level")
 
-    for name in ("people.image.in_hand", "people.image.mount", "people.image.table", "scene.backdrop.leaves"):
+    pieces = ("people.image.in_hand", "people.image.mount", "people.image.screen", "people.image.table")
+    for name in (*pieces, "scene.backdrop.leaves"):
         monkeypatch.setattr(f"pose.synthetic.{name}", fail)
     for name in ("render.colors.leaves", "people.clothes.random_color", "scene.objects.random_color"):
         monkeypatch.setattr(f"pose.synthetic.{name}", fail)
     for i, a in enumerate(before):
         assert a.image.tobytes() == render_people(image_rng(1, "val", i), LEVELS["hard"]).image.tobytes()
+
+
+# ---------------------------------------------------------------- what hides people, clutter, tones
+
+
+def test_screens_stand_before_people_and_leave_the_head_free() -> None:
+    rng = np.random.default_rng(0)
+    to_camera = np.array([3.0, 1.5, 4.0])
+    toward = np.array([0.6, 0, 0.8])
+    for _ in range(80):
+        body = Body.random(rng)
+        bones = place(body, random_posture(rng, "stand"), yaw=0)
+        position = np.array([rng.normal(), 0, rng.normal()])
+        person = SyntheticPerson(body, bones, Clothes.random(rng), "stand", position, 0)
+        parts = screen(rng, person, to_camera, lambda: 0)
+        vertices = join(parts).vertices
+        assert len(parts) >= 1
+        assert (((vertices - position) @ toward).mean()) > 0.2, "between the person and the camera"
+        assert vertices[:, 1].max() < 1.55 * body.scale
+        assert vertices[:, 1].min() < 0.3, "down to the ground"
+
+
+def test_details() -> None:
+    plain = np.full((120, 160, 3), 90, np.uint8)
+    rng, untouched = (np.random.default_rng(3) for _ in range(2))
+    assert (add_details(rng, plain, 0) == 90).all()
+    assert rng.random() == untouched.random(), "a level without them keeps its images"
+    painted = [add_details(np.random.default_rng(3), plain.copy(), 20) for _ in range(2)]
+    assert painted[0].tobytes() == painted[1].tobytes()
+    assert 0.02 < (painted[0] != 90).any(2).mean() < 0.9
+
+
+def test_gamma_darkens_shadows_and_sharpening_steepens_edges() -> None:
+    scene = np.full((40, 60, 3), 0.05, np.float32)
+    scene[:, 30:] = 0.6
+
+    def develop(**settings: float) -> np.ndarray:
+        sensor = Sensor(exposure=0.325, cast=np.ones(3), pale=0, blur=0, noise=0, shift=0, **settings)
+        return sensor.develop(np.random.default_rng(0), scene).astype(float)
+
+    usual, dark, sharp = develop(), develop(gamma=1.6), develop(sharp=1.0)
+    # Shares of 255 to the power of 1.6.
+    for x in (5, 55):
+        assert dark[20, x, 0] == pytest.approx(255 * (usual[20, x, 0] / 255) ** 1.6, abs=1.5)
+        assert sharp[20, x, 0] == pytest.approx(usual[20, x, 0], abs=1)
+    assert sharp[20, 30, 0] - sharp[20, 29, 0] > 1.3 * (usual[20, 30, 0] - usual[20, 29, 0])
 
 
 # ---------------------------------------------------------------- boxes

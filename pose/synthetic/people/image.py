@@ -13,6 +13,7 @@ from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.people.person import SyntheticPerson, annotate_person, feet_on_ground
 from pose.synthetic.people.posture import random_posture
 from pose.synthetic.people.props import in_hand, mount, table
+from pose.synthetic.people.screens import screen
 from pose.synthetic.render.frames import rotation
 from pose.synthetic.render.mesh import Mesh, join, moved
 from pose.synthetic.render.shade import Camera, looking_down
@@ -135,6 +136,8 @@ def _things(
                 parts.append(blob(rng, spot, radii, material=look(), rough=float(rng.choice([0, 0.03]))))
         if level.variety > 0 and rng.random() < level.variety * TABLES.get(person.posture, 0.0):
             parts += table(rng, person, look)
+        if chance(rng, level.screens):
+            parts += screen(rng, person, camera.position - person.position, look)
     for _ in range(rng.poisson(level.things_before)):
         goal = people[int(rng.integers(len(people)))].position
         away = camera.position * (1, 0, 1) - goal

@@ -52,7 +52,7 @@ def random_color(rng: np.random.Generator) -> Color:
     """Draw a color: black, white, gray, that of a cloth, or any."""
     kind = rng.random()
     if kind < 0.5:
-        gray = rng.uniform(4, 40) if kind < 0.22 else rng.uniform(200, 250) if kind < 0.36 else rng.uniform(40, 200)
+        gray = rng.uniform(4, 40) if kind < 0.26 else rng.uniform(200, 250) if kind < 0.38 else rng.uniform(40, 200)
         return linear(np.clip(gray + rng.normal(0, 8, 3), 2, 252))
     return pick_color(rng, CLOTH, 18) if kind < 0.82 else linear(rng.uniform(5, 245, 3))
 

@@ -15,6 +15,7 @@ from pose.synthetic.render.mesh import transform
 from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, Light
 from pose.synthetic.render.surface import noise_tile
+from pose.synthetic.scene.details import add_details
 from pose.synthetic.scene.places import view
 from pose.synthetic.scene.wall import WALL_PX, WALL_SIZE_M, paint_wall
 
@@ -68,6 +69,7 @@ def backdrop(
     clutter: float,
     distance: float,
     variety: float,
+    details: float,
 ) -> Array:
     """Draw ground, wall and sky, lit and with the shadows that fall on them.
 
@@ -75,6 +77,7 @@ def backdrop(
         feet: (N, 3) points near which the ground is darker.
         clutter: 0 plain .. 1 busy.
         distance: meters from the origin back to the wall.
+        details: as in `Level`.
         variety: chance that the wall or the ground shows dead leaves instead, or all of it these or a real place.
     Returns:
         (H, W, 3) float32 linear RGB.
@@ -83,7 +86,7 @@ def backdrop(
     for share, draw in ((0.35, _leaves), (0.55, view)):
         if chance(rng, share * variety):
             bright = (light.key + light.sky) * np.float32(rng.uniform(0.3, 1.2))
-            return _TO_LINEAR[draw(rng, camera.size)] * bright
+            return _TO_LINEAR[add_details(rng, draw(rng, camera.size), details * clutter)] * bright
     seen = _look(camera, distance=distance, tilt=np.radians(rng.uniform(-25, 25)))
     noise = noise_tile(rng)
     ground = _ground(rng, str(rng.choice(OUTDOOR_GROUNDS if outdoor else INDOOR_GROUNDS)), noise)
@@ -96,7 +99,7 @@ def backdrop(
     xw, yw = _places_on_wall(rng, seen)
     painted = cv2.remap(wall, xw, yw, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     np.copyto(image, painted, where=~seen.floor[..., None])
-    result = _TO_LINEAR[cv2.convertScaleAbs(image)]
+    result = _TO_LINEAR[add_details(rng, cv2.convertScaleAbs(image), details * clutter)]
     shade = _shade(seen, light=light, shadows=shadows, feet=feet)
     result *= cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR)
     if outdoor:

@@ -32,6 +32,8 @@ class Sensor:
         blur: of the lens, deviation in pixels.
         noise: of the sensor, deviation in 8-bit steps.
         shift: pixels between the noise of the channels; at 0 it is gray.
+        gamma: of the tones; above 1 dark parts are darker.
+        sharp: strength of the sharpening.
     """
 
     exposure: float
@@ -40,6 +42,8 @@ class Sensor:
     blur: float
     noise: float
     shift: int
+    gamma: float = 1.0
+    sharp: float = 0.0
 
     @staticmethod
     def random(rng: np.random.Generator, level: Level) -> Sensor:
@@ -50,6 +54,8 @@ class Sensor:
             blur=rng.uniform(*level.blur),
             noise=rng.uniform(*level.noise),
             shift=int(rng.choice([0, 37])),
+            gamma=_between(rng, level.gamma),
+            sharp=_between(rng, level.sharp),
         )
 
     def develop(self, rng: np.random.Generator, scene: Array) -> Image:
@@ -65,9 +71,17 @@ class Sensor:
             image = cv2.GaussianBlur(image, (0, 0), self.blur)
         steps = cv2.sqrt(np.maximum(image, 0)) * np.float32(len(_TONES) / 1.5)
         steps = np.minimum(steps, len(_TONES) - 1).astype(np.int32)
+        toned = (_TONES if self.gamma == 1 else 255 * (_TONES / 255) ** np.float32(self.gamma))[steps]
+        if self.sharp > 0:
+            toned += (toned - cv2.GaussianBlur(toned, (0, 0), 1.0)) * np.float32(self.sharp)
         grain = rng.standard_normal(image.shape[:2], dtype=np.float32) * np.float32(self.noise)
         colored = cv2.merge([np.roll(grain, k * self.shift, axis=0) if k * self.shift else grain for k in range(3)])
-        return np.asarray(cv2.add(_TONES[steps], colored, dtype=cv2.CV_8U), dtype=np.uint8)
+        return np.asarray(cv2.add(toned, colored, dtype=cv2.CV_8U), dtype=np.uint8)
+
+
+def _between(rng: np.random.Generator, pair: tuple[float, float]) -> float:
+    """Draw a number between two; if they are equal nothing is drawn, so that such a level keeps its images."""
+    return float(rng.uniform(*pair)) if pair[0] < pair[1] else pair[0]
 
 
 def _tone_curve() -> Array:

@@ -49,6 +49,7 @@ def light_scene(
         clutter=float(rng.uniform(*level.clutter)),
         distance=wall,
         variety=level.variety,
+        details=level.details,
     )
     return layer, behind
 

@@ -1,0 +1,43 @@
+"""tools/photo_gap.py: what it measures of people's boxes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+TOOL = Path(__file__).parents[2] / "tools" / "photo_gap.py"
+
+
+@pytest.mark.slow
+def test_measures_what_is_there(tmp_path: Path) -> None:
+    """Two people of 50 x 96 pixels: one gray at the bottom without ankles, one black above it with all keypoints."""
+    image = np.full((200, 100, 3), 120, np.uint8)
+    image[4:100, 10:60] = 0
+    (tmp_path / "images" / "few").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "images" / "few" / "a.png"), image)
+    upper, whole = [30, 150, 2] * 11 + [0, 0, 0] * 6, [30, 50, 2] * 17
+    people = [
+        {"id": i, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": 4000, "bbox": box, "keypoints": keypoints}
+        | {"num_keypoints": sum(v > 0 for v in keypoints[2::3])}
+        for i, (box, keypoints) in enumerate((([10, 104, 50, 96], upper), ([10, 4, 49, 95], whole)), 1)
+    ]
+    document = {"images": [{"id": 1, "file_name": "a.png", "width": 100, "height": 200}], "annotations": people}
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "person_keypoints_few.json").write_text(json.dumps(document))
+    done = subprocess.run([sys.executable, TOOL, tmp_path / "few"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = {line[:52].strip(): float(line[52:]) for line in done.stdout.splitlines()[1:]}
+    assert rows["people"] == 2
+    assert rows["mean brightness (0..255)"] == pytest.approx(60, abs=1)
+    assert rows["pixels darker than 25 (%)"] == pytest.approx(50, abs=1)
+    assert rows["chroma (Lab)"] == 0
+    assert rows["keypoints labeled"] == 14
+    assert rows["ankle labeled (%)"] == 50
+    assert rows["box ends at the image's bottom (%)"] == 50
+    assert rows["no ankle, though the box ends inside the image (%)"] == 0

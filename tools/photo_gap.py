@@ -1,0 +1,96 @@
+"""Compares people of generated images with people of photographs: tones, edges, and what is labeled and cut.
+
+    python tools/photo_gap.py data/figures_wild/val FOLDER/train2017 ...
+
+of folders as in `FOLDER/annotations/person_keypoints_train2017.json` and `FOLDER/images/train2017`. Each person's box
+is cut out and scaled to 192 pixels along its longer side, as a network sees it; values are means over people.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pose.data.json_file import read_json
+
+PEOPLE = 600  # of a folder, drawn at random
+SIDE = 192  # pixels
+EDGE = 0.02  # of the image's side: a box that ends nearer to the border counts as cut
+FACE, HIPS, ANKLES = slice(0, 5), slice(11, 13), slice(15, 17)
+ROWS = (
+    "people",
+    "mean brightness (0..255)",
+    "its deviation from person to person",
+    *(f"brightness, {p} %" for p in (2, 25, 50, 75, 98)),
+    "pixels darker than 25 (%)",
+    "chroma (Lab)",
+    "steepness of edges, mean",
+    "steepness of edges, 98 %",
+    "keypoints labeled",
+    "face labeled (%)",
+    "hip labeled (%)",
+    "ankle labeled (%)",
+    "box ends at the image's bottom (%)",
+    "no ankle, though the box ends inside the image (%)",
+)
+
+
+def tones(crop: np.ndarray) -> list[float]:
+    """Measure the tones, colors and edges of a crop (H, W, 3) uint8 BGR."""
+    scale = SIDE / max(crop.shape[:2])
+    crop = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    gray = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY).astype(float)
+    lab = cv2.cvtColor(crop, cv2.COLOR_BGR2LAB).astype(float)
+    steep = np.hypot(cv2.Sobel(gray, cv2.CV_64F, 1, 0), cv2.Sobel(gray, cv2.CV_64F, 0, 1)) / 8
+    chroma = np.hypot(lab[..., 1] - 128, lab[..., 2] - 128).mean()
+    levels = np.percentile(gray, (2, 25, 50, 75, 98))
+    return [gray.mean(), *levels, 100 * (gray < 25).mean(), chroma, steep.mean(), np.percentile(steep, 98)]
+
+
+def labels(person: dict, image: dict) -> list[float]:
+    """Say how much of a person is labeled, and where the box ends."""
+    labeled = np.array(person["keypoints"]).reshape(-1, 3)[:, 2] > 0
+    _, y, _, height = person["bbox"]
+    bottom = y + height > (1 - EDGE) * image["height"]
+    ankle = bool(labeled[ANKLES].any())
+    return [
+        float(labeled.sum()),
+        *(100.0 * labeled[part].any() for part in (FACE, HIPS, ANKLES)),
+        100.0 * bottom,
+        100.0 * (not ankle and not bottom),
+    ]
+
+
+def measure(folder: Path) -> list[float]:
+    """Measure one folder: the values of `ROWS`."""
+    root, part = folder.parent, folder.name
+    document = read_json(root / "annotations" / f"person_keypoints_{part}.json")
+    images = {image["id"]: image for image in document["images"]}
+    people = [a for a in document["annotations"] if a["num_keypoints"] and not a.get("iscrowd")]
+    rows = []
+    for i in np.random.default_rng(0).permutation(len(people))[:PEOPLE]:
+        person = people[i]
+        image = images[person["image_id"]]
+        pixels = cv2.imread(str(root / "images" / part / image["file_name"]))
+        x, y, width, height = person["bbox"]
+        crop = pixels[int(y) : int(y + height) + 1, int(x) : int(x + width) + 1]
+        rows.append(tones(crop) + labels(person, image))
+    table = np.array(rows)
+    return [len(table), table[:, 0].mean(), table[:, 0].std(), *table[:, 1:].mean(0)]
+
+
+def main() -> None:
+    folders = [Path(name) for name in sys.argv[1:]]
+    if not folders:
+        raise SystemExit(__doc__)
+    columns = [measure(folder) for folder in folders]
+    print(f"{'':52s}" + "".join(f"{folder.name[:14]:>15s}" for folder in folders))
+    for name, *values in zip(ROWS, *columns, strict=True):
+        print(f"{name:52s}" + "".join(f"{value:15.1f}" for value in values))
+
+
+if __name__ == "__main__":
+    main()
