@@ -15,7 +15,7 @@ from pose.synthetic.render.solids import blob, box, tube
 def screen(
     rng: np.random.Generator, person: SyntheticPerson, to_camera: Array, look: Callable[[], int]
 ) -> list[Mesh]:
-    """Draw something wide before a person: a counter, a hedge, a vehicle, a fence, or the back of a seat.
+    """Draw something wide before a person: a counter, hedges, a vehicle or a fence.
 
     Args:
         to_camera: (3,) from the person to the camera, meters.
