@@ -69,7 +69,8 @@ def _fill(template: str, data: Path, images: Path | None) -> tuple[str, str]:
     text = _set(text, "images", [_below(root, split.images_dir) for split in (train, val)])
     text = _set(text, "annotations", [_below(root, split.path) for split in (train, val)])
     skeleton = _resolve_skeleton(text)
-    recipe = suit(train.document, keypoint_names=None if skeleton is None else skeleton.keypoint_names)
+    names = None if skeleton is None else skeleton.keypoint_names
+    recipe = suit(train.document, val.document, keypoint_names=names)
     if not recipe.people:
         raise DataError(
             f"{train.path} has nobody with a labeled keypoint, so there is nothing to learn; "

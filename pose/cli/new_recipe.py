@@ -16,6 +16,7 @@ AREA = 192 * 128  # pixels of the demo model's input, which its weights know
 SIDES = range(64, 289, 32)
 MIN_STEPS = 320  # few images need as many steps as more do
 MIN_EPOCHS = 12
+FEW = 20  # people to validate on, below which the best of several evaluations is the luckiest
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Recipe:
 
     Attributes:
         people: with a labeled keypoint.
+        validated: people with one to validate on. Fewer than `FEW` are evaluated at the end alone, as the best weights
+            by few people were worse than the last ones (docs/own_data.md).
         aspect: the median width of their boxes divided by the height.
         input_size: (height, width).
         known: the keypoints are those that the demo model finds already. The rate is lower then, and the weights are
@@ -31,6 +34,7 @@ class Recipe:
     """
 
     people: int
+    validated: int
     aspect: float
     input_size: tuple[int, int]
     batch_size: int
@@ -51,7 +55,7 @@ class Recipe:
             "lr": 0.0005 if self.known else 0.002,
             "ema": 0.995 if self.known else None,
             "milestones": sorted({max(1, round(share * self.epochs)) for share in (0.75, 0.92)}),
-            "every": max(1, self.epochs // 5),
+            "every": self.epochs if self.validated < FEW else max(1, self.epochs // 5),
         }
 
     def __str__(self) -> str:
@@ -60,25 +64,32 @@ class Recipe:
             f"{plural(self.people, 'person', 'people')} with keypoints, in boxes {self.aspect:.2f} times as wide as "
             f"high: input {height} x {width}, {plural(self.epochs, 'epoch')} of batches of {self.batch_size}, "
             f"{self.steps:,} steps{', at a low rate as the demo model knows these keypoints' if self.known else ''}"
+            f"{', evaluated once, as few are there to choose weights by' if self.validated < FEW else ''}"
         )
 
 
-def suit(document: dict[str, Any], *, keypoint_names: Sequence[str] | None) -> Recipe:
-    """Choose by the training annotations; what cannot be read in them is for `pose check` to tell.
+def suit(document: dict[str, Any], val: dict[str, Any], *, keypoint_names: Sequence[str] | None) -> Recipe:
+    """Choose by the annotations; what cannot be read in them is for `pose check` to tell.
 
     Args:
+        document, val: what the files to train on and to validate on hold.
         keypoint_names: of the skeleton to learn; None where it is not known yet.
     """
-    records = document.get("annotations")
-    given = [a for a in records if isinstance(a, dict)] if isinstance(records, list) else []
-    people = [a for a in given if read_flag(a.get("iscrowd")) is not True and _has_keypoints(a.get("keypoints"))]
+    people = _with_keypoints(document)
     shapes = [aspect for a in people if (aspect := _aspect(a.get("bbox"))) is not None]
     aspect = median(shapes) if shapes else 0.75
     count = max(1, len(people))
     batch = next((size for size in (16, 8) if count >= 4 * size), 4)
     epochs = max(MIN_EPOCHS, math.ceil(MIN_STEPS / math.ceil(count / batch)))
     known = keypoint_names is not None and list(keypoint_names) == list(COCO17.keypoint_names)
-    return Recipe(len(people), aspect, input_size_of(aspect), batch, epochs, known)
+    return Recipe(len(people), len(_with_keypoints(val)), aspect, input_size_of(aspect), batch, epochs, known)
+
+
+def _with_keypoints(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The annotations with a labeled keypoint."""
+    records = document.get("annotations")
+    given = [a for a in records if isinstance(a, dict)] if isinstance(records, list) else []
+    return [a for a in given if read_flag(a.get("iscrowd")) is not True and _has_keypoints(a.get("keypoints"))]
 
 
 def input_size_of(aspect: float) -> tuple[int, int]:

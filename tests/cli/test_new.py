@@ -40,12 +40,12 @@ def test_a_dataset_is_filled_in(pose_cli: Cli, dataset: Path, tmp_path: Path) ->
     file = tmp_path / "dogs.yaml"
     assert outcome.out == (
         "10 people with keypoints, in boxes 0.80 times as wide as high: input 160 x 128, 107 epochs of batches of 4, "
-        f"321 steps\n{file}: look through it, then: pose check {file}; pose train {file}\n"
+        f"321 steps, evaluated once, as few are there to choose weights by\n{file}: look through it, then: pose check {file}; pose train {file}\n"
     )
     assert "warning: skeleton 'dog': flip_pairs are guessed from the names: left_ear - right_ear" in outcome.err
     config = load_config(tmp_path / "dogs.yaml")
     assert (config.model.init, list(config.model.input_size)) == ("demo", [160, 128])
-    assert (config.train.batch_size, config.train.milestones, config.eval.every) == (4, [80, 98], 21)
+    assert (config.train.batch_size, config.train.milestones, config.eval.every) == (4, [80, 98], 107)
     assert (config.train.lr, config.train.ema) == (0.002, None)
     data = config.data
     assert data.root == str(dataset)
@@ -142,8 +142,17 @@ def test_few_images_train_as_many_steps(count: int, batch: int, steps: int) -> N
         {"bbox": [0, 0], "keypoints": [1, 1, 2], "iscrowd": 1},
         3,
     ]
-    recipe = suit({"annotations": [*people, *odd]}, keypoint_names=None)
-    assert (recipe.people, recipe.batch_size, recipe.steps) == (count, batch, steps)
+    recipe = suit({"annotations": [*people, *odd]}, {"annotations": [*people[:9], *odd]}, keypoint_names=None)
+    assert (recipe.people, recipe.validated) == (count, 9)
+    assert (recipe.batch_size, recipe.steps) == (batch, steps)
+
+
+@pytest.mark.parametrize(("validated", "every"), [(0, 36), (19, 36), (20, 7)])
+def test_weights_are_chosen_by_enough_people(validated: int, every: int) -> None:
+    person = {"bbox": [0, 0, 10, 20], "keypoints": [1, 1, 2]}
+    recipe = suit({"annotations": [person] * 143}, {"annotations": [person] * validated}, keypoint_names=None)
+    assert (recipe.epochs, recipe.entries()["every"]) == (36, every)
+    assert ("evaluated once" in str(recipe)) == (validated < 20)
 
 
 @pytest.mark.parametrize(
