@@ -25,8 +25,8 @@ class Recipe:
 
     Attributes:
         people: with a labeled keypoint.
-        validated: people with one to validate on. Fewer than `FEW` are evaluated at the end alone, as the best weights
-            by few people were worse than the last ones (docs/own_data.md).
+        validated: people with one to validate on. Fewer than `FEW` are evaluated at the end alone, as the best
+            weights by few people were worse than the last ones (docs/own_data.md).
         aspect: the median width of their boxes divided by the height.
         input_size: (height, width).
         known: the keypoints are those that the demo model finds already. The rate is lower then, and the weights are

@@ -99,6 +99,17 @@ def set_up(
     state = TrainState(batch_size=train.batch_size)
     if saved is not None:
         state = restore(folder, saved, learner, optimizer, batch_size=train.batch_size)
+    check_labels(state, task, folder)
+    state.checksum = task.checksum
+    return Setup(given, config, task, sampler, loader, steps_per_epoch, learner, optimizer, schedule, state)
+
+
+def check_labels(state: TrainState, task: Task, folder: Path) -> None:
+    """Warn if the labels are not those that the run of a state was begun with.
+
+    Raises:
+        CheckpointError: there are fewer samples than the state has taken of its epoch.
+    """
     if state.taken > task.num_samples:
         raise CheckpointError(
             f"{folder} was stopped after {state.taken} samples of an epoch, and its data has only "
@@ -109,10 +120,8 @@ def set_up(
         warnings.warn(
             f"the annotations are not those that the run in {folder} was begun with: what it learned and its best "
             f"score are of others. To begin with these start another run with model.init={folder}",
-            stacklevel=3,
+            stacklevel=4,
         )
-    state.checksum = task.checksum
-    return Setup(given, config, task, sampler, loader, steps_per_epoch, learner, optimizer, schedule, state)
 
 
 def read_data(config: AnyConfig, folder: Path, *, make_task: Callable[[Any], Task], resume: bool) -> Task:

@@ -40,7 +40,8 @@ def test_a_dataset_is_filled_in(pose_cli: Cli, dataset: Path, tmp_path: Path) ->
     file = tmp_path / "dogs.yaml"
     assert outcome.out == (
         "10 people with keypoints, in boxes 0.80 times as wide as high: input 160 x 128, 107 epochs of batches of 4, "
-        f"321 steps, evaluated once, as few are there to choose weights by\n{file}: look through it, then: pose check {file}; pose train {file}\n"
+        "321 steps, evaluated once, as few are there to choose weights by\n"
+        f"{file}: look through it, then: pose check {file}; pose train {file}\n"
     )
     assert "warning: skeleton 'dog': flip_pairs are guessed from the names: left_ear - right_ear" in outcome.err
     config = load_config(tmp_path / "dogs.yaml")
