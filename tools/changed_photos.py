@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as masks
 
+from pose.check.folder import find_split
 from pose.data.json_file import read_json
 from pose.keypoints.oks import keypoint_similarity
 from pose.keypoints.skeletons import COCO17
@@ -137,13 +138,13 @@ def evaluate(model: str, people: list[dict], folder: Path) -> tuple[float, float
 def main() -> None:
     if len(sys.argv) != 3:
         raise SystemExit(__doc__)
-    model, split = sys.argv[1], Path(sys.argv[2])
-    document = read_json(split.parent / "annotations" / f"person_keypoints_{split.name}.json")
+    model, folder = sys.argv[1], Path(sys.argv[2])
+    split = find_split(folder.parent / "annotations" / f"person_keypoints_{folder.name}.json")
     print(f"{'change':40s}{'OKS':>8s}{'AP':>8s}")
     for name in (*WHOLE, *ALONE):
-        with tempfile.TemporaryDirectory() as folder:
-            people = changed(document, split.parent / "images" / split.name, name, Path(folder))
-            similarity, precision = evaluate(model, people, Path(folder))
+        with tempfile.TemporaryDirectory() as copies:
+            people = changed(split.document, split.images_dir, name, Path(copies))
+            similarity, precision = evaluate(model, people, Path(copies))
         print(f"{name:40s}{similarity:8.3f}{precision:8.3f}", flush=True)
 
 

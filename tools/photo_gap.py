@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pose.data.json_file import read_json
+from pose.check.folder import find_split
 
 PEOPLE = 600  # of a folder, drawn at random
 SIDE = 192  # pixels
@@ -66,15 +66,14 @@ def labels(person: dict, image: dict) -> list[float]:
 
 def measure(folder: Path) -> list[float]:
     """Measure one folder: the values of `ROWS`."""
-    root, part = folder.parent, folder.name
-    document = read_json(root / "annotations" / f"person_keypoints_{part}.json")
-    images = {image["id"]: image for image in document["images"]}
-    people = [a for a in document["annotations"] if a["num_keypoints"] and not a.get("iscrowd")]
+    split = find_split(folder.parent / "annotations" / f"person_keypoints_{folder.name}.json")
+    images = {image["id"]: image for image in split.document["images"]}
+    people = [a for a in split.document["annotations"] if a["num_keypoints"] and not a.get("iscrowd")]
     rows = []
     for i in np.random.default_rng(0).permutation(len(people))[:PEOPLE]:
         person = people[i]
         image = images[person["image_id"]]
-        pixels = cv2.imread(str(root / "images" / part / image["file_name"]))
+        pixels = cv2.imread(str(split.images_dir / image["file_name"]))
         x, y, width, height = person["bbox"]
         crop = pixels[int(y) : int(y + height) + 1, int(x) : int(x + width) + 1]
         rows.append(tones(crop) + labels(person, image))
