@@ -25,6 +25,7 @@ from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.people.limbs import Arm, Leg
 from pose.synthetic.people.person import SyntheticPerson, annotate_person, feet_on_ground
 from pose.synthetic.people.posture import Posture
+from pose.synthetic.people.wardrobe import random_clothes
 from pose.synthetic.render.mesh import Mesh, join, moved
 from pose.synthetic.render.rasterize import ShadowMap
 from pose.synthetic.render.shade import Camera, looking_down, render
@@ -61,7 +62,7 @@ class Walker:
     @staticmethod
     def random(rng: np.random.Generator, *, start: float, depth: float, direction: float) -> Walker:
         speed = direction * float(rng.uniform(0.9, 1.4))
-        return Walker(Body.random(rng), Clothes.random(rng), start, depth, speed, bool(rng.random() < 0.3))
+        return Walker(Body.random(rng), random_clothes(rng), start, depth, speed, bool(rng.random() < 0.3))
 
     def at(self, time: float) -> tuple[Array, float, Posture]:
         """Find place (3,) in meters, yaw in degrees, and posture at a time in seconds."""

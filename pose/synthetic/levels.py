@@ -33,6 +33,7 @@ class Level:
         gamma: of the tone curve; above 1 dark parts are darker.
         sharp: strength of the camera's sharpening.
         noise, blur: of the sensor, 8-bit steps; and of the lens, pixels.
+        cast: deviation of the factors on red, green and blue, where the camera mistakes the light's color.
         pale: how far colors are drawn to gray; below 0 they are stronger than in the scene.
         variety: chance that each garment, thing and backdrop is drawn from a wider range than real ones: any color,
             prints, creases, helmets, bags, tables, poles, and images that show nothing (domain randomization).
@@ -63,6 +64,7 @@ class Level:
     noise: tuple[float, float]
     blur: tuple[float, float]
     pale: tuple[float, float] = (0.0, 0.45)
+    cast: float = 0.04
     variety: float = 0.0
     close: float = 0.0
     gaze: float = 0.0
@@ -159,7 +161,7 @@ LEVELS: dict[str, Level] = {
         head_turn=28.0,
         arms="mixed",
         person_height=(46, 310),
-        cut=0.36,
+        cut=0.33,
         eye_height=(0.5, 3.0),
         roll=6.0,
         things_before=0.4,
@@ -170,11 +172,12 @@ LEVELS: dict[str, Level] = {
         exposure=(0.08, 0.42),
         noise=(0.0, 6.0),
         blur=(0.0, 1.0),
-        pale=(-0.5, 0.5),
+        pale=(-0.35, 0.5),
+        cast=0.07,
         variety=0.6,
         close=0.6,
         gaze=0.5,
-        screens=0.3,
+        screens=0.42,
         details=16.0,
         gamma=(0.8, 1.9),
         sharp=(0.0, 1.4),

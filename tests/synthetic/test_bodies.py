@@ -10,12 +10,13 @@ import pytest
 from pose.keypoints.skeletons import COCO17
 from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, place
-from pose.synthetic.people.clothes import Clothes, along_arm, along_leg
+from pose.synthetic.people.clothes import along_arm, along_leg
 from pose.synthetic.people.ease import ease
 from pose.synthetic.people.limbs import Arm, Leg
 from pose.synthetic.people.posture import Posture, random_posture
 from pose.synthetic.people.rig import skin
 from pose.synthetic.people.template import PARTS, template
+from pose.synthetic.people.wardrobe import random_clothes
 from pose.synthetic.render.surface import Bands, Material, surface
 from pose.synthetic.scene.places import panoramas, view
 
@@ -72,7 +73,7 @@ def test_a_turned_body_is_the_same_body() -> None:
 def test_nobody_sinks_into_the_ground_and_keypoints_lie_in_the_body(kind: str) -> None:
     rng = np.random.default_rng(5)
     for _ in range(3):
-        body, wear = Body.random(rng), replace(Clothes.random(rng), skirt=0.0)
+        body, wear = Body.random(rng), replace(random_clothes(rng), skirt=0.0)
         bones = place(body, random_posture(rng, kind), yaw=float(rng.uniform(0, 360)))
         mesh, points = BodyBuilder(body, bones, wear, first_material=0, instance=0).build()
         assert mesh.vertices[:, 1].min() > -0.08
@@ -90,7 +91,7 @@ def test_lengths_along_the_limbs() -> None:
 
 
 def test_cloth_lifts_what_it_covers_and_no_more() -> None:
-    wear = replace(Clothes.random(np.random.default_rng(1)), sleeve=1.0, loose=0.03, leg=1.0, wide=0.02, skirt=0.0)
+    wear = replace(random_clothes(np.random.default_rng(1)), sleeve=1.0, loose=0.03, leg=1.0, wide=0.02, skirt=0.0)
     t, lifted = template(), ease(wear)
     arm = t.vertex_part == PARTS.index("arm")
     along = along_arm(t.vertices[:, 0])

@@ -23,6 +23,7 @@ from pose.synthetic.people.image import render_people
 from pose.synthetic.people.limbs import Arm, Leg
 from pose.synthetic.people.person import OWN_DEPTH
 from pose.synthetic.people.posture import Posture
+from pose.synthetic.people.wardrobe import random_clothes
 from pose.synthetic.render.mesh import join
 from pose.synthetic.render.rasterize import ShadowMap, rasterize
 from pose.synthetic.render.shade import Camera, Light, render
@@ -135,7 +136,7 @@ def scene(yaw: float, *, wall: bool = False, arms: float = 90) -> tuple[np.ndarr
     posture = Posture("stand", (0, 0, 0), (0, 0, 0), (0, 0, 0), (arm,) * 2, (CALM_LEG,) * 2)
     body = Body.average()
     clothes = Clothes(
-        Clothes.random(np.random.default_rng(0)).materials, 0.5, 2, 0, -0.05, 0.01, 0.01, "short", "none", 0.05
+        random_clothes(np.random.default_rng(0)).materials, 0.5, 2, 0, -0.05, 0.01, 0.01, "short", "none", 0.05
     )
     mesh, points = BodyBuilder(body, place(body, posture, yaw=yaw), clothes, first_material=0, instance=0).build()
     materials = [*clothes.surfaces.values(), Material("plain", (0.5, 0.5, 0.5))]

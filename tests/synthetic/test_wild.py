@@ -12,11 +12,11 @@ from pose.synthetic.annotate import SyntheticImage, annotate
 from pose.synthetic.dataset import image_rng
 from pose.synthetic.levels import LEVELS, chance
 from pose.synthetic.people.bones import Body, place
-from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.people.image import render_people
 from pose.synthetic.people.person import SyntheticPerson
 from pose.synthetic.people.posture import random_posture
 from pose.synthetic.people.screens import screen
+from pose.synthetic.people.wardrobe import random_clothes
 from pose.synthetic.render.dead_leaves import leaves
 from pose.synthetic.render.mesh import join
 from pose.synthetic.render.shade import Camera, Light, render
@@ -112,7 +112,7 @@ def test_screens_stand_before_people_and_leave_the_head_free() -> None:
         body = Body.random(rng)
         bones = place(body, random_posture(rng, "stand"), yaw=0)
         position = np.array([rng.normal(), 0, rng.normal()])
-        person = SyntheticPerson(body, bones, Clothes.random(rng), "stand", position, 0)
+        person = SyntheticPerson(body, bones, random_clothes(rng), "stand", position, 0)
         parts = screen(rng, person, to_camera, lambda: 0)
         vertices = join(parts).vertices
         assert len(parts) >= 1

@@ -101,8 +101,10 @@ class BodyBuilder:
             self.ball(at(0, 0.058, 0.10), f, (0.07 * k, 0.010 * k, 0.075 * k), "hat")
         if wear.hair == "long":
             drop = np.array([0.06, 0.03, -0.02, -0.08, -0.14, -0.20, -0.24, -0.245])
-            r = np.array([0.01, 0.075, 0.092, 0.094, 0.09, 0.08, 0.06, 0.003])[:, None] * np.array([1.0, 0.62, 0.0])
+            r = np.array([0.01, 0.075, 0.092, 0.094, 0.09, 0.08, 0.06, 0.003])[:, None]
+            r = r * np.array([wear.spread, 0.62, 0.0])
             back = np.array([-0.03, -0.036, -0.045, -0.05, -0.058, -0.064, -0.066, -0.066])
+            back = back + 0.05 * (wear.spread - 1)
             w = np.clip(-drop / 0.24, 0, 1)
             frames = between(f, self.bones.frames["chest"], w)
             line = np.stack([0 * drop, drop * wear.length, back], 1)

@@ -23,6 +23,7 @@ def ease(wear: Clothes) -> Array:
     lifted[trunk] = _around_trunk(wear, t.vertices)[trunk]
     waves = np.sin(31 * y + 17 * z + phase) + np.sin(23 * x - 19 * y + 2 * phase) + np.sin(41 * z + 29 * x + phase)
     lifted *= np.clip(1 + 0.25 * waves, 0.1, None)
+    lifted[arm | trunk] += wear.flesh
     lifted[foot] = wear.sole
     q = on_head(t.vertices[head])
     curls = 1 + wear.curls * np.sin(7.5 * q[:, 0] + phase) * np.sin(6.9 * q[:, 1]) * np.sin(6.2 * q[:, 2])

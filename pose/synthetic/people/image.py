@@ -9,11 +9,11 @@ from pose.synthetic.annotate import SyntheticImage
 from pose.synthetic.levels import Level, chance
 from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, arms_clear, place
-from pose.synthetic.people.clothes import Clothes
 from pose.synthetic.people.person import SyntheticPerson, annotate_person, feet_on_ground
 from pose.synthetic.people.posture import random_posture
 from pose.synthetic.people.props import in_hand, mount, table
 from pose.synthetic.people.screens import screen
+from pose.synthetic.people.wardrobe import random_clothes
 from pose.synthetic.render.frames import rotation
 from pose.synthetic.render.mesh import Mesh, join, moved
 from pose.synthetic.render.shade import Camera, looking_down
@@ -46,7 +46,7 @@ def _random_person(rng: np.random.Generator, level: Level, *, position: Array, t
         bones = place(body, posture, yaw=yaw - posture.spine[2])
         if arms_clear(body, bones):
             break
-    return SyntheticPerson(body, bones, Clothes.random(rng, variety=level.variety), kind, position, yaw)
+    return SyntheticPerson(body, bones, random_clothes(rng, variety=level.variety), kind, position, yaw)
 
 
 def _camera(

@@ -109,7 +109,7 @@ ARMS = {
         *("hang",) * 5,
         *("holding",) * 4,
         *("hips", "folded", "back", "forward", "forward", "backward", "phone", "face", "face"),
-        *("reach", "reach", "raised", "wave", "aside", "any", "any"),
+        *("reach", "reach", "wave", "aside", "any"),
     ),
     "busy": ("raised", "raised", "wave", "reach", "reach", "aside", "holding", "any", "any", "phone", "hang"),
 }

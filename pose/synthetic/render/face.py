@@ -23,7 +23,9 @@ def paint_eye(local: Array, white: Array, iris: Array) -> Array:
     return np.where(from_middle[:, None] < IRIS, iris, white)
 
 
-def paint_face(local: Array, skin: Array, hair: Array, line: Array, covered: Array, beard: Array) -> Array:
+def paint_face(
+    local: Array, skin: Array, hair: Array, line: Array, covered: Array, beard: Array, smile: Array
+) -> Array:
     """Paint a head: colors (N, 3) at points (N, 3) of the template, before the hair of `hair_mask`."""
     q = on_head(local)
     x, y, front = np.abs(local[:, 0]), local[:, 1] - EYE[1], local[:, 2] > 0.09
@@ -50,6 +52,8 @@ def paint_face(local: Array, skin: Array, hair: Array, line: Array, covered: Arr
     color += (0.8 * hair - color) * share
     paint(oval(0.0, -0.0725, 0.025, 0.0095), np.array([0.32, 0.08, 0.08], np.float32), 0.5)
     paint(front & (x < 0.023) & (np.abs(y + 0.0725) < 0.0016), 0.02, 0.7)
+    teeth = front & ((x / 0.027) ** 2 + ((y + 0.0725 - 6 * x**2) / np.maximum(0.009 * smile, 1e-6)) ** 2 < 1)
+    paint(teeth, 0.62, 0.9)
     mask = hair_mask(q, line, covered)[:, None]
     streaks = (0.85 + 0.25 * np.sin(34 * q[:, 0] + 9 * np.sin(5 * q[:, 2])))[:, None]
     return (color + (hair * streaks - color) * mask).astype(np.float32)
@@ -60,10 +64,13 @@ def hair_mask(q: Array, line: float | Array, covered: float | Array) -> Array:
 
     Args:
         line: height of the hairline.
-        covered: 1 if hair hides the ears.
+        covered: 1 if hair hides the ears, 2 if the sides of the face too.
     """
     t = np.clip((q[:, 2] + 0.25) / 0.75, 0, 1)
     threshold = -0.55 + (line + 0.55) * t * t * (3 - 2 * t)
     mask: Array = np.clip((q[:, 1] - threshold) * 9 + 0.5, 0, 1)
     ear = (np.abs(q[:, 0]) > 0.93) & (q[:, 1] < 0.30) & (q[:, 1] > -0.45) & (np.abs(q[:, 2] + 0.05) < 0.35)
-    return np.where(ear, mask * covered, mask)
+    beside = np.clip((np.abs(q[:, 0]) - 0.62 - 0.3 * np.clip(q[:, 2], 0, 1)) * 9, 0, 1)
+    beside *= (q[:, 1] > -0.9) & (q[:, 2] < 0.8)
+    mask = np.maximum(mask, beside * np.clip(covered - 1, 0, 1))
+    return np.where(ear, mask * np.minimum(covered, 1), mask)

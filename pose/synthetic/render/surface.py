@@ -40,10 +40,10 @@ class Material:
         scale: size of one period of the pattern in meters (`head`: height of the hairline).
         gloss: strength of the highlight.
         folds: strength of the creases that bend the normals.
-        phase: offset of pattern and creases (`head`: 1 if hair hides the ears).
+        phase: offset of pattern and creases (`head`: 1 if hair hides the ears, 2 if the sides of the face too).
         print: (S, S, 3) linear RGB repeated over the surface, `scale` meters of it, instead of a pattern.
         mottle: strength of spots in the color. crumple: strength of irregular creases.
-        beard: of a head, its strength.
+        beard, smile: of a head, how dense its beard is, and how wide its mouth is open over the teeth, both 0..1.
         bands: other materials that take its place.
     """
 
@@ -58,6 +58,7 @@ class Material:
     mottle: float = 0.0
     crumple: float = 0.0
     beard: float = 0.0
+    smile: float = 0.0
     bands: Bands | None = None
 
 
@@ -89,11 +90,12 @@ def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[
 def _paint(pattern: str, materials: Sequence[Material], index: Array, local: Array, base: Array) -> Array:
     """The colors (N, 3) of points of one pattern; `base` (N, 3) are those without it."""
     second = np.array([m.color2 for m in materials], np.float32)[index]
-    scale, phase, beard = (
-        np.array([getattr(m, key) for m in materials], np.float32)[index] for key in ("scale", "phase", "beard")
+    scale, phase, beard, smile = (
+        np.array([getattr(m, key) for m in materials], np.float32)[index]
+        for key in ("scale", "phase", "beard", "smile")
     )
     if pattern == "head":
-        return paint_face(local, base, second, scale, phase, beard)
+        return paint_face(local, base, second, scale, phase, beard, smile)
     if pattern == "eye":
         return paint_eye(local, base, second)
     x, y, z = local.T

@@ -49,7 +49,7 @@ class Sensor:
     def random(rng: np.random.Generator, level: Level) -> Sensor:
         return Sensor(
             exposure=rng.uniform(*level.exposure),
-            cast=1 + rng.normal(0, 0.04, 3),
+            cast=1 + rng.normal(0, level.cast, 3),
             pale=rng.uniform(*level.pale),
             blur=rng.uniform(*level.blur),
             noise=rng.uniform(*level.noise),
