@@ -17,6 +17,7 @@ from pose.synthetic.people.posture import Posture, random_posture
 from pose.synthetic.people.rig import skin
 from pose.synthetic.people.template import PARTS, template
 from pose.synthetic.people.wardrobe import random_clothes
+from pose.synthetic.render.face import EYE, hair_mask
 from pose.synthetic.render.surface import Bands, Material, surface
 from pose.synthetic.scene.places import panoramas, view
 
@@ -99,6 +100,40 @@ def test_cloth_lifts_what_it_covers_and_no_more() -> None:
     assert (lifted[arm & (along > 1)] == 0).all()
     shin = (t.vertex_part == PARTS.index("leg")) & (along_leg(t.vertices[:, 1]) > 1)
     assert (lifted[shin] == 0).all()
+
+
+def test_flesh_lifts_limbs_and_trunk_and_neither_head_nor_hands() -> None:
+    wear = random_clothes(np.random.default_rng(1))
+    t = template()
+    more = ease(replace(wear, flesh=0.01)) - ease(wear)
+    covered = np.isin(t.vertex_part, [PARTS.index(part) for part in ("arm", "trunk", "leg")])
+    np.testing.assert_allclose(more[covered], 0.01, atol=1e-6)
+    np.testing.assert_allclose(more[~covered], 0, atol=1e-6)
+
+
+def test_hair_hides_the_ears_and_then_the_sides_of_the_face() -> None:
+    places = np.array(  # forehead, brow, ear, cheek, nose
+        [[0, 0.62, 0.85], [0, 0.3, 0.95], [0.98, 0.1, -0.05], [0.95, -0.3, 0.2], [0, -0.1, 1.0]], np.float32
+    )
+    np.testing.assert_array_equal(hair_mask(places, 0.9, 0.0) > 0.5, [False, False, False, False, False])
+    np.testing.assert_array_equal(hair_mask(places, 0.2, 0.0) > 0.5, [True, True, False, False, False])
+    np.testing.assert_array_equal(hair_mask(places, 0.9, 1.0) > 0.5, [False, False, True, False, False])
+    np.testing.assert_array_equal(hair_mask(places, 0.9, 2.0) > 0.5, [False, False, True, True, False])
+
+
+def test_a_smile_shows_teeth_in_the_mouth_alone() -> None:
+    face = template().vertices[template().vertex_part == PARTS.index("head")]
+    shut, open_ = (
+        surface(
+            [Material("head", (0.3, 0.2, 0.1), (0.0, 0.0, 0.0), 0.6, smile=smile)], np.zeros(len(face), int), face
+        )[0]
+        for smile in (0.0, 1.0)
+    )
+    changed = np.abs(open_ - shut).max(1) > 0.01
+    assert changed.any()
+    assert (open_[changed] > 0.5).all()
+    assert (np.abs(face[changed, 0]) < 0.03).all()
+    assert (np.abs(face[changed, 1] - (EYE[1] - 0.0725)) < 0.016).all()
 
 
 def test_bands_replace_a_material() -> None:

@@ -95,7 +95,7 @@ def test_variety_zero_draws_nothing_more(monkeypatch: pytest.MonkeyPatch) -> Non
     pieces = ("people.image.in_hand", "people.image.mount", "people.image.screen", "people.image.table")
     for name in (*pieces, "scene.backdrop.leaves"):
         monkeypatch.setattr(f"pose.synthetic.{name}", fail)
-    for name in ("render.colors.leaves", "people.clothes.random_color", "scene.objects.random_color"):
+    for name in ("render.colors.leaves", "people.wardrobe.random_color", "scene.objects.random_color"):
         monkeypatch.setattr(f"pose.synthetic.{name}", fail)
     for i, a in enumerate(before):
         assert a.image.tobytes() == render_people(image_rng(1, "val", i), LEVELS["hard"]).image.tobytes()
