@@ -35,6 +35,7 @@ ROWS = (
     "ankle labeled (%)",
     "box ends at the image's bottom (%)",
     "no ankle, though the box ends inside the image (%)",
+    "of the box filled by the person (%)",
 )
 
 
@@ -51,9 +52,9 @@ def tones(crop: np.ndarray) -> list[float]:
 
 
 def labels(person: dict, image: dict) -> list[float]:
-    """Say how much of a person is labeled, and where the box ends."""
+    """Say how much of a person is labeled, where the box ends, and how much of it the person fills."""
     labeled = np.array(person["keypoints"]).reshape(-1, 3)[:, 2] > 0
-    _, y, _, height = person["bbox"]
+    _, y, width, height = person["bbox"]
     bottom = y + height > (1 - EDGE) * image["height"]
     ankle = bool(labeled[ANKLES].any())
     return [
@@ -61,6 +62,7 @@ def labels(person: dict, image: dict) -> list[float]:
         *(100.0 * labeled[part].any() for part in (FACE, HIPS, ANKLES)),
         100.0 * bottom,
         100.0 * (not ankle and not bottom),
+        100.0 * person["area"] / (width * height),
     ]
 
 

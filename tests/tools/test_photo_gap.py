@@ -41,3 +41,5 @@ def test_measures_what_is_there(tmp_path: Path) -> None:
     assert rows["ankle labeled (%)"] == 50
     assert rows["box ends at the image's bottom (%)"] == 50
     assert rows["no ankle, though the box ends inside the image (%)"] == 0
+    filled = 100 * np.mean([4000 / (50 * 96), 4000 / (49 * 95)])
+    assert rows["of the box filled by the person (%)"] == pytest.approx(filled, abs=0.06)
