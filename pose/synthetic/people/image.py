@@ -50,11 +50,13 @@ def _random_person(rng: np.random.Generator, level: Level, *, position: Array, t
 
 
 def _camera(
-    rng: np.random.Generator, level: Level, *, distance: float, focal: float, size: tuple[int, int]
+    rng: np.random.Generator, level: Level, *, distance: float, focal: float, size: tuple[int, int], close: bool
 ) -> Camera:
-    """Look at the main person's middle from `distance` meters in front of the origin."""
-    eye = float(rng.uniform(*level.eye_height))
-    pitch = np.arctan2(eye - 0.9, distance) + np.radians(rng.normal(0, 2))
+    """Look at the main person's middle, or chest if `close`, from `distance` meters in front of the origin."""
+    eye, goal = float(rng.uniform(*level.eye_height)), 1.3 if close else 0.9
+    if close:  # nobody looks steeply down at a face
+        eye = goal + (eye - goal) * distance / 5
+    pitch = np.arctan2(eye - goal, distance) + np.radians(rng.normal(0, 2))
     turn = rotation("z", float(rng.normal(0, level.roll)))
     center = np.array([size[1] / 2, size[0] / 2])
     return Camera(np.array([0, eye, distance]), turn @ looking_down(float(pitch)), focal, center, size)
@@ -78,23 +80,28 @@ def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, *, cut: bool, c
     return Camera(camera.position, camera.rotation, camera.focal, camera.center + target - low, camera.size)
 
 
-def _positions(rng: np.random.Generator, level: Level, camera: Camera, count: int) -> list[Array]:
-    """Draw places on the ground for `count` people, the first at the origin; fewer where there is no room."""
+def _positions(rng: np.random.Generator, level: Level, camera: Camera, count: int, *, close: bool) -> list[Array]:
+    """Draw places on the ground for `count` people, the first at the origin; fewer where there is no room.
+
+    Args:
+        close: the others stand beside the first, head by head.
+    """
     places = [np.zeros(3)]
     distance = camera.position[2]
+    apart, room = (0.34, 0.7) if close else (0.48, 1.5)
     for _ in range(20 * (count - 1)):
         if len(places) == count:
             break
         if rng.random() < level.near:
             anchor = places[int(rng.integers(len(places)))]
-            offset = rng.uniform((0.1, 0.4), (0.75, 1.5)) * rng.choice([-1, 1], 2)
+            low, high = ((0.2, 0.05), (0.6, 0.45)) if close else ((0.1, 0.4), (0.75, 1.5))
+            offset = rng.uniform(low, high) * rng.choice([-1, 1], 2)
             spot = anchor + np.array([offset[0], 0, offset[1]])
         else:
             depth = distance * rng.uniform(0.75, 1.7)
             x = (rng.uniform(0.05, 0.95) * camera.size[1] - camera.size[1] / 2) / camera.focal * depth
             spot = np.array([x, 0, distance - depth])
-        apart = min(float(np.linalg.norm(spot - p)) for p in places)
-        if apart > 0.48 and distance - spot[2] > 1.5:
+        if min(float(np.linalg.norm(spot - p)) for p in places) > apart and distance - spot[2] > room:
             places.append(spot)
     return places
 
@@ -164,12 +171,14 @@ def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
         if close
         else rng.uniform(*level.person_height) * (1.5 if cut else 1.0)
     )
+    if close:
+        distance /= 2
     focal = float(tall) * distance / 1.7
-    camera = _camera(rng, level, distance=distance, focal=focal, size=size)
+    camera = _camera(rng, level, distance=distance, focal=focal, size=size, close=close)
     count = 1 + int(rng.choice(len(level.people), p=np.array(level.people) / sum(level.people)))
     people, meshes, keypoints = [], [], []
     materials: list[Material] = []
-    for i, position in enumerate(_positions(rng, level, camera, count)):
+    for i, position in enumerate(_positions(rng, level, camera, count, close=close)):
         away = camera.position - position
         person = _random_person(rng, level, position=position, toward=float(np.degrees(np.arctan2(away[0], away[2]))))
         builder = BodyBuilder(person.body, person.bones, person.clothes, first_material=len(materials), instance=i)
