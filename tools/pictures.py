@@ -47,11 +47,11 @@ def people(run: str) -> None:
 
 
 def levels(run: str) -> None:
-    """The first seven pictures of each level, a row each."""
+    """Seven pictures of each level, a row each."""
     side = 170
     tiles = []
     for level in LEVELS.values():
-        for index in range(7):
+        for index in range(7, 14):
             image = render_people(image_rng(SEED, "val", index), level).image
             scale = side / min(image.shape[:2])
             size = (max(side, round(image.shape[1] * scale)), max(side, round(image.shape[0] * scale)))
