@@ -88,11 +88,11 @@ def _positions(rng: np.random.Generator, level: Level, camera: Camera, count: in
     """
     places = [np.zeros(3)]
     distance = camera.position[2]
-    apart, room = (0.34, 0.7) if close else (0.48, 1.5)
+    apart, room, near = (0.34, 0.7, max(level.near, 0.85)) if close else (0.48, 1.5, level.near)
     for _ in range(20 * (count - 1)):
         if len(places) == count:
             break
-        if rng.random() < level.near:
+        if rng.random() < near:
             anchor = places[int(rng.integers(len(places)))]
             low, high = ((0.2, 0.05), (0.6, 0.45)) if close else ((0.1, 0.4), (0.75, 1.5))
             offset = rng.uniform(low, high) * rng.choice([-1, 1], 2)
@@ -167,7 +167,7 @@ def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
     cut = bool(rng.random() < level.cut)
     close = cut and chance(rng, level.close)
     tall = (
-        size[0] * float(np.exp(rng.uniform(0.1, 1.5)))
+        size[0] * float(np.exp(rng.uniform(0.5, 1.8)))
         if close
         else rng.uniform(*level.person_height) * (1.5 if cut else 1.0)
     )

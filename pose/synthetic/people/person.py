@@ -16,6 +16,10 @@ from pose.synthetic.render.shade import Camera, Layer
 
 FACE = 5  # keypoints of the face, which come first
 ANKLES = (15, 16)
+# Where both ends are labeled COCO's annotators label the middle too, even if something hides it: of hips between a
+# labeled shoulder and knee, and of knees between hip and ankle, none is left out in 223 people.
+MIDDLES = ((11, 5, 13), (13, 11, 15), (7, 5, 9), (5, 7, 11))  # left hips, knees, elbows, shoulders
+BETWEEN = tuple((middle + k, (end + k, other + k)) for middle, end, other in MIDDLES for k in (0, 1))
 # How far a keypoint may lie behind the body's own surface and still be visible, meters of a 1.75 m body: its own
 # flesh and cloth, but not another limb. COCO's order: nose, eyes, ears, then pairs from shoulders to ankles.
 OWN_DEPTH = np.array(
@@ -53,7 +57,8 @@ def annotate_person(
     """Annotate one person; see `annotate`.
 
     Args:
-        only_visible: as in `annotate`; nor is a face labeled that is turned away.
+        only_visible: as in `annotate`; nor is a face labeled that is turned away, but what is hidden between two
+            labeled keypoints of a limb or the trunk is.
     """
     to_camera = camera.position - person.position - person.bones.points["neck"]
     figure = annotate(
@@ -71,6 +76,12 @@ def annotate_person(
         return figure
     keypoints = figure.keypoints.copy()
     keypoints[:FACE][keypoints[:FACE, 2] == 1] = 0
+    xy, _ = camera.project(points)
+    last = np.array(camera.size[::-1]) - 1
+    for middle, ends in BETWEEN:
+        inside = bool((xy[middle] >= 0).all() and (xy[middle] <= last).all())
+        if inside and not keypoints[middle, 2] and keypoints[list(ends), 2].all():
+            keypoints[middle] = (*xy[middle], 1)
     return replace(figure, keypoints=keypoints)
 
 
