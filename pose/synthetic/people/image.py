@@ -62,15 +62,20 @@ def _camera(
     return Camera(np.array([0, eye, distance]), turn @ looking_down(float(pitch)), focal, center, size)
 
 
-def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, *, cut: bool, close: bool) -> Camera:
-    """Shift the image so that the main person lies inside it, or a border cuts them; `close`: from the top down."""
+def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, nose: Array, *, cut: bool, close: bool) -> Camera:
+    """Shift the image so that the main person lies inside it, or a border cuts them.
+
+    Args:
+        nose: (3,) of the main person. close: the image begins at the person's top, and the head lies inside.
+    """
     xy, _ = camera.project(mesh.vertices)
     low, high = xy.min(0), xy.max(0)
     extent = high - low
     room = np.array(camera.size[::-1]) - extent
     target = np.where(room > 0, rng.uniform(0.05, 0.95, 2), rng.uniform(0.3, 0.7, 2)) * room
     if close:
-        target[1] = rng.uniform(-0.03, 0.25) * camera.size[0]
+        aside = camera.project(nose[None])[0][0, 0] - low[0]
+        target = np.array([rng.uniform(0.2, 0.8) * camera.size[1] - aside, rng.uniform(-0.03, 0.25) * camera.size[0]])
     elif cut:
         side, share = int(rng.choice([0, 1, 2, 3], p=[0.16, 0.16, 0.06, 0.62])), rng.uniform(0.1, 0.55)
         axis = 0 if side < 2 else 1
@@ -187,7 +192,7 @@ def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
         meshes.append(moved(mesh, position))
         keypoints.append(points + position)
         people.append(person)
-    camera = _frame(rng, camera, meshes[0], cut=cut, close=close)
+    camera = _frame(rng, camera, meshes[0], keypoints[0][0], cut=cut, close=close)
     outdoor = bool(rng.random() < 0.5)
     wall = -min(float(p.position[2]) for p in people) + float(rng.uniform(4, 14) if outdoor else rng.uniform(0.8, 4))
     mesh = join(meshes + _things(rng, level, people, camera, materials, wall))
