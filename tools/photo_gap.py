@@ -36,6 +36,9 @@ ROWS = (
     "box ends at the image's bottom (%)",
     "no ankle, though the box ends inside the image (%)",
     "of the box filled by the person (%)",
+    "two keypoints of the face labeled (%)",
+    "distance across such faces, no hip labeled (pixels)",
+    "distance across such faces, a hip labeled (pixels)",
 )
 
 
@@ -52,17 +55,23 @@ def tones(crop: np.ndarray) -> list[float]:
 
 
 def labels(person: dict, image: dict) -> list[float]:
-    """Say how much of a person is labeled, where the box ends, and how much of it the person fills."""
-    labeled = np.array(person["keypoints"]).reshape(-1, 3)[:, 2] > 0
+    """Say how much of a person is labeled, where the box ends, how much the person fills, and the face's size."""
+    keypoints = np.array(person["keypoints"], dtype=float).reshape(-1, 3)
+    labeled = keypoints[:, 2] > 0
     _, y, width, height = person["bbox"]
     bottom = y + height > (1 - EDGE) * image["height"]
-    ankle = bool(labeled[ANKLES].any())
+    ankle, hip = bool(labeled[ANKLES].any()), bool(labeled[HIPS].any())
+    face = keypoints[FACE][labeled[FACE], :2]
+    across = float(np.hypot(*np.ptp(face, axis=0))) * SIDE / max(width, height) if len(face) > 1 else np.nan
     return [
         float(labeled.sum()),
         *(100.0 * labeled[part].any() for part in (FACE, HIPS, ANKLES)),
         100.0 * bottom,
         100.0 * (not ankle and not bottom),
         100.0 * person["area"] / (width * height),
+        100.0 * (len(face) > 1),
+        np.nan if hip else across,
+        across if hip else np.nan,
     ]
 
 
@@ -80,7 +89,7 @@ def measure(folder: Path) -> list[float]:
         crop = pixels[int(y) : int(y + height) + 1, int(x) : int(x + width) + 1]
         rows.append(tones(crop) + labels(person, image))
     table = np.array(rows)
-    return [len(table), table[:, 0].mean(), table[:, 0].std(), *table[:, 1:].mean(0)]
+    return [len(table), table[:, 0].mean(), table[:, 0].std(), *np.nanmean(table[:, 1:], axis=0)]
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ def test_measures_what_is_there(tmp_path: Path) -> None:
     image[4:100, 10:60] = 0
     (tmp_path / "images" / "few").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "images" / "few" / "a.png"), image)
-    upper, whole = [30, 150, 2] * 11 + [0, 0, 0] * 6, [30, 50, 2] * 17
+    upper, whole = [30, 150, 2, 36, 142, 2] + [30, 150, 2] * 9 + [0, 0, 0] * 6, [30, 50, 2] * 17
     people = [
         {"id": i, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": 4000, "bbox": box, "keypoints": keypoints}
         | {"num_keypoints": sum(v > 0 for v in keypoints[2::3])}
@@ -43,3 +43,6 @@ def test_measures_what_is_there(tmp_path: Path) -> None:
     assert rows["no ankle, though the box ends inside the image (%)"] == 0
     filled = 100 * np.mean([4000 / (50 * 96), 4000 / (49 * 95)])
     assert rows["of the box filled by the person (%)"] == pytest.approx(filled, abs=0.06)
+    assert rows["two keypoints of the face labeled (%)"] == 100
+    assert rows["distance across such faces, no hip labeled (pixels)"] == 10 * 192 / 96
+    assert rows["distance across such faces, a hip labeled (pixels)"] == 0
