@@ -51,7 +51,7 @@ def levels(run: str) -> None:
     side = 170
     tiles = []
     for level in LEVELS.values():
-        for index in range(7, 14):
+        for index in range(21, 28):
             image = render_people(image_rng(SEED, "val", index), level).image
             scale = side / min(image.shape[:2])
             size = (max(side, round(image.shape[1] * scale)), max(side, round(image.shape[0] * scale)))
