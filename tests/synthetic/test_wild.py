@@ -302,6 +302,7 @@ def test_what_is_hidden_between_two_labels_is_labeled(low: float, knees: int, an
         np.testing.assert_allclose(figure.keypoints[13:15, :2], camera.project(points[13:15])[0])
 
 
+@pytest.mark.slow
 def test_close_images_have_large_faces_beside_each_other() -> None:
     """Distances across the face against the image's height: medians of 0.27 and 0.04 when this was written."""
     usual, close = (
