@@ -59,7 +59,7 @@ def _varied(rng: np.random.Generator, usual: Clothes, variety: float) -> Clothes
 
 
 def _varied_head(rng: np.random.Generator, usual: Clothes, variety: float) -> dict[str, Material]:
-    """Draw skin, mostly lighter than before, and hair that comes down to the brows and the sides of the face."""
+    """Draw skin, mostly light, and hair that comes down to the brows and the sides of the face."""
     skin, head, hand = (usual.materials[part] for part in ("skin", "head", "hand"))
     if rng.random() < variety:
         color = _skin(rng, (len(SKIN) - 1) * float(rng.random()) ** 2)
