@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,7 @@ def annotate(
     only_visible: bool,
     view: str,
     posture: str,
+    between: Sequence[tuple[int, tuple[int, int]]] = (),
 ) -> Figure | None:
     """Annotate one figure of a rendered scene, with visibility from the depth order.
 
@@ -73,6 +75,7 @@ def annotate(
         own_depth: (K,) meters that each keypoint may lie behind the figure's own surface and still be visible.
         only_visible: whether the box holds the visible pixels alone, and keypoints are labeled only where they are
             visible or the own body hides them.
+        between: keypoints that are then labeled in spite of what hides them, each with the two that must be labeled.
     Returns:
         None for a figure that is out of the image; with `only_visible` that is one without visible pixels.
     """
@@ -81,13 +84,16 @@ def annotate(
         return None
     height, width = camera.size
     xy, depth = camera.project(points)
-    inside = ((xy >= 0) & (xy <= (width - 1, height - 1))).all(1)
+    inside: Array = np.asarray(((xy >= 0) & (xy <= (width - 1, height - 1))).all(1))
     shown = layer.instance == instance
     area = float(shown.sum()) / SUPERSAMPLING**2
     keypoints = np.zeros((len(points), 3))
     if area >= MIN_VISIBLE:
         visible, by_itself = is_visible(xy, depth, layer, instance=instance, own_depth=own_depth)
-        labeled = inside & (visible | by_itself) if only_visible else inside
+        labeled: Array = np.asarray(inside & (visible | by_itself) if only_visible else inside)
+        if only_visible:
+            for middle, ends in between:
+                labeled[middle] |= inside[middle] and labeled[list(ends)].all()
         keypoints[labeled, :2] = xy[labeled]
         keypoints[labeled, 2] = np.where(visible, 2, 1)[labeled]
     if only_visible:

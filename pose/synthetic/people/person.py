@@ -71,17 +71,12 @@ def annotate_person(
         only_visible=only_visible,
         view=side_seen(person.bones.frames["chest"][:, 2], to_camera),
         posture=person.posture,
+        between=BETWEEN,
     )
     if figure is None or not only_visible:
         return figure
     keypoints = figure.keypoints.copy()
     keypoints[:FACE][keypoints[:FACE, 2] == 1] = 0
-    xy, _ = camera.project(points)
-    last = np.array(camera.size[::-1]) - 1
-    for middle, ends in BETWEEN:
-        inside = bool((xy[middle] >= 0).all() and (xy[middle] <= last).all())
-        if inside and not keypoints[middle, 2] and keypoints[list(ends), 2].all():
-            keypoints[middle] = (*xy[middle], 1)
     return replace(figure, keypoints=keypoints)
 
 
