@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import re
 import textwrap
@@ -183,5 +184,6 @@ def _fill(text: str, *, first: str = "", rest: str = "") -> list[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     write_atomic(PAGE, render().encode())
     print(PAGE)

@@ -5,6 +5,7 @@ The layers are those of tests/test_imports.py, which the imports are tested agai
 
 from __future__ import annotations
 
+import argparse
 import ast
 from html import escape
 from pathlib import Path
@@ -109,5 +110,6 @@ def _row(layer: tuple[str, ...], y: int) -> list[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     write_atomic(PAGE, render().encode())
     print(PAGE)

@@ -11,7 +11,7 @@ bones that move each vertex the most, and COCO's keypoints as points that the sa
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +208,9 @@ def _decimate(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray) -> tupl
 
 
 def main() -> None:
-    path = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", type=Path, help="the .npz file to write")
+    path = parser.parse_args().path
     baked = bake(sample(BODIES))
     np.savez_compressed(path, **baked)
     print(

@@ -9,9 +9,9 @@ The package is under CC0; its panoramas come from Poly Haven (CC0).
 
 from __future__ import annotations
 
+import argparse
 import base64
 import re
-import sys
 import tempfile
 from pathlib import Path
 
@@ -37,14 +37,18 @@ def read(path: Path) -> np.ndarray:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="of the .exr.js files")
+    parser.add_argument("picture", type=Path, help="the .jpg file to write")
+    options = parser.parse_args()
     tiles = []
-    for path in sorted(Path(sys.argv[1]).glob("*.exr.js")):
+    for path in sorted(options.folder.glob("*.exr.js")):
         light = np.nan_to_num(read(path), posinf=100.0)
         light = np.maximum(light, 0) / np.percentile(light, 93)
         tiles.append((np.minimum(light, 1) ** (1 / 2.2) * 255).astype(np.uint8)[..., ::-1])
     rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
-    cv2.imwrite(sys.argv[2], np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 90])
-    print(f"{sys.argv[2]}: {len(tiles)} places, {Path(sys.argv[2]).stat().st_size / 1e6:.2f} MB")
+    cv2.imwrite(str(options.picture), np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    print(f"{options.picture}: {len(tiles)} places, {options.picture.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ people with labeled keypoints, and AP. The changes below `alone` have one person
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -136,9 +137,11 @@ def evaluate(model: str, people: list[dict], folder: Path) -> tuple[float, float
 
 
 def main() -> None:
-    if len(sys.argv) != 3:
-        raise SystemExit(__doc__)
-    model, folder = sys.argv[1], Path(sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="what `pose eval` takes: demo, a checkpoint or a run folder")
+    parser.add_argument("folder", type=Path, help="FOLDER/NAME")
+    options = parser.parse_args()
+    model, folder = options.model, options.folder
     split = find_split(folder.parent / "annotations" / f"person_keypoints_{folder.name}.json")
     print(f"{'change':40s}{'OKS':>8s}{'AP':>8s}")
     for name in (*WHOLE, *ALONE):

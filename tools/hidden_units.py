@@ -7,7 +7,7 @@ biases made positive where it has at most four units; the demo model sees the sa
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections import Counter
 
 import torch
@@ -20,6 +20,7 @@ from pose.export.check import generated_crops
 from pose.layers.dyrelu import DyReLU
 
 SEEDS, CROPS, SMALL = range(5), 8, 4
+MODELS = ["mobilenet_v2_x1.0_dyrelu", "mobilenet_v2_x0.5_dyrelu", "mobilenet_v3_small_dyrelu"]
 
 
 def off(model: nn.Module, images: Tensor) -> list[tuple[int, bool]]:
@@ -65,4 +66,8 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["mobilenet_v2_x1.0_dyrelu", "mobilenet_v2_x0.5_dyrelu", "mobilenet_v3_small_dyrelu"])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "models", nargs="*", default=MODELS, help=f"as of `pose models` (default: {' '.join(MODELS)})"
+    )
+    main(parser.parse_args().models)

@@ -8,7 +8,7 @@ is cut out and scaled to 192 pixels along its longer side, as a network sees it;
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import cv2
@@ -93,9 +93,9 @@ def measure(folder: Path) -> list[float]:
 
 
 def main() -> None:
-    folders = [Path(name) for name in sys.argv[1:]]
-    if not folders:
-        raise SystemExit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER/NAME")
+    folders = parser.parse_args().folders
     columns = [measure(folder) for folder in folders]
     print(f"{'':52s}" + "".join(f"{folder.name[:14]:>15s}" for folder in folders))
     for name, *values in zip(ROWS, *columns, strict=True):

@@ -10,6 +10,7 @@ here, as some runtimes live in environments of their own.
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import shutil
@@ -207,4 +208,9 @@ def serve(name: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    (serve if sys.argv[3:] == ["--serve"] else work)(sys.argv[1], Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("route", choices=sorted(TIMED_ROUTES))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--serve", action="store_true", help="run one crop for each line of the input")
+    options = parser.parse_args()
+    (serve if options.serve else work)(options.route, options.folder)

@@ -10,9 +10,9 @@ maximum is batched there too).
 
 from __future__ import annotations
 
+import argparse
 import math
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -210,13 +210,18 @@ def codec_rows(quick: bool) -> list[Row]:
     return found
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--loss", action="store_true", help="what each codec loses with perfect heatmaps")
+    parser.add_argument("--codecs", action="store_true", help="how long DARK takes to decode, alone")
+    parser.add_argument("--quick", action="store_true", help="few repeats, to see that it runs")
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    if "--loss" in argv:
+    if options.loss:
         print(loss_table())
     else:
-        print(markdown((codec_rows if "--codecs" in argv else rows)(quick="--quick" in argv)))
+        print(markdown((codec_rows if options.codecs else rows)(quick=options.quick)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -9,8 +9,8 @@ normalized float tensor, and its keypoints are mapped and painted one at a time.
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -262,14 +262,17 @@ def _decode_all(files: Sequence[Array], flag: int) -> None:
         cv2.imdecode(data, flag | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few repeats, to see that it runs")
+    quick = parser.parse_args().quick
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    print(markdown(rows(quick="--quick" in argv)))
+    print(markdown(rows(quick=quick)))
     people = load_people(sample_folder(), quick=False)
     print("\n" + mixing_table([person.image_id for person in people]))
     print("\n" + half_scale(people))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -8,7 +8,7 @@ the small clean image: the mean distance in percent of the box's height, of keyp
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from typing import Any
@@ -31,9 +31,12 @@ PEOPLE = 60
 MARGIN = 0.6  # of the box's sides around it, which is more than a crop shows
 
 
-def main(argv: Sequence[str]) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", default="demo", help="what `pose.load` takes (default: demo)")
+    model = parser.parse_args(argv).model
     torch.set_num_threads(1)
-    predictor = load(argv[0] if argv else "demo", "cpu", flip_test=False)
+    predictor = load(model, "cpu", flip_test=False)
     people = [(image, box, predictor.predict(image, [box])) for image, box in islice(generated(), PEOPLE)]
     print(f"{predictor}; {PEOPLE} people\n\n| enlarged | deviation of the noise (of 255) | single pixels | means |")
     print("|---|---|---|---|")
@@ -74,4 +77,4 @@ def cut(average: bool) -> Any:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

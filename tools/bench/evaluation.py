@@ -10,6 +10,7 @@ JSON is not indented, and the annotations are read once, before the clock starts
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import gc
 import io
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -226,12 +227,13 @@ def growth() -> str:
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str]) -> None:
-    if "--growth" in argv:
-        print(growth())
-        return
-    print(markdown(rows(quick="--quick" in argv)))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--growth", action="store_true", help="on all images and on half as many")
+    parser.add_argument("--quick", action="store_true", help="few repeats, to see that it runs")
+    options = parser.parse_args()
+    print(growth() if options.growth else markdown(rows(quick=options.quick)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -8,8 +8,8 @@ results of val.json, and told.json.
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -119,4 +119,11 @@ def main(folder: Path, train: str, minutes: float, settings: str, out: Path) -> 
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4], Path(sys.argv[5]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("train")
+    parser.add_argument("minutes", type=float)
+    parser.add_argument("settings", choices=("own", "small"))
+    parser.add_argument("out", type=Path)
+    given = parser.parse_args()
+    main(given.folder, given.train, given.minutes, given.settings, given.out)

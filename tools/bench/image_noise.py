@@ -10,8 +10,7 @@ initialization and after each of EPOCHS (default 5 15).
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import argparse
 
 import numpy as np
 import torch
@@ -52,10 +51,12 @@ def likeness(model: nn.Module, dataset: PeopleDataset) -> tuple[float, float]:
     return products[same & ~np.eye(len(same), dtype=bool)].mean() / square, products[~same].mean() / square
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("epochs", type=int, nargs="*", default=[5, 15])
+    wanted = parser.parse_args().epochs
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    wanted = [int(a) for a in argv] or [5, 15]
     dataset = PeopleDataset(load_people(sample_folder(), quick=False), COCO17, input_size=INPUT, augment=Augment())
     model = ModelConfig(width=0.5, input_size=INPUT).build(num_keypoints=17)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -73,4 +74,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -9,9 +9,9 @@ thread, one crop, medians of calls in turns.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -48,11 +48,14 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def main(argv: Sequence[str]) -> None:
-    if not argv:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path, nargs="?")
+    path = parser.parse_args().checkpoint
+    if path is None:
         _compare_speed()
         return
-    checkpoint = load_checkpoint(Path(argv[0]))
+    checkpoint = load_checkpoint(path)
     prepare_figures(checkpoint.pose_config, make_console(), to_train=False)
     val = validation_set(checkpoint.pose_config.data)
     crops = calibration_crops(None, checkpoint.pose_config.model.input_size)
@@ -135,4 +138,4 @@ def _times(models: dict[str, Run], crop: NDArray[np.uint8]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

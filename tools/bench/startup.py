@@ -7,6 +7,7 @@ Each command is a process of its own, in turns; the times are those of the proce
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -64,4 +65,5 @@ def rows(quick: bool) -> list[Row]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     print(markdown(rows(False)))
