@@ -34,6 +34,7 @@ class Level:
         sharp: strength of the camera's sharpening.
         noise, blur: of the sensor, 8-bit steps; and of the lens, pixels.
         cast: deviation of the factors on red, green and blue, where the camera mistakes the light's color.
+        defocus: chance that people and things lie out of focus but for one distance.
         pale: how far colors are drawn to gray; below 0 they are stronger than in the scene.
         variety: chance that each garment, thing and backdrop is drawn from a wider range than real ones: any color,
             prints, creases, helmets, bags, tables, poles, and images that show nothing (domain randomization).
@@ -65,6 +66,7 @@ class Level:
     blur: tuple[float, float]
     pale: tuple[float, float] = (0.0, 0.45)
     cast: float = 0.04
+    defocus: float = 0.0
     variety: float = 0.0
     close: float = 0.0
     gaze: float = 0.0
@@ -174,6 +176,7 @@ LEVELS: dict[str, Level] = {
         blur=(0.0, 1.0),
         pale=(-0.35, 0.5),
         cast=0.07,
+        defocus=0.25,
         variety=0.6,
         close=0.75,
         gaze=0.5,

@@ -136,6 +136,18 @@ def test_a_smile_shows_teeth_in_the_mouth_alone() -> None:
     assert (np.abs(face[changed, 1] - (EYE[1] - 0.0725)) < 0.016).all()
 
 
+def test_glasses_are_thin_rims_before_the_eyes() -> None:
+    x, y = np.meshgrid(np.linspace(-0.07, 0.07, 141), np.linspace(-0.06, 0.06, 121))
+    face = np.stack([x.ravel(), y.ravel() + EYE[1], np.full(x.size, 0.15)], 1).astype(np.float32)
+    looks = [Material("head", (0.5, 0.4, 0.3), (0.0, 0.0, 0.0), 0.6, glasses=glasses) for glasses in (0.0, 1.0)]
+    without, worn = (surface(looks, np.full(len(face), i), face)[0] for i in range(2))
+    changed = (np.abs(worn - without).max(1) > 0.01).reshape(x.shape)
+    assert 0.03 < changed.mean() < 0.15
+    np.testing.assert_array_equal(changed, changed[:, ::-1])
+    at_eye = changed[60 - 5 : 60 + 6, 100 - 5 : 100 + 6]  # a centimeter around the left one
+    assert not at_eye.any()
+
+
 def test_bands_replace_a_material() -> None:
     red, blue = Material("plain", (1.0, 0.0, 0.0)), Material("plain", (0.0, 0.0, 1.0))
     banded = Material("plain", (0.0, 1.0, 0.0), bands=Bands(axis=0, edges=(0.3,), steps=(-2, -1)))

@@ -19,7 +19,7 @@ from pose.synthetic.render.mesh import Mesh, join, moved
 from pose.synthetic.render.shade import Camera, looking_down
 from pose.synthetic.render.solids import blob, box
 from pose.synthetic.render.surface import Material
-from pose.synthetic.scene.camera import Sensor, random_size
+from pose.synthetic.scene.camera import Sensor, focused, random_size
 from pose.synthetic.scene.objects import random_material, random_thing
 from pose.synthetic.scene.stage import compose, light_scene
 
@@ -199,7 +199,10 @@ def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
     feet = feet_on_ground(keypoints)
     layer, behind = light_scene(rng, level, mesh, materials, camera=camera, feet=feet, outdoor=outdoor, wall=wall)
     soft = rng.uniform(0, 1.6) * (1 + 2 * level.variety) if rng.random() < 0.5 else 0.0
-    image = Sensor.random(rng, level).develop(rng, compose(layer, behind, soft=soft))
+    scene = compose(layer, behind, soft=soft)
+    if chance(rng, level.defocus):
+        scene = focused(rng, scene, layer.depth)
+    image = Sensor.random(rng, level).develop(rng, scene)
     figures = [
         annotate_person(
             person, meshes[i], keypoints[i], camera=camera, layer=layer, instance=i, only_visible=level.only_visible

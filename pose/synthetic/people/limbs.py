@@ -108,7 +108,7 @@ ARMS = {
     "mixed": (
         *("hang",) * 5,
         *("holding",) * 4,
-        *("hips", "folded", "back", "forward", "forward", "backward", "phone", "face", "face"),
+        *("hips", "folded", "back", "forward", "forward", "backward", "phone", "face", "face", "face"),
         *("reach", "reach", "wave", "aside", "any"),
     ),
     "busy": ("raised", "raised", "wave", "reach", "reach", "aside", "holding", "any", "any", "phone", "hang"),

@@ -15,6 +15,7 @@ from pose.synthetic.render.mesh import Mesh
 from pose.synthetic.render.shade import Camera, Layer
 
 FACE = 5  # keypoints of the face, which come first
+EARS = (3, 4)
 ANKLES = (15, 16)
 # Where both ends are labeled COCO's annotators label the middle too, even if something hides it: of hips between a
 # labeled shoulder and knee, and of knees between hip and ankle, none is left out in 223 people.
@@ -61,13 +62,16 @@ def annotate_person(
             labeled keypoints of a limb or the trunk is.
     """
     to_camera = camera.position - person.position - person.bones.points["neck"]
+    own_depth = OWN_DEPTH.copy()
+    if only_visible:
+        own_depth[list(EARS)] += 0.1 * person.clothes.volume  # annotators see ears through hair
     figure = annotate(
         mesh,
         points,
         camera=camera,
         layer=layer,
         instance=instance,
-        own_depth=OWN_DEPTH * person.body.scale,
+        own_depth=own_depth * person.body.scale,
         only_visible=only_visible,
         view=side_seen(person.bones.frames["chest"][:, 2], to_camera),
         posture=person.posture,

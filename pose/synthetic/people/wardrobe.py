@@ -69,7 +69,8 @@ def _varied_head(rng: np.random.Generator, usual: Clothes, variety: float) -> di
     if usual.hair == "long" and rng.random() < variety:
         head = replace(head, phase=float(rng.uniform(1, 2)))
     smile = float(rng.uniform(0, 1)) if rng.random() < 0.5 * variety else 0.0
-    return {"skin": skin, "head": replace(head, smile=smile), "hand": hand}
+    glasses = float(rng.random() < 0.3 * variety)
+    return {"skin": skin, "head": replace(head, smile=smile, glasses=glasses), "hand": hand}
 
 
 def _usual(rng: np.random.Generator) -> Clothes:

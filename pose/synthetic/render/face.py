@@ -24,7 +24,15 @@ def paint_eye(local: Array, white: Array, iris: Array) -> Array:
 
 
 def paint_face(
-    local: Array, skin: Array, hair: Array, line: Array, covered: Array, beard: Array, smile: Array
+    local: Array,
+    skin: Array,
+    hair: Array,
+    line: Array,
+    covered: Array,
+    *,
+    beard: Array,
+    smile: Array,
+    glasses: Array,
 ) -> Array:
     """Paint a head: colors (N, 3) at points (N, 3) of the template, before the hair of `hair_mask`."""
     q = on_head(local)
@@ -54,6 +62,10 @@ def paint_face(
     paint(front & (x < 0.023) & (np.abs(y + 0.0725) < 0.0016), 0.02, 0.7)
     teeth = front & ((x / 0.027) ** 2 + ((y + 0.0725 - 6 * x**2) / np.maximum(0.009 * smile, 1e-6)) ** 2 < 1)
     paint(teeth, 0.62, 0.9)
+    rims = oval(EYE[0] + 0.002, -0.003, 0.026, 0.022) & ~oval(EYE[0] + 0.002, -0.003, 0.022, 0.018)
+    bridge = front & (x < 0.008) & (np.abs(y) < 0.002)
+    temples = (np.abs(y - 0.002) < 0.0025) & (x > 0.056) & (q[:, 2] > -0.2)
+    paint((rims | bridge | temples) & (glasses > 0), 0.03, 0.85)
     mask = hair_mask(q, line, covered)[:, None]
     streaks = (0.85 + 0.25 * np.sin(34 * q[:, 0] + 9 * np.sin(5 * q[:, 2])))[:, None]
     return (color + (hair * streaks - color) * mask).astype(np.float32)

@@ -12,6 +12,7 @@ import numpy as np
 from pose.runtime.arrays import Array
 from pose.synthetic.render.face import paint_eye, paint_face
 
+FACIAL = ("beard", "smile", "glasses")  # what only heads have
 PATTERNS = ("plain", "stripes", "bars", "checks", "speckle", "badge", "head", "eye", "wood", "denim", "jacket")
 
 
@@ -44,6 +45,7 @@ class Material:
         print: (S, S, 3) linear RGB repeated over the surface, `scale` meters of it, instead of a pattern.
         mottle: strength of spots in the color. crumple: strength of irregular creases.
         beard, smile: of a head, how dense its beard is, and how wide its mouth is open over the teeth, both 0..1.
+        glasses: of a head, 1 if it wears some with thin rims.
         bands: other materials that take its place.
     """
 
@@ -59,6 +61,7 @@ class Material:
     crumple: float = 0.0
     beard: float = 0.0
     smile: float = 0.0
+    glasses: float = 0.0
     bands: Bands | None = None
 
 
@@ -90,12 +93,10 @@ def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[
 def _paint(pattern: str, materials: Sequence[Material], index: Array, local: Array, base: Array) -> Array:
     """The colors (N, 3) of points of one pattern; `base` (N, 3) are those without it."""
     second = np.array([m.color2 for m in materials], np.float32)[index]
-    scale, phase, beard, smile = (
-        np.array([getattr(m, key) for m in materials], np.float32)[index]
-        for key in ("scale", "phase", "beard", "smile")
-    )
+    scale, phase = (np.array([getattr(m, key) for m in materials], np.float32)[index] for key in ("scale", "phase"))
     if pattern == "head":
-        return paint_face(local, base, second, scale, phase, beard, smile)
+        more = {key: np.array([getattr(m, key) for m in materials], np.float32)[index] for key in FACIAL}
+        return paint_face(local, base, second, scale, phase, **more)
     if pattern == "eye":
         return paint_eye(local, base, second)
     x, y, z = local.T

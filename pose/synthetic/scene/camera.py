@@ -79,6 +79,26 @@ class Sensor:
         return np.asarray(cv2.add(toned, colored, dtype=cv2.CV_8U), dtype=np.uint8)
 
 
+def focused(rng: np.random.Generator, scene: Array, depth: Array) -> Array:
+    """Blur what does not lie at one distance, which is drawn among those in the scene, or nearer than all.
+
+    Args:
+        scene: (H, W, 3) linear RGB.
+        depth: (2H, 2W) meters, inf where there is only the backdrop.
+    """
+    near = depth[::2, ::2]
+    drawn = np.isfinite(near)
+    if not drawn.any():
+        return scene
+    distance, sigma = float(rng.choice(near[drawn])), float(rng.uniform(1, 4))
+    if rng.random() < 0.25:
+        distance *= 0.6
+    off = np.where(drawn, np.abs(1 - distance / np.where(drawn, near, 1)), 1).astype(np.float32)
+    share = cv2.GaussianBlur(np.minimum(off / 0.4, 1), (0, 0), sigma)[..., None]
+    result: Array = scene + (cv2.GaussianBlur(scene, (0, 0), sigma) - scene) * share
+    return result
+
+
 def _between(rng: np.random.Generator, pair: tuple[float, float]) -> float:
     """Draw a number between two; if they are equal nothing is drawn, so that such a level keeps its images."""
     return float(rng.uniform(*pair)) if pair[0] < pair[1] else pair[0]
