@@ -99,7 +99,7 @@ def _positions(rng: np.random.Generator, level: Level, camera: Camera, count: in
             break
         if rng.random() < near:
             anchor = places[int(rng.integers(len(places)))]
-            low, high = ((0.2, 0.05), (0.6, 0.45)) if close else ((0.1, 0.4), (0.75, 1.5))
+            low, high = ((0.2, 0.05), (0.55, 0.3)) if close else ((0.1, 0.4), (0.75, 1.5))
             offset = rng.uniform(low, high) * rng.choice([-1, 1], 2)
             spot = anchor + np.array([offset[0], 0, offset[1]])
         else:

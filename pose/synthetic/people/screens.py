@@ -27,6 +27,7 @@ def screen(
     spot = person.position + away * near + across * rng.normal(0, 0.45)
     low = 0.85 if rng.random() < 0.4 else 0.25  # up to the chest at least, or any height
     height = float(rng.uniform(low, 1.3)) * person.body.scale
+    height = min(height, 0.95 * float(person.bones.points["neck"][1]))  # of who sits or crouches too
     wide, deep = float(rng.uniform(0.3, 1.8)), float(rng.uniform(0.04, 0.35))
     yaw = float(np.degrees(np.arctan2(away[0], away[2])) + rng.normal(0, 12))
     kind, up = rng.random(), np.array([0.0, 1.0, 0.0])
