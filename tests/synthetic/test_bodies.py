@@ -13,7 +13,9 @@ from pose.synthetic.people.bones import Body, place
 from pose.synthetic.people.clothes import along_arm, along_leg
 from pose.synthetic.people.ease import ease
 from pose.synthetic.people.limbs import Arm, Leg
+from pose.synthetic.people.person import SyntheticPerson
 from pose.synthetic.people.posture import Posture, random_posture
+from pose.synthetic.people.props import AT_FACE, from_face, in_hand
 from pose.synthetic.people.rig import skin
 from pose.synthetic.people.template import PARTS, template
 from pose.synthetic.people.wardrobe import random_clothes
@@ -115,10 +117,48 @@ def test_hair_hides_the_ears_and_then_the_sides_of_the_face() -> None:
     places = np.array(  # forehead, brow, ear, cheek, nose
         [[0, 0.62, 0.85], [0, 0.3, 0.95], [0.98, 0.1, -0.05], [0.95, -0.3, 0.2], [0, -0.1, 1.0]], np.float32
     )
-    np.testing.assert_array_equal(hair_mask(places, 0.9, 0.0) > 0.5, [False, False, False, False, False])
-    np.testing.assert_array_equal(hair_mask(places, 0.2, 0.0) > 0.5, [True, True, False, False, False])
-    np.testing.assert_array_equal(hair_mask(places, 0.9, 1.0) > 0.5, [False, False, True, False, False])
-    np.testing.assert_array_equal(hair_mask(places, 0.9, 2.0) > 0.5, [False, False, True, True, False])
+    np.testing.assert_array_equal(hair_mask(places, 0.9, 0.0, 0.0) > 0.5, [False, False, False, False, False])
+    np.testing.assert_array_equal(hair_mask(places, 0.2, 0.0, 0.0) > 0.5, [True, True, False, False, False])
+    np.testing.assert_array_equal(hair_mask(places, 0.9, 1.0, 0.0) > 0.5, [False, False, True, False, False])
+    np.testing.assert_array_equal(hair_mask(places, 0.9, 2.0, 0.0) > 0.5, [False, False, True, True, False])
+
+
+def test_ragged_hair_has_another_edge_and_the_same_middle() -> None:
+    x, y = (v.ravel() for v in np.meshgrid(np.linspace(-0.7, 0.7, 61), np.linspace(-1, 1, 81)))
+    places = np.stack([x, y, np.sqrt(np.maximum(1 - x**2 - y**2, 0))], 1).astype(np.float32)
+    even, ragged = (hair_mask(places, 0.5, 0.0, share) for share in (0.0, 1.0))
+    changed = np.abs(ragged - even) > 0.05
+    assert 0.02 < changed.mean() < 0.4
+    threshold = y[(even > 0.45) & (even < 0.55) & (np.abs(x) < 0.3)]
+    assert np.abs(y[changed & (np.abs(x) < 0.3)][:, None] - threshold).min(1).max() < 0.14 + 1 / 9
+
+
+def test_hanging_hair_is_that_of_the_head_and_bare_feet_are_of_the_skin() -> None:
+    rng, bare = np.random.default_rng(4), 0
+    for _ in range(120):
+        materials = (wear := random_clothes(rng, variety=0.6)).materials
+        if wear.hat not in ("cap", "beanie") and materials["head"].ragged:
+            assert materials["hair"].color == materials["head"].color2
+        dark = np.array(materials["hair"].color2) / np.array(materials["hair"].color)
+        assert dark.max() - dark.min() < 1e-6
+        bare += materials["shoes"].color == materials["skin"].color
+    assert bare > 3
+
+
+def test_at_the_face_hands_hold_small_things() -> None:
+    rng = np.random.default_rng(6)
+    body = Body.random(rng)
+    sizes: dict[bool, list[float]] = {True: [], False: []}
+    for raised in (True, False):
+        at_ease = posture(lift=50, plane=10, elbow=140) if raised else posture(lift=5, plane=60, elbow=10)
+        bones = place(body, at_ease, yaw=0)
+        person = SyntheticPerson(body, bones, random_clothes(rng), "stand", np.zeros(3), 0.0)
+        assert (from_face(person, 0) < AT_FACE) == raised
+        for _ in range(60):
+            points = in_hand(rng, person, 0, material=0).vertices
+            sizes[raised].append(float(np.ptp(points, axis=0).max()))
+    assert max(sizes[True]) < 0.26
+    assert max(sizes[False]) > 0.5
 
 
 def test_a_smile_shows_teeth_in_the_mouth_alone() -> None:

@@ -91,12 +91,12 @@ class BodyBuilder:
             self.ball(at(0, 0.050, -0.015), f, (0.100 * k, 0.098 * k, 0.122 * k), "hat")
         elif wear.hat == "full":
             self.ball(at(0, -0.005, 0.0), f, (0.108 * k, 0.148 * k, 0.140 * k), "hat")
-            self.ball(at(0, 0.010, 0.105), f, (0.080 * k, 0.045 * k, 0.036 * k), "hair")
+            self.ball(at(0, 0.010, 0.105), f, (0.080 * k, 0.045 * k, 0.036 * k), "lens")
         elif wear.hat == "brim":
             self.ball(at(0, 0.062, 0.0), f, (0.17 * k, 0.010 * k, 0.18 * k), "hat")
             self.ball(at(0, 0.085, 0.0), f, (0.088 * k, 0.06 * k, 0.105 * k), "hat")
         if wear.goggles:
-            self.ball(at(0, 0.008, 0.078), f, (0.074 * k, 0.022 * k, 0.028 * k), "hair")
+            self.ball(at(0, 0.008, 0.078), f, (0.074 * k, 0.022 * k, 0.028 * k), "lens")
         if wear.hat == "cap":
             self.ball(at(0, 0.058, 0.10), f, (0.07 * k, 0.010 * k, 0.075 * k), "hat")
         if wear.hair == "long":

@@ -35,7 +35,8 @@ class Clothes:
     """What one person wears; lengths are along the limb: 0 at its root, 1 at elbow or knee, 2 at wrist or ankle.
 
     Attributes:
-        materials: by part: skin, head, hand, top, bottom, shoes, hair, hat.
+        materials: by part: skin, head, hand, top, bottom, shoes, hair, hat; lens, where there are goggles or a helmet
+            that covers the face.
         sleeve, leg: where sleeve and trouser leg end.
         skirt: where a skirt ends, 0 for trousers.
         hem: height of the top's lower edge against the hips, meters of a 1.75 m body.

@@ -28,7 +28,7 @@ def ease(wear: Clothes) -> Array:
     q = on_head(t.vertices[head])
     curls = 1 + wear.curls * np.sin(7.5 * q[:, 0] + phase) * np.sin(6.9 * q[:, 1]) * np.sin(6.2 * q[:, 2])
     look = wear.materials["head"]
-    lifted[head] = hair_mask(q, look.scale, look.phase) * (0.1 * wear.volume * curls + wear.hat_lift)
+    lifted[head] = hair_mask(q, look.scale, look.phase, look.ragged) * (0.1 * wear.volume * curls + wear.hat_lift)
     return lifted
 
 

@@ -11,7 +11,7 @@ from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, arms_clear, place
 from pose.synthetic.people.person import SyntheticPerson, annotate_person, feet_on_ground
 from pose.synthetic.people.posture import random_posture
-from pose.synthetic.people.props import in_hand, mount, table
+from pose.synthetic.people.props import AT_FACE, from_face, in_hand, mount, table
 from pose.synthetic.people.screens import screen
 from pose.synthetic.people.wardrobe import random_clothes
 from pose.synthetic.render.frames import rotation
@@ -137,6 +137,8 @@ def _things(
             if rng.random() < 0.4:
                 back = person.position + turn @ np.array([0, 2 * half + 0.2, -0.27])
                 parts.append(box(back, (wide, 0.25, 0.03), yaw=person.yaw, material=material))
+        if level.variety > 0:
+            parts += [in_hand(rng, person, i, material=look()) for i in _raised(rng, person)]
         if rng.random() < level.held:
             i = int(rng.integers(2))
             if chance(rng, level.variety):
@@ -165,6 +167,11 @@ def _things(
     return parts
 
 
+def _raised(rng: np.random.Generator, person: SyntheticPerson) -> list[int]:
+    """Choose the hands at the face that hold something."""
+    return [i for i in (0, 1) if from_face(person, i) < AT_FACE and rng.random() < 0.5]
+
+
 def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
     """Make one image; every random choice comes from `rng`."""
     size = random_size(rng, level)
@@ -172,7 +179,7 @@ def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
     cut = bool(rng.random() < level.cut)
     close = cut and chance(rng, level.close)
     tall = (
-        size[0] * float(np.exp(rng.uniform(0.5, 1.8)))
+        size[0] * float(np.exp(rng.uniform(0.6, 2.0)))
         if close
         else rng.uniform(*level.person_height) * (1.5 if cut else 1.0)
     )

@@ -13,11 +13,15 @@ from pose.synthetic.render.frames import rotation
 from pose.synthetic.render.mesh import Mesh
 from pose.synthetic.render.solids import blob, box, tube
 
+AT_FACE = 0.32  # meters of a 1.75 m body from a hand to the middle of the head
+
 
 def in_hand(rng: np.random.Generator, person: SyntheticPerson, hand: int, *, material: int) -> Mesh:
-    """Draw a pole or bat, a phone or book, or a ball in the left (0) or right (1) hand."""
+    """Draw a pole or bat, a phone or book, or a ball in the left (0) or right (1) hand; at the face a small thing."""
     frame = person.bones.frames[f"hand{hand}"]
     grip = person.position + person.bones.points[f"wrist{hand}"] - frame[:, 1] * 0.08
+    if from_face(person, hand) < AT_FACE:
+        return _small(rng, grip, frame, material)
     kind = rng.random()
     if kind < 0.45:
         along = frame[:, 2] + rng.normal(0, 0.4, 3)
@@ -29,6 +33,33 @@ def in_hand(rng: np.random.Generator, person: SyntheticPerson, hand: int, *, mat
         half = rng.uniform((0.03, 0.05, 0.005), (0.15, 0.18, 0.04)).tolist()
         return box(grip, half, yaw=float(rng.uniform(0, 180)), material=material)
     return blob(rng, grip, rng.uniform(0.03, 0.16, 3), material=material, rough=float(rng.choice([0, 0.04])))
+
+
+def from_face(person: SyntheticPerson, hand: int) -> float:
+    """Measure how far the left (0) or right (1) hand is from the middle of the head, meters of a 1.75 m body."""
+    points, frame = person.bones.points, person.bones.frames[f"hand{hand}"]
+    way = points[f"wrist{hand}"] - frame[:, 1] * 0.08 - points["head"]
+    return float(np.linalg.norm(way)) / person.body.scale
+
+
+def _small(rng: np.random.Generator, grip: Array, frame: Array, material: int) -> Mesh:
+    """Draw a cup, a piece of food, a phone or camera, or a spoon or brush at `grip` (3,), in the hand's `frame`."""
+    kind = rng.random()
+    if kind < 0.25:
+        wide = float(rng.uniform(0.025, 0.045))
+        up = np.array([0.0, float(rng.uniform(0.04, 0.12)), 0.0])
+        return tube(grip - up / 2, grip + up / 2, (wide, wide * float(rng.uniform(0.9, 1.3))), material=material)
+    if kind < 0.55:
+        return blob(rng, grip, rng.uniform(0.02, 0.07, 3), material=material, rough=float(rng.choice([0, 0.06])))
+    if kind < 0.8:
+        half = rng.uniform((0.02, 0.02, 0.004), (0.08, 0.08, 0.03)).tolist()
+        return box(grip, half, yaw=float(rng.uniform(0, 180)), material=material)
+    along = frame[:, 0] * float(rng.choice([-1, 1])) + rng.normal(0, 0.5, 3)
+    along /= np.linalg.norm(along)
+    thick = float(rng.uniform(0.004, 0.012))
+    return tube(
+        grip - 0.04 * along, grip + float(rng.uniform(0.08, 0.2)) * along, (thick, 1.5 * thick), material=material
+    )
 
 
 def mount(rng: np.random.Generator, person: SyntheticPerson, look: Callable[[], int]) -> list[Mesh]:

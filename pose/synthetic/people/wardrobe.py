@@ -31,9 +31,12 @@ def _varied(rng: np.random.Generator, usual: Clothes, variety: float) -> Clothes
     materials = {
         part: _varied_cloth(rng, material) if rng.random() < variety else material
         for part, material in usual.materials.items()
-        if part not in ("skin", "head", "hand")
+        if part not in ("skin", "head", "hand", "hair")
     }
+    materials["lens"] = _varied_cloth(rng, Material("plain", (0.01, 0.01, 0.01), gloss=0.3))
     materials |= _varied_head(rng, usual, variety)
+    if materials["shoes"].color == usual.materials["skin"].color:  # bare feet
+        materials["shoes"] = replace(materials["shoes"], color=materials["skin"].color)
     if rng.random() < 0.2 * variety:
         materials["hand"] = Material("plain", random_color(rng))
     if rng.random() < 0.15 * variety:  # one suit
@@ -41,13 +44,15 @@ def _varied(rng: np.random.Generator, usual: Clothes, variety: float) -> Clothes
     hat = usual.hat
     if rng.random() < 0.3 * variety:
         hat = str(rng.choice(["helmet", "helmet", "full", "brim"]))
-    if rng.random() < 0.4 * variety:  # any hair; a beanie's or cap's color too
+    if rng.random() < (0.1 if usual.hat == "none" else 0.4) * variety:  # any hair; a beanie's or cap's color too
         materials["head"] = replace(materials["head"], color2=random_color(rng))
+    hair = materials["head"].color2 if usual.hat == "none" else usual.materials["hair"].color
+    materials["hair"] = _strands(rng, hair)  # what hangs down is the head's, not a cap's
     return replace(
         usual,
         materials=materials,
         hat=hat,
-        goggles=bool(rng.random() < 0.25 * variety),
+        goggles=bool(rng.random() < 0.12 * variety),
         volume=float(rng.uniform(0.05, 0.5)) if usual.volume and rng.random() < variety else usual.volume,
         bag=bool(rng.random() < 0.2 * variety),
         curls=float(rng.uniform(0, 1)) if rng.random() < variety else usual.curls,
@@ -70,7 +75,16 @@ def _varied_head(rng: np.random.Generator, usual: Clothes, variety: float) -> di
         head = replace(head, phase=float(rng.uniform(1, 2)))
     smile = float(rng.uniform(0, 1)) if rng.random() < 0.5 * variety else 0.0
     glasses = float(rng.random() < 0.3 * variety)
-    return {"skin": skin, "head": replace(head, smile=smile, glasses=glasses), "hand": hand}
+    ragged = float(rng.uniform(0, 1)) if usual.hat == "none" else 0.0
+    return {"skin": skin, "head": replace(head, smile=smile, glasses=glasses, ragged=ragged), "hand": hand}
+
+
+def _strands(rng: np.random.Generator, color: Color) -> Material:
+    """Draw hair that hangs down, of the color of the head's."""
+    dark, scale = float(rng.uniform(0.6, 0.95)), float(rng.uniform(0.004, 0.015))
+    gloss, mottle = float(rng.uniform(0.02, 0.2)), float(rng.uniform(0, 0.25))
+    second = (dark * color[0], dark * color[1], dark * color[2])
+    return Material("wood", color, second, scale, gloss=gloss, folds=0.3, mottle=mottle)
 
 
 def _usual(rng: np.random.Generator) -> Clothes:

@@ -33,6 +33,7 @@ def paint_face(
     beard: Array,
     smile: Array,
     glasses: Array,
+    ragged: Array,
 ) -> Array:
     """Paint a head: colors (N, 3) at points (N, 3) of the template, before the hair of `hair_mask`."""
     q = on_head(local)
@@ -56,7 +57,10 @@ def paint_face(
     cheeks = (
         np.clip((x - 0.052) / 0.006, 0, 1) * np.clip((-0.02 - y) / 0.01, 0, 1) * np.clip((q[:, 2] + 0.05) * 4, 0, 1)
     )
-    share = (np.maximum(chin, cheeks) * beard)[:, None]
+    tufts = 0.5 + 0.5 * np.sin(150 * q[:, 0] + 7 * np.sin(31 * q[:, 1])) * np.sin(
+        90 * q[:, 1] + 5 * np.sin(23 * q[:, 0])
+    )
+    share = (np.maximum(chin, cheeks) * beard * (1 - 0.6 * ragged * tufts))[:, None]
     color += (0.8 * hair - color) * share
     paint(oval(0.0, -0.0725, 0.025, 0.0095), np.array([0.32, 0.08, 0.08], np.float32), 0.5)
     paint(front & (x < 0.023) & (np.abs(y + 0.0725) < 0.0016), 0.02, 0.7)
@@ -66,20 +70,26 @@ def paint_face(
     bridge = front & (x < 0.008) & (np.abs(y) < 0.002)
     temples = (np.abs(y - 0.002) < 0.0025) & (x > 0.056) & (q[:, 2] > -0.2)
     paint((rims | bridge | temples) & (glasses > 0), 0.03, 0.85)
-    mask = hair_mask(q, line, covered)[:, None]
-    streaks = (0.85 + 0.25 * np.sin(34 * q[:, 0] + 9 * np.sin(5 * q[:, 2])))[:, None]
+    mask = hair_mask(q, line, covered, ragged)[:, None]
+    wide = np.sin(34 * q[:, 0] + 9 * np.sin(5 * q[:, 2]))
+    fine = np.sin(210 * q[:, 0] + 40 * np.sin(3 * q[:, 2] + 2 * q[:, 1])) * np.sin(47 * q[:, 0] + 11 * q[:, 2])
+    streaks = (0.85 + 0.25 * (wide + (0.7 * fine - 0.8 * wide) * ragged))[:, None]
     return (color + (hair * streaks - color) * mask).astype(np.float32)
 
 
-def hair_mask(q: Array, line: float | Array, covered: float | Array) -> Array:
+def hair_mask(q: Array, line: float | Array, covered: float | Array, ragged: float | Array) -> Array:
     """Compute the share of hair 0..1 at points q (N, 3) of `on_head`.
 
     Args:
         line: height of the hairline.
         covered: 1 if hair hides the ears, 2 if the sides of the face too.
+        ragged: how uneven its edges are, 0..1.
     """
     t = np.clip((q[:, 2] + 0.25) / 0.75, 0, 1)
     threshold = -0.55 + (line + 0.55) * t * t * (3 - 2 * t)
+    threshold = threshold + ragged * (
+        0.09 * np.sin(11 * q[:, 0] + 4 * np.sin(6 * q[:, 2]) + 13 * line) + 0.05 * np.sin(53 * q[:, 0] + 19 * q[:, 2])
+    )
     mask: Array = np.clip((q[:, 1] - threshold) * 9 + 0.5, 0, 1)
     ear = (np.abs(q[:, 0]) > 0.93) & (q[:, 1] < 0.30) & (q[:, 1] > -0.45) & (np.abs(q[:, 2] + 0.05) < 0.35)
     beside = np.clip((np.abs(q[:, 0]) - 0.62 - 0.3 * np.clip(q[:, 2], 0, 1)) * 9, 0, 1)

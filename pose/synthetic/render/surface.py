@@ -12,7 +12,7 @@ import numpy as np
 from pose.runtime.arrays import Array
 from pose.synthetic.render.face import paint_eye, paint_face
 
-FACIAL = ("beard", "smile", "glasses")  # what only heads have
+FACIAL = ("beard", "smile", "glasses", "ragged")  # what only heads have
 PATTERNS = ("plain", "stripes", "bars", "checks", "speckle", "badge", "head", "eye", "wood", "denim", "jacket")
 
 
@@ -46,6 +46,7 @@ class Material:
         mottle: strength of spots in the color. crumple: strength of irregular creases.
         beard, smile: of a head, how dense its beard is, and how wide its mouth is open over the teeth, both 0..1.
         glasses: of a head, 1 if it wears some with thin rims.
+        ragged: of a head, how uneven the edges of hair and beard are, and how fine its strands, both 0..1.
         bands: other materials that take its place.
     """
 
@@ -62,6 +63,7 @@ class Material:
     beard: float = 0.0
     smile: float = 0.0
     glasses: float = 0.0
+    ragged: float = 0.0
     bands: Bands | None = None
 
 

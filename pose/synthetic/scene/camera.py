@@ -90,7 +90,7 @@ def focused(rng: np.random.Generator, scene: Array, depth: Array) -> Array:
     drawn = np.isfinite(near)
     if not drawn.any():
         return scene
-    distance, sigma = float(rng.choice(near[drawn])), float(rng.uniform(1, 4))
+    distance, sigma = float(rng.choice(near[drawn])), float(rng.uniform(0.6, 2.3))
     if rng.random() < 0.25:
         distance *= 0.6
     off = np.where(drawn, np.abs(1 - distance / np.where(drawn, near, 1)), 1).astype(np.float32)
