@@ -1,8 +1,8 @@
 """Write pictures of docs/images: python tools/pictures.py [people levels video check report ...] [--run RUN]
 
-All are of generated people, none is chosen by hand: the first pictures and the first video of the seeds below, which
-no model was trained on. `people` and `video` are what the model in the package finds, or that of --run; `report` is
-the page of a run of `pose demo` that `pose eval` has evaluated, and needs chromium.
+All are of generated people, none is chosen by itself: the first pictures (of `levels` seven in a row) and the first
+video of the seeds below, which no model was trained on. `people` and `video` are what the model in the package finds,
+or that of --run; `report` is the page of a run of `pose demo` that `pose eval` has evaluated, and needs chromium.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def levels(run: str) -> None:
     side = 170
     tiles = []
     for level in LEVELS.values():
-        for index in range(21, 28):
+        for index in range(49, 56):
             image = render_people(image_rng(SEED, "val", index), level).image
             scale = side / min(image.shape[:2])
             size = (max(side, round(image.shape[1] * scale)), max(side, round(image.shape[0] * scale)))
