@@ -106,10 +106,10 @@ ARMS = {
     ),
     "few": ("hang", "hang", "hang", "hips", "raised", "aside"),
     "mixed": (
-        *("hang",) * 5,
-        *("holding",) * 4,
-        *("hips", "folded", "back", "forward", "forward", "backward", "phone", "face", "face", "face"),
-        *("reach", "reach", "wave", "aside", "any"),
+        *("hang",) * 8,
+        *("holding",) * 5,
+        *("hips", "folded", "back", "forward", "forward", "forward", "backward", "phone", "face", "face", "face"),
+        *("reach", "wave", "aside", "any"),
     ),
     "busy": ("raised", "raised", "wave", "reach", "reach", "aside", "holding", "any", "any", "phone", "hang"),
 }
