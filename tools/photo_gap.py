@@ -20,6 +20,7 @@ PEOPLE = 600  # of a folder, drawn at random
 SIDE = 192  # pixels
 EDGE = 0.02  # of the image's side: a box that ends nearer to the border counts as cut
 FACE, HIPS, ANKLES = slice(0, 5), slice(11, 13), slice(15, 17)
+NOSE, EARS, SHOULDERS, WRISTS = 0, slice(3, 5), slice(5, 7), slice(9, 11)
 ROWS = (
     "people",
     "mean brightness (0..255)",
@@ -39,6 +40,11 @@ ROWS = (
     "two keypoints of the face labeled (%)",
     "distance across such faces, no hip labeled (pixels)",
     "distance across such faces, a hip labeled (pixels)",
+    *(f"tilt of the shoulders (degrees), {p} %" for p in (50, 75)),
+    "width of the shoulders (% of the trunk), 50 %",
+    *(f"nose above the shoulders (% of the trunk), {p} %" for p in (25, 50, 75)),
+    *(f"nose below the ears (% of the face), {p} %" for p in (25, 50, 75, 90)),
+    *(f"wrist from the box's top (% of its height), {p} %" for p in (25, 50, 75)),
 )
 
 
@@ -75,6 +81,32 @@ def labels(person: dict, image: dict) -> list[float]:
     ]
 
 
+def pose(person: dict) -> list[float]:
+    """Say how a person holds shoulders, head and wrists; nan for what is not labeled.
+
+    Returns:
+        The tilt of the shoulders in degrees; their width and the nose's height above them in percent of the trunk;
+        how far the nose is below the ears in percent of the face; and how far the left and the right wrist are from
+        the box's top in percent of its height.
+    """
+    keypoints = np.array(person["keypoints"], dtype=float).reshape(-1, 3)
+    xy = np.where(keypoints[:, 2:] > 0, keypoints[:, :2], np.nan)
+    across = xy[5] - xy[6]
+    middle = xy[SHOULDERS].mean(0)
+    trunk = np.hypot(*(xy[HIPS].mean(0) - middle)) or np.nan
+    ears = xy[EARS][~np.isnan(xy[EARS, 0])]
+    face = xy[FACE][~np.isnan(xy[FACE, 0])]
+    extent = (np.hypot(*np.ptp(face, axis=0)) if len(face) > 1 else 0) or np.nan
+    below_ears = xy[NOSE, 1] - ears[:, 1].mean() if len(ears) else np.nan
+    _, top, _, height = person["bbox"]
+    return [
+        float(np.degrees(np.arctan2(abs(across[1]), abs(across[0])))),
+        *(100 * np.array([abs(across[0]), middle[1] - xy[NOSE, 1]]) / trunk),
+        100 * below_ears / extent,
+        *(100 * (xy[WRISTS, 1] - top) / height),
+    ]
+
+
 def measure(folder: Path) -> list[float]:
     """Measure one folder: the values of `ROWS`."""
     split = find_split(folder.parent / "annotations" / f"person_keypoints_{folder.name}.json")
@@ -89,7 +121,11 @@ def measure(folder: Path) -> list[float]:
         crop = pixels[int(y) : int(y + height) + 1, int(x) : int(x + width) + 1]
         rows.append(tones(crop) + labels(person, image))
     table = np.array(rows)
-    return [len(table), table[:, 0].mean(), table[:, 0].std(), *np.nanmean(table[:, 1:], axis=0)]
+    tilt, width, nose, drop, *wrists = np.array([pose(person) for person in people]).T
+    quartiles = (25, 50, 75)
+    parts = ((tilt, quartiles[1:]), (width, (50,)), (nose, quartiles), (drop, (*quartiles, 90)), (wrists, quartiles))
+    spread = [float(v) for values, shares in parts for v in np.nanpercentile(values, shares)]
+    return [len(table), table[:, 0].mean(), table[:, 0].std(), *np.nanmean(table[:, 1:], axis=0), *spread]
 
 
 def main() -> None:

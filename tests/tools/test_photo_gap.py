@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -46,3 +47,33 @@ def test_measures_what_is_there(tmp_path: Path) -> None:
     assert rows["two keypoints of the face labeled (%)"] == 100
     assert rows["distance across such faces, no hip labeled (pixels)"] == 10 * 192 / 96
     assert rows["distance across such faces, a hip labeled (pixels)"] == 0
+
+
+def test_how_people_hold_themselves() -> None:
+    spec = importlib.util.spec_from_file_location("photo_gap", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    places = {
+        0: (50, 28),
+        3: (62, 25),
+        4: (42, 25),
+        5: (70, 50),
+        6: (30, 50),
+        9: (80, 90),
+        11: (60, 100),
+        12: (40, 100),
+    }
+    keypoints = np.zeros((17, 3))
+    for k, xy in places.items():
+        keypoints[k] = (*xy, 2)
+    tilt, width, nose, drop, left, right = tool.pose(
+        {"keypoints": keypoints.ravel().tolist(), "bbox": [20, 10, 70, 160]}
+    )
+    assert (tilt, width, nose) == (0, 80, 44)
+    assert drop == pytest.approx(100 * 3 / np.hypot(20, 3))
+    assert left == 50
+    assert np.isnan(right)
+    keypoints[6, :2] = (30, 90)
+    assert tool.pose({"keypoints": keypoints.ravel().tolist(), "bbox": [20, 10, 70, 160]})[0] == pytest.approx(45)
