@@ -60,7 +60,7 @@ def test_stages_of_the_demo_model(monkeypatch: pytest.MonkeyPatch) -> None:
         assert config.model.init == (None if number == "1" else f"runs/demo_model_{int(number) - 1}")
         assert config.eval.every == config.train.epochs, "so that the best checkpoint is the last"
         sizes.append(config.model.input_size)
-    assert sizes == [(192, 128), (128, 96), (128, 96), (192, 128), (192, 128)]
+    assert sizes == [(192, 128), (128, 96), (128, 96), (224, 160), (224, 160)]
 
 
 @pytest.mark.parametrize("name", list_models())
