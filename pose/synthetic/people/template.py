@@ -19,7 +19,7 @@ PARTS = ("head", "eye", "trunk", "arm", "hand", "leg", "foot")
 
 @dataclass(frozen=True)
 class Template:
-    """What the asset holds. V vertices, B bones, P named points, S shapes of N bodies.
+    """What the asset holds. V vertices, B bones, P named points, S shapes of N bodies, F shapes of M faces.
 
     The rest pose has x to the body's left, y up, z to the front, meters, and the middle of the hips at the origin;
     the arms hang aside. Rows of a body are its V vertices, B heads of bones and P points.
@@ -28,6 +28,8 @@ class Template:
         mean: (V + B + P, 3) the mean body, 1.75 m tall; its vertices are the coordinates that patterns are drawn in.
         basis: (S, V + B + P, 3) what one unit of each shape adds.
         shapes: (N, S) bodies that were drawn, within -1..1.
+        face_rows: (R,) rows of a body that its face moves. face_basis: (F, R, 3) what one unit of each of its shapes
+            adds there. faces: (M, F) faces that were drawn, within -1..1.
         triangles: (T, 3), counterclockwise from outside.
         part: (T,) index of `PARTS`. vertex_part: (V,) that of one of the triangles around.
         bone_indices, bone_weights: (V + P, 4) the bones that move each vertex, then each point.
@@ -38,6 +40,9 @@ class Template:
     mean: Array
     basis: Array
     shapes: Array
+    face_rows: Array
+    face_basis: Array
+    faces: Array
     triangles: Array
     part: Array
     vertex_part: Array
@@ -73,6 +78,9 @@ def template() -> Template:
         mean=kept["center"].astype(np.float32),
         basis=kept["basis"].astype(np.float32),
         shapes=kept["shapes"].astype(np.float32) / 127,
+        face_rows=kept["face_rows"].astype(np.intp),
+        face_basis=kept["face_basis"].astype(np.float32),
+        faces=kept["faces"].astype(np.float32) / 127,
         triangles=triangles,
         part=part,
         vertex_part=vertex_part,
