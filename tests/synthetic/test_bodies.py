@@ -52,6 +52,23 @@ def test_bones_that_do_not_move_leave_the_rest_pose() -> None:
     np.testing.assert_allclose(skin(body.rest, still)[:count], body.rest[:count], atol=1e-6)
 
 
+def test_faces_move_heads_alone_and_little_at_the_neck() -> None:
+    t = template()
+    plain, faced = (Body.random(np.random.default_rng(8), faces=faces) for faces in (False, True))
+    moved = np.linalg.norm(faced.rest - plain.rest, axis=1)
+    count = len(t.vertex_part)
+    height = t.mean[:, 1]
+    assert (moved[:count][height[:count] < 0.49] == 0).all()
+    assert (moved[count : count + len(t.bones)] == 0).all()
+    assert (moved[count + len(t.bones) + 5 :] == 0).all()  # keypoints of the face come first
+    assert (moved[count + len(t.bones) :][:5] > 0).all()
+    head = t.vertex_part == PARTS.index("head")
+    assert 0.002 < moved[:count][head].mean() < 0.03
+    noses = [Body(plain.shape, face).joints["nose"] for face in t.faces[:200]]
+    assert 0.002 < np.std(noses, axis=0).max() < 0.02
+    np.testing.assert_array_equal(Body.average().rest, t.mean)
+
+
 def test_arms_go_where_the_posture_says() -> None:
     body = Body.average()
     p = place(body, posture(lift=90, plane=90, elbow=0), yaw=0).points
