@@ -115,22 +115,23 @@ def sample_faces(count: int) -> np.ndarray:
     moved = []
     with torch.no_grad():
         for i in range(0, count, 25):
-
-            def some(values: np.ndarray) -> torch.Tensor:
-                return torch.tensor(values[i : i + 25], dtype=torch.float32)  # noqa: B023
-
-            plain = {"age": some(age), "gender": some(gender)}
-            of_descent = {name: some(descent[:, k]) for k, name in enumerate(("african", "asian", "caucasian"))}
+            part = slice(i, i + 25)
+            plain = {"age": _tensor(age[part]), "gender": _tensor(gender[part])}
+            of_descent = {name: _tensor(descent[part, k]) for k, name in enumerate(("african", "asian", "caucasian"))}
             still = torch.eye(4)[None, None].repeat(len(plain["age"]), model.bone_count, 1, 1)
             default = model(pose_parameters=still, phenotype_kwargs=plain)["rest_vertices"]
             changed = model(
                 pose_parameters=still,
                 phenotype_kwargs=plain | of_descent,
-                local_changes_kwargs={label: some(value) for label, value in local.items()},
-                facial_actions={label: some(value) for label, value in actions.items()},
+                local_changes_kwargs={label: _tensor(value[part]) for label, value in local.items()},
+                facial_actions={label: _tensor(value[part]) for label, value in actions.items()},
             )["rest_vertices"]
             moved.append((changed - default).numpy())
     return _upright(np.concatenate(moved))
+
+
+def _tensor(values: np.ndarray) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float32)
 
 
 def _stem(label: str) -> str:
