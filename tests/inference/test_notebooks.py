@@ -52,7 +52,7 @@ def test_lines_of_results_and_models(demo: PredictorBase, tiny_config: dict[str,
     people = predictor().predict(IMAGE, [BOX])
     assert repr(people[0]).startswith("<person of score ")
     assert repr(COCO17) == "<Skeleton coco17: 17 keypoints>"
-    assert repr(demo).endswith("demo.safetensors: 17 keypoints (coco17), crops 192 x 128 (height x width), on cpu>")
+    assert repr(demo).endswith("demo.safetensors: 17 keypoints (coco17), crops 224 x 160 (height x width), on cpu>")
     assert repr(ModelConfig(width=0.5)) == "ModelConfig(width=0.5)"
     config = make_config(tiny_config)
     assert "batch_size=4" in repr(config)
