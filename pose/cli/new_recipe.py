@@ -12,7 +12,7 @@ from pose.data.records import read_flag, read_number
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.text import plural
 
-AREA = 192 * 128  # pixels of the demo model's input, which its weights know
+AREA = 224 * 160  # pixels of the demo model's input, which its weights know
 SIDES = range(64, 289, 32)
 MIN_STEPS = 320  # few images need as many steps as more do
 MIN_EPOCHS = 12

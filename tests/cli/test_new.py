@@ -39,13 +39,13 @@ def test_a_dataset_is_filled_in(pose_cli: Cli, dataset: Path, tmp_path: Path) ->
     assert outcome.code == 0
     file = tmp_path / "dogs.yaml"
     assert outcome.out == (
-        "10 people with keypoints, in boxes 0.80 times as wide as high: input 160 x 128, 107 epochs of batches of 4, "
+        "10 people with keypoints, in boxes 0.80 times as wide as high: input 224 x 160, 107 epochs of batches of 4, "
         "321 steps, evaluated once, as few are there to choose weights by\n"
         f"{file}: look through it, then: pose check {file}; pose train {file}\n"
     )
     assert "warning: skeleton 'dog': flip_pairs are guessed from the names: left_ear - right_ear" in outcome.err
     config = load_config(tmp_path / "dogs.yaml")
-    assert (config.model.init, list(config.model.input_size)) == ("demo", [160, 128])
+    assert (config.model.init, list(config.model.input_size)) == ("demo", [224, 160])
     assert (config.train.batch_size, config.train.milestones, config.eval.every) == (4, [80, 98], 107)
     assert (config.train.lr, config.train.ema) == (0.002, None)
     data = config.data
@@ -128,7 +128,7 @@ def test_a_folder_without_the_images_is_noticed(pose_cli: Cli, tiny_dataset: Pat
 
 
 @pytest.mark.parametrize(
-    ("aspect", "size"), [(0.67, (192, 128)), (1.0, (160, 160)), (1.5, (128, 192)), (0.4, (256, 96)), (3.0, (96, 288))]
+    ("aspect", "size"), [(0.67, (224, 160)), (1.0, (192, 192)), (1.5, (160, 224)), (0.4, (288, 128)), (3.0, (96, 288))]
 )
 def test_the_input_has_the_shape_of_the_boxes(aspect: float, size: tuple[int, int]) -> None:
     assert input_size_of(aspect) == size
