@@ -128,7 +128,8 @@ def test_a_folder_without_the_images_is_noticed(pose_cli: Cli, tiny_dataset: Pat
 
 
 @pytest.mark.parametrize(
-    ("aspect", "size"), [(0.67, (224, 160)), (1.0, (192, 192)), (1.5, (160, 224)), (0.4, (288, 128)), (3.0, (96, 288))]
+    ("aspect", "size"),
+    [(0.67, (224, 160)), (1.0, (192, 192)), (1.5, (160, 224)), (0.4, (288, 128)), (3.0, (96, 288))],
 )
 def test_the_input_has_the_shape_of_the_boxes(aspect: float, size: tuple[int, int]) -> None:
     assert input_size_of(aspect) == size
