@@ -68,6 +68,6 @@ def main(names: list[str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "models", nargs="*", default=MODELS, help=f"as of `pose models` (default: {' '.join(MODELS)})"
+        "models", nargs="*", default=MODELS, help=f"of `pose.list_models()` (default: {' '.join(MODELS)})"
     )
     main(parser.parse_args().models)

@@ -3,7 +3,8 @@
     python tools/photo_gap.py data/figures_wild/val FOLDER/train2017 ...
 
 of folders as in `FOLDER/annotations/person_keypoints_train2017.json` and `FOLDER/images/train2017`. Each person's box
-is cut out and scaled to 192 pixels along its longer side, as a network sees it; values are means over people.
+is cut out and scaled to 192 pixels along its longer side, as a network sees it; values are means over 600 people, and
+the last rows, of how people hold themselves, percentiles over all.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def labels(person: dict, image: dict) -> list[float]:
     ]
 
 
-def pose(person: dict) -> list[float]:
+def posture(person: dict) -> list[float]:
     """Say how a person holds shoulders, head and wrists; nan for what is not labeled.
 
     Returns:
@@ -121,7 +122,7 @@ def measure(folder: Path) -> list[float]:
         crop = pixels[int(y) : int(y + height) + 1, int(x) : int(x + width) + 1]
         rows.append(tones(crop) + labels(person, image))
     table = np.array(rows)
-    tilt, width, nose, drop, *wrists = np.array([pose(person) for person in people]).T
+    tilt, width, nose, drop, *wrists = np.array([posture(person) for person in people]).T
     quartiles = (25, 50, 75)
     parts = ((tilt, quartiles[1:]), (width, (50,)), (nose, quartiles), (drop, (*quartiles, 90)), (wrists, quartiles))
     spread = [float(v) for values, shares in parts for v in np.nanpercentile(values, shares)]

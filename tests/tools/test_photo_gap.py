@@ -68,7 +68,7 @@ def test_how_people_hold_themselves() -> None:
     keypoints = np.zeros((17, 3))
     for k, xy in places.items():
         keypoints[k] = (*xy, 2)
-    tilt, width, nose, drop, left, right = tool.pose(
+    tilt, width, nose, drop, left, right = tool.posture(
         {"keypoints": keypoints.ravel().tolist(), "bbox": [20, 10, 70, 160]}
     )
     assert (tilt, width, nose) == (0, 80, 44)
@@ -76,4 +76,4 @@ def test_how_people_hold_themselves() -> None:
     assert left == 50
     assert np.isnan(right)
     keypoints[6, :2] = (30, 90)
-    assert tool.pose({"keypoints": keypoints.ravel().tolist(), "bbox": [20, 10, 70, 160]})[0] == pytest.approx(45)
+    assert tool.posture({"keypoints": keypoints.ravel().tolist(), "bbox": [20, 10, 70, 160]})[0] == pytest.approx(45)
