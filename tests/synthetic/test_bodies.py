@@ -15,7 +15,7 @@ from pose.synthetic.people.ease import ease
 from pose.synthetic.people.limbs import Arm, Leg
 from pose.synthetic.people.person import SyntheticPerson
 from pose.synthetic.people.posture import Posture, random_posture
-from pose.synthetic.people.props import AT_FACE, from_face, in_hand
+from pose.synthetic.people.props import at_face, in_hand
 from pose.synthetic.people.rig import skin
 from pose.synthetic.people.template import PARTS, template
 from pose.synthetic.people.wardrobe import random_clothes
@@ -170,7 +170,7 @@ def test_at_the_face_hands_hold_small_things() -> None:
         at_ease = posture(lift=50, plane=10, elbow=140) if raised else posture(lift=5, plane=60, elbow=10)
         bones = place(body, at_ease, yaw=0)
         person = SyntheticPerson(body, bones, random_clothes(rng), "stand", np.zeros(3), 0.0)
-        assert (from_face(person, 0) < AT_FACE) == raised
+        assert at_face(person, 0) == raised
         for _ in range(60):
             points = in_hand(rng, person, 0, material=0).vertices
             sizes[raised].append(float(np.ptp(points, axis=0).max()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -11,18 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-TOOL = Path(__file__).parents[2] / "tools" / "changed_photos.py"
+from tests.helpers.tools import load_tool
+
 BOXES = {5: [10, 10, 20, 40], 6: [60, 10, 20, 40]}  # annotation id to box
 
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("changed_photos", TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("changed_photos")
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "tools"
+from tests.helpers.tools import TOOLS
+
 PROGRAMS = [path for path in sorted(TOOLS.rglob("*.py")) if '__name__ == "__main__"' in path.read_text("utf-8")]
 OTHERS = {
     "anny",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-TOOL = Path(__file__).parents[2] / "tools" / "photo_gap.py"
+from tests.helpers.tools import TOOLS, load_tool
 
 
 @pytest.mark.slow
@@ -31,7 +30,9 @@ def test_measures_what_is_there(tmp_path: Path) -> None:
     document = {"images": [{"id": 1, "file_name": "a.png", "width": 100, "height": 200}], "annotations": people}
     (tmp_path / "annotations").mkdir()
     (tmp_path / "annotations" / "person_keypoints_few.json").write_text(json.dumps(document))
-    done = subprocess.run([sys.executable, TOOL, tmp_path / "few"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, TOOLS / "photo_gap.py", tmp_path / "few"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     rows = {line[:52].strip(): float(line[52:]) for line in done.stdout.splitlines()[1:]}
     assert rows["people"] == 2
@@ -50,11 +51,7 @@ def test_measures_what_is_there(tmp_path: Path) -> None:
 
 
 def test_how_people_hold_themselves() -> None:
-    spec = importlib.util.spec_from_file_location("photo_gap", TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_tool("photo_gap")
     places = {
         0: (50, 28),
         3: (62, 25),

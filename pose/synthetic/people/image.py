@@ -11,7 +11,7 @@ from pose.synthetic.people.body import BodyBuilder
 from pose.synthetic.people.bones import Body, arms_clear, place
 from pose.synthetic.people.person import SyntheticPerson, annotate_person, feet_on_ground
 from pose.synthetic.people.posture import random_posture
-from pose.synthetic.people.props import AT_FACE, from_face, in_hand, mount, table
+from pose.synthetic.people.props import at_face, in_hand, mount, table
 from pose.synthetic.people.screens import screen
 from pose.synthetic.people.wardrobe import random_clothes
 from pose.synthetic.render.frames import rotation
@@ -169,7 +169,7 @@ def _things(
 
 def _raised(rng: np.random.Generator, person: SyntheticPerson) -> list[int]:
     """Choose the hands at the face that hold something."""
-    return [i for i in (0, 1) if from_face(person, i) < AT_FACE and rng.random() < 0.5]
+    return [i for i in (0, 1) if at_face(person, i) and rng.random() < 0.5]
 
 
 def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:

@@ -19,8 +19,8 @@ AT_FACE = 0.32  # meters of a 1.75 m body from a hand to the middle of the head
 def in_hand(rng: np.random.Generator, person: SyntheticPerson, hand: int, *, material: int) -> Mesh:
     """Draw a pole or bat, a phone or book, or a ball in the left (0) or right (1) hand; at the face a small thing."""
     frame = person.bones.frames[f"hand{hand}"]
-    grip = person.position + person.bones.points[f"wrist{hand}"] - frame[:, 1] * 0.08
-    if from_face(person, hand) < AT_FACE:
+    grip = _grip(person, hand)
+    if at_face(person, hand):
         return _small(rng, grip, frame, material)
     kind = rng.random()
     if kind < 0.45:
@@ -35,11 +35,15 @@ def in_hand(rng: np.random.Generator, person: SyntheticPerson, hand: int, *, mat
     return blob(rng, grip, rng.uniform(0.03, 0.16, 3), material=material, rough=float(rng.choice([0, 0.04])))
 
 
-def from_face(person: SyntheticPerson, hand: int) -> float:
-    """Measure how far the left (0) or right (1) hand is from the middle of the head, meters of a 1.75 m body."""
-    points, frame = person.bones.points, person.bones.frames[f"hand{hand}"]
-    way = points[f"wrist{hand}"] - frame[:, 1] * 0.08 - points["head"]
-    return float(np.linalg.norm(way)) / person.body.scale
+def at_face(person: SyntheticPerson, hand: int) -> bool:
+    """Say whether the left (0) or right (1) hand is near the middle of the head."""
+    way = _grip(person, hand) - person.position - person.bones.points["head"]
+    return float(np.linalg.norm(way)) < AT_FACE * person.body.scale
+
+
+def _grip(person: SyntheticPerson, hand: int) -> Array:
+    """Find the place (3,) in the world that the left (0) or right (1) hand closes on."""
+    return person.position + person.bones.points[f"wrist{hand}"] - person.bones.frames[f"hand{hand}"][:, 1] * 0.08
 
 
 def _small(rng: np.random.Generator, grip: Array, frame: Array, material: int) -> Mesh:

@@ -94,11 +94,14 @@ def surface(materials: Sequence[Material], index: Array, local: Array) -> tuple[
 
 def _paint(pattern: str, materials: Sequence[Material], index: Array, local: Array, base: Array) -> Array:
     """The colors (N, 3) of points of one pattern; `base` (N, 3) are those without it."""
-    second = np.array([m.color2 for m in materials], np.float32)[index]
-    scale, phase = (np.array([getattr(m, key) for m in materials], np.float32)[index] for key in ("scale", "phase"))
+
+    def each(key: str) -> Array:
+        result: Array = np.array([getattr(m, key) for m in materials], np.float32)[index]
+        return result
+
+    second, scale, phase = each("color2"), each("scale"), each("phase")
     if pattern == "head":
-        more = {key: np.array([getattr(m, key) for m in materials], np.float32)[index] for key in FACIAL}
-        return paint_face(local, base, second, scale, phase, **more)
+        return paint_face(local, base, second, scale, phase, **{key: each(key) for key in FACIAL})
     if pattern == "eye":
         return paint_eye(local, base, second)
     x, y, z = local.T
