@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from pose.layers.related import Maxout
 
@@ -25,8 +29,46 @@ class ConvNormAct(nn.Sequential):
         norm_eps: float = 1e-5,
     ) -> None:
         width = out_channels * (activation.num_pieces if isinstance(activation, Maxout) else 1)
+        conv = DepthwiseConv2d if groups == in_channels > 1 else nn.Conv2d
         super().__init__(
-            nn.Conv2d(in_channels, width, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
+            conv(in_channels, width, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
             nn.BatchNorm2d(width, eps=norm_eps),
             activation,
         )
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """`nn.Conv2d` without bias whose backward pass is in fp32 where autocast computes in bf16 on a CPU.
+
+    PyTorch's own in bf16 takes up to fifteen times as long there (kernels of 5 x 5, stride 2): docs/performance.md.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C', H', W')."""
+        if x.is_cpu and torch.is_autocast_enabled("cpu") and torch.is_grad_enabled():
+            dtype = torch.get_autocast_dtype("cpu")
+            if dtype is torch.bfloat16:
+                result: Tensor = _Depthwise.apply(x.to(dtype), self.weight, self.stride, self.padding, self.groups)
+                return result
+        return super().forward(x)
+
+
+class _Depthwise(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, *settings: Any) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.settings = settings
+        stride, padding, groups = settings
+        return nn.functional.conv2d(x, weight.to(x.dtype), None, stride, padding, 1, groups)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        stride, padding, groups = ctx.settings
+        dx, dw, _ = torch.ops.aten.convolution_backward(
+            *(dy.float(), x.float(), weight.to(x.dtype).float()),
+            *(None, stride, padding, (1, 1), False, (0, 0), groups),
+            (*ctx.needs_input_grad[:2], False),
+        )
+        return None if dx is None else dx.to(x.dtype), dw, None, None, None
