@@ -10,6 +10,7 @@ from torch import nn
 
 from pose.config.keypoints import Config
 from pose.config.load import load_config
+from pose.layers.conv import DepthwiseConv2d
 from pose.layers.dyrelu import DyReLU
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "coco"
@@ -39,6 +40,15 @@ def plain_copy(model: nn.Module) -> nn.Module:
     for layer in model.modules():
         if isinstance(layer, DyReLU):
             layer.forward = layer.plain  # type: ignore[method-assign]
+    return model
+
+
+def torch_gradients(model: nn.Module) -> nn.Module:
+    """A copy whose depthwise convolutions have PyTorch's own gradients in bf16."""
+    model = copy.deepcopy(model)
+    for layer in model.modules():
+        if isinstance(layer, DepthwiseConv2d):
+            layer.__class__ = nn.Conv2d  # type: ignore[assignment]
     return model
 
 

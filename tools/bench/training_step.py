@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 python tools/bench/training_step.py [--quick]
 
 A step is what the trainer does with a batch that is there: forward, loss, backward, Adam. "plain" is the same network
-with DY-ReLU in PyTorch's own operators. "bf16" is under autocast, as `train.precision: bf16` is.
+with DY-ReLU in PyTorch's own operators. "bf16" is under autocast, as `train.precision: bf16` is; "PyTorch's
+gradients" is that without pose.layers.conv.DepthwiseConv2d, also of the demo model's network, MobileNetV3-Small.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import argparse
 from collections.abc import Callable, Sequence
 
 import torch
-from models import DYRELU, NUM_KEYPOINTS, RELU6, build, images, plain_copy
+from models import DYRELU, NUM_KEYPOINTS, RELU6, build, images, plain_copy, torch_gradients
 from timing import Row, interleave, markdown, row
 from torch import nn
 
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.training.losses import heatmap_mse
 
 BATCH = 8
@@ -60,11 +62,15 @@ def rows(quick: bool) -> list[Row]:
     batch = 2 if quick else BATCH
     steps = {name: make_step(model, batch=batch, quick=quick) for name, model in models.items()}
     times = interleave(steps, repeats=1 if quick else 9, warmup=1 if quick else 2)
+    models["demo"] = load_checkpoint("demo").build().train().to(memory_format=torch.channels_last)
     halves = {
         f"{name}, {precision}": make_step(models[name], batch=batch, quick=quick, bf16=precision == "bf16")
-        for name in ("ours", "relu6")
+        for name in ("ours", "relu6", "demo")
         for precision in ("fp32", "bf16")
     }
+    for name in ("ours", "demo"):
+        own = torch_gradients(models[name])
+        halves[f"{name}, PyTorch's gradients"] = make_step(own, batch=batch, quick=quick, bf16=True)
     halved = interleave(halves, repeats=1 if quick else 9, warmup=1 if quick else 2)
     updates = interleave(optimizer_steps(), repeats=1 if quick else 30, warmup=1 if quick else 3)
     what = f"training step, MobileNetV2 x1.0 pose, DY-ReLU-C, batch {batch}"
@@ -86,6 +92,25 @@ def rows(quick: bool) -> list[Row]:
             target="",
             ours="relu6, bf16",
             baseline="relu6, fp32",
+        ),
+        row(
+            halved,
+            what=f"training step, MobileNetV3-Small pose, DY-ReLU-C, batch {batch}, bf16",
+            against="the same in fp32",
+            target="<= 0.9",
+            ours="demo, bf16",
+            baseline="demo, fp32",
+        ),
+        *(
+            row(
+                halved,
+                what=f"training step, {network} pose, DY-ReLU-C, batch {batch}, bf16",
+                against="the same with PyTorch's gradients",
+                target="",
+                ours=f"{name}, bf16",
+                baseline=f"{name}, PyTorch's gradients",
+            )
+            for name, network in (("ours", "MobileNetV2 x1.0"), ("demo", "MobileNetV3-Small"))
         ),
         row(
             updates,
