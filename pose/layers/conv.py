@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from pose.layers.dyrelu_guard import is_unwatched
 from pose.layers.related import Maxout
 
 
@@ -29,7 +30,8 @@ class ConvNormAct(nn.Sequential):
         norm_eps: float = 1e-5,
     ) -> None:
         width = out_channels * (activation.num_pieces if isinstance(activation, Maxout) else 1)
-        conv = DepthwiseConv2d if groups == in_channels > 1 else nn.Conv2d
+        slow = groups == in_channels > 1 and (kernel > 3 or stride > 1)
+        conv = DepthwiseConv2d if slow else nn.Conv2d
         super().__init__(
             conv(in_channels, width, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
             nn.BatchNorm2d(width, eps=norm_eps),
@@ -40,17 +42,20 @@ class ConvNormAct(nn.Sequential):
 class DepthwiseConv2d(nn.Conv2d):
     """`nn.Conv2d` without bias whose backward pass is in fp32 where autocast computes in bf16 on a CPU.
 
-    PyTorch's own in bf16 takes up to fifteen times as long there (kernels of 5 x 5, stride 2): docs/performance.md.
+    PyTorch's own in bf16 takes up to fifty times as long there with stride 2, and six times as long with kernels of
+    5 x 5: docs/performance.md.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
-        if x.is_cpu and torch.is_autocast_enabled("cpu") and torch.is_grad_enabled():
-            dtype = torch.get_autocast_dtype("cpu")
-            if dtype is torch.bfloat16:
-                result: Tensor = _Depthwise.apply(x.to(dtype), self.weight, self.stride, self.padding, self.groups)
-                return result
-        return super().forward(x)
+        if not (x.is_cpu and torch.is_grad_enabled() and _computes_in_bf16() and is_unwatched()):
+            return super().forward(x)
+        result: Tensor = _Depthwise.apply(x.bfloat16(), self.weight, self.stride, self.padding, self.groups)
+        return result
+
+
+def _computes_in_bf16() -> bool:
+    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
 
 
 class _Depthwise(torch.autograd.Function):

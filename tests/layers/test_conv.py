@@ -74,9 +74,38 @@ def test_frozen_input_or_weight() -> None:
         assert not conv(x.detach()).requires_grad
 
 
-def test_only_depthwise_convolutions_are_of_this_kind() -> None:
+def test_transforms_take_pytorchs_own() -> None:
+    """Autograd functions are not for them."""
+    conv = DepthwiseConv2d(4, 4, 3, 2, 1, groups=4, bias=False)
+    x = torch.randn(2, 4, 6, 6)
+
+    def total(weight: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return torch.func.functional_call(conv, {"weight": weight}, (x,)).float().sum()
+
+    with torch.autocast("cpu", torch.bfloat16):
+        conv(x).float().sum().backward()
+    assert conv.weight.grad is not None
+    torch.testing.assert_close(torch.func.grad(total)(conv.weight.detach()), conv.weight.grad, rtol=0.05, atol=0.05)
+
+
+def test_compiled_is_as_eager() -> None:
+    torch.manual_seed(0)
+    conv = DepthwiseConv2d(8, 8, 5, 2, 2, groups=8, bias=False)
+    x = torch.randn(2, 8, 12, 12).requires_grad_()
+    grads = []
+    for call in (conv, torch.compile(conv, backend="aot_eager", dynamic=False)):
+        with torch.autocast("cpu", torch.bfloat16):
+            y = call(x)
+        grads.append(torch.autograd.grad(y.float().square().sum(), (x, conv.weight)))
+    for eager, compiled in zip(*grads, strict=True):
+        torch.testing.assert_close(compiled, eager, rtol=2**-7, atol=1e-3)  # it may round less often
+
+
+def test_those_that_are_slow_in_bf16_are_of_this_kind() -> None:
+    shapes = [(8, 8, 8, 3, 2), (8, 8, 8, 5, 1), (8, 8, 8, 3, 1), (8, 16, 1, 3, 2), (1, 4, 1, 3, 2), (8, 8, 2, 5, 1)]
     kinds = [
-        type(ConvNormAct(ins, outs, kernel=3, groups=groups, activation=nn.Identity())[0])
-        for ins, outs, groups in [(8, 8, 8), (8, 16, 1), (1, 4, 1), (8, 8, 2)]
+        type(ConvNormAct(ins, outs, kernel=kernel, stride=stride, groups=groups, activation=nn.Identity())[0])
+        for ins, outs, groups, kernel, stride in shapes
     ]
-    assert kinds == [DepthwiseConv2d, nn.Conv2d, nn.Conv2d, nn.Conv2d]
+    assert kinds == [DepthwiseConv2d] * 2 + [nn.Conv2d] * 4
