@@ -19,7 +19,7 @@ from pose.images.types import Image, check_image
 from pose.images.warp import warp
 from pose.inference.detector import CheckedDetector, Detector, check_detector, load_detector
 from pose.inference.inputs import ChannelOrder, Images, PredictRequest, check_boxes, read_requests
-from pose.inference.memory import fitting_batch_size
+from pose.inference.memory import check_batch_size, fitting_batch_size
 from pose.inference.results import People
 from pose.keypoints.geometry import apply_affine, crop_affine, grow_box, invert_affine
 from pose.keypoints.skeletons import Skeleton
@@ -75,8 +75,7 @@ class PredictorBase(ABC):
         source: str | None,
         detector: str | Detector,
     ) -> None:
-        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-            raise ValueError(f"batch_size must be a whole number and at least 1, got {batch_size!r}")
+        check_batch_size(batch_size)
         self.skeleton = skeleton
         self.input_size = input_size
         self.unbiased = unbiased

@@ -16,6 +16,7 @@ from pose.images.files import ImageInput
 from pose.images.read import read_header
 from pose.inference.detector import CheckedDetector, Detector
 from pose.inference.image_loop import ImageLoop, Progress
+from pose.inference.memory import check_batch_size
 from pose.runtime.errors import DataError
 from pose.runtime.files import write_json
 from pose.runtime.paths import user_path
@@ -81,8 +82,7 @@ def detect_images(
     """
     out = user_path(out)
     check_target(out)
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size must be a whole number and at least 1, got {batch_size!r}")
+    check_batch_size(batch_size)
     records: list[dict[str, Any]] = []
     empty = 0
     finder = CheckedDetector(detector)

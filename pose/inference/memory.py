@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
+
 from pose.runtime.system import memory_bytes
 
 # By the peak resident memory of two crops of 512 x 512 in PyTorch, with DY-ReLU: MobileNetV2 x1.0 takes 277. The
 # mirrored crops take as much again (557 with them; MobileNetV3-Large 443, ResNet-50 180).
 BYTES_PER_PIXEL = 300
 SHARE = 0.5  # of the memory that this process may take
+
+
+def check_batch_size(batch_size: object) -> None:
+    """Raises ValueError unless it is a whole number and at least 1."""
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise ValueError(f"batch_size must be a whole number and at least 1, got {batch_size!r}")
 
 
 def fitting_batch_size(batch_size: int, input_size: tuple[int, int], *, device: object, mirrored: bool = True) -> int:
