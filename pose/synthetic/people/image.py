@@ -66,7 +66,7 @@ def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, nose: Array, *,
     """Shift the image so that the main person lies inside it, or a border cuts them.
 
     Args:
-        nose: (3,) of the main person. close: the image begins at the person's top, and the head lies inside.
+        nose: (3,) of the main person. close: the image begins about at the person's top, and the nose lies inside its sides.
     """
     xy, _ = camera.project(mesh.vertices)
     low, high = xy.min(0), xy.max(0)
@@ -75,7 +75,7 @@ def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, nose: Array, *,
     target = np.where(room > 0, rng.uniform(0.05, 0.95, 2), rng.uniform(0.3, 0.7, 2)) * room
     if close:
         aside = camera.project(nose[None])[0][0, 0] - low[0]
-        target = np.array([rng.uniform(0.2, 0.8) * camera.size[1] - aside, rng.uniform(-0.03, 0.25) * camera.size[0]])
+        target = np.array([rng.uniform(0.2, 0.8) * camera.size[1] - aside, rng.uniform(-0.15, 0.25) * camera.size[0]])
     elif cut:
         side, share = int(rng.choice([0, 1, 2, 3], p=[0.16, 0.16, 0.06, 0.62])), rng.uniform(0.1, 0.55)
         axis = 0 if side < 2 else 1

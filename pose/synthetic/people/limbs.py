@@ -106,7 +106,7 @@ ARMS = {
     ),
     "few": ("hang", "hang", "hang", "hips", "raised", "aside"),
     "mixed": (
-        *("hang",) * 8,
+        *("hang",) * 10,
         *("holding",) * 5,
         *("hips", "folded", "back", "forward", "forward", "forward", "backward", "phone", "face", "face", "face"),
         *("reach", "wave", "aside", "any"),
