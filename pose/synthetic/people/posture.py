@@ -53,6 +53,7 @@ def random_posture(
     drawn = _stride(rng, usual) if kind in ("walk", "run") else _of_kind(rng, usual, head_turn=head_turn)
     spine, neck = drawn.spine, drawn.neck
     if gaze > 0 and kind != "lie":
+        # The 6 degrees: who looks ahead holds the head up a little more than the ground's vertical.
         neck = (neck[0] - gaze * (drawn.pelvis[0] + spine[0] + neck[0] + 6), *neck[1:])
         if rng.random() < 0.35:  # looks at what the hands do, at the ground, or up
             neck = (neck[0] + (rng.uniform(8, 45) if rng.random() < 0.8 else rng.uniform(-35, -8)), *neck[1:])
