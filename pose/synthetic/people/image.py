@@ -66,7 +66,7 @@ def _frame(rng: np.random.Generator, camera: Camera, mesh: Mesh, nose: Array, *,
     """Shift the image so that the main person lies inside it, or a border cuts them.
 
     Args:
-        nose: (3,) of the main person. close: the image begins near the person's top, and the nose lies between its sides.
+        nose: (3,) of the main person. close: the image begins near the person's top, the nose between its sides.
     """
     xy, _ = camera.project(mesh.vertices)
     low, high = xy.min(0), xy.max(0)
