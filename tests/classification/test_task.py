@@ -95,8 +95,8 @@ def test_a_run_leaves_everything(data: dict[str, Any], tmp_path: Path) -> None:
 def test_it_learns(data: dict[str, Any], tmp_path: Path) -> None:
     """To tell three colors apart, where guessing gives a third."""
     data["model"] |= {"activation": "relu", "dropout": 0.0}
-    # Three seeds of four learn it in so few steps.
-    data["train"] |= {"seed": 1, "epochs": 20, "batch_size": 8, "mixup": 0.0, "label_smoothing": 0.0}
+    # At this rate six seeds of six learn it; at 0.05 four did, and which depended on the processor's rounding.
+    data["train"] |= {"lr": 0.005, "epochs": 20, "batch_size": 8, "mixup": 0.0, "label_smoothing": 0.0}
     metrics = run_training(config_of(data, "augment.colour_jitter=0.0", "eval.every=20"), tmp_path / "run")
     losses = [float(row["loss"]) for row in rows(tmp_path / "run")]
     assert losses[-1] < 0.5 * losses[0]

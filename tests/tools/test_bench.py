@@ -57,7 +57,7 @@ def test_activations_run_and_keep_little_memory() -> None:
 
 def test_training_step_runs() -> None:
     rows = training_step.rows(quick=True)
-    assert [bool(row["target"]) for row in rows] == [True, False, True, False, True]
+    assert [bool(row["target"]) for row in rows] == [True, False, True, False, True, False, False, True]
     assert all(row["ratio"] > 0 for row in rows)
 
 
