@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# torch 2.14.1 (oneDNN 3.12.0), on a processor with avx512_bf16; with AMX and without it the same kernels are taken.
+# version: torch 2.14.1 (oneDNN 3.12.0), on a processor with avx512_bf16; with AMX and without it the same kernels are
+# taken.
 # Behaviour: the backward pass of a depthwise convolution in bf16 is not computed by the depthwise kernel that fp32 has,
 # wherever the stride is 2 (the gradient of the input). A kernel for dense convolutions takes it (brgconv_strided), for
 # which each group of one channel is filled up to a block of 16. Nothing warns of it, and the values are right. The
@@ -10,7 +11,8 @@
 # bf16, in 46 to 56 times the processor time. With stride 1 it is jit_dw in both.
 # Why it matters: MobileNet, EfficientNet and most small networks for keypoints are made of such layers. A training step
 # of a MobileNetV3-Small for keypoints took 1.2 to 1.5 times as long in bf16 as in fp32 though its 1 x 1 convolutions
-# were several times as fast; two thirds of the step were the gradients of ten depthwise layers.
+# were several times as fast; two thirds of the step were the gradients of ten depthwise layers (those of weights of
+# 5 x 5 take six times as long).
 # Instead: an autograd function around the depthwise layers that runs their backward pass in fp32; the step then takes
 # about two thirds of its time in fp32. ONEDNN_VERBOSE=1 tells which kernel is taken.
 set -euo pipefail
