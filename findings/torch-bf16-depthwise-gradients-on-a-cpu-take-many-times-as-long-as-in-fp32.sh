@@ -10,11 +10,11 @@
 # Seen: input gradient of 96 channels of 28 x 20, kernel 5 x 5, stride 2, batch 16: jit_dw in fp32, brgconv_strided in
 # bf16, in 46 to 56 times the processor time. With stride 1 it is jit_dw in both.
 # Why it matters: MobileNet, EfficientNet and most small networks for keypoints are made of such layers. A training step
-# of a MobileNetV3-Small for keypoints took 1.2 to 1.5 times as long in bf16 as in fp32 though its 1 x 1 convolutions
-# were several times as fast; two thirds of the step were the gradients of ten depthwise layers (those of weights of
+# of a MobileNetV3-Small for keypoints took 1.3 times as long in bf16 as in fp32 though its 1 x 1 convolutions were
+# several times as fast; more than half of the step were the gradients of ten depthwise layers (those of weights of
 # 5 x 5 take six times as long).
 # Instead: an autograd function around the depthwise layers that runs their backward pass in fp32; the step then takes
-# about two thirds of its time in fp32. ONEDNN_VERBOSE=1 tells which kernel is taken.
+# two thirds to five sixths of its time in fp32. ONEDNN_VERBOSE=1 tells which kernel is taken.
 set -euo pipefail
 
 if ! grep -q avx512_bf16 /proc/cpuinfo; then
