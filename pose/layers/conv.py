@@ -30,32 +30,37 @@ class ConvNormAct(nn.Sequential):
         norm_eps: float = 1e-5,
     ) -> None:
         width = out_channels * (activation.num_pieces if isinstance(activation, Maxout) else 1)
-        slow = groups == in_channels > 1 and (kernel > 3 or stride > 1)
-        conv = DepthwiseConv2d if slow else nn.Conv2d
-        super().__init__(
-            conv(in_channels, width, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
-            nn.BatchNorm2d(width, eps=norm_eps),
-            activation,
-        )
+        if groups == in_channels > 1 and (kernel > 3 or stride > 1):
+            conv: nn.Conv2d = DepthwiseConv2d(in_channels, width, kernel, stride)
+        else:
+            conv = nn.Conv2d(in_channels, width, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+        super().__init__(conv, nn.BatchNorm2d(width, eps=norm_eps), activation)
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """`nn.Conv2d` without bias whose backward pass is in fp32 where autocast computes in bf16 on a CPU.
+    """`ConvNormAct`'s depthwise convolution, whose backward pass is in fp32 where autocast is in bf16 on a CPU.
 
     PyTorch's own in bf16 takes up to fifty times as long there with stride 2, and six times as long with kernels of
-    5 x 5: docs/performance.md.
+    5 x 5: docs/performance.md. The constructor takes no more than `forward` computes.
     """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel, stride, padding=kernel // 2, groups=in_channels, bias=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H', W')."""
-        if not (x.is_cpu and torch.is_grad_enabled() and _computes_in_bf16() and is_unwatched()):
+        if not (x.is_cpu and torch.is_grad_enabled() and _computes_in_bf16(x) and is_unwatched()):
             return super().forward(x)
         result: Tensor = _Depthwise.apply(x.bfloat16(), self.weight, self.stride, self.padding, self.groups)
         return result
 
 
-def _computes_in_bf16() -> bool:
-    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
+def _computes_in_bf16(x: Tensor) -> bool:
+    """Whether autocast does so on a CPU; it leaves fp64 as it is."""
+    enabled = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
+    return enabled and x.dtype is not torch.float64
 
 
 class _Depthwise(torch.autograd.Function):
@@ -72,8 +77,16 @@ class _Depthwise(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         stride, padding, groups = ctx.settings
         dx, dw, _ = torch.ops.aten.convolution_backward(
-            *(dy.float(), x.float(), weight.to(x.dtype).float()),
-            *(None, stride, padding, (1, 1), False, (0, 0), groups),
+            dy.float(),
+            x.float(),
+            weight.to(x.dtype).float(),  # as it was in the forward pass
+            None,
+            stride,
+            padding,
+            (1, 1),  # dilation
+            False,  # not transposed
+            (0, 0),
+            groups,
             (*ctx.needs_input_grad[:2], False),
         )
         return None if dx is None else dx.to(x.dtype), dw, None, None, None

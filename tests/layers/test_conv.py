@@ -27,7 +27,7 @@ def test_depthwise_gradients_in_bf16_are_those_of_fp32(
 ) -> None:
     layout = torch.channels_last if channels_last else torch.contiguous_format
     torch.manual_seed(0)
-    ours = DepthwiseConv2d(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False)
+    ours = DepthwiseConv2d(channels, channels, kernel, stride)
     plain = nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False)
     plain.load_state_dict(ours.state_dict())
     x = torch.randn(3, channels, 14, 10).bfloat16().float().to(memory_format=layout)
@@ -51,16 +51,18 @@ def test_depthwise_gradients_in_bf16_are_those_of_fp32(
 
 
 def test_without_autocast_it_is_conv2d() -> None:
-    conv = DepthwiseConv2d(4, 4, 3, padding=1, groups=4, bias=False)
+    conv = DepthwiseConv2d(4, 4, 3)
     x = torch.randn(2, 4, 6, 6)
     assert conv(x).grad_fn.name() == "ConvolutionBackward0"
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         assert conv(x).dtype == torch.bfloat16
     assert list(conv.state_dict()) == ["weight"]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert conv.double()(x.double()).dtype == torch.float64
 
 
 def test_frozen_input_or_weight() -> None:
-    conv = DepthwiseConv2d(4, 4, 5, padding=2, groups=4, bias=False)
+    conv = DepthwiseConv2d(4, 4, 5)
     x = torch.randn(2, 4, 6, 6)
     with torch.autocast("cpu", torch.bfloat16):
         conv(x).float().sum().backward()
@@ -76,7 +78,7 @@ def test_frozen_input_or_weight() -> None:
 
 def test_transforms_take_pytorchs_own() -> None:
     """Autograd functions are not for them."""
-    conv = DepthwiseConv2d(4, 4, 3, 2, 1, groups=4, bias=False)
+    conv = DepthwiseConv2d(4, 4, 3, 2)
     x = torch.randn(2, 4, 6, 6)
 
     def total(weight: Tensor) -> Tensor:
@@ -91,7 +93,7 @@ def test_transforms_take_pytorchs_own() -> None:
 
 def test_compiled_is_as_eager() -> None:
     torch.manual_seed(0)
-    conv = DepthwiseConv2d(8, 8, 5, 2, 2, groups=8, bias=False)
+    conv = DepthwiseConv2d(8, 8, 5, 2)
     x = torch.randn(2, 8, 12, 12).requires_grad_()
     grads = []
     for call in (conv, torch.compile(conv, backend="aot_eager", dynamic=False)):
