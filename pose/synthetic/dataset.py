@@ -32,7 +32,7 @@ from pose.synthetic.detections import detect
 from pose.synthetic.levels import LEVELS, Level
 from pose.synthetic.people.image import render_people
 
-GENERATOR_VERSION = 15
+GENERATOR_VERSION = 16
 SPLITS = {"train": 0, "val": 1}  # part of each image's seed
 JPEG_QUALITY = 92
 DONE, UNDERWAY = "figures.json", "figures.partial.json"

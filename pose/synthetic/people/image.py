@@ -24,7 +24,7 @@ from pose.synthetic.scene.objects import random_material, random_thing
 from pose.synthetic.scene.stage import compose, light_scene
 
 VIEWS = ("front", "side", "back")
-TABLES = {"sit": 0.6, "stand": 0.25, "reach": 0.3, "bend": 0.3}  # chance of one before a person, by posture
+TABLES = {"sit": 0.9, "stand": 0.3, "reach": 0.4, "bend": 0.4}  # chance of one before a person, by posture
 
 
 def _draw(rng: np.random.Generator, weights: dict[str, float]) -> str:
@@ -179,7 +179,7 @@ def render_people(rng: np.random.Generator, level: Level) -> SyntheticImage:
     cut = bool(rng.random() < level.cut)
     close = cut and chance(rng, level.close)
     tall = (
-        size[0] * float(np.exp(rng.uniform(0.6, 2.0)))
+        size[0] * float(np.exp(rng.uniform(0.7, 2.15)))
         if close
         else rng.uniform(*level.person_height) * (1.5 if cut else 1.0)
     )

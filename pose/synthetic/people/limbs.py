@@ -106,8 +106,8 @@ ARMS = {
     ),
     "few": ("hang", "hang", "hang", "hips", "raised", "aside"),
     "mixed": (
-        *("hang",) * 10,
-        *("holding",) * 5,
+        *("hang",) * 12,
+        *("holding",) * 6,
         *("hips", "folded", "back", "forward", "forward", "forward", "backward", "phone", "face", "face", "face"),
         *("reach", "wave", "aside", "any"),
     ),
