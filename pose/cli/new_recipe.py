@@ -29,8 +29,9 @@ class Recipe:
             weights by few people were worse than the last ones (docs/own_data.md).
         aspect: the median width of their boxes divided by the height.
         input_size: (height, width).
-        known: the keypoints are those that the demo model finds already. The rate is lower then, and the weights are
-            averaged, so that it keeps more of what it knows (docs/own_data.md has the measurements).
+        known: the keypoints are those that the demo model finds already. The rate is lower then, the weights are
+            averaged and the Gaussians are those that it learned, so that it keeps more of what it knows
+            (docs/own_data.md has the measurements).
     """
 
     people: int
@@ -50,6 +51,7 @@ class Recipe:
         """The keys of a config, by their last name."""
         return {
             "input_size": list(self.input_size),
+            "sigma": 1.5 if self.known else 1,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "lr": 0.0005 if self.known else 0.002,

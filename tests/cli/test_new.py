@@ -47,7 +47,7 @@ def test_a_dataset_is_filled_in(pose_cli: Cli, dataset: Path, tmp_path: Path) ->
     config = load_config(tmp_path / "dogs.yaml")
     assert (config.model.init, list(config.model.input_size)) == ("demo", [224, 160])
     assert (config.train.batch_size, config.train.milestones, config.eval.every) == (4, [80, 98], 107)
-    assert (config.train.lr, config.train.ema) == (0.002, None)
+    assert (config.train.lr, config.train.ema, config.model.sigma) == (0.002, None, 1)
     data = config.data
     assert data.root == str(dataset)
     assert (data.train.images, data.val.images, data.val.boxes) == ("images/train", "images/val", "gt")
@@ -70,7 +70,8 @@ def test_coco17_by_its_name_and_one_file_alone(pose_cli: Cli, tiny_dataset: Path
     assert "people.json is the only split found, so it stands for validation too" in outcome.err
     assert f"`pose split {tiny_dataset / 'people.json'} --val 0.2` makes two of it" in outcome.err
     config = load_config(tmp_path / "people.yaml")
-    assert (config.train.lr, config.train.ema) == (0.0005, 0.995)  # the demo model knows these keypoints
+    learned = (config.train.lr, config.train.ema, config.model.sigma)
+    assert learned == (0.0005, 0.995, 1.5)  # the demo model knows these keypoints
     data = config.data
     assert (data.root, data.skeleton, data.train.images) == (str(tiny_dataset), "coco17", "images")
     assert data.train.annotations == data.val.annotations == "people.json"
