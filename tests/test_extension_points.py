@@ -20,7 +20,7 @@ import yaml
 from torch import Tensor, nn
 
 import pose
-from pose.checkpoints.checkpoint import load_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from pose.cli import main as cli_main
 from pose.codecs import heatmap
 from pose.config.keypoints import AugmentConfig
@@ -178,7 +178,11 @@ def test_a_codec(tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(heatmap, "decode", toy_decode)
     generate(tmp_path / "people", level="easy", train=1, val=1)
     image = read_image(next((tmp_path / "people/images/val").glob("*.jpg")))
-    predictor = pose.load("demo", "cpu")
+    demo, quarter = load_checkpoint("demo"), tmp_path / "quarter.safetensors"
+    section = demo.pose_config.model.model_copy(update={"codec": "quarter"})
+    config = demo.pose_config.model_copy(update={"model": section})
+    save_checkpoint(quarter, demo.build(), config=config, epoch=demo.epoch, metrics={})
+    predictor = pose.load(quarter, "cpu")
     center, size = grow_box([0, 0, image.shape[1], image.shape[0]], predictor.input_size)
     to_crop = crop_affine(center, float(size[1]), predictor.input_size)
     found = predictor(image, boxes=[[0, 0, image.shape[1], image.shape[0]]])
@@ -186,10 +190,10 @@ def test_a_codec(tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(in_crop, in_crop.round(), atol=1e-3)
     assert len(np.unique(in_crop.round(), axis=0)) > 5
     path = tmp_path / "demo.onnx"
-    outcome = pose_cli("export", "demo", "--onnx", path)
+    outcome = pose_cli("export", quarter, "--onnx", path)
     assert (outcome.code, "the exported graph is not the network" in outcome.err) == (2, True)
     monkeypatch.setattr(network, "emit_decode", toy_emit_decode)
-    outcome = pose_cli("export", "demo", "--onnx", path)
+    outcome = pose_cli("export", quarter, "--onnx", path)
     assert (outcome.code, "keypoints by at most 0.0000 pixels" in outcome.out) == (0, True)
 
 
