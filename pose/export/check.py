@@ -102,7 +102,7 @@ class Quantized:
         kind: "int8" or "fp16", an option of `pose export`.
         crops: how many were compared.
         what: what they show.
-        moved: part of the keypoints that lie elsewhere.
+        moved: part of the keypoints that lie elsewhere by more than `KEYPOINT_TOLERANCE`.
         median, p95: crop pixels that keypoints move by.
     """
 
@@ -116,8 +116,8 @@ class Quantized:
     def __str__(self) -> str:
         return (
             f"{self.kind} against float on {self.crops} crops of {self.what}: {100 * self.moved:.0f} % of the "
-            f"keypoints move, half of all by at most {self.median:.2f} pixels, 95 % by at most {self.p95:.2f}; "
-            f"`pose eval` tells what that costs in AP"
+            f"keypoints move by more than {KEYPOINT_TOLERANCE} pixels, half of all by at most {self.median:.2f}, 95 % "
+            f"by at most {self.p95:.2f}; `pose eval` tells what that costs in AP"
         )
 
     def verify(self, stride: int) -> None:
@@ -204,9 +204,8 @@ def compare_quantized(
         np.concatenate([graph.run(batch)[0] for batch in in_batches(crops)]) for graph in (exported, quantized)
     )
     moved = np.linalg.norm(found - expected, axis=-1)
-    return Quantized(
-        kind, len(crops), what, float((moved > 0).mean()), float(np.median(moved)), float(np.percentile(moved, 95))
-    )
+    share = float((moved > KEYPOINT_TOLERANCE).mean())
+    return Quantized(kind, len(crops), what, share, float(np.median(moved)), float(np.percentile(moved, 95)))
 
 
 def in_batches(crops: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
