@@ -116,8 +116,8 @@ class Quantized:
     def __str__(self) -> str:
         return (
             f"{self.kind} against float on {self.crops} crops of {self.what}: {100 * self.moved:.0f} % of the "
-            f"keypoints move by more than {KEYPOINT_TOLERANCE} pixels, half of all by at most {self.median:.2f}, 95 % "
-            f"by at most {self.p95:.2f}; `pose eval` tells what that costs in AP"
+            f"keypoints move by more than {KEYPOINT_TOLERANCE} pixels, half of all by at most {self.median:.2f}, "
+            f"95 % by at most {self.p95:.2f}; `pose eval` tells what that costs in AP"
         )
 
     def verify(self, stride: int) -> None:
