@@ -20,7 +20,7 @@ import yaml
 from torch import Tensor, nn
 
 import pose
-from pose.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.cli import main as cli_main
 from pose.codecs import heatmap
 from pose.config.keypoints import AugmentConfig
@@ -41,6 +41,7 @@ from pose.models import factory
 from pose.models.pose_net import STRIDE, PoseNet
 from pose.synthetic.dataset import generate
 from tests.helpers.command import Outcome
+from tests.helpers.demo import save_demo
 
 Cli = Callable[..., Outcome]
 
@@ -178,10 +179,7 @@ def test_a_codec(tmp_path: Path, pose_cli: Cli, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(heatmap, "decode", toy_decode)
     generate(tmp_path / "people", level="easy", train=1, val=1)
     image = read_image(next((tmp_path / "people/images/val").glob("*.jpg")))
-    demo, quarter = load_checkpoint("demo"), tmp_path / "quarter.safetensors"
-    section = demo.pose_config.model.model_copy(update={"codec": "quarter"})
-    config = demo.pose_config.model_copy(update={"model": section})
-    save_checkpoint(quarter, demo.build(), config=config, epoch=demo.epoch, metrics={})
+    quarter = save_demo(tmp_path / "quarter.safetensors", codec="quarter")
     predictor = pose.load(quarter, "cpu")
     center, size = grow_box([0, 0, image.shape[1], image.shape[0]], predictor.input_size)
     to_crop = crop_affine(center, float(size[1]), predictor.input_size)

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import pose
-from pose.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from pose.export.web_page import RUNTIME, runtime_files
 from pose.images.write import write_image
 from pose.synthetic.dataset import image_rng
@@ -23,6 +22,7 @@ from pose.synthetic.levels import LEVELS
 from pose.synthetic.people.image import render_people
 from tests.helpers.browser import DESKTOP, PHONE, Page, open_page
 from tests.helpers.command import Outcome
+from tests.helpers.demo import save_demo
 
 pytest.importorskip("onnxruntime")
 Cli = Callable[..., Outcome]
@@ -113,11 +113,8 @@ def test_in_a_browser(pose_cli: Cli, serve: Callable[[Path], str], tmp_path: Pat
     package = os.environ.get("POSE_ONNXRUNTIME_WEB")
     if not package:
         pytest.skip("set POSE_ONNXRUNTIME_WEB to the npm package onnxruntime-web")
-    demo = load_checkpoint("demo")
-    section = demo.pose_config.model.model_copy(update={"codec": codec})
-    config = demo.pose_config.model_copy(update={"model": section})
-    save_checkpoint(tmp_path / "m.safetensors", demo.build(), config=config, epoch=demo.epoch, metrics={})
-    outcome = pose_cli("export", tmp_path / "m.safetensors", "--web", tmp_path / "page", "--wasm", package)
+    checkpoint = save_demo(tmp_path / "m.safetensors", codec=codec)
+    outcome = pose_cli("export", checkpoint, "--web", tmp_path / "page", "--wasm", package)
     assert outcome.code == 0, outcome.err
     model = pose.load(tmp_path / "page/model.onnx")
     found, expected = [], []
