@@ -30,7 +30,7 @@ from pose.synthetic.people.image import render_people
 # What rounding may do to heatmaps: this part of their peak (trained networks need a hundredth of it), or so many
 # times what it does to PyTorch's own, as measured against double precision.
 PEAK_TOLERANCE, ROUNDING_TOLERANCE = 1e-4, 10
-KEYPOINT_TOLERANCE = 0.01  # crop pixels; decoding moves by whole pixels, so rounding of coordinates only
+KEYPOINT_TOLERANCE = 0.01  # crop pixels; rounding moves coordinates, and peaks between pixels, by less
 
 
 class Exported(Protocol):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pose.checkpoints.checkpoint import load_checkpoint
 from pose.cli.new_recipe import input_size_of, suit
 from pose.config.load import load_config
 from pose.keypoints.skeletons import COCO17
@@ -72,6 +73,7 @@ def test_coco17_by_its_name_and_one_file_alone(pose_cli: Cli, tiny_dataset: Path
     config = load_config(tmp_path / "people.yaml")
     learned = (config.train.lr, config.train.ema, config.model.sigma)
     assert learned == (0.0005, 0.995, 1.5)  # the demo model knows these keypoints
+    assert config.model.sigma == load_checkpoint("demo").pose_config.model.sigma
     data = config.data
     assert (data.root, data.skeleton, data.train.images) == (str(tiny_dataset), "coco17", "images")
     assert data.train.annotations == data.val.annotations == "people.json"
