@@ -10,6 +10,7 @@ from typing import Any
 
 from pose.data.foreign import find_foreign, refuse_foreign
 from pose.data.image_entries import local_name
+from pose.data.image_names import split_name
 from pose.data.json_file import read_json
 from pose.runtime.errors import DataError
 from pose.runtime.text import plural, shell_word
@@ -64,7 +65,7 @@ def find_splits(folder: Path) -> list[FoundSplit]:
             f"no COCO annotations in {folder}{others}; expected {LAYOUT}, or *.json in the folder itself; or give a "
             f"YAML config, or one JSON with --images DIR{hint}"
         )
-    names = [_name(path) for path, _ in documents]
+    names = [split_name(path) for path, _ in documents]
     if len(set(names)) < len(names):
         names = [path.stem for path, _ in documents]
     splits = [
@@ -86,7 +87,7 @@ def find_split(path: Path, *, images: Path | None = None) -> FoundSplit:
     if not _lists_images(document):
         refuse_foreign(path, document)
         raise DataError(f"{path} has no list of images; give a COCO keypoint JSON")
-    name = _name(path)
+    name = split_name(path)
     where = _images_dir(root, name, path, document) if images is None else images
     return FoundSplit(name, path, document, where, _detections(root, name))
 
@@ -132,11 +133,6 @@ def is_training(name: str) -> bool:
 
 def _lists_images(document: Any) -> bool:
     return isinstance(document, dict) and isinstance(document.get("images"), list)
-
-
-def _name(path: Path) -> str:
-    """train2017 of person_keypoints_train2017.json, val of animal_keypoints_val.json."""
-    return path.stem.rpartition("keypoints_")[2] or path.stem
 
 
 def _listed(document: dict[str, Any]) -> list[str]:

@@ -131,7 +131,8 @@ def _evaluate_keypoints(
     from pose.runtime.console import Progress, make_console
 
     console = make_console()
-    settings = _settings(network.config, [*changes, *network.changes], path=network.path, console=console)
+    chosen = ["data.val.boxes=gt"] if boxes == "gt" else []  # limits of the config are for these
+    settings = _settings(network.config, [*changes, *chosen, *network.changes], path=network.path, console=console)
     assert isinstance(settings, Config)
     check_backend(settings.eval.backend)  # before the minutes that predictions take
     skeleton, input_size = settings.data.resolve_skeleton(), settings.model.input_size

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.data.image_names import ImageMatcher, contradicts
+from pose.data.image_names import ImageMatcher, contradicts, meant_by, normal_name
 from pose.data.json_file import read_document
 from pose.data.left_out import Unusable, warn_left_out
 from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
@@ -91,7 +91,9 @@ class BoxFile:
     sizes: dict[str, tuple[int, int]]
 
 
-def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_score: float) -> BoxFile:
+def read_boxes(
+    path: Path, names: Sequence[str], *, skeleton: Skeleton, min_score: float, files: Mapping[str, Path] | None = None
+) -> BoxFile:
     """Read the boxes of each of the images `names`, in pixels as stored, as COCO's are.
 
     Args:
@@ -101,6 +103,8 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
             Left out are other images, crowds, and all but one category: that with the skeleton's name, with
             keypoints (several with the skeleton's keypoints are one), COCO's 1 for people, or the only one.
         min_score: boxes that score less are left out.
+        files: where the images lie, by name. They tell which is meant where the file has boxes of several paths that
+            end in the name of one image, as a/1.jpg and b/1.jpg do in 1.jpg.
 
     Records that cannot be read, and boxes of size 0, are left out with a warning. One counts the boxes whose image_id
     is another image's than their file_name, which is taken.
@@ -109,7 +113,7 @@ def read_boxes(path: Path, names: Sequence[str], *, skeleton: Skeleton, min_scor
         FileNotFoundError, DataError: no such file; or boxes are ambiguous, all of other images, or none is left.
     """
     content = _load_records(path, skeleton)
-    found = _Collector(path, names, content, min_score)
+    found = _Collector(path, names, content, min_score, files or {})
     problems: list[Unusable] = []
     for index, record in content.records:
         try:
@@ -155,9 +159,19 @@ class _Content:
 class _Collector:
     """The boxes of some images: by name rows of x, y, width, height, score, and what has to be said of them."""
 
-    def __init__(self, path: Path, names: Sequence[str], content: _Content, min_score: float) -> None:
+    def __init__(
+        self, path: Path, names: Sequence[str], content: _Content, min_score: float, files: Mapping[str, Path]
+    ) -> None:
         self.path, self.listed, self.min_score = path, content.images, min_score
         self.match = ImageMatcher(names)
+        longer: dict[str, set[str]] = {}  # paths that end in the name of an image
+        for _, record in content.records:
+            if file_name := self._file_name(record):
+                for hit in self.match.by_name(file_name):
+                    if len(said := normal_name(file_name)) > len(hit):
+                        longer.setdefault(hit, set()).add(said)
+        places = {name: files[name].absolute().as_posix() if name in files else name for name in longer}
+        self.meant = {name: meant_by(paths, places[name]) for name, paths in longer.items()}
         self.boxes: dict[str, list[list[float]]] = {name: [] for name in names}
         self.sizes: dict[str, tuple[int, int]] = {}
         self.left_out: Counter[str] = Counter()
@@ -176,7 +190,7 @@ class _Collector:
         image_id = _as_key(record.get("image_id"))
         listed, size = self.listed.get(image_id, (None, None))
         own_name = record.get("file_name")
-        file_name = own_name or listed
+        file_name = self._file_name(record)
         self.said.append(f"file_name {file_name}" if file_name else f"image_id {record['image_id']}")
         hits = self.match.by_name(file_name) if file_name else self.match.by_id(image_id)
         if len(hits) > 1:
@@ -184,6 +198,8 @@ class _Collector:
                 f"{self.path}: {where} with {self.said[-1]} fits {hits[0]} and {hits[1]}; "
                 f"write the path below the input folder as its file_name"
             )
+        if hits and file_name:
+            hits = self._meant(hits[0], normal_name(file_name))
         self.matched += len(hits)
         box, score = read_box(where, record)
         if not hits:
@@ -202,6 +218,28 @@ class _Collector:
         self.boxes[hits[0]].append([*box, score])
         if size:
             self.sizes[hits[0]] = size
+
+    def _file_name(self, record: Any) -> str | None:
+        """What a record says, else what the file says of its image_id."""
+        if not isinstance(record, dict):
+            return None
+        own, (listed, _) = record.get("file_name"), self.listed.get(_as_key(record.get("image_id")), (None, None))
+        return own if isinstance(own, str) and own else listed
+
+    def _meant(self, name: str, said: str) -> list[str]:
+        """The image `name` if a record with the path `said` means it, and not one of that name elsewhere.
+
+        Raises:
+            DataError: nothing tells.
+        """
+        if len(said) <= len(name):
+            return [name]
+        if not self.meant[name]:
+            raise DataError(
+                f"{self.path} has boxes of several images whose path ends in {name}, such as {said}; give the folder "
+                "above it, so that it is plain which is meant, or write the path below the input folder as file_name"
+            )
+        return [name] if said in self.meant[name] else []
 
 
 def _load_records(path: Path, skeleton: Skeleton) -> _Content:
@@ -244,7 +282,7 @@ def _categories(path: Path, records: Sequence[Any], categories: Sequence[Any], s
     listed = {_as_key(c["id"]): c for c in categories if isinstance(c, dict) and _is_id(c.get("id"))}
     named = {i for i, c in listed.items() if i in kinds and c.get("name") == skeleton.name}
     posed = {i for i, c in listed.items() if i in kinds and c.get("keypoints")}
-    if posed and all(listed[i]["keypoints"] == list(skeleton.keypoint_names) for i in posed):
+    if len(named) != 1 and posed and all(listed[i]["keypoints"] == list(skeleton.keypoint_names) for i in posed):
         return posed  # read as one in training too
     person = {1} & kinds if skeleton.keypoint_names == COCO17.keypoint_names else set()
     wanted = named or posed or person or kinds

@@ -53,6 +53,8 @@ def refuse_foreign(path: Path | str, document: Any) -> None:
 
 def find_foreign(folder: Path) -> str:
     """What a folder without COCO annotations holds instead, as the end of a message; "" where nothing is known."""
+    if next(folder.glob("*/_annotations.coco.json"), None) is not None:
+        return f"{folder} is a dataset as Roboflow exports COCO's; {_convert(folder)}"
     for pattern in (
         "*.yaml",
         "*.slp",

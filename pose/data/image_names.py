@@ -1,9 +1,10 @@
-"""Which image a record means by a file name, of which either side may have more folders, or by an id."""
+"""Which image a record means by a file name, of which either side may have more folders, or by an id; and splits."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import takewhile
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -14,9 +15,48 @@ def image_number(stem: str) -> int | None:
     return int(number[1]) if number else None
 
 
+def normal_name(file_name: str) -> str:
+    r"""Write / between folders: a/b.jpg of a\b.jpg."""
+    return PureWindowsPath(file_name).as_posix()
+
+
 def contradicts(said: Any, listed: str) -> bool:
     """Say whether a record's own file_name is another than the one that its image_id stands for."""
     return isinstance(said, str) and PureWindowsPath(said).stem != PureWindowsPath(listed).stem
+
+
+def split_name(file: Path) -> str:
+    """Find the split in the name of an annotation file; without one, it is all of the name.
+
+    train2017 of person_keypoints_train2017.json, val of instances_val.json.
+    """
+    before, _, after = file.stem.rpartition("keypoints_")
+    named = re.search(r"(?<![a-z])(train|val|valid|validation|test)\d*(-dev)?$", file.stem, re.IGNORECASE)
+    return after if before or not named else named[0]
+
+
+def meant_by(said: Collection[str], place: str) -> set[str]:
+    """Choose among paths that all end in the name of one image file those that mean it.
+
+    Those that the file's own path ends in; else the one with most folders in common with it, from the end.
+
+    Args:
+        said: with / between folders.
+        place: the whole path of the file, as far as it is known.
+    Returns:
+        Empty where nothing tells which one is meant.
+    """
+    if len(said) <= 1:
+        return set(said)
+    shared = {path: _shared_end(path.split("/"), place.split("/")) for path in said}
+    whole = {path for path, count in shared.items() if count == len(path.split("/"))}
+    best = {path for path, count in shared.items() if count == max(shared.values())}
+    return whole or (best if len(best) == 1 else set())
+
+
+def _shared_end(a: Sequence[str], b: Sequence[str]) -> int:
+    pairs = zip(reversed(a), reversed(b), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 class ImageMatcher:
@@ -40,11 +80,15 @@ class ImageMatcher:
                 self.by_stem.setdefault(number, []).append(name)
 
     def by_name(self, file_name: str) -> list[str]:
-        name = PureWindowsPath(file_name).as_posix()
+        name = normal_name(file_name)
         if name in self.names:
             return [name]
         # Either may have more folders in front than the other.
-        return self.by_end.get(name) or [end for end in ends_of_path(name) if end in self.names][:1]
+        return self.by_end.get(name) or self.by_longer_name(name)
+
+    def by_longer_name(self, name: str) -> list[str]:
+        """The one image whose name a path with more folders ends in."""
+        return [end for end in ends_of_path(name) if end in self.names][:1]
 
     def by_id(self, image_id: str | int) -> list[str]:
         return self.by_stem.get(image_id, [])

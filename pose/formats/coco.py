@@ -10,6 +10,7 @@ import numpy as np
 
 from pose.data.category import edge_fits
 from pose.data.image_entries import leaves_folder, local_name
+from pose.data.image_names import split_name
 from pose.data.json_file import read_json
 from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, as_list
@@ -40,7 +41,7 @@ def read_coco(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = N
     files = [file for file in below if "keypoints" in file.stem] or below
     found = LabelSet([], [], path)
     for file in files:
-        split = file.stem.rpartition("keypoints_")[2] or file.stem
+        split = split_name(file)
         places = (f"images/{split}", split, "images", "")
         folder = next(place for place in places if (path / place).is_dir())
         part = _read_file(file, notes, keypoints, folder=folder, split=_SPLITS.get(split, split))
@@ -157,7 +158,8 @@ def _guess_kind(
             "numbers; name them in their order by --keypoints"
         )
     edges = COCO17.edges if chosen == COCO17.keypoint_names else ()
-    for number in sorted({read_id(a.get("category_id", 1)) or 1 for a in used}):
+    given_ids = {read_id(a.get("category_id")) for a in used}
+    for number in sorted({i for i in given_ids if i is not None} or {next(iter(names), 1)}):
         kinds[number] = ObjectKind(names.get(number, "person"), chosen, edges, None, number)
     if keypoints is None:
         notes.remark("guessed: the names of the keypoints are COCO's 17, as no category names any")
@@ -173,15 +175,20 @@ def _read_person(
     if not isinstance(record, dict):
         notes.left_out["annotations that are no objects"] += 1
         return None
-    image_id, number = read_id(record.get("image_id")), read_id(record.get("category_id", 1))
+    image_id, number = read_id(record.get("image_id")), read_id(record.get("category_id"))
     image = None if image_id is None else images.get(image_id)
     kind = None if number is None else kinds.get(number)
+    if record.get("category_id") is None and len(kinds) == 1:
+        (kind,) = kinds.values()
+        notes.guessed[f"annotations without category_id, taken for '{kind.name}'"] += 1
     if image is None:
         notes.left_out["annotations of images that are not listed"] += 1
         return None
     if kind is None:
-        name = number if number is None else names.get(number, number)
-        notes.left_out[f"annotations of category '{name}', which has no keypoints"] += 1
+        what = "annotations without a readable category_id"
+        if number is not None:
+            what = f"annotations of category '{names.get(number, number)}', which has no keypoints"
+        notes.left_out[what] += 1
         return None
     points = _read_points(record.get("keypoints"), len(kind.keypoint_names), notes)
     crowd = read_flag(record.get("iscrowd"))

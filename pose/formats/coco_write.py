@@ -101,7 +101,7 @@ def _ids(given: list[int | None], what: str, notes: Notes, *, least: int = 1) ->
     known = [number for number in given if number is not None and number >= least]
     if len(known) == len(given) and len(set(known)) == len(known):
         return known
-    if known:
+    if any(number is not None for number in given):
         notes.remark(f"renumbered: the {what} from 1, as some are missing, 0 or doubled")
     return list(range(1, len(given) + 1))
 

@@ -6,6 +6,7 @@ Nothing that exists is overwritten, and what is written is whole or not there.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import re
 from collections.abc import Callable
@@ -101,7 +102,7 @@ def convert(
     if not labels.images:
         raise DataError(f"{source} has no image that can be read{_reasons(notes)}")
     read = len(labels.images), len(labels.people)
-    locate(labels, images, notes)
+    locate(labels, images, notes, upright=kind in UPRIGHT)
     if (kind in UPRIGHT) != (target in UPRIGHT):
         turn(labels, upright=target in UPRIGHT, notes=notes)
     complete(labels, target, notes)
@@ -155,7 +156,8 @@ def _names(keypoints: str | None) -> tuple[str, ...] | None:
     if keypoints in SKELETONS:
         return SKELETONS[keypoints].keypoint_names
     names = tuple(name.strip() for name in keypoints.split(","))
-    if len(names) == 1 or not all(names) or len(set(names)) < len(names):
+    misspelled = len(names) == 1 and difflib.get_close_matches(keypoints, SKELETONS)
+    if misspelled or not all(names) or len(set(names)) < len(names):
         raise ConfigError(
             f"--keypoints {keypoints} is neither a known skeleton ({', '.join(SKELETONS)}) nor a list of different "
             "names, such as nose,left_ear,right_ear"

@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from pose.data.image_entries import leaves_folder
-from pose.formats.labels import LabeledPerson, LabelSet, Notes, extent
+from pose.data.image_names import meant_by
+from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, extent
 from pose.images.read import read_header
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError
+from pose.runtime.text import first_few
 
 _PARTS = 64
+_WHICH = "give the folder above as --images, so that it is plain which is meant"
 
 
 def upright_size(path: Path) -> tuple[int, int] | None:
@@ -32,33 +35,53 @@ def _header(path: Path) -> tuple[tuple[int, int] | None, int]:
         return None, 1
 
 
-def locate(labels: LabelSet, images: Path | None, notes: Notes) -> None:
+def locate(labels: LabelSet, images: Path | None, notes: Notes, *, upright: bool) -> None:
     """Look for the images below `images`, or else below the set's own root.
 
-    Images are found by their path, or by the end of it; sizes that the format lacks are read from the files.
+    Images are found by their path, or by the end of it; sizes that the format lacks are read from the files. Where
+    the paths of several images end in the same file, its own path tells whose it is; if it does not, it is nobody's,
+    which is said.
 
+    Args:
+        upright: whether the coordinates are those of the images as viewers show them.
     Raises:
         DataError: none of the images is in the folder that the user gave.
     """
     root = images or labels.root
     if root is None:
         return
-    found: set[str] = set()
-    for image in sorted(labels.images, key=lambda image: not is_file(root / image.path)):
-        name = next((end for end in _ends(image.path) if is_file(root / end) and end not in found), None)
-        if name is None:
-            continue
-        if name != image.path:
-            notes.guessed["images found by the end of their path"] += 1
-            image.folder, image.file_name = "", name
-        found.add(name)
-        if image.size is None:
-            image.size = upright_size(root / name)
-    if images is not None and labels.images and not found:
-        raise DataError(f"none of the {len(labels.images)} images is in {images}, e.g. {labels.images[0].path}")
-    if 0 < len(found) < len(labels.images):
-        notes.remark(f"missing: {len(labels.images) - len(found)} of {len(labels.images)} images are not in {root}")
-    labels.root = root if found else None
+    claims: dict[str, list[LabeledImage]] = {}
+    for image in labels.images:
+        name = next((end for end in _ends(image.path) if is_file(root / end)), None)
+        if name is not None:
+            claims.setdefault(name, []).append(image)
+    located = 0
+    for name, claimants in claims.items():
+        paths = {image.path for image in claimants}
+        meant = {name} if name in paths else meant_by(paths, (root / name).absolute().as_posix())
+        if not meant:
+            several = first_few(sorted(paths), 3)
+            notes.remark(f"missing: {root / name} may be any of {len(paths)} images, {several}; {_WHICH}")
+        for image in claimants:
+            if image.path in meant:
+                located += 1
+                _take_file(image, name, root, notes, upright=upright)
+    if images is not None and labels.images and not located:
+        raise DataError(
+            f"none of the {len(labels.images)} images is in {images}, e.g. {labels.images[0].path}"
+            + (f"; the paths of several end in the same file: {_WHICH}" if claims else "")
+        )
+    if 0 < located < len(labels.images):
+        notes.remark(f"missing: {len(labels.images) - located} of {len(labels.images)} images are not in {root}")
+    labels.root = root if located else None
+
+
+def _take_file(image: LabeledImage, name: str, root: Path, notes: Notes, *, upright: bool) -> None:
+    if name != image.path:
+        notes.guessed["images found by the end of their path"] += 1
+        image.folder, image.file_name = "", name
+    if image.size is None:
+        image.size = upright_size(root / name) if upright else _header(root / name)[0]
 
 
 def is_file(path: Path) -> bool:

@@ -55,6 +55,7 @@ def read_yolo(
         )
     labels = LabelSet([], [], root)
     seen: set[str] = set()
+    nowhere: list[str] = []
     for split in SPLITS:
         given = config.get(split)
         same = next((other for other in SPLITS[: SPLITS.index(split)] if given and config.get(other) == given), None)
@@ -62,7 +63,10 @@ def read_yolo(
             notes.remark(f"{split} leads to the images of {same} in {file.name}; they are taken once")
             continue
         for entry in given if isinstance(given, list) else [given] if given else []:
-            for image in _images_of(root, config, entry, split, file, notes):
+            found = _images_of(root, config, entry, split, notes)
+            if found is None:
+                nowhere.append(f"{split}, as {file.name} has {entry!r:.60} there, and no such folder is below {root}")
+            for image in found or []:
                 if image.path in seen:
                     notes.left_out["images that two splits name, in the second"] += 1
                     continue
@@ -76,6 +80,13 @@ def read_yolo(
     _count_labels_alone(root, seen, notes)
     if not labels.images and images is not None:
         _match_labels(root, images, values, kinds, labels, notes)
+        if labels.images:
+            notes.remark(
+                f"guessed: each image is that below {images} of the name of its labels, as {file.name} leads to none"
+            )
+            nowhere = []
+    for what in nowhere:
+        notes.remark(f"left out: {what}")
     if not labels.images:
         raise DataError(
             f"{file} leads to no images: looked for {first_few(str(config.get(s)) for s in SPLITS if config.get(s))} "
@@ -85,10 +96,10 @@ def read_yolo(
     return labels
 
 
-def _images_of(
-    root: Path, config: dict[str, Any], entry: Any, split: str, file: Path, notes: Notes
-) -> list[LabeledImage]:
+def _images_of(root: Path, config: dict[str, Any], entry: Any, split: str, notes: Notes) -> list[LabeledImage] | None:
     """The images of a folder, or of a list of names, that a split names; nothing outside of the root is read.
+
+    None where it leads to neither.
 
     As Ultralytics does, a leading ../ that leads nowhere is dropped: Roboflow writes ../train/images.
     """
@@ -111,20 +122,17 @@ def _images_of(
             folder = ""
         folder = "" if folder == "." else folder
         return [LabeledImage(f.removeprefix(f"{folder}/") if folder else f, folder, None, None, split) for f in files]
-    notes.remark(f"left out: {split}, as {file.name} has {entry!r:.60} there, and no such folder is below {root}")
-    return []
+    return None
 
 
 def _match_labels(
     root: Path, images: Path, values: int, kinds: dict[int, ObjectKind], labels: LabelSet, notes: Notes
 ) -> None:
-    """Read the text files below the root whose names, without folders, are those of images."""
-    found = {path.stem: path for path in files_below(images) if is_image_name(path)}
+    """Read the text files below the root whose names, and as many folders as both have, are those of images."""
     texts = [path for path in files_below(root) if path.suffix.lower() == ".txt"]
-    for text in texts:
-        file = found.get(text.stem)
-        size = None if file is None else upright_size(file)
-        if file is None or size is None:
+    for text, file in _image_of_each(texts, root, images, notes).items():
+        size = upright_size(file)
+        if size is None:
             notes.left_out["text files without an image of their name"] += 1
             continue
         split = next((part for part in reversed(text.relative_to(root).parts[:-1]) if part in (*SPLITS, "valid")), "")
@@ -133,6 +141,45 @@ def _match_labels(
         labels.images.append(image)
         _read_labels(text, image, values, kinds, labels, notes)
     labels.root = images
+
+
+def _image_of_each(texts: list[Path], root: Path, images: Path, notes: Notes) -> dict[Path, Path]:
+    """By text file its image: of those of its name the one that has most folders in common, from the end.
+
+    Where that is not one, or where an image would have several text files, nothing tells whose the labels are.
+    """
+    by_stem: dict[str, list[Path]] = {}
+    for path in files_below(images):
+        if is_image_name(path):
+            by_stem.setdefault(path.stem, []).append(path)
+    chosen: dict[Path, tuple[Path, int]] = {}
+    for text in texts:
+        fits = [(_shared_end(text.relative_to(root), p.relative_to(images)), p) for p in by_stem.get(text.stem, [])]
+        most = max((shared for shared, _ in fits), default=0)
+        best = [path for shared, path in fits if shared == most]
+        if len(best) == 1:
+            chosen[text] = best[0], most
+        else:
+            what = "whose name several images have" if best else "without an image of their name"
+            notes.left_out[f"text files {what}"] += 1
+    rivals: dict[Path, list[int]] = {}
+    for image, shared in chosen.values():
+        rivals.setdefault(image, []).append(shared)
+    kept: dict[Path, Path] = {}
+    for text, (image, shared) in chosen.items():
+        if shared == max(rivals[image]) and rivals[image].count(shared) == 1:
+            kept[text] = image
+        else:
+            notes.left_out["text files whose image has another one"] += 1
+    return kept
+
+
+def _shared_end(text: Path, image: Path) -> int:
+    """How many parts two paths share from their ends, without suffix and folders called labels or images."""
+    a, b = ([p for p in path.with_suffix("").parts if p not in ("labels", "images")] for path in (text, image))
+    return next(
+        (i for i, pair in enumerate(zip(a[::-1], b[::-1], strict=False)) if pair[0] != pair[1]), min(len(a), len(b))
+    )
 
 
 def _count_labels_alone(root: Path, images: set[str], notes: Notes) -> None:

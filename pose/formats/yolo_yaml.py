@@ -108,7 +108,7 @@ def read_kinds(
         )
         if own is None:
             own = COCO17.keypoint_names if count == 17 else [f"keypoint_{i + 1}" for i in range(count)]
-            what = "COCO's 17" if count == 17 else f"keypoint_1 to keypoint_{count}"
+            what = "COCO's 17" if count == 17 else " to ".join(dict.fromkeys([own[0], own[-1]]))
             notes.remark(
                 f"guessed: the names of the keypoints are {what}, as {file.name} has none; or give --keypoints"
             )

@@ -132,6 +132,22 @@ def find_images(
     return list(found.values())
 
 
+def check_names(images: Sequence[ImageInput]) -> None:
+    """Make sure that boxes, which know images by their names, can tell them apart.
+
+    Raises:
+        DataError: two have one name.
+    """
+    seen: dict[str, Path | None] = {}
+    for image in images:
+        if image.name in seen:
+            raise DataError(
+                f"{seen[image.name]} and {image.path} are both {image.name} below the folder that was given, and "
+                "boxes are known by that; give the folder above both"
+            )
+        seen[image.name] = image.path
+
+
 def _resolved(inputs: Sequence[Path]) -> Iterator[Path]:
     """The paths, with `~` and patterns as a shell resolves them where they are not in quotes."""
     for given in map(user_path, inputs):

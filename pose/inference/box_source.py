@@ -13,7 +13,7 @@ import numpy as np
 from pose.data.box_habits import fit_only_turned, warn_of_odd_boxes
 from pose.data.boxes import Boxes, BoxFile, read_boxes
 from pose.data.image_sizes import MEND, OTHER, WRONG, judge_sizes, tell_sizes
-from pose.images.files import ImageInput
+from pose.images.files import ImageInput, check_names
 from pose.images.read import read_header
 from pose.images.types import Image
 from pose.inference.base import PredictorBase
@@ -92,7 +92,9 @@ def boxes_of_images(
         FileNotFoundError, DataError: see `read_boxes`; or the file gives images another size, and boxes seem to be
             of it.
     """
-    found = read_boxes(file, [image.name for image in images], skeleton=skeleton, min_score=min_score)
+    check_names(images)
+    files = {image.name: image.path for image in images if image.path is not None}
+    found = read_boxes(file, [image.name for image in images], skeleton=skeleton, min_score=min_score, files=files)
     if found.usage.left_out:
         tell(f"{file}: {found.usage}")
     boxes = found.boxes

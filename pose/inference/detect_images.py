@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pose.images.files import ImageInput
+from pose.images.files import ImageInput, check_names
 from pose.images.read import read_header
 from pose.inference.detector import CheckedDetector, Detector
 from pose.inference.image_loop import ImageLoop, Progress
@@ -76,12 +76,13 @@ def detect_images(
         workers: threads that read files ahead; 0 reads each when its turn comes.
         progress: called with the numbers of images done and in all.
     Raises:
-        DataError: `out` holds something else; or an image is broken: one that was named, or every one. A broken
-            image of a folder is skipped with a warning.
+        DataError: `out` holds something else; images of several folders have one name; or an image is broken: one
+            that was named, or every one. A broken image of a folder is skipped with a warning.
         OSError: `out` cannot be written.
     """
     out = user_path(out)
     check_target(out)
+    check_names(images)
     check_batch_size(batch_size)
     records: list[dict[str, Any]] = []
     empty = 0

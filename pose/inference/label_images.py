@@ -54,6 +54,7 @@ class LabelSummary:
         root: the folder that the names of the images are below.
         notes: what was left out, guessed, or cannot be held by the format, in lines.
         written: the files, or the folder.
+        copied: images that were copied beside their labels; None for a format that leaves them where they are.
     """
 
     images: int
@@ -67,6 +68,7 @@ class LabelSummary:
     root: Path
     notes: tuple[str, ...]
     written: tuple[Path, ...]
+    copied: int | None
 
     def __str__(self) -> str:
         low = self.keypoints - self.labeled
@@ -76,7 +78,8 @@ class LabelSummary:
             lines.append("no keypoint is labeled, only boxes; give a lower --threshold, or another model")
         lines += [f"images with nobody: {self.empty:,}"] if self.empty else []
         lines += [f"left out: images that cannot be read: {len(self.broken):,}"] if self.broken else []
-        return "\n".join([*lines, *self.notes, f"written: {', '.join(map(str, self.written))}"])
+        copied = [] if self.copied is None else [f"images copied: {self.copied:,}"]
+        return "\n".join([*lines, *self.notes, *copied, f"written: {', '.join(map(str, self.written))}"])
 
 
 def label_images(
@@ -138,9 +141,9 @@ def label_images(
             f"nobody was found in {plural(len(labeler.labels.images), 'image')}, so nothing is written; give a lower "
             "--min-box-score, or --boxes FILE"
         )
-    written = labeler.write(out, target, upright=upright)
+    written, copied = labeler.write(out, target, upright=upright)
     broken = loop.finish(out)
-    return labeler.summary(target, written, broken=broken)
+    return labeler.summary(target, written, copied if FILES[target] is None else None, broken=broken)
 
 
 def check_target(out: Path, target: str) -> None:
@@ -219,16 +222,18 @@ class _Labeler:
         rows[~sure] = 0
         return rows
 
-    def write(self, out: Path, target: str, *, upright: bool) -> tuple[Path, ...]:
-        """Bring them to disk, in the pixels that the tool shows."""
+    def write(self, out: Path, target: str, *, upright: bool) -> tuple[tuple[Path, ...], int]:
+        """Bring them to disk, in the pixels that the tool shows; see `pose.formats.write.write`."""
         if upright != (target in UPRIGHT):
             turn(self.labels, upright=target in UPRIGHT, notes=self.notes)
         complete(self.labels, target, self.notes)
         file = FILES[target]
         place = out if file is None else out / file
-        return write(self.labels, place, target, self.notes, description="labeled by pose label")[0]
+        return write(self.labels, place, target, self.notes, description="labeled by pose label")
 
-    def summary(self, target: str, written: tuple[Path, ...], *, broken: tuple[Path, ...]) -> LabelSummary:
+    def summary(
+        self, target: str, written: tuple[Path, ...], copied: int | None, *, broken: tuple[Path, ...]
+    ) -> LabelSummary:
         return LabelSummary(
             images=len(self.labels.images),
             people=len(self.labels.people),
@@ -241,6 +246,7 @@ class _Labeler:
             root=Path(self.root),
             notes=tuple(describe_notes(self.notes, FORMATS[target].split(":")[0])),
             written=written,
+            copied=copied,
         )
 
 

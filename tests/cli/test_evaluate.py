@@ -137,6 +137,14 @@ def test_default_boxes_are_those_of_the_checkpoint(
 
 
 @pytest.mark.slow
+def test_limits_are_of_annotated_boxes_and_these_may_be_given(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
+    command = ("eval", tiny_run, "data.val.limit=4", "data.val.boxes=boxes.json")
+    assert "they need boxes: gt" in pose_cli(*command).err
+    outcome = pose_cli(*command, "--boxes", "gt", "--out", tmp_path / "out")
+    assert outcome.out.splitlines()[0].endswith("(boxes gt, 10 images, 4 people)"), outcome.err
+
+
+@pytest.mark.slow
 def test_without_flipping(pose_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     found = {}
     for option in ("--flip-test", "--no-flip-test"):

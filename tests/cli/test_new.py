@@ -197,6 +197,9 @@ def test_refusals(pose_cli: Cli, tmp_path: Path) -> None:
     refusal(pose_cli("new", tmp_path / "own.yaml", "--data", tmp_path / "gone"), "no folder or file ")
     refusal(pose_cli("new", tmp_path / "own.yaml", "--data", tmp_path), "no COCO annotations in ")
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "robo/train").mkdir(parents=True)
+    (tmp_path / "robo/train/_annotations.coco.json").write_text('{"images": [], "annotations": []}')
+    refusal(pose_cli("new", tmp_path / "own.yaml", "--data", tmp_path / "robo"), "convert it: pose convert ")
 
 
 def test_nobody_to_learn_from(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from pose.data.boxes import read_boxes
 from pose.keypoints.skeletons import COCO17, Skeleton
+from pose.runtime.errors import DataError
 
 DOG = Skeleton.from_names("dog", keypoint_names=["nose", "tail"])
 
@@ -81,3 +82,35 @@ def test_a_file_name_that_contradicts_the_id_is_taken_and_told(tmp_path: Path) -
     records = [{**box, "file_name": "C:\\7.jpg", "image_id": 1}, {**box, "file_name": "7.jpg", "image_id": 7}]
     with pytest.warns(UserWarning, match=r"1 of 2 boxes have .*record 1 has .* image_id 7 is elsewhere\.jpg"):
         assert found({"images": listed, "annotations": records}) == [2, 0]
+
+
+def test_boxes_of_images_of_one_name_in_other_folders(tmp_path: Path) -> None:
+    """As of two cameras: the image's own path tells whose the boxes are, and without it nobody can."""
+    box = {"bbox": [1, 2, 3, 4]}
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps([{**box, "file_name": name} for name in ("a/7.jpg", "a/7.jpg", "b\\7.jpg")]))
+
+    def found(names: list[str], files: dict[str, Path]) -> dict[str, int]:
+        read = read_boxes(path, names, skeleton=DOG, min_score=0, files=files)
+        assert read.usage.used + sum(read.usage.left_out.values()) == 3
+        return {name: len(boxes) for name, (boxes, _) in read.boxes.items()}
+
+    for folder, count in (("a", 2), ("b", 1)):
+        assert found(["7.jpg"], {"7.jpg": tmp_path / folder / "7.jpg"}) == {"7.jpg": count}
+    assert found(["a/7.jpg", "b/7.jpg"], {}) == {"a/7.jpg": 2, "b/7.jpg": 1}
+    with pytest.raises(DataError, match=r"images whose path ends in 7\.jpg, such as a/7\.jpg; give the folder"):
+        found(["7.jpg"], {"7.jpg": tmp_path / "c/7.jpg"})
+    path.write_text(json.dumps([{**box, "file_name": "elsewhere/a/7.jpg"}] * 3))
+    assert found(["7.jpg"], {"7.jpg": tmp_path / "c/7.jpg"}) == {"7.jpg": 3}  # of another machine
+
+
+def test_of_categories_with_the_same_keypoints_the_one_that_was_learned(tmp_path: Path) -> None:
+    names = list(DOG.keypoint_names)
+    kinds = [{"id": i, "name": name, "keypoints": names} for i, name in ((1, "wolf"), (2, "dog"))]
+    data = {
+        "images": [{"id": 7, "file_name": "7.jpg"}],
+        "annotations": records(1, 1, 2),
+        "categories": kinds,
+    }
+    assert counts(tmp_path, data, DOG) == 1
+    assert counts(tmp_path, data, Skeleton.from_names("wolf, dog", keypoint_names=names)) == 3

@@ -8,6 +8,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import yaml
 
@@ -15,7 +17,7 @@ from pose.formats.coco import read_coco
 from pose.formats.convert import convert, describe
 from pose.formats.labels import Notes
 from pose.formats.yolo_write import render_yolo
-from pose.runtime.errors import DataError
+from pose.runtime.errors import ConfigError, DataError
 from tests.formats.base import EDGES, NAMES, assert_same, make_document, people_of, sizes_of, write_dataset
 
 # What is written, what of the document is lost on the way, and whether hidden points stay hidden.
@@ -127,6 +129,45 @@ def test_splits_stay_apart(tmp_path: Path) -> None:
     assert (tmp_path / "robo/valid/deep/b.png").is_file()
 
 
+def test_splits_of_files_that_are_not_called_keypoints(tmp_path: Path) -> None:
+    """instances_train and instances_val, with the images of both in one folder."""
+    write_dataset(tmp_path)
+    (tmp_path / "annotations").mkdir()
+    for split in ("train", "val"):
+        (tmp_path / f"annotations/instances_{split}.json").write_text(json.dumps(make_document()))
+    done = convert(tmp_path, tmp_path.with_name(tmp_path.name + "_yolo"), target_format="yolo")
+    assert (done.copied, done.notes.remarks) == (6, [])
+    data = yaml.safe_load((done.written[0] / "data.yaml").read_text())
+    assert (data["train"], data["val"]) == ("images/train", "images/val")
+
+
+def test_yolo_labels_that_lie_apart_from_their_images(tmp_path: Path) -> None:
+    """Images of one name in two splits are told apart by their folders; whose labels cannot be told is left out."""
+    labels, images = tmp_path / "labels", tmp_path / "images"
+    for name, (width, height) in {"train/0": (40, 20), "val/0": (80, 60), "val/1": (9, 9), "more/1": (5, 5)}.items():
+        (images / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(images / f"{name}.png"), np.zeros((height, width, 3), np.uint8))
+    for name in ("train/0", "val/0", "train/1", "val/2"):
+        (labels / "labels" / name).parent.mkdir(parents=True, exist_ok=True)
+        (labels / f"labels/{name}.txt").write_text("0 0.5 0.5 1 1 0.25 0.5 2\n")
+    config = {"train": "images/train", "val": "images/val", "kpt_shape": [1, 3], "names": ["dog"]}
+    (labels / "data.yaml").write_text(yaml.safe_dump(config))
+    done = convert(labels, tmp_path / "out.json", images=images)
+    train, val = (json.loads(path.read_text()) for path in done.written)
+    assert (sizes_of(train), sizes_of(val)) == ({"train/0.png": (20, 40)}, {"val/0.png": (60, 80)})
+    assert [part["annotations"][0]["keypoints"] for part in (train, val)] == [[10, 10, 2], [20, 30, 2]]
+    assert +done.notes.left_out == {
+        "text files whose name several images have": 1,
+        "text files without an image of their name": 1,
+    }
+    assert not any(text.startswith(("left out", "missing")) for text in done.notes.remarks)
+    (labels / "labels/train/0.txt").rename(labels / "labels/0.txt")  # may be that of either, and val/0 has one
+    (images / "train/0.png").unlink()
+    again = convert(labels, tmp_path / "again.json", images=images)
+    assert again.notes.left_out["text files whose image has another one"] == 1
+    assert [image.path for image in again.labels.images] == ["val/0.png"]
+
+
 @pytest.mark.parametrize(
     ("splits", "expected", "said"),
     [
@@ -216,6 +257,38 @@ def test_other_categories_and_unreadable_records_are_counted(tmp_path: Path) -> 
         "images whose file_name leaves their folder": 1,
     }
     assert len(json.loads((tmp_path / "out.json").read_text())["annotations"]) == 4
+
+
+@pytest.mark.parametrize("given", ["0", "missing", "null"])
+def test_annotations_of_category_0_or_none_are_kept(tmp_path: Path, given: str) -> None:
+    document = make_document()
+    for person in document["annotations"]:
+        person["category_id"] = {"0": 0, "missing": 3, "null": None}[given]
+        if given == "missing":
+            del person["category_id"]
+    if given == "0":
+        document["categories"] = [{"id": 0, "name": "dog"}]
+    path = tmp_path / "dogs.json"
+    path.write_text(json.dumps(document))
+    done = convert(path, tmp_path / "out.json", keypoints=",".join(NAMES))
+    guessed = done.notes.guessed["annotations without category_id, taken for 'dog'"]
+    assert guessed == (0 if given == "0" else 4)
+    assert_same(people_of(json.loads((tmp_path / "out.json").read_text())), people_of(document))
+    renumbered = ["renumbered: the ids of categories from 1, as some are missing, 0 or doubled"]
+    assert done.notes.remarks == (renumbered if given == "0" else [])
+
+
+def test_one_keypoint_can_be_named(tmp_path: Path) -> None:
+    document = make_document()
+    document["categories"] = []
+    for person in document["annotations"]:
+        person["keypoints"] = person["keypoints"][:3]
+    path = tmp_path / "tips.json"
+    path.write_text(json.dumps(document))
+    done = convert(path, tmp_path / "out.json", keypoints="tip")
+    assert [kind.keypoint_names for kind in done.labels.kinds()] == [("tip",)]
+    with pytest.raises(ConfigError, match="--keypoints coco71 is neither a known skeleton"):
+        convert(path, tmp_path / "other.json", keypoints="coco71")
 
 
 def test_a_missing_box_is_made_of_the_keypoints(tmp_path: Path) -> None:

@@ -179,6 +179,24 @@ def test_images_of_one_name_are_refused_before_the_work(photos: Path, tmp_path: 
     assert model.calls == 0
 
 
+@pytest.mark.parametrize("target", ["coco", "labelme"])
+def test_boxes_are_of_the_image_in_the_folder_that_they_name(photos: Path, tmp_path: Path, target: str) -> None:
+    for folder in ("x", "y"):
+        (photos / folder).mkdir()
+        Pillow.new("RGB", (WIDE, HIGH)).save(photos / folder / "1.jpg")
+    boxes = tmp_path / "boxes.json"
+    records = [{"file_name": name, "bbox": [1, 2, 30, 30]} for name in ("x/1.jpg", "x/1.jpg", "y/1.jpg")]
+    boxes.write_text(json.dumps(records))
+    model = cast("PredictorBase", Model())
+    two = [photos / "x", photos / "y"]
+    with pytest.raises(DataError, match=r"are both 1\.jpg below the folder .* give the folder above both"):
+        label_images(model, two, target=target, out=tmp_path / "out", boxes=boxes)
+    done = label_images(model, [two[1]], target=target, out=tmp_path / "y", boxes=boxes)
+    assert (done.images, done.people) == (1, 1)
+    assert ("images copied: 1" in str(done)) == (target == "labelme")
+    assert run(Model(), photos, target, tmp_path / "all", boxes=boxes).people == 3
+
+
 def test_the_category_is_named_for_what_it_is() -> None:
     names = {name: kind_of(skeleton).name for name, skeleton in SKELETONS.items()}
     assert names.pop("hand21") == "hand"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from pose.data.box_habits import fit_only_turned, warn_of_odd_boxes
 from pose.data.boxes import Boxes, confident, read_box, read_box_records
 from pose.data.left_out import Unusable, warn_left_out
 from pose.data.records import read_whole
-from pose.inference.video.reading import VideoSource
+from pose.inference.video.reading import VideoSource, open_video
 from pose.runtime.errors import DataError
 from pose.runtime.text import plural
 
@@ -30,10 +31,10 @@ def boxes_of_frames(path: Path, source: VideoSource, *, min_score: float) -> Cal
     """
     boxes_of = read_frame_boxes(path)
     beyond = max(boxes_of)
-    if source.frames is not None and beyond >= source.frames:
+    if source.frames is not None and beyond >= source.frames and beyond >= (count := _count_frames(source)):
         raise DataError(
-            f"{path} has a box on frame {beyond}, but {source.name} has {plural(source.frames, 'frame')}, from 0 to "
-            f"{source.frames - 1}"
+            f"{path} has a box on frame {beyond}, but {source.name} has {plural(count, 'frame')}, from 0 to "
+            f"{count - 1}"
         )
     boxes = np.concatenate([xywh for xywh, _ in boxes_of.values()])
     sizes = np.broadcast_to(source.size, (len(boxes), 2)).astype(np.float64)
@@ -48,6 +49,14 @@ def boxes_of_frames(path: Path, source: VideoSource, *, min_score: float) -> Cal
         )
     nobody = (np.zeros((0, 4)), np.zeros(0))
     return lambda number: confident(boxes_of.get(number, nobody), min_score)
+
+
+def _count_frames(source: VideoSource) -> int:
+    """Count by reading all of the file: its header's number may be an estimate."""
+    again = open_video(Path(source.name))
+    with contextlib.closing(again), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is odd about the file is told when it is predicted
+        return 1 + max(number for number, _, _ in again)
 
 
 def read_frame_boxes(path: Path) -> dict[int, Boxes]:

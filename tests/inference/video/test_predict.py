@@ -20,6 +20,7 @@ import pytest
 
 from pose.inference.video.boxes import boxes_of_frames
 from pose.inference.video.predict import _Followed, predict_video
+from pose.inference.video.reading import open_video
 from pose.inference.video.writing import VideoWriter
 from pose.synthetic.clip import FPS
 from tests.helpers.browser import open_page
@@ -284,6 +285,21 @@ def test_boxes_of_a_video_on_its_side(tmp_path: Path) -> None:
     expected = "1 of 4 boxes reach out of the frames, which are 240 x 320 as players show them, but would"
     with pytest.warns(UserWarning, match=expected):
         boxes_of_frames(path, cast("Any", source), min_score=0)
+
+
+def test_boxes_of_frames_that_the_header_does_not_count(clip: Path, tmp_path: Path) -> None:
+    """Where the number in the header is too low, the file itself says which frames there are."""
+    source = open_video(clip)
+    count = sum(1 for _ in source)
+    source.frames = 3
+    path = tmp_path / "boxes.json"
+    box = {"bbox": [20, 30, 60, 160]}
+    path.write_text(json.dumps([{**box, "frame": count - 1}]))
+    assert len(boxes_of_frames(path, source, min_score=0)(count - 1)[0]) == 1
+    path.write_text(json.dumps([{**box, "frame": count}]))
+    with pytest.raises(ValueError, match=f"a box on frame {count}, but .* has {count} frames, from 0 to {count - 1}"):
+        boxes_of_frames(path, source, min_score=0)
+    source.close()
 
 
 @pytest.mark.parametrize("codec", ["best", "mp4v"])
