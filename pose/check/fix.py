@@ -141,7 +141,7 @@ def _repair_entries(result: Repair, split: Split, found: Findings) -> None:
             if a.get("iscrowd") is None:
                 a["iscrowd"] = 0
                 result.did("iscrowd set to 0", _name(a))
-            if a.get("category_id") is None:
+            if a.get("category_id") is None and len(split.category_ids) == 1:
                 a["category_id"] = split.category_ids[0]
                 result.did("category_id set to that of the people", _name(a))
     document["annotations"] = kept

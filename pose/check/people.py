@@ -12,7 +12,7 @@ from pose.check.columns import AnnotationTable, Split, as_list
 from pose.check.findings import Findings
 from pose.check.sides import check_sides
 from pose.data.box_habits import are_shares, looks_xyxy, reach_from_corner
-from pose.data.records import is_int
+from pose.data.records import is_int, read_id
 from pose.keypoints.geometry import grow_box
 from pose.runtime.arrays import Array
 
@@ -257,11 +257,15 @@ def _check_twice(split: Split, found: Findings) -> None:
 
 
 def repeats(people: AnnotationTable, *, keypoints: bool) -> Array:
-    """Say which people (N,) have the image and box of an earlier one, and with `keypoints` also its keypoints."""
+    """Say which people (N,) have the image and box of an earlier one, and with `keypoints` also its keypoints.
+
+    One of another category, or a crowd, is not the same person.
+    """
     seen: set[Any] = set()
     result = np.zeros(len(people.names), dtype=bool)
     for row in np.flatnonzero((people.image >= 0) & np.isfinite(people.boxes).all(axis=1)):
-        key: tuple[Any, ...] = (people.image[row], people.boxes[row].tobytes())
+        kind = read_id(people.records[row].get("category_id")), bool(people.crowd[row])
+        key: tuple[Any, ...] = (people.image[row], people.boxes[row].tobytes(), *kind)
         if keypoints:
             key += (people.keypoints[row].tobytes(),)
         elif not people.labeled[row].any():

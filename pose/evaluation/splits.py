@@ -135,6 +135,8 @@ def validation_set(
         file = Path(data.root, source) if boxes is None else Path(source)
         found = detected_people(file, coco, Path(data.root, split.images))
         coco = with_file_sizes(coco, Path(data.root, split.images), (p.image_id for p in found.people))
+        # Those that are predicted in stay as they are; the truth is the same as with annotated boxes.
+        coco = with_grown_boxes(coco, share=data.grow_boxes.share, pixels=data.grow_boxes.pixels)
         people, usage = found.people, found.usage
     with_boxes = {person.image_id for person in people}
     image_ids = [i for i in coco.images if i in with_boxes or not only_images_with_boxes]

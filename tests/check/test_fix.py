@@ -71,6 +71,26 @@ def test_every_fixable_kind_makes_the_round_trip() -> None:
     assert {kind for kind, what in KINDS.items() if what.fix} == {*MENDED, "image-size-wrong"}
 
 
+@pytest.mark.parametrize("first", ["crowd", "person"])
+def test_a_crowd_is_not_a_person_annotated_twice(folder: Path, first: str) -> None:
+    document = make()
+    twin = {**copy.deepcopy(document["annotations"][0]), "id": 999, "iscrowd": 1}
+    document["annotations"].insert(0 if first == "crowd" else 1, twin)
+    result, left = mend(document, folder)
+    assert [a["id"] for a in result.document["annotations"]] == [a["id"] for a in document["annotations"]]
+    assert "person-twice" not in kinds(left)
+
+
+def test_of_two_categories_none_is_guessed_and_nobody_dropped(folder: Path) -> None:
+    document = make()
+    document["categories"].append({**document["categories"][0], "id": 77, "name": "child"})
+    document["annotations"].append({**copy.deepcopy(document["annotations"][0]), "id": 999, "category_id": 77})
+    del document["annotations"][1]["category_id"]
+    result, _ = mend(document, folder)
+    assert len(result.document["annotations"]) == len(document["annotations"])
+    assert "category_id" not in result.document["annotations"][1]
+
+
 def test_all_of_them_at_once(folder: Path) -> None:
     document = make()
     apart = ["annotation-malformed", "image-listed-twice"]  # these do not touch the first annotation

@@ -76,6 +76,21 @@ def test_filters(make_data: MakeData, filters: dict[str, Any], ids: list[int]) -
     assert val.image_ids == list(range(1, 11))  # a person found where nobody is looked for counts against
 
 
+@pytest.mark.filterwarnings("ignore:.*area 0; taken is that of their grown boxes")
+def test_the_truth_is_grown_whatever_boxes_are_predicted_in(make_data: MakeData, root: Path) -> None:
+    document = json.loads((root / "people.json").read_text())
+    for person in document["annotations"]:
+        person["area"] = 0
+    (root / "people.json").write_text(json.dumps(document))
+    ours = validation_set(make_data(grow_boxes={"pixels": 5}))
+    detected = validation_set(make_data(grow_boxes={"pixels": 5}, val={"boxes": "boxes.json"}))
+    areas = [val.coco.columns.areas for val in (ours, detected)]
+    assert (areas[0] > 0).all()
+    np.testing.assert_array_equal(areas[0], areas[1])
+    plain = validation_set(make_data(val={"boxes": "boxes.json"}))
+    assert [p.box_xywh for p in detected.people] == [p.box_xywh for p in plain.people]
+
+
 @pytest.mark.parametrize("crowd", [0, 1])
 def test_advice_names_the_reason(make_data: MakeData, root: Path, crowd: int) -> None:
     document = json.loads((root / "people.json").read_text())

@@ -33,11 +33,13 @@ class Found:
 
     Attributes:
         people: (D,) the annotated person of each detection, -1 for nobody or one that is ignored.
+        ignored: (D,) bool, whether COCO counts the detection neither as right nor as wrong.
         detections: (G,) the inverse, -1 for people who are missed or ignored.
         kinds: (D, K) index into `KINDS`, -1 where there is no person or no label.
     """
 
     people: NDArray[np.int64]
+    ignored: NDArray[np.bool_]
     detections: NDArray[np.int64]
     kinds: NDArray[np.int64]
 
@@ -79,7 +81,8 @@ def analyze(
             "annotated": len(oks),
             "found": int((oks >= 0).sum()),
             "detections": sum(len(s.scores) for s in scenes),
-            "detections_of_nobody": sum(int((f.people < 0).sum()) for f in found),
+            "detections_of_nobody": sum(int(((f.people < 0) & ~f.ignored).sum()) for f in found),
+            "detections_ignored": sum(int(f.ignored.sum()) for f in found),
         },
         "ap": everyone.ap,
         "pck": {
@@ -114,7 +117,7 @@ def _find(scene: Scene, *, sigmas: Floats, flip: NDArray[np.int64]) -> Found:
     kinds[real] = classify(scene.points[real], who[real], scene, sigmas=sigmas, flip=flip)
     inverse = np.full(people, -1)
     inverse[who[real]] = real
-    return Found(who, inverse, kinds)
+    return Found(who, matches.ignored[0, 0], inverse, kinds)
 
 
 def _all_curves(

@@ -13,9 +13,11 @@ def analysis_table(analysis: dict[str, Any]) -> str:
     counts, people = analysis["errors"]["counts"], analysis["people"]
     total = sum(counts.values())
     gained = analysis["errors"]["ap_gained_if_corrected"]
+    ignored = people["detections_ignored"]
     lines = [
         f"{people['found']} of {people['annotated']} people found (OKS 0.1 and more); "
-        f"{people['detections_of_nobody']} of {people['detections']} detections are of nobody",
+        f"{people['detections_of_nobody']} of {people['detections']} detections are of nobody"
+        + (f", {ignored} of crowds or others who do not count" if ignored else ""),
         "keypoints of the people found: "
         + ", ".join(
             f"{_percent(counts[kind], total)} {kind}"

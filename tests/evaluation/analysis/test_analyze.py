@@ -133,7 +133,14 @@ def test_counts_by_hand(tmp_path: Path) -> None:
     results = [result(first, 0.9), result(far, 0.8), result(moved(PLACES, 0, 3000), 0.7, image_id=2)]
     a = analyze(coco, results, FISH)
     near = np.exp(-0.5)  # 10 px
-    assert a["people"] == {"annotated": 3, "found": 2, "detections": 3, "detections_of_nobody": 1}
+    counts = {"annotated": 3, "found": 2, "detections": 3, "detections_of_nobody": 1}
+    assert a["people"] == {**counts, "detections_ignored": 0}
+    # Where the third one has no labels, COCO counts a detection of it neither as right nor as wrong.
+    people = [person(PLACES), person(far, [2, 2, 0]), person(PLACES, [0, 0, 0], image_id=2)]
+    coco = write_coco(tmp_path / "d.json", people)
+    b = analyze(coco, [*results, result(PLACES, 0.6, image_id=2)], FISH)
+    assert b["people"] == {**counts, "annotated": 2, "detections": 4, "detections_ignored": 1}
+    assert "; 1 of 4 detections are of nobody, 1 of crowds or others who do not count\n" in analysis_table(b)
     assert a["errors"]["counts"] == {"good": 2, "jitter": 1, "inversion": 2, "swap": 0, "miss": 0}
     head, left, right = a["keypoints"]
     assert [k["labelled"] for k in a["keypoints"]] == [3, 3, 2]
