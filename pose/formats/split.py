@@ -111,7 +111,7 @@ def prefix(name: str) -> str:
     """What comes before the last number of a file's name, with its folder: walk/frame_ of walk/frame_0012.jpg."""
     folder, slash, file = name.replace("\\", "/").rpartition("/")
     backward = file[::-1]  # from its end, where a pattern that fits nothing is done at once
-    suffixes = re.match(r"(\w+\.([^\W\d]+\.)*)?", backward)  # a number between dots is none
+    suffixes = re.match(r"((?!\d+\.)\w+\.)*", backward)  # a number between dots is none
     assert suffixes
     backward = backward[suffixes.end() :]
     number = re.match(r"\D*\d+", backward)

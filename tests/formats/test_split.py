@@ -83,7 +83,7 @@ def test_the_seed_chooses(tmp_path: Path) -> None:
     ("name", "expected"),
     [
         *[("walk/frame_0012.jpg", "walk/frame_"), ("a.png", "a"), ("cam1-007_rgb.png", "cam1-"), ("a.jp2", "a")],
-        *[("x\\y12.jpg", "x/y"), ("v1.0001.jpg", "v1."), ("cam2.12.rgb.png", "cam2."), ("c.mp4_01.jpg", "c.mp4_")],
+        *[("x\\y12.jpg", "x/y"), ("v1.0001.jpg", "v1."), ("cam2.12.rgb.png", "cam2."), ("a_1.rf.3a.jpg", "a_")],
     ],
 )
 def test_prefix(name: str, expected: str) -> None:
