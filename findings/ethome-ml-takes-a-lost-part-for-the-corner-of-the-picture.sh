@@ -12,10 +12,10 @@
 #   velocity is -645 and then 765 pixels per second in place of 60, and the other mouse, 260 away, is 385 away. In the
 #   first five frames of the second video, of 2 s, a mouse that walks at 60 goes at -5.5: backwards, and slower the
 #   longer the videos are. No warning comes.
-# Why it matters: in files with several animals DeepLabCut leaves lost parts empty, mostly just when the animals touch.
-#   A jump of a fixed size towards the upper left corner is a fine feature for a classifier to learn.
-# Instead: take the mean of the columns, which leaves lost parts out, and compute the other features for each
-#   video by itself (both checked below).
+# Why it matters: in files with several animals DeepLabCut leaves lost parts empty, and these features go straight into
+#   a classifier, which can learn from jumps towards the corner of the picture that no animal made.
+# Instead: take the mean of the columns, which leaves lost parts out, and compute the features of each video by itself
+#   (both checked below).
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

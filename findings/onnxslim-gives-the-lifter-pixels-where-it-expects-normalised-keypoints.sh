@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # version: onnxslim 0.1.98, onnx 1.23.2, run with onnxruntime 1.32.0, numpy 2.4.6
-# Behaviour: onnxslim puts a factor into the weights of the layer before it, so that one operator less has to run. For a
-#   fully connected layer whose result is reshaped and then multiplied, it looks whether somebody else reads what the
+# Behaviour: onnxslim puts a factor into the weights of the layer before it, so that one operator less has to run. For
+#   a fully connected layer whose result is reshaped and then multiplied, it looks whether somebody else reads what the
 #   reshaping gives, but not whether somebody else reads what the layer gives. For a convolution it looks whether the
-#   factor has as many values as there are channels, but not along which axis they lie. (For additions both is checked.)
+#   factor has as many values as there are channels, but not along which axis they lie. (For additions both is
+#   checked.)
 # Guess: a simplified model gives the same numbers as the model did, for these as for all valid models.
 # Seen: (1) a layer gives 17 normalised keypoints, which are multiplied by 256 for the caller and also go to a small
 #   network that lifts them to three dimensions. After onnxslim the pixels are the same as before, and the lifter gets
 #   256 times what it was trained on: its joints lie metres off. (2) 48 maps of 48 columns are multiplied by a cosine
 #   window over the columns: after onnxslim each map has one factor of its own instead, the first map is all zero and
-#   nothing is damped at the sides any more. With 47 columns nothing is wrong. No warning, and the checker is
-#   content with either model.
-# Why it matters: exporters call onnxslim by themselves, and the keypoints that one looks at first stay right. (2) needs
-#   as many channels as columns or rows, which is what HRNet-W48 has for pictures that are 192 pixels wide.
+#   nothing is damped at the sides any more. With 47 columns nothing is wrong. No warning, and the checker is content
+#   with either model.
+# Why it matters: exporters call onnxslim by themselves, and the keypoints that one looks at first stay right. (2)
+#   needs as many channels as columns or rows, which is what HRNet-W48 has for pictures that are 192 pixels wide.
 # Instead: onnxslim.slim(model, skip_fusion_patterns=["FusionGemmMul", "FusionConvMul"]) gives right numbers. Compare
 #   all outputs before and after, not only one of them.
 set -euo pipefail

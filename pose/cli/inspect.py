@@ -114,7 +114,9 @@ def validation_crops(loaded: Checkpoint, config: AnyConfig, *, count: int, devic
         people = val.people
         chosen = [people[i] for i in spread(len(people))]
         unbiased = config.model.make_codec().unbiased
-        dataset = PeopleDataset(chosen, config.data.resolve_skeleton(), input_size=size, unbiased=unbiased)
+        average = config.data.downscale == "average"
+        skeleton = config.data.resolve_skeleton()
+        dataset = PeopleDataset(chosen, skeleton, input_size=size, unbiased=unbiased, average=average)
         sampler = EpochSampler(len(chosen), seed=0, shuffle=False)
         loader = make_loader(dataset, batch_size=batch_size, workers=0, sampler=sampler, collate=collate)
     else:

@@ -225,6 +225,19 @@ def with_grown_boxes(coco: CocoFile, *, share: float, pixels: float) -> CocoFile
     return replace(coco, annotations=replace(columns, boxes_xywh=boxes, areas=areas))
 
 
+def grown_truth(coco: CocoFile, grown: CocoFile) -> CocoFile:
+    """The people of a file as they are to be scored: as annotated, but for what only grown boxes give them.
+
+    That is an area instead of 0, and a box instead of a point. On the boxes depend COCO's rule for people without
+    labels, PCK and crowding.
+    """
+    if coco.annotations is None:
+        return grown
+    boxes, columns = coco.columns.boxes_xywh, grown.columns
+    sized = (boxes[:, 2:] > 0).all(axis=1, keepdims=True)
+    return replace(grown, annotations=replace(columns, boxes_xywh=np.where(sized, boxes, columns.boxes_xywh)))
+
+
 def check_images_exist(paths: Iterable[Path]) -> None:
     """Look for all images before hours are spent; a path may be given more than once.
 

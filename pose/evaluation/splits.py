@@ -21,6 +21,7 @@ from pose.data.people import (
     Person,
     count_usage,
     ground_truth_people,
+    grown_truth,
     images_to_look_at,
     with_grown_boxes,
 )
@@ -127,7 +128,8 @@ def validation_set(
     person_ids: list[int] | None = None
     people: Sequence[Person]
     if source == "gt":
-        coco, people, usage = _annotated(data, split, coco)
+        grown, people, usage = _annotated(data, split, coco)
+        coco = grown_truth(coco, grown)
         if split.limit or split.min_keypoints > 1 or split.min_area:
             person_ids = [person.id for person in people]
     else:
@@ -136,7 +138,7 @@ def validation_set(
         found = detected_people(file, coco, Path(data.root, split.images))
         coco = with_file_sizes(coco, Path(data.root, split.images), (p.image_id for p in found.people))
         # Those that are predicted in stay as they are; the truth is the same as with annotated boxes.
-        coco = with_grown_boxes(coco, share=data.grow_boxes.share, pixels=data.grow_boxes.pixels)
+        coco = grown_truth(coco, with_grown_boxes(coco, share=data.grow_boxes.share, pixels=data.grow_boxes.pixels))
         people, usage = found.people, found.usage
     with_boxes = {person.image_id for person in people}
     image_ids = [i for i in coco.images if i in with_boxes or not only_images_with_boxes]

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from pose.data.image_names import image_number
 from pose.drawing.people import draw_people
 from pose.images.read import read_upright
-from pose.images.types import Image
+from pose.images.types import Image, check_image
 from pose.images.write import encode_image, write_image
 from pose.keypoints.skeletons import Skeleton
 from pose.runtime.errors import MissingPackage
@@ -186,8 +186,8 @@ class People:
         flat = np.concatenate([self.keypoints, self.scores[..., None]], axis=-1).astype(np.float64)
         return [
             {
-                "image_id": image_id,
-                "category_id": category_id,
+                "image_id": int(image_id),
+                "category_id": int(category_id),
                 "keypoints": person.ravel().tolist(),
                 "score": float(score),
             }
@@ -249,6 +249,7 @@ class People:
             image_rgb = self.image if self.image_path is None else read_upright(self.image_path)
         if image_rgb is None:
             raise ValueError("these people carry no image; give the one they were found in: draw(image_rgb)")
+        check_image(image_rgb, "image_rgb")
         if image_rgb.shape[:2] != self.image_size:
             raise ValueError(
                 f"these people were found in an image of (height, width) {self.image_size}, got {image_rgb.shape[:2]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import math
 import struct
@@ -77,13 +78,16 @@ def read_run(folder: Path) -> RunReport:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is {'a file' if folder.exists() else 'not there'}; {WHERE}")
     if (folder / "metrics.json").is_file():
-        evaluations = [_read_evaluation(folder)]
+        evaluations, others = [_read_evaluation(folder)], []
         run = _run_of(evaluations[0])
         name = folder.resolve().name if run is None else f"{run.resolve().name} / {folder.resolve().name}"
     elif (folder / "metrics.csv").is_file():
         found = [path.parent for path in folder.glob("*/metrics.json")]
         found.sort(key=lambda path: (-(path / "metrics.json").stat().st_mtime, path.name))
-        evaluations, run, name = [_read_evaluation(path) for path in found], folder, folder.resolve().name
+        read = [_read_evaluation(path) for path in found]
+        evaluations = [one for one in read if _is_of(one, folder)]
+        others = [one.folder.name for one in read if not _is_of(one, folder)]
+        run, name = folder, folder.resolve().name
     else:
         raise FileNotFoundError(f"{folder} holds neither metrics.csv nor metrics.json; {WHERE}")
     history = [] if run is None else _read_history(run / "metrics.csv")
@@ -91,9 +95,12 @@ def read_run(folder: Path) -> RunReport:
     versions = _versions(run / "versions.json") if run is not None and (run / "versions.json").is_file() else {}
     if not versions and first is not None and first.analysis is not None:
         versions = first.analysis.get("versions", {})
-    own_config = folder / "config.yaml" if run is None else run / "config.yaml"
-    config = _read_yaml(own_config) if own_config.is_file() else first.config if first else {}
-    missing = []
+    # What an evaluation was made with is in its own; that of the run may say otherwise.
+    own_config = folder / "config.yaml"
+    if run is not None and not own_config.is_file():
+        own_config = run / "config.yaml"
+    config = _read_yaml(own_config) if own_config.is_file() else {}
+    missing = [f"{other} is an evaluation of another model" for other in others]
     if first is None:
         missing.append(f"not evaluated yet; pose eval {shell_word(folder.name)} adds the numbers and the analysis")
     elif first.analysis is None:
@@ -124,12 +131,26 @@ def _read_evaluation(folder: Path) -> Evaluated:
     return Evaluated(folder, metrics, analysis, config)
 
 
+def _checkpoint(evaluation: Evaluated) -> Path | None:
+    """The weights that were evaluated; None if they are gone or moved."""
+    named = evaluation.metrics.get("checkpoint")
+    return Path(named) if isinstance(named, str) and Path(named).is_file() else None
+
+
 def _run_of(evaluation: Evaluated) -> Path | None:
-    """The run that an evaluation is of: its parent folder, or where its checkpoint lies."""
-    places = [evaluation.folder.resolve().parent]
-    if isinstance(checkpoint := evaluation.metrics.get("checkpoint"), str):
-        places.append(Path(checkpoint).parent)
-    return next((place for place in places if (place / "metrics.csv").is_file()), None)
+    """The run that an evaluation is of: where its checkpoint lies; if that is gone or moved, its parent folder."""
+    checkpoint = _checkpoint(evaluation)
+    place = evaluation.folder.resolve().parent if checkpoint is None else checkpoint.parent
+    return place if (place / "metrics.csv").is_file() else None
+
+
+def _is_of(evaluation: Evaluated, run: Path) -> bool:
+    """Whether an evaluation in the folder of a run is of its weights; the run may be a copy of another."""
+    checkpoint = _checkpoint(evaluation)
+    if checkpoint is None:
+        return True
+    own = run / checkpoint.name
+    return own.is_file() and filecmp.cmp(own, checkpoint, shallow=False)
 
 
 def _read_history(path: Path) -> list[dict[str, float]]:

@@ -92,13 +92,31 @@ def run_names(runs: Sequence[RunReport]) -> list[str]:
 
 def comparability(runs: Sequence[RunReport]) -> str:
     """Why the numbers may not be compared, or nothing."""
-    seen: dict[str, set[str]] = {"boxes": set(), "images": set(), "people": set(), "flip_test": set()}
+    keys = ("boxes", "annotations", "images", "people", "flip_test", "max_detections", "downscale", "grow_boxes")
+    seen: dict[str, set[str]] = {key: set() for key in keys}
     for run in runs:
+        made_with = _made_with(run.evaluations[0]) if run.evaluations else {}
         for key, values in seen.items():
-            if run.evaluations and key in run.evaluations[0].metrics:
-                values.add(str(run.evaluations[0].metrics[key]))
+            if key in made_with:
+                values.add(made_with[key])
     differ = [f"{key} ({', '.join(sorted(values))})" for key, values in seen.items() if len(values) > 1]
     return f"not evaluated alike, so the numbers are not comparable: {'; '.join(differ)} differ" if differ else ""
+
+
+def _made_with(evaluation: Evaluated) -> dict[str, str]:
+    """What numbers depend on besides the model; of files the name, as their folders may have moved."""
+    metrics, config = evaluation.metrics, _flatten(evaluation.config)
+    found: dict[str, str] = {}
+    for key in ("boxes", "images", "people", "flip_test"):
+        if key in metrics:
+            found[key] = str(metrics[key])
+    for key in ("data.val.annotations", "eval.max_detections", "data.downscale"):
+        if key in config:
+            found[key.rpartition(".")[2]] = config[key]
+    grown = [config[key] for key in ("data.grow_boxes.share", "data.grow_boxes.pixels") if key in config]
+    if grown:
+        found["grow_boxes"] = " and ".join(grown)
+    return {key: Path(value).name if key in ("boxes", "annotations") else value for key, value in found.items()}
 
 
 def config_differences(runs: Sequence[RunReport]) -> list[tuple[str, list[str]]]:

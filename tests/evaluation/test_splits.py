@@ -185,6 +185,15 @@ def test_points_without_a_size_get_boxes_where_asked_for(make_data: MakeData, ro
     assert people[0].area == 100
 
 
+@pytest.mark.parametrize("boxes", ["gt", "boxes.json"])
+def test_people_are_scored_in_the_boxes_that_they_have(make_data: MakeData, boxes: str) -> None:
+    """COCO's rule for people without labels, PCK and crowding are those of the file, as `pose score` has them."""
+    grown = validation_set(make_data(grow_boxes={"share": 0.5}, val={"boxes": boxes})).coco.columns
+    plain = validation_set(make_data(val={"boxes": boxes})).coco.columns
+    np.testing.assert_array_equal(grown.boxes_xywh, plain.boxes_xywh)
+    np.testing.assert_array_equal(grown.areas, plain.areas)
+
+
 def test_boxes_grow_by_a_share_of_their_longer_side(make_data: MakeData) -> None:
     people = training_set(make_data(grow_boxes={"share": 0.1})).people
     assert people[0].box_xywh == (2, 4, 59, 71)  # of [8, 10, 48, 60]: 6 on each side, less a pixel

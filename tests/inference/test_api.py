@@ -390,6 +390,8 @@ def test_draw_and_save(three_people: People, tmp_path: Path) -> None:
     drawn = three_people.draw(threshold=0.3)
     assert (drawn != IMAGE).any(axis=-1).mean() > 0.005
     np.testing.assert_array_equal(IMAGE, example_image())
+    with pytest.raises(ValueError, match="image_rgb is of type str; expected an array"):
+        three_people.draw(cast("Any", "street.jpg"))
     three_people.save(tmp_path / "new/out.png", threshold=0.3)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "new/out.png"))[..., ::-1], drawn)
     with pytest.raises(ValueError, match=r"cannot write .*out.gif as '.gif'"):
@@ -433,6 +435,7 @@ def test_to_coco_takes_the_number_that_is_the_name(tmp_path: Path) -> None:
     assert [record["image_id"] for record in numbered.to_coco()] == [785]
     assert [record["image_id"] for record in named.to_coco(4)] == [4]
     json.dumps(numbered.to_coco())
+    json.dumps(named.to_coco(cast("Any", np.int64(4)), category_id=cast("Any", np.int64(1))))
     with pytest.raises(ValueError, match=r"street\.png has no number for a name; give to_coco\(image_id\)"):
         named.to_coco()
 

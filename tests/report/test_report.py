@@ -218,9 +218,32 @@ def test_compare(evaluated: Path, tmp_path: Path, pose_cli: Cli) -> None:
     assert "0.625" in text
     assert "train.lr" in text
     assert len(config_differences([read_run(evaluated / "eval-gt"), read_run(other)])) == 1
+    # What one of them was evaluated with may be otherwise than in the training.
+    shutil.copytree(evaluated / "eval-gt", tmp_path / "most")
+    made_with = (tmp_path / "most/config.yaml").read_text()
+    (tmp_path / "most/config.yaml").write_text(made_with.replace("max_detections: 20", "max_detections: 1"))
+    outcome = pose_cli("compare", evaluated / "eval-gt", tmp_path / "most")
+    assert "not comparable: max_detections (1, 20) differ" in outcome.out
+    assert "eval.max_detections: 20 | 1" in outcome.out.splitlines()
     # Other boxes are another question.
     outcome = pose_cli("compare", evaluated / "eval-gt", evaluated / "eval-boxes")
     assert "not evaluated alike, so the numbers are not comparable: boxes" in outcome.out
+
+
+def test_an_evaluation_of_other_weights_is_not_the_runs(evaluated: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(evaluated, run)
+    before = read_run(run)
+    assert [e.folder.name for e in before.evaluations if e.folder.name == "eval-gt"] == ["eval-gt"]
+    shutil.copytree(run / "eval-gt", run / "eval-demo")
+    metrics = json.loads((run / "eval-demo/metrics.json").read_text())
+    (tmp_path / "other.safetensors").write_bytes(b"other weights")
+    metrics |= {"checkpoint": str(tmp_path / "other.safetensors"), "AP": 0.9}
+    (run / "eval-demo/metrics.json").write_text(json.dumps(metrics))
+    after = read_run(run)
+    assert [e.folder for e in after.evaluations] == [e.folder for e in before.evaluations]
+    assert "eval-demo is an evaluation of another model" in after.missing
+    assert read_run(run / "eval-demo").name == "eval-demo"
 
 
 @pytest.mark.parametrize(
