@@ -122,7 +122,8 @@ def _made_with(evaluation: Evaluated) -> dict[str, str]:
 def config_differences(runs: Sequence[RunReport]) -> list[tuple[str, list[str]]]:
     """Entries of the configs that are not the same in all: dotted key, and the value of each run."""
     flat = [_flatten(run.config) for run in runs]
-    keys = dict.fromkeys(key for entries in flat for key in entries)
+    # Boxes may be given beside the config; `comparability` has those that were looked into.
+    keys = dict.fromkeys(key for entries in flat for key in entries if key != "data.val.boxes")
     rows = [(key, [entries.get(key, "–") for entries in flat]) for key in keys]
     return [(key, portable(values)) for key, values in rows if len(set(values)) > 1]
 
