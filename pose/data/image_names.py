@@ -48,13 +48,14 @@ def meant_by(said: Collection[str], place: str) -> set[str]:
     """
     if len(said) <= 1:
         return set(said)
-    shared = {path: _shared_end(path.split("/"), place.split("/")) for path in said}
+    shared = {path: shared_end(path.split("/"), place.split("/")) for path in said}
     whole = {path for path, count in shared.items() if count == len(path.split("/"))}
     best = {path for path, count in shared.items() if count == max(shared.values())}
     return whole or (best if len(best) == 1 else set())
 
 
-def _shared_end(a: Sequence[str], b: Sequence[str]) -> int:
+def shared_end(a: Sequence[str], b: Sequence[str]) -> int:
+    """Count the parts that two paths share from their ends."""
     pairs = zip(reversed(a), reversed(b), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
@@ -84,11 +85,7 @@ class ImageMatcher:
         if name in self.names:
             return [name]
         # Either may have more folders in front than the other.
-        return self.by_end.get(name) or self.by_longer_name(name)
-
-    def by_longer_name(self, name: str) -> list[str]:
-        """The one image whose name a path with more folders ends in."""
-        return [end for end in ends_of_path(name) if end in self.names][:1]
+        return self.by_end.get(name) or [end for end in ends_of_path(name) if end in self.names][:1]
 
     def by_id(self, image_id: str | int) -> list[str]:
         return self.by_stem.get(image_id, [])

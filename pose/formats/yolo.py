@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pose.data.image_entries import leaves_folder, local_name
+from pose.data.image_names import shared_end
 from pose.formats.image_files import upright_size
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind
 from pose.formats.yolo_yaml import find_yaml, keypoint_shape, load_yaml, read_kinds
@@ -54,30 +55,15 @@ def read_yolo(
             f"nowhere below that: {base!r:.80}"
         )
     labels = LabelSet([], [], root)
-    seen: set[str] = set()
-    nowhere: list[str] = []
-    for split in SPLITS:
-        given = config.get(split)
-        same = next((other for other in SPLITS[: SPLITS.index(split)] if given and config.get(other) == given), None)
-        if same is not None:
-            notes.remark(f"{split} leads to the images of {same} in {file.name}; they are taken once")
+    found, nowhere = _find_images(root, config, file, notes)
+    for image in found:
+        image.size = upright_size(root / image.path)
+        if image.size is None:
+            notes.left_out["images that cannot be read"] += 1
             continue
-        for entry in given if isinstance(given, list) else [given] if given else []:
-            found = _images_of(root, config, entry, split, notes)
-            if found is None:
-                nowhere.append(f"{split}, as {file.name} has {entry!r:.60} there, and no such folder is below {root}")
-            for image in found or []:
-                if image.path in seen:
-                    notes.left_out["images that two splits name, in the second"] += 1
-                    continue
-                seen.add(image.path)
-                image.size = upright_size(root / image.path)
-                if image.size is None:
-                    notes.left_out["images that cannot be read"] += 1
-                    continue
-                labels.images.append(image)
-                _read_labels(root / label_name(image.path), image, values, kinds, labels, notes)
-    _count_labels_alone(root, seen, notes)
+        labels.images.append(image)
+        _read_labels(root / label_name(image.path), image, values, kinds, labels, notes)
+    _count_labels_alone(root, {image.path for image in found}, notes)
     if not labels.images and images is not None:
         _match_labels(root, images, values, kinds, labels, notes)
         if labels.images:
@@ -94,6 +80,29 @@ def read_yolo(
             "give their folder by --images"
         )
     return labels
+
+
+def _find_images(
+    root: Path, config: dict[str, Any], file: Path, notes: Notes
+) -> tuple[list[LabeledImage], list[str]]:
+    """The images of all splits, each once, and which splits lead nowhere."""
+    found: dict[str, LabeledImage] = {}
+    nowhere: list[str] = []
+    for split in SPLITS:
+        given = config.get(split)
+        same = next((other for other in SPLITS[: SPLITS.index(split)] if given and config.get(other) == given), None)
+        if same is not None:
+            notes.remark(f"{split} leads to the images of {same} in {file.name}; they are taken once")
+            continue
+        for entry in given if isinstance(given, list) else [given] if given else []:
+            images = _images_of(root, config, entry, split, notes)
+            if images is None:
+                nowhere.append(f"{split}, as {file.name} has {entry!r:.60} there, and no such folder is below {root}")
+            for image in images or []:
+                if image.path in found:
+                    notes.left_out["images that two splits name, in the second"] += 1
+                found.setdefault(image.path, image)
+    return list(found.values()), nowhere
 
 
 def _images_of(root: Path, config: dict[str, Any], entry: Any, split: str, notes: Notes) -> list[LabeledImage] | None:
@@ -154,7 +163,8 @@ def _image_of_each(texts: list[Path], root: Path, images: Path, notes: Notes) ->
             by_stem.setdefault(path.stem, []).append(path)
     chosen: dict[Path, tuple[Path, int]] = {}
     for text in texts:
-        fits = [(_shared_end(text.relative_to(root), p.relative_to(images)), p) for p in by_stem.get(text.stem, [])]
+        own = _parts(text.relative_to(root))
+        fits = [(shared_end(own, _parts(p.relative_to(images))), p) for p in by_stem.get(text.stem, [])]
         most = max((shared for shared, _ in fits), default=0)
         best = [path for shared, path in fits if shared == most]
         if len(best) == 1:
@@ -174,12 +184,9 @@ def _image_of_each(texts: list[Path], root: Path, images: Path, notes: Notes) ->
     return kept
 
 
-def _shared_end(text: Path, image: Path) -> int:
-    """How many parts two paths share from their ends, without suffix and folders called labels or images."""
-    a, b = ([p for p in path.with_suffix("").parts if p not in ("labels", "images")] for path in (text, image))
-    return next(
-        (i for i, pair in enumerate(zip(a[::-1], b[::-1], strict=False)) if pair[0] != pair[1]), min(len(a), len(b))
-    )
+def _parts(path: Path) -> list[str]:
+    """Of a path without suffix and folders called labels or images."""
+    return [part for part in path.with_suffix("").parts if part not in ("labels", "images")]
 
 
 def _count_labels_alone(root: Path, images: set[str], notes: Notes) -> None:
