@@ -77,16 +77,17 @@ def read_run(folder: Path) -> RunReport:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is {'a file' if folder.exists() else 'not there'}; {WHERE}")
+    others: list[Evaluated] = []  # in the run's folder, but of other weights
     if (folder / "metrics.json").is_file():
-        evaluations, others = [_read_evaluation(folder)], []
+        evaluations = [_read_evaluation(folder)]
         run = _run_of(evaluations[0])
         name = folder.resolve().name if run is None else f"{run.resolve().name} / {folder.resolve().name}"
     elif (folder / "metrics.csv").is_file():
         found = [path.parent for path in folder.glob("*/metrics.json")]
         found.sort(key=lambda path: (-(path / "metrics.json").stat().st_mtime, path.name))
-        read = [_read_evaluation(path) for path in found]
-        evaluations = [one for one in read if _is_of(one, folder)]
-        others = [one.folder.name for one in read if not _is_of(one, folder)]
+        evaluations = []
+        for evaluation in map(_read_evaluation, found):
+            (evaluations if _is_of(evaluation, folder) else others).append(evaluation)
         run, name = folder, folder.resolve().name
     else:
         raise FileNotFoundError(f"{folder} holds neither metrics.csv nor metrics.json; {WHERE}")
@@ -95,12 +96,11 @@ def read_run(folder: Path) -> RunReport:
     versions = _versions(run / "versions.json") if run is not None and (run / "versions.json").is_file() else {}
     if not versions and first is not None and first.analysis is not None:
         versions = first.analysis.get("versions", {})
-    # What an evaluation was made with is in its own; that of the run may say otherwise.
-    own_config = folder / "config.yaml"
-    if run is not None and not own_config.is_file():
-        own_config = run / "config.yaml"
-    config = _read_yaml(own_config) if own_config.is_file() else {}
-    missing = [f"{other} is an evaluation of another model" for other in others]
+    trained = _read_yaml(run / "config.yaml") if run is not None and (run / "config.yaml").is_file() else {}
+    made_with = first.config if first is not None else {}
+    # What an evaluation's numbers were made with is in its own; that of the run may say otherwise.
+    config = trained or made_with if run == folder else made_with or trained
+    missing = [f"{other.folder.name} is an evaluation of another model" for other in others]
     if first is None:
         missing.append(f"not evaluated yet; pose eval {shell_word(folder.name)} adds the numbers and the analysis")
     elif first.analysis is None:
@@ -150,7 +150,7 @@ def _is_of(evaluation: Evaluated, run: Path) -> bool:
     if checkpoint is None:
         return True
     own = run / checkpoint.name
-    return own.is_file() and filecmp.cmp(own, checkpoint, shallow=False)
+    return own.is_file() and (own.samefile(checkpoint) or filecmp.cmp(own, checkpoint, shallow=False))
 
 
 def _read_history(path: Path) -> list[dict[str, float]]:

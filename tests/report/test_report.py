@@ -244,6 +244,8 @@ def test_an_evaluation_of_other_weights_is_not_the_runs(evaluated: Path, tmp_pat
     assert [e.folder for e in after.evaluations] == [e.folder for e in before.evaluations]
     assert "eval-demo is an evaluation of another model" in after.missing
     assert read_run(run / "eval-demo").name == "eval-demo"
+    (run / "config.yaml").unlink()
+    assert read_run(run).config == after.evaluations[0].config  # better than none
 
 
 @pytest.mark.parametrize(
