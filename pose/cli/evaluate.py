@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from pose.evaluation.splits import ValidationSet
 
 
+# Overrides that tell no two evaluations apart: what they name is in the mark already, or changes no number.
+_NO_SETTINGS = ("data.root=", "data.val.annotations=", "data.val.boxes=", "eval.batch_size=", "train.")
+
+
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help=CHECKPOINT_OR_ONNX)],
     overrides: Overrides = None,
@@ -113,6 +117,11 @@ def _settings(config: AnyConfig, changes: list[str], *, path: Path, console: Con
     return settings
 
 
+def _settings_of(changes: list[str]) -> list[str]:
+    """The overrides by which an evaluation may have other numbers, for `evaluation_mark`."""
+    return sorted({change for change in changes if not change.startswith(_NO_SETTINGS)})
+
+
 def _evaluate_keypoints(
     network: Network,
     changes: list[str],
@@ -132,7 +141,8 @@ def _evaluate_keypoints(
 
     console = make_console()
     chosen = ["data.val.boxes=gt"] if boxes == "gt" else []  # limits of the config are for these
-    settings = _settings(network.config, [*changes, *chosen, *network.changes], path=network.path, console=console)
+    changes = [*changes, *chosen, *network.changes]
+    settings = _settings(network.config, changes, path=network.path, console=console)
     assert isinstance(settings, Config)
     check_backend(settings.eval.backend)  # before the minutes that predictions take
     skeleton, input_size = settings.data.resolve_skeleton(), settings.model.input_size
@@ -149,6 +159,7 @@ def _evaluate_keypoints(
         checkpoint=network.path,
         data=Path(settings.data.root, settings.data.val.annotations),
         boxes=val.boxes,
+        settings=_settings_of(changes) + ["--only-images-with-boxes"] * only_images_with_boxes,
     ) as (folder, mark):
         predict_crops, model = network.open(settings)
         with Progress(console, len(val.people)) as progress:
@@ -247,6 +258,7 @@ def _evaluate_classifier(
         checkpoint=checkpoint.path,
         data=Path(settings.data.root, settings.data.val),
         boxes="",
+        settings=_settings_of(changes),
     ) as (folder, mark):
         model = checkpoint.build_classifier(device)
         with Progress(console, len(images)) as progress:

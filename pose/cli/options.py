@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -112,14 +112,14 @@ def check_writable(folder: Path, *, option: str = "--out") -> None:
 
 @contextlib.contextmanager
 def evaluation_folder(
-    out: Path | None, *, default: Path, checkpoint: Path, data: Path, boxes: str
+    out: Path | None, *, default: Path, checkpoint: Path, data: Path, boxes: str, settings: Sequence[str] = ()
 ) -> Iterator[tuple[Path, str]]:
     """Choose where an evaluation goes, before the work, and keep others out of it meanwhile.
 
     Args:
         out: the user's choice; without one it is `default`, or default-2 and so on where that holds another one, or
             where another process writes.
-        checkpoint, data, boxes: see `evaluation_mark`.
+        checkpoint, data, boxes, settings: see `evaluation_mark`.
     Yields:
         The folder, and the line that marks its config.yaml.
     Raises:
@@ -133,7 +133,7 @@ def evaluation_folder(
     number, folder = 1, out or default
     with contextlib.ExitStack() as stack:
         while True:
-            mark = evaluation_mark(folder, checkpoint=checkpoint, data=data, boxes=boxes)
+            mark = evaluation_mark(folder, checkpoint=checkpoint, data=data, boxes=boxes, settings=settings)
             try:
                 check_writable(folder)
                 with contextlib.ExitStack() as trial:

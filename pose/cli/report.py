@@ -71,11 +71,13 @@ def _table(names: list[str], runs: list[RunReport]) -> str:
     firsts = [run.evaluations[0].metrics if run.evaluations else {} for run in runs]
     columns = [m for m in METRICS if any(m in metrics for metrics in firsts)]
     width = max(map(len, [*names, "run"]))
-    lines = [f"{'run':<{width}}  {'params':>11}  " + "  ".join(f"{c:>6}" for c in columns) + "  boxes"]
+    lines = [f"{'run':<{width}}  {'params':>11}  " + "  ".join(f"{c:>6}" for c in columns) + "  evaluation"]
     for name, run, metrics in zip(names, runs, firsts, strict=True):
+        folder = run.evaluations[0].folder.resolve().name if run.evaluations else "-"
+        boxes = f" (boxes {metrics['boxes']})" if "boxes" in metrics else ""
         params = f"{run.params:,}" if run.params is not None else "-"
         cells = [f"{metrics[c]:6.3f}" if c in metrics else f"{'-':>6}" for c in columns]
-        lines.append(f"{name:<{width}}  {params:>11}  " + "  ".join(cells) + f"  {metrics.get('boxes', '-')}")
+        lines.append(f"{name:<{width}}  {params:>11}  " + "  ".join(cells) + f"  {folder}{boxes}")
     return "\n".join(line.rstrip() for line in lines)
 
 

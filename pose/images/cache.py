@@ -1,7 +1,8 @@
 """Decoded images kept on disk, for those who ask for it.
 
 An entry is a header and the raw pixels, mapped into memory when it is read, so that only the rows of a crop
-come from the disk. It is found by the image's path, size and time of change, so a changed image is decoded anew.
+come from the disk. It is found by the image's path, size and time of change. So a changed image is decoded anew, but
+for one of the very same size whose time was set back to the former one's, as `rsync -t` or `cp -p` may do.
 Several processes may use a folder at once: entries appear whole (written aside, then renamed) and never change.
 One that a crash or power cut left torn fails its length or checksum and is written again.
 """

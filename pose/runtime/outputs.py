@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def contains(path: Path, text: str) -> bool:
         return False
 
 
-def evaluation_mark(folder: Path, *, checkpoint: Path, data: Path, boxes: str) -> str:
+def evaluation_mark(folder: Path, *, checkpoint: Path, data: Path, boxes: str, settings: Sequence[str] = ()) -> str:
     """The first line of the config.yaml of an evaluation, a comment that says what is evaluated there.
 
     Args:
@@ -59,13 +59,17 @@ def evaluation_mark(folder: Path, *, checkpoint: Path, data: Path, boxes: str) -
         checkpoint: the file of weights.
         data: the annotations, or the folder of images.
         boxes: "gt", or the file that they come from.
+        settings: by which its numbers may differ from what the checkpoint's own config gives: overrides and options.
     """
     try:
         where = os.path.relpath(checkpoint.resolve(), folder.resolve())
     except ValueError:  # another drive of Windows
         where = str(checkpoint.resolve())
     found = Path(boxes).resolve() if Path(boxes).is_file() else boxes
-    return _MARK + json.dumps({"checkpoint": where, "data": str(data.resolve()), "boxes": str(found)}) + "\n"
+    entries: dict[str, Any] = {"checkpoint": where, "data": str(data.resolve()), "boxes": str(found)}
+    if settings:
+        entries["settings"] = sorted(settings)
+    return _MARK + json.dumps(entries) + "\n"
 
 
 def check_evaluation_folder(folder: Path, mark: str) -> None:
@@ -83,7 +87,8 @@ def check_evaluation_folder(folder: Path, mark: str) -> None:
         first = ""
     if first.startswith(_MARK) and first != mark:
         raise DataError(
-            f"{folder} holds the evaluation of another model, other data or other boxes; give another --out"
+            f"{folder} holds the evaluation of another model, or with other data, boxes or settings; give another "
+            "--out"
         )
     targets = (folder / name for name in EVALUATION_FILES)
     refuse_foreign(targets, ours=first == mark, writer="`pose eval` of this version")

@@ -43,7 +43,7 @@ def test_an_evaluation_replaces_no_file_of_the_users(pose_cli: Cli, run: Path, t
 def test_each_evaluation_has_a_folder_of_its_own(
     pose_cli: Cli, run: Path, tiny_dataset: Path, tmp_path: Path
 ) -> None:
-    """Two checkpoints of a run, and two files of boxes with one name; the same evaluation again takes its own."""
+    """Two checkpoints of a run, two files of boxes with one name, other settings; the same again takes its own."""
     records = read(tiny_dataset / "boxes.json")
     files = [tmp_path / folder / "det.json" for folder in ("a", "b")]
     for count, file in enumerate(files, start=1):
@@ -61,7 +61,16 @@ def test_each_evaluation_has_a_folder_of_its_own(
     assert pose_cli("eval", moved, "--boxes", "gt").code == 0
     assert len(list(moved.glob("eval-gt*"))) == 1
     outcome = pose_cli("eval", moved / "last.safetensors", "--boxes", "gt", "--out", moved / "eval-gt")
-    refusal(outcome, "holds the evaluation of another model, other data or other boxes; give another --out")
+    refusal(outcome, "the evaluation of another model, or with other data, boxes or settings; give another --out")
+    # Other settings give other numbers, but for how many people are in a batch.
+    assert pose_cli("eval", moved, "--boxes", "gt", "--batch-size", 1, "train.seed=3").code == 0
+    assert len(list(moved.glob("eval-gt*"))) == 1
+    for option in ("--no-flip-test", "eval.max_detections=1", "--only-images-with-boxes", "--no-flip-test"):
+        assert pose_cli("eval", moved, "--boxes", "gt", option).code == 0
+    assert sorted(path.name for path in moved.glob("eval-gt*")) == ["eval-gt", *(f"eval-gt-{n}" for n in (2, 3, 4))]
+    assert read(moved / "eval-gt" / "metrics.json")["flip_test"]
+    outcome = pose_cli("compare", moved, moved / "eval-gt")
+    assert [line.split()[-3] for line in outcome.out.splitlines()[1:3]] == ["eval-gt-2", "eval-gt"]
 
 
 def test_a_check_replaces_only_its_own_report(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path) -> None:
