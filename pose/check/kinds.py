@@ -58,7 +58,8 @@ KINDS: dict[str, Kind] = {
         "warning",
         "files listed under two ids",
         "People are annotated under one id and count as missing under the other.",
-        "Keep one id and move the annotations to it.",
+        "If it is one image, keep one id and move the annotations to it. If two images had this name, as frames of "
+        "two videos that a tool joined, name them apart by their folders.",
     ),
     "file-name-escapes": Kind(
         "error",

@@ -18,12 +18,16 @@ from pose.keypoints.known import COCO_WHOLEBODY133
 from pose.keypoints.skeletons import COCO17
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError
-from pose.runtime.text import first_few
+from pose.runtime.text import first_few, plural
 
 ROBOFLOW = "_annotations.coco.json"
-_OWN = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "keypoints", "num_keypoints")
+_IMAGE = ("id", "file_name", "height", "width")
+_CATEGORY = ("id", "name", "keypoints", "skeleton")
+_FILE = ("info", "images", "annotations", "categories")
+_OWN = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "keypoints", "num_keypoints", "track")
 # COCO-WholeBody keeps the parts of its 133 keypoints apart, in this order.
 WHOLEBODY_PARTS = ("keypoints", "foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
+_UNREAD = "annotations whose keypoints or iscrowd cannot be read"
 _SPLITS = {"valid": "val", "validation": "val"}
 
 
@@ -37,17 +41,36 @@ def read_coco(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = N
     """
     if not path.is_dir():
         return _read_file(path, notes, keypoints, folder="", split="")
-    below = sorted((path / "annotations").glob("*.json"))
-    files = [file for file in below if "keypoints" in file.stem] or below
     found = LabelSet([], [], path)
-    for file in files:
+    for file in _keypoint_files(path / "annotations", notes):
         split = split_name(file)
         places = (f"images/{split}", split, "images", "")
         folder = next(place for place in places if (path / place).is_dir())
         part = _read_file(file, notes, keypoints, folder=folder, split=_SPLITS.get(split, split))
         found.images += part.images
         found.people += part.people
+        found.listed += part.listed
     return found
+
+
+def _keypoint_files(folder: Path, notes: Notes) -> list[Path]:
+    """The files of a folder that are called keypoints, and those of other splits that hold some; else all."""
+    below = sorted(folder.glob("*.json"))
+    called = [file for file in below if "keypoints" in file.stem]
+    if not called:
+        return below
+    splits = {split_name(file) for file in called}
+    more = [file for file in below if split_name(file) not in splits and _has_keypoints(read_json(file))]
+    notes.left_out["files in annotations without keypoints, or of a split that another has"] += len(below) - len(
+        called + more
+    )
+    return sorted(called + more)
+
+
+def _has_keypoints(document: Any) -> bool:
+    """Whether a document is a COCO file with keypoints of somebody."""
+    people = as_list(document.get("annotations")) if isinstance(document, dict) else []
+    return any(isinstance(person, dict) and person.get("keypoints") for person in people)
 
 
 def read_roboflow(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
@@ -60,6 +83,7 @@ def read_roboflow(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None
         part = _read_file(file, notes, keypoints, folder=folder, split=_SPLITS.get(folder, folder))
         found.images += part.images
         found.people += part.people
+        found.listed += part.listed
     return found
 
 
@@ -71,14 +95,31 @@ def _read_file(path: Path, notes: Notes, keypoints: tuple[str, ...] | None, *, f
         raise DataError(f"{path} is no COCO file: it needs an object with the lists images and annotations")
     if keypoints == COCO_WHOLEBODY133.keypoint_names:
         _join_wholebody(document)
+    elif any(isinstance(a, dict) and WHOLEBODY_PARTS[1] in a for a in document["annotations"]):
+        notes.remark(
+            "left out: feet, face and hands of COCO-WholeBody, which are in lists of their own; "
+            f"--keypoints {COCO_WHOLEBODY133.name} joins them"
+        )
+    others = [key for key in document if key not in _FILE and document[key]]
+    if others:
+        notes.remark(f"left out: what {path.name} holds beside images, people and categories: {first_few(others)}")
     images = _read_images(document["images"], notes, folder=folder, split=split)
     kinds, names = _read_kinds(path, document, keypoints, notes)
-    people = []
+    people, unread = [], notes.left_out[_UNREAD]
     for record in document["annotations"]:
         person = _read_person(record, images, kinds, names, notes)
         if person is not None:
             people.append(person)
-    return LabelSet(list(images.values()), people)
+    unread = notes.left_out[_UNREAD] - unread
+    if unread and not people:
+        given = next(
+            (a["keypoints"] for a in document["annotations"] if isinstance(a, dict) and a.get("keypoints")), None
+        )
+        raise DataError(
+            f"{path}: nobody can be read; the keypoints of {plural(unread, 'annotation')} are not x, y, visibility "
+            f"of each in one list, e.g. {given!r:.100}"
+        )
+    return LabelSet(list(images.values()), people, listed=[kinds[number] for number in sorted(kinds)])
 
 
 def _join_wholebody(document: dict[str, Any]) -> None:
@@ -108,7 +149,8 @@ def _read_images(records: list[Any], notes: Notes, *, folder: str, split: str) -
         else:
             height, width = read_whole(record.get("height")), read_whole(record.get("width"))
             size = (height, width) if height and width else None
-            images[number] = LabeledImage(local_name(name), folder, size, number, split)
+            extra = {key: value for key, value in record.items() if key not in _IMAGE}
+            images[number] = LabeledImage(local_name(name), folder, size, number, split, extra)
     return images
 
 
@@ -130,8 +172,9 @@ def _read_kinds(
         given = as_list(row.get("skeleton"))
         edges = [pair for pair in given if edge_fits(pair, len(listed))]
         notes.left_out["edges that join no two keypoints"] += len(given) - len(edges)
+        extra = {key: value for key, value in row.items() if key not in _CATEGORY}
         kinds[number] = ObjectKind(
-            names[number], tuple(listed), tuple((a - 1, b - 1) for a, b in edges), None, number
+            names[number], tuple(listed), tuple((a - 1, b - 1) for a, b in edges), None, number, extra
         )
     if keypoints is not None and any(kind.keypoint_names != keypoints for kind in kinds.values()):
         notes.remark("--keypoints is not used, as the file names its keypoints, in their order")
@@ -193,13 +236,16 @@ def _read_person(
     points = _read_points(record.get("keypoints"), len(kind.keypoint_names), notes)
     crowd = read_flag(record.get("iscrowd"))
     if points is None or crowd is None:
-        notes.left_out["annotations whose keypoints or iscrowd cannot be read"] += 1
+        notes.left_out[_UNREAD] += 1
         return None
     box = read_numbers(record.get("bbox"))
     box_xywh = tuple(box.tolist()) if box is not None and len(box) == 4 else None
     extra = {key: value for key, value in record.items() if key not in _OWN}
-    area = read_number(record.get("area"))
-    return LabeledPerson(image, kind, points, box_xywh, read_id(record.get("id")), area, crowd, None, extra)
+    area, track = read_number(record.get("area")), record.get("track")
+    if not isinstance(track, str):
+        track = None
+        extra |= {"track": record["track"]} if "track" in record else {}
+    return LabeledPerson(image, kind, points, box_xywh, read_id(record.get("id")), area, crowd, track, extra)
 
 
 def _read_points(value: Any, count: int, notes: Notes) -> Floats | None:
@@ -211,6 +257,7 @@ def _read_points(value: Any, count: int, notes: Notes) -> Floats | None:
     points: Floats = numbers.reshape(-1, 3)
     odd = ~np.isin(points[:, 2], (0, 1, 2))
     if odd.any():
-        notes.guessed["keypoints whose visibility is not 0, 1 or 2, taken as visible"] += int(odd.sum())
-        points[odd, 2] = 2
+        what = "keypoints whose visibility is not 0, 1 or 2, taken as visible if it is above 0"
+        notes.guessed[what] += int(odd.sum())
+        points[odd, 2] = np.where(points[odd, 2] > 0, 2, 0)
     return points

@@ -38,7 +38,7 @@ def write_coco(
     by_image = {id(image): number for image, number in zip(labels.images, image_ids, strict=True)}
     by_kind = {id(kind): number for kind, number in zip(kinds, kind_ids, strict=True)}
     images = [
-        {"id": by_image[id(i)], "file_name": name_of(i), "height": i.size[0], "width": i.size[1]}
+        {"id": by_image[id(i)], "file_name": name_of(i), "height": i.size[0], "width": i.size[1], **i.extra}
         for i in labels.images
         if i.size is not None
     ]
@@ -73,7 +73,7 @@ def _annotation(person: LabeledPerson) -> dict[str, Any]:
 
 def _category(kind: ObjectKind) -> dict[str, Any]:
     edges = [[a + 1, b + 1] for a, b in kind.edges]
-    return {"name": kind.name, "keypoints": list(kind.keypoint_names), "skeleton": edges}
+    return {"name": kind.name, "keypoints": list(kind.keypoint_names), "skeleton": edges, **kind.extra}
 
 
 def render_roboflow(labels: LabelSet, notes: Notes) -> dict[str, bytes]:
@@ -82,7 +82,7 @@ def render_roboflow(labels: LabelSet, notes: Notes) -> dict[str, bytes]:
     for split in labels.splits():
         images = [image for image in labels.images if image.split == split]
         chosen = {id(image) for image in images}
-        part = LabelSet(images, [p for p in labels.people if id(p.image) in chosen], labels.root)
+        part = LabelSet(images, [p for p in labels.people if id(p.image) in chosen], labels.root, labels.listed)
         document = write_coco(part, notes, description="by pose convert", name_of=lambda i: i.file_name)
         files[f"{_roboflow_folder(split)}/{ROBOFLOW}"] = (json.dumps(document) + "\n").encode()
     return files

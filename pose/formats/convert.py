@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import os
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ READERS: dict[str, Reader] = {
 }
 UPRIGHT = ("yolo", "cvat", "labelstudio", "labelme")  # tools that turn photographs by their EXIF orientation
 POINTS_ONLY = ("deeplabcut", "sleap")
+COCO = ("coco", "roboflow")
+FLIP_PAIRS = ("yolo", "sleap")  # formats that hold them
 SUFFIXES = {".json": "coco", ".xml": "cvat", ".csv": "deeplabcut", ".h5": "deeplabcut", ".slp": "sleap"}
 
 
@@ -90,13 +93,14 @@ def convert(
     if images is not None and not images.is_dir():
         raise FileNotFoundError(f"no folder {images}; give the folder of the images")
     notes = Notes()
-    options = {"images": images} if kind == "yolo" else {}
+    options = {"images": images} if kind in ("yolo", "cvat", "labelstudio") else {}
     try:
         labels = READERS[kind](source, notes, keypoints=_names(keypoints), **options)
     except DataError as error:
         raise _said_to_be(kind, source, error) from error
     _check_names(labels, notes)
-    labels.share_kinds()
+    _say_doubled(labels, notes)
+    labels.share_kinds(notes)
     if category is not None:
         _choose_category(labels, category, notes)
     if not labels.images:
@@ -174,6 +178,17 @@ def _check_names(labels: LabelSet, notes: Notes) -> None:
             image.split = ""
 
 
+def _say_doubled(labels: LabelSet, notes: Notes) -> None:
+    """Of two images of one path nobody knows whether they are one that was labeled twice, or two files."""
+    counts = Counter((image.split, image.path) for image in labels.images)
+    doubled = [path for (_, path), count in counts.items() if count > 1]
+    if doubled:
+        notes.remark(
+            f"doubled: {plural(len(doubled), 'path')} that several images have, e.g. {first_few(doubled, 3)}; look "
+            "whether these are two files of one name, or one that was labeled twice"
+        )
+
+
 def _choose_category(labels: LabelSet, category: str, notes: Notes) -> None:
     kept = [person for person in labels.people if person.kind.name == category]
     if not kept:
@@ -182,6 +197,7 @@ def _choose_category(labels: LabelSet, category: str, notes: Notes) -> None:
         )
     notes.left_out["people of other categories"] += len(labels.people) - len(kept)
     labels.people = kept
+    labels.listed = [kind for kind in labels.listed if kind.name == category]
 
 
 def complete(labels: LabelSet, target: str, notes: Notes) -> None:
@@ -193,11 +209,22 @@ def complete(labels: LabelSet, target: str, notes: Notes) -> None:
 
 def _drop_what_is_not_held(labels: LabelSet, target: str, notes: Notes) -> None:
     """A crowd would come back as a person, and somebody without keypoints as nobody."""
-    kept = labels.people if target in ("coco", "roboflow") else [p for p in labels.people if not p.is_crowd]
+    kept = labels.people if target in COCO else [p for p in labels.people if not p.is_crowd]
     notes.lost["crowds (left out)"] += len(labels.people) - len(kept)
     labeled = [p for p in kept if target not in POINTS_ONLY or (p.keypoints_img[:, 2] > 0).any()]
     notes.lost["people without a labeled keypoint (left out)"] += len(kept) - len(labeled)
     labels.people = labeled
+    if target not in COCO:
+        notes.lost["other entries of images"] += sum(len(image.extra) for image in labels.images)
+        notes.lost["other entries of people"] += sum(len(p.extra.keys() - {"segmentation"}) for p in labeled)
+    for kind in labels.kinds() if target not in FLIP_PAIRS else ():
+        if {frozenset(pair) for pair in kind.flips()} != {frozenset(pair) for pair in kind.flips_by_name()}:
+            names = kind.keypoint_names
+            pairs = ", ".join(f"[{names[a]}, {names[b]}]" for a, b in kind.flips())
+            title = FORMATS[target].split(":")[0]
+            notes.remark(
+                f"not held by {title}: flip pairs, and names do not tell these: data.skeleton.flip_pairs: [{pairs}]"
+            )
 
 
 def _complete_boxes(labels: LabelSet, notes: Notes) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from pose.data.image_entries import leaves_folder, local_name
 from pose.data.records import read_id, read_number, read_whole
 from pose.formats.grouping import Box, Points, by_label, join_boxes
+from pose.formats.image_files import find_file
 from pose.formats.labels import (
     LabeledImage,
     LabeledPerson,
@@ -51,9 +52,13 @@ def parse_xml(path: Path) -> ET.Element:
         raise DataError(f"{path} is no XML ({error}); the download may have been cut off") from error
 
 
-def read_cvat(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
+def read_cvat(
+    path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None, images: Path | None = None
+) -> LabelSet:
     """Read annotations.xml, or the one in a folder.
 
+    Args:
+        images: the folder of the images; of a project they may be in a folder for each subset.
     Raises:
         DataError: no such file, or it is of videos.
     """
@@ -64,14 +69,16 @@ def read_cvat(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = N
             ", as CVAT for video has tracks; export `CVAT for images 1.1`" if root.find("track") is not None else ""
         )
         raise DataError(f"{file} has no <image> below <annotations>{video}")
-    images_dir = file.parent / "images"
-    labels = LabelSet([], [], images_dir if images_dir.is_dir() else file.parent)
+    beside = file.parent / "images"
+    place = images or (beside if beside.is_dir() else file.parent)
+    labels = LabelSet([], [], place)
+    named = {_box_label(box) for box in root.iter("box")} & {s.get("label", "") for s in root.iter("skeleton")}
     found: list[tuple[LabeledImage, Points]] = []
     for element in root.iter("image"):
-        image = _read_image(element, notes)
+        image = _read_image(element, place, notes)
         if image is not None:
             labels.images.append(image)
-            found += [(image, person) for person in _read_people(element, notes)]
+            found += [(image, person) for person in _read_people(element, named, notes)]
     kinds = _read_kinds(root, [person for _, person in found], keypoints, notes)
     for image, person in found:
         kind = kinds[person.label]
@@ -80,38 +87,43 @@ def read_cvat(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = N
     return labels
 
 
-def _read_image(element: ET.Element, notes: Notes) -> LabeledImage | None:
+def _read_image(element: ET.Element, place: Path, notes: Notes) -> LabeledImage | None:
     name = element.get("name") or ""
     if not name or leaves_folder(name):
         notes.left_out["images whose name leaves their folder, or is empty"] += 1
         return None
     height, width = read_whole(element.get("height")), read_whole(element.get("width"))
-    subset = (element.get("subset") or "").lower()
-    split = {"validation": "val", "valid": "val", "default": ""}.get(subset, subset)
+    subset = element.get("subset") or ""
+    split = {"validation": "val", "valid": "val", "default": ""}.get(subset.lower(), subset.lower())
     size = (height, width) if height and width else None
-    return LabeledImage(local_name(name), "", size, read_id(element.get("id")), split)
+    below = bool(subset) and not leaves_folder(subset) and find_file(place / subset, local_name(name)) is not None
+    return LabeledImage(local_name(name), subset if below else "", size, read_id(element.get("id")), split)
 
 
-def _read_people(element: ET.Element, notes: Notes) -> list[Points]:
+def _read_people(element: ET.Element, named: Collection[str], notes: Notes) -> list[Points]:
     people: list[Points] = []
-    boxes: list[tuple[str, Box]] = []
-    grouped: dict[str, Box] = {}
+    grouped: dict[str, list[tuple[str, Box]]] = {}
     for shape in element:
         if shape.tag == "skeleton":
             people.append(_read_skeleton(shape, notes))
         elif shape.tag == "box" and (box := _read_box(shape, notes)) is not None:
-            group = shape.get("group_id")
-            if group and group != "0" and group not in grouped:
-                grouped[group] = box
-            else:
-                boxes.append((shape.get("label", "").removesuffix(BOX_SUFFIX), box))
+            grouped.setdefault(shape.get("group_id") or "0", []).append((_box_label(shape), box))
         elif shape.tag not in ("box", "tag"):
             notes.left_out[f"shapes of the kind <{shape.tag:.40}>"] += 1
-    for person in people:
-        if person.key is not None:
-            person.box = grouped.pop(person.key, None)
-    join_boxes(people, boxes + [("", box) for box in grouped.values()], notes=notes)
+    for group in grouped.keys() - {"0"}:
+        own = [person for person in people if person.key == group]
+        if len(own) == len(grouped[group]) == 1:
+            own[0].box = grouped.pop(group)[0][1]
+        else:
+            grouped[group] = join_boxes(own, grouped[group], named=named, notes=notes)
+    left = join_boxes(people, [box for boxes in grouped.values() for box in boxes], named=named, notes=notes)
+    notes.left_out["boxes without keypoints"] += len(left)
     return people
+
+
+def _box_label(shape: ET.Element) -> str:
+    """The label of the skeletons that a box belongs to."""
+    return shape.get("label", "").removesuffix(BOX_SUFFIX)
 
 
 def _read_skeleton(shape: ET.Element, notes: Notes) -> Points:

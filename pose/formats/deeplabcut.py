@@ -27,6 +27,7 @@ TITLE = "DeepLabCut"
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 PREFIX = "CollectedData_"
 _HDF5 = (".h5", ".hdf5")
+_ANIMAL, _UNIQUE = "individual", "single"  # names of kinds; the latter is DeepLabCut's for unique body parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,30 +53,50 @@ def read_deeplabcut(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | No
     files = find_tables(path)
     if not files:
         raise DataError(f"{path} has no CollectedData_*.csv of DeepLabCut, nor labeled-data/*/CollectedData_*.csv")
+    folders = [file.parent for file in files]
+    for folder in folders:
+        if folders.count(folder) > 1:
+            names = first_few(file.name for file in files if file.parent == folder)
+            raise DataError(
+                f"{folder} has the labels of several scorers, {names}; move those away that you do not want"
+            )
     if any(file.suffix.lower() in _HDF5 for file in files):
         require("a table of DeepLabCut in HDF5", pandas="pandas", tables="tables")
     labels = LabelSet([], [], _root(files[0]))
-    parts: tuple[str, ...] = keypoints or ()
-    kind: ObjectKind | None = None
+    kinds: dict[str, ObjectKind] = {}
     for file in files:
         table = apart(file, _read_h5, file) if file.suffix.lower() in _HDF5 else _read_csv(file)
-        found = tuple(dict.fromkeys(part for _, part, _ in table.columns))
-        parts = parts or found
-        if set(found) - set(parts):
-            raise DataError(f"{file} has body parts that others lack: {first_few(sorted(set(found) - set(parts)))}")
-        if kind is None:
-            known = known_skeleton(parts)
-            kind = ObjectKind("individual", parts, known.edges if known else ())
-        _add(table, kind, labels, notes)
+        unique = _unique_parts(table)
+        for name, own in ((_ANIMAL, False), (_UNIQUE, True)):
+            found = tuple(dict.fromkeys(part for _, part, _ in table.columns if (part in unique) == own))
+            if found and name not in kinds:
+                parts = keypoints if keypoints and not own else found
+                known = known_skeleton(parts)
+                kinds[name] = ObjectKind(name, parts, known.edges if known else ())
+            lacking = sorted(set(found) - set(kinds[name].keypoint_names)) if found else []
+            if lacking:
+                raise DataError(f"{file} has body parts that others lack: {first_few(lacking)}")
+        _add(table, kinds, unique, labels, notes)
     return labels
 
 
+def _unique_parts(table: Table) -> set[str]:
+    """Body parts that are there once, whatever the number of animals, such as corners of the box: not an animal's."""
+    unique = {part for who, part, _ in table.columns if who == _UNIQUE}
+    others = {part for who, part, _ in table.columns if who != _UNIQUE}
+    return unique if others and not unique & others else set()
+
+
 def find_tables(path: Path) -> list[Path]:
-    """The tables of a project, a video's folder, or the file itself; a CSV goes before its HDF5."""
+    """The tables of a project, a video's folder, or the file itself; a CSV goes before the HDF5 of its name."""
     if path.is_file():
         return [path]
-    files = sorted([*path.glob(f"{PREFIX}*.csv"), *path.glob(f"labeled-data/*/{PREFIX}*.csv")])
-    return files or sorted([*path.glob(f"{PREFIX}*.h5"), *path.glob(f"labeled-data/*/{PREFIX}*.h5")])
+    found = {
+        file.with_suffix(""): file
+        for suffix in ("h5", "csv")
+        for file in [*path.glob(f"{PREFIX}*.{suffix}"), *path.glob(f"labeled-data/*/{PREFIX}*.{suffix}")]
+    }
+    return [found[name] for name in sorted(found)]
 
 
 def _root(file: Path) -> Path:
@@ -131,12 +152,14 @@ def _read_h5(file: Path) -> Table:
     return Table(names, columns, np.where(np.abs(values) <= LARGEST, values, np.nan))
 
 
-def _add(table: Table, kind: ObjectKind, labels: LabelSet, notes: Notes) -> None:
-    """A person of each row and individual that has at least one keypoint."""
-    place = {name: i for i, name in enumerate(kind.keypoint_names)}
+def _add(table: Table, kinds: dict[str, ObjectKind], unique: set[str], labels: LabelSet, notes: Notes) -> None:
+    """A person of each row and individual that has at least one keypoint, and one of the unique body parts."""
+    places = {kind.name: {name: i for i, name in enumerate(kind.keypoint_names)} for kind in kinds.values()}
     individuals: dict[str, list[tuple[int, int, str]]] = {}  # of each column its number, keypoint and coordinate
+    kind_of: dict[str, ObjectKind] = {}
     for number, (who, part, coord) in enumerate(table.columns):
-        individuals.setdefault(who, []).append((number, place[part], coord))
+        kind_of[who] = kinds[_UNIQUE if part in unique else _ANIMAL]
+        individuals.setdefault(who, []).append((number, places[kind_of[who].name][part], coord))
     for name, row in zip(table.names, table.values, strict=True):
         name = local_name(name)
         if not name or leaves_folder(name):
@@ -145,12 +168,14 @@ def _add(table: Table, kind: ObjectKind, labels: LabelSet, notes: Notes) -> None
         image = LabeledImage(name)
         labels.images.append(image)
         for who, own in individuals.items():
-            points = np.zeros((len(place), 3))
+            kind = kind_of[who]
+            count = len(kind.keypoint_names)
+            points = np.zeros((count, 3))
             for number, i, coord in own:
                 if coord in ("x", "y"):
                     points[i, "xy".index(coord)] = row[number]
             labeled = np.isfinite(points[:, :2]).all(axis=1)
-            listed = np.isin(np.arange(len(place)), [i for _, i, coord in own if coord == "x"])
+            listed = np.isin(np.arange(count), [i for _, i, coord in own if coord == "x"])
             points[:, 2] = np.where(labeled & listed, 2, 0)
             points[points[:, 2] == 0] = 0
             if any(coord == "likelihood" for _, _, coord in own):
@@ -225,7 +250,7 @@ def render_csv(table: Table, *, scorer: str) -> bytes:
     return text.getvalue().encode()
 
 
-def write_h5(table: Table, path: Path, *, scorer: str) -> None:
+def write_h5(table: Table, path: Path, notes: Notes, *, scorer: str) -> None:
     """The same as a pandas table, called df_with_missing as DeepLabCut reads it.
 
     Raises:
@@ -233,6 +258,9 @@ def write_h5(table: Table, path: Path, *, scorer: str) -> None:
         MissingPackage: pandas or tables is not installed.
     """
     names = _in_three(table.names)
+    moved = [(old, "/".join(row)) for old, row in zip(table.names, names, strict=True) if old != "/".join(row)]
+    if moved:
+        notes.remark(f"in HDF5 of DeepLabCut {moved[0][0]} is {moved[0][1]}, and so on: put the images there")
     require("a table of DeepLabCut in HDF5", pandas="pandas", tables="tables")
     import pandas as pd
 

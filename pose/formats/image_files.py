@@ -6,19 +6,22 @@ reads the pixels as they are stored, as COCO's annotations count them. What is k
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from pathlib import Path, PurePath, PurePosixPath
 
 import numpy as np
 
-from pose.data.image_entries import leaves_folder
+from pose.data.image_entries import leaves_folder, local_name
 from pose.data.image_names import meant_by
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, extent
+from pose.images.files import is_image_name
 from pose.images.read import read_header
 from pose.runtime.arrays import Floats
 from pose.runtime.errors import DataError
 from pose.runtime.text import first_few
 
 _PARTS = 64
+_SUFFIXES = (".PNG", ".png", ".jpg", ".JPG", ".jpeg")  # of frames that annotation tools write
 _WHICH = "give the folder above as --images, so that it is plain which is meant"
 
 
@@ -52,7 +55,7 @@ def locate(labels: LabelSet, images: Path | None, notes: Notes, *, upright: bool
         return
     claims: dict[str, list[LabeledImage]] = {}
     for image in labels.images:
-        name = next((end for end in _ends(image.path) if is_file(root / end)), None)
+        name = next((found for end in _ends(image.path) if (found := find_file(root, end)) is not None), None)
         if name is not None:
             claims.setdefault(name, []).append(image)
     located = 0
@@ -76,12 +79,37 @@ def locate(labels: LabelSet, images: Path | None, notes: Notes, *, upright: bool
     labels.root = root if located else None
 
 
+def find_file(root: Path, name: str) -> str | None:
+    """A name below the root that is a file; CVAT names frames of videos without the suffix that their files have."""
+    if is_file(root / name):
+        return name
+    if is_image_name(PurePath(name)):
+        return None
+    return next((name + suffix for suffix in _SUFFIXES if is_file(root / (name + suffix))), None)
+
+
 def _take_file(image: LabeledImage, name: str, root: Path, notes: Notes, *, upright: bool) -> None:
     if name != image.path:
-        notes.guessed["images found by the end of their path"] += 1
+        without = name.removesuffix(PurePath(name).suffix) == image.path
+        how = "named without a suffix, found with one" if without else "found by the end of their path"
+        notes.guessed[f"images {how}"] += 1
         image.folder, image.file_name = "", name
     if image.size is None:
         image.size = upright_size(root / name) if upright else _header(root / name)[0]
+
+
+def below_common(names: list[str]) -> dict[str, str]:
+    """Names below the folder that all of them share: files of other machines are named in full.
+
+    Where they share none, as on two drives, C:/a.png becomes C/a.png and /a.png becomes a.png.
+    """
+    parts = {name: PurePosixPath(local_name(name)).parts for name in names}
+    folders = [p[:-1] for p in parts.values()]
+    common = 0
+    while folders and all(len(f) > common and f[common] == folders[0][common] for f in folders):
+        common += 1
+    below = {name: "/".join(p[common:]).lstrip("/") for name, p in parts.items()}
+    return {name: re.sub(r"\A([A-Za-z]):(?=/)", r"\1", path) for name, path in below.items()}
 
 
 def is_file(path: Path) -> bool:

@@ -7,8 +7,9 @@ marked by the region's note "hidden", which Label Studio keeps.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlparse
 
@@ -18,6 +19,7 @@ from pose.data.image_entries import leaves_folder, local_name
 from pose.data.json_file import read_json
 from pose.data.records import read_id, read_number, read_whole
 from pose.formats.grouping import Box, Declared, Points, join_boxes, spread_points
+from pose.formats.image_files import below_common, is_file
 from pose.formats.labels import (
     LabeledImage,
     LabeledPerson,
@@ -27,16 +29,22 @@ from pose.formats.labels import (
     extent,
     keypoints_from,
 )
+from pose.images.files import is_image_name
 from pose.runtime.errors import DataError
 
 TITLE = "Label Studio"
 HIDDEN = "hidden"
+REGIONS = ("rectanglelabels", "keypointlabels")
 PERSON = "person-"  # begins the region ids that are written, before the id of the person
 
 
-def read_label_studio(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:
+def read_label_studio(
+    path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None, images: Path | None = None
+) -> LabelSet:
     """Read a JSON export.
 
+    Args:
+        images: the folder of the images; where uploads keep their random digits in it, they do here.
     Raises:
         DataError: it is another export of Label Studio.
     """
@@ -49,13 +57,16 @@ def read_label_studio(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | 
     labels = LabelSet([], [])
     found: list[tuple[LabeledImage, Points]] = []
     declared = Declared()
+    shown: list[tuple[Mapping[str, Any], str, list[Mapping[str, Any]]]] = []
     for task in tasks:
         data = task.get("data") if isinstance(task, dict) else None
         if not isinstance(data, dict):
             notes.left_out["tasks without data"] += 1
             continue
-        results = _results(task, notes)
-        image = _read_image(data, results, notes)
+        shown += [(data, url, results) for url, results in _images_of(data, _results(task, notes), notes)]
+    names = _file_names([url for _, url, _ in shown], images, notes)
+    for data, url, results in shown:
+        image = _read_image(data, url, names[url], results, notes)
         if image is None:
             continue
         labels.images.append(image)
@@ -72,7 +83,8 @@ def read_label_studio(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | 
 
 def _results(task: Mapping[str, Any], notes: Notes) -> list[Mapping[str, Any]]:
     """The regions of the task's annotation: of several, the ground truth or the last one that was not skipped."""
-    given = [a for a in as_list(task.get("annotations")) if isinstance(a, dict)]
+    listed = task.get("annotations", task.get("completions"))  # the latter before version 1.0
+    given = [a for a in as_list(listed) if isinstance(a, dict)]
     kept = [a for a in given if not a.get("was_cancelled")]
     notes.left_out["annotations that were skipped in Label Studio"] += len(given) - len(kept)
     if len(kept) > 1:
@@ -84,18 +96,47 @@ def _results(task: Mapping[str, Any], notes: Notes) -> list[Mapping[str, Any]]:
     return [r for r in as_list(chosen.get("result")) if isinstance(r, dict)]
 
 
-def _read_image(data: Mapping[str, Any], results: list[Mapping[str, Any]], notes: Notes) -> LabeledImage | None:
-    url = next((data[k] for k in ("image", "img", "image_url") if isinstance(data.get(k), str)), None)
-    if url is None:
-        texts = [v for v in data.values() if isinstance(v, str) and re.search(r"\.\w{3,4}(\?|$)", v)]
-        url = texts[0] if texts else None
-    name = _file_name(url, notes) if url else ""
+def _images_of(
+    data: Mapping[str, Any], results: list[Mapping[str, Any]], notes: Notes
+) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """The addresses of a task's images, each with its regions.
+
+    Where regions are on several images, they name those as the labeling config does, which is not in the export; so
+    they count where the data have an address of that name.
+    """
+    on = list(dict.fromkeys(str(r.get("to_name")) for r in results if r.get("type") in REGIONS))
+    if len(on) <= 1:
+        return [(_address(data), results)]
+    images = []
+    for name in on:
+        own = [r for r in results if str(r.get("to_name")) == name]
+        if isinstance(data.get(name), str):
+            images.append((data[name], own))
+        else:
+            notes.left_out["regions on one of several images, of which nothing tells the file"] += len(own)
+    return images
+
+
+def _address(data: Mapping[str, Any]) -> str:
+    """Where the image of a task is: an entry that is called so, else one that looks so; "" without any."""
+    texts = [v for v in data.values() if isinstance(v, str)]
+    called = [data[key] for key in ("image", "img", "image_url") if isinstance(data.get(key), str)]
+    images = [text for text in texts if is_image_name(PurePosixPath(re.sub(r"[?#].*", "", text)))]
+    others = [text for text in texts if re.search(r"\.\w{3,4}(\?|$)", text)]
+    return next(iter([*called, *images, *others]), "")
+
+
+def _read_image(
+    data: Mapping[str, Any], url: str, name: str, results: list[Mapping[str, Any]], notes: Notes
+) -> LabeledImage | None:
     own = data.get("file_name")
     if isinstance(own, str) and name.endswith(f"/{own}"):  # as written here, without the folder that is served
         name = own
     if not name or leaves_folder(name):
         notes.left_out["tasks without the name of an image"] += 1
         return None
+    if re.match(r"\w+:|/", url) and "/upload/" not in url and "?d=" not in url:
+        notes.guessed["file names that are the last part of a URL"] += 1
     sizes = [(read_whole(r.get("original_height")), read_whole(r.get("original_width"))) for r in results]
     height, width = next(
         (s for s in sizes if s[0] and s[1]), (read_whole(data.get("height")), read_whole(data.get("width")))
@@ -104,7 +145,26 @@ def _read_image(data: Mapping[str, Any], results: list[Mapping[str, Any]], notes
     return LabeledImage(local_name(name), "", size, read_id(data.get("image_id")), str(data.get("split") or ""))
 
 
-def _file_name(url: str, notes: Notes) -> str:
+def _file_names(urls: list[str], images: Path | None, notes: Notes) -> dict[str, str]:
+    """The file's name of each address; of those that would have one name, what tells their addresses apart."""
+    names = {url: _file_name(url) for url in urls}
+    for url, name in names.items():
+        whole = _path(url).rpartition("/")[2] if name else ""
+        if images is not None and not is_file(images / name) and whole and is_file(images / whole):
+            names[url] = whole
+    counts = Counter(names.values())
+    alike = {url: _path(url) for url, name in names.items() if name and counts[name] > 1}
+    below = below_common(list(alike.values()))
+    notes.guessed["file names that several addresses share, with what tells these apart"] += len(alike)
+    return names | {url: below[path] for url, path in alike.items()}
+
+
+def _path(url: str) -> str:
+    parts = urlparse(url)
+    return f"/{parts.netloc}{unquote(parts.path)}"
+
+
+def _file_name(url: str) -> str:
     """The path below local storage; of an upload, what follows its 8 random digits; else the last part."""
     try:
         parts = urlparse(url)
@@ -116,10 +176,7 @@ def _file_name(url: str, notes: Notes) -> str:
     if not parts.scheme and not url.startswith("/"):
         return unquote(url)
     name = unquote(parts.path).rpartition("/")[2]
-    if "/upload/" in parts.path:
-        return re.sub(r"^[0-9a-f]{8}-", "", name)
-    notes.guessed["file names that are the last part of a URL"] += 1
-    return name
+    return re.sub(r"^[0-9a-f]{8}-", "", name) if "/upload/" in parts.path else name
 
 
 def _read_people(results: list[Mapping[str, Any]], image: LabeledImage, notes: Notes) -> list[Points]:
@@ -130,7 +187,7 @@ def _read_people(results: list[Mapping[str, Any]], image: LabeledImage, notes: N
     for region in results:
         kind, value = region.get("type"), region.get("value")
         size = (read_number(region.get("original_height")), read_number(region.get("original_width")))
-        if kind not in ("rectanglelabels", "keypointlabels") or not isinstance(value, dict):
+        if kind not in REGIONS or not isinstance(value, dict):
             if kind != "relation":
                 notes.left_out[f"regions of the kind {kind!s:.40}"] += 1
             continue
@@ -177,13 +234,17 @@ def _group(
     """People of rectangles with the points below them; other points go to the boxes that they lie in."""
     people = dict(boxed)
     for parent, name, point in keyed:
-        people.setdefault(parent, Points("person", key=parent)).add(name, point, notes)
-    made = spread_points(free, list(people.values()), label="person", notes=notes)
+        people.setdefault(parent, Points("", key=parent)).add(name, point, notes)
+    made = spread_points(free, list(people.values()), notes=notes)
     empty = [p for p in people.values() if not p.by_name]
     without = [p for p in people.values() if p.box is None]
     if without:  # of a group whose rectangle is no parent
-        join_boxes(without, [(p.label, p.box) for p in empty if p.box is not None], notes=notes)
-    return [*(p for p in people.values() if p.by_name or (not without and p.box is not None)), *made]
+        left = join_boxes(without, [(p.label, p.box) for p in empty if p.box is not None], notes=notes)
+        notes.left_out["boxes without keypoints"] += len(left)
+    kept = [*(p for p in people.values() if p.by_name or (not without and p.box is not None)), *made]
+    for person in kept:
+        person.label = person.label or "person"
+    return kept
 
 
 def _is_hidden(region: Mapping[str, Any]) -> bool:

@@ -87,8 +87,8 @@ def _read_image(file: Path, document: Mapping[str, Any], root: Path, notes: Note
     size = (height, width) if height and width else None
     split = document.get("split")
     return LabeledImage(
-        local_name(name),
-        "" if folder == "." else folder,
+        posixpath.normpath(posixpath.join(folder, local_name(name))),
+        "",
         size,
         read_id(document.get("image_id")),
         split if isinstance(split, str) else "",
@@ -119,18 +119,21 @@ def _read_people(shapes: list[Any], notes: Notes) -> list[Points]:
             if group is None:
                 free.append((label, point))
             else:
-                grouped.setdefault(group, Points("person", key=str(group))).add(label, point, notes)
+                grouped.setdefault(group, Points("", key=str(group))).add(label, point, notes)
         else:
             notes.left_out[f"shapes of the kind {kind!s:.40}"] += 1
     for group, (label, box) in boxes.items():
         person = grouped.setdefault(group, Points(label, key=str(group)))
         person.label, person.box = label, box
     people = list(grouped.values())
-    if not free:
-        join_boxes([p for p in people if p.box is None], free_boxes, notes=notes)
-    else:  # points in a rectangle are of one person, without any ids
-        people += [Points(label, box=box) for label, box in free_boxes]
-        people += spread_points(free, people, label="person", notes=notes)
+    left = join_boxes(people, free_boxes, notes=notes)
+    if free:  # points in a rectangle are of one person, without any ids
+        people += [Points(label, box=box) for label, box in left]
+        people += spread_points(free, people, notes=notes)
+    else:
+        notes.left_out["boxes without keypoints"] += len(left)
+    for person in people:
+        person.label = person.label or "person"
     return people
 
 

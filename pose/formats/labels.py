@@ -33,6 +33,7 @@ class LabeledImage:
         folder: below the root of the dataset, "" for the root itself.
         size: (height, width); None where neither the annotations nor the file say it.
         split: "train", "val", "test" and so on; "" where the format has none.
+        extra: other entries of its COCO record.
     """
 
     file_name: str
@@ -40,6 +41,7 @@ class LabeledImage:
     size: tuple[int, int] | None = None
     id: int | None = None
     split: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -49,18 +51,25 @@ class LabeledImage:
 
 @dataclass(eq=False)
 class ObjectKind:
-    """A category with keypoints: their names, and what else the format says of them by index."""
+    """A category with keypoints: their names, and what else the format says of them by index.
+
+    Attributes:
+        extra: other entries of its COCO record.
+    """
 
     name: str
     keypoint_names: tuple[str, ...]
     edges: tuple[tuple[int, int], ...] = ()
     flip_pairs: tuple[tuple[int, int], ...] | None = None
     id: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
 
     def flips(self) -> tuple[tuple[int, int], ...]:
-        """The pairs that the format gives, else those of a known skeleton, else what the names say."""
-        if self.flip_pairs is not None:
-            return self.flip_pairs
+        """The pairs that the format gives, else those by name."""
+        return self.flips_by_name() if self.flip_pairs is None else self.flip_pairs
+
+    def flips_by_name(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of a known skeleton, else what the names say."""
         known = known_skeleton(self.keypoint_names)
         if known is not None:
             return known.flip_pairs
@@ -97,21 +106,37 @@ class LabelSet:
 
     Attributes:
         root: the folder that the images' paths are below; None where it is not known.
+        listed: kinds in the order of the format, also those that nobody is of.
     """
 
     images: list[LabeledImage]
     people: list[LabeledPerson]
     root: Path | None = None
+    listed: list[ObjectKind] = field(default_factory=list)
 
     def kinds(self) -> list[ObjectKind]:
-        """The kinds that occur, in the order of their first person."""
-        return list({id(p.kind): p.kind for p in self.people}.values())
+        """The kinds that occur and those listed with the same keypoints, in the order of the list, else of people."""
+        occurring = {id(p.kind): p.kind for p in self.people}
+        names = {kind.keypoint_names for kind in occurring.values()}
+        listed = {id(kind): kind for kind in self.listed if kind.keypoint_names in names}
+        return list((listed | occurring).values())
 
-    def share_kinds(self) -> None:
-        """Make one of the kinds of several files that have the same name and keypoints."""
-        first: dict[tuple[str, tuple[str, ...]], ObjectKind] = {}
+    def share_kinds(self, notes: Notes) -> None:
+        """Make one of the kinds of several files that have the same name and keypoints, in whatever order."""
+        first: dict[tuple[str, frozenset[str]], ObjectKind] = {}
         for person in self.people:
-            person.kind = first.setdefault((person.kind.name, person.kind.keypoint_names), person.kind)
+            own = person.kind
+            kind = first.setdefault((own.name, frozenset(own.keypoint_names)), own)
+            if kind.keypoint_names != own.keypoint_names:
+                order = [own.keypoint_names.index(name) for name in kind.keypoint_names]
+                person.keypoints_img = person.keypoints_img[order]
+                notes.guessed[
+                    f"people of '{own.name}' with keypoints in another order, put into that of the first"
+                ] += 1
+            person.kind = kind
+        self.listed = list(
+            {id(k): k for k in (first.get((k.name, frozenset(k.keypoint_names)), k) for k in self.listed)}.values()
+        )
 
     def splits(self) -> list[str]:
         """The names of the splits, in the order of their first image."""

@@ -121,8 +121,8 @@ def _of_json(path: Path) -> str:
         first = document[0] if document and isinstance(document[0], dict) else {}
         if isinstance(first.get("data"), dict):
             return "labelstudio"
-        if "image_id" in first:
-            return "a list of detections or results, without images and categories"
         if {"rectanglelabels", "keypointlabels"} & set(str(first).split("'")):
             return "JSON-MIN of Label Studio, which does not say whose a keypoint is; export JSON"
+        if "image_id" in first:
+            return "a list of detections or results, without images and categories"
     return "JSON, but of none of them"

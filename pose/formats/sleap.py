@@ -5,7 +5,6 @@ A node that is not visible has no label there, so there is no hidden keypoint; a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 from pose.data.image_entries import leaves_folder, local_name
 from pose.data.records import LARGEST
 from pose.formats.hdf5 import apart, check_size, reading
+from pose.formats.image_files import below_common
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, count_lost
 from pose.runtime.errors import DataError, require
 
@@ -66,7 +66,9 @@ def _read(found: Any, path: Path, notes: Notes, keypoints: tuple[str, ...] | Non
     labels = LabelSet([], [], path.parent)
     kinds = {id(skeleton): _kind(skeleton, keypoints) for skeleton in found.skeletons}
     files = {id(video): _file(video) for video in found.videos}
-    names = below_common([name for file in files.values() if isinstance(file, list) for name in file])
+    listed = [name for file in files.values() if isinstance(file, list) for name in file]
+    in_full = any(leaves_folder(name) for name in listed)
+    names = below_common(listed) if in_full else {name: local_name(name) for name in listed}
     folders = video_folders([file for file in files.values() if isinstance(file, str)])
     images: dict[str, LabeledImage] = {}  # a frame may be labeled in two parts
     for frame in found.labeled_frames:
@@ -77,7 +79,7 @@ def _read(found: Any, path: Path, notes: Notes, keypoints: tuple[str, ...] | Non
             name = f"{folders[file]}/{number:06d}.png"
             notes.remark(
                 "frames of videos are named VIDEO/000012.png by their number from 0; extract them under these names, "
-                "e.g. by ffmpeg -i VIDEO.mp4 -start_number 0 VIDEO/%06d.png"
+                "e.g. by ffmpeg -i VIDEO.mp4 -fps_mode passthrough -start_number 0 VIDEO/%06d.png"
             )
         if not name or leaves_folder(name):
             what = "frames of files named by '..' from the others' folder" if name else "frames without an image"
@@ -108,20 +110,6 @@ def _kind(skeleton: Any, keypoints: tuple[str, ...] | None) -> ObjectKind:
     pairs = {tuple(sorted(index[node.name] for node in symmetry.nodes)) for symmetry in skeleton.symmetries}
     flips = tuple((a, b) for a, b in sorted(pairs)) if pairs else None
     return ObjectKind(skeleton.name or "instance", keypoints or names, edges, flips)
-
-
-def below_common(names: list[str]) -> dict[str, str]:
-    """Names below the folder that all of them share: files of other machines are named in full.
-
-    Where they share none, as on two drives, C:/a.png becomes C/a.png and /a.png becomes a.png.
-    """
-    parts = {name: PurePosixPath(local_name(name)).parts for name in names}
-    folders = [p[:-1] for p in parts.values()]
-    common = 0
-    while folders and all(len(f) > common and f[common] == folders[0][common] for f in folders):
-        common += 1
-    below = {name: "/".join(p[common:]).lstrip("/") for name, p in parts.items()}
-    return {name: re.sub(r"\A([A-Za-z]):(?=/)", r"\1", path) for name, path in below.items()}
 
 
 def video_folders(files: list[str]) -> dict[str, str]:

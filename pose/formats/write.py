@@ -38,10 +38,21 @@ def write(
     """
     if target in FOLDERS:
         render, place = FOLDERS[target]
+        files = render(labels, notes)
+        _check_places(labels, place)
         copies = [(path, place(image)) for image in labels.images if (path := _image_file(labels, image)) is not None]
-        _write_folder(out, render(labels, notes), copies)
+        _write_folder(out, files, copies)
         return (out,), len(copies)
     return _write_files(labels, out, target, notes, description), 0
+
+
+def _check_places(labels: LabelSet, place: Callable[[LabeledImage], str]) -> None:
+    """Check that no image would be written over another, which has other folders where it comes from."""
+    taken: dict[str, str] = {}
+    for image in labels.images:
+        other = taken.setdefault(place(image), image.path)
+        if other != image.path:
+            raise DataError(f"{other} and {image.path} would both be {place(image)}; rename one of them")
 
 
 def _image_file(labels: LabelSet, image: LabeledImage) -> Path | None:
@@ -70,7 +81,7 @@ def _write_files(labels: LabelSet, out: Path, target: str, notes: Notes, descrip
         if out.suffix.lower() == ".csv":
             write_atomic(out, deeplabcut.render_csv(table, scorer=scorer))
         else:
-            _write_by_library(out, lambda path: deeplabcut.write_h5(table, path, scorer=scorer))
+            _write_by_library(out, lambda path: deeplabcut.write_h5(table, path, notes, scorer=scorer))
     else:
         _write_by_library(out, lambda path: sleap.write_sleap(labels, path, notes))
     return (out,)
@@ -98,7 +109,7 @@ def _write_coco(labels: LabelSet, out: Path, notes: Notes, description: str) -> 
     for split in splits:
         chosen = [image for image in labels.images if image.split == split]
         own = {id(image) for image in chosen}
-        part = LabelSet(chosen, [p for p in labels.people if id(p.image) in own], labels.root)
+        part = LabelSet(chosen, [p for p in labels.people if id(p.image) in own], labels.root, labels.listed)
         documents.append(coco_write.write_coco(part, notes, description=description))
     texts = [(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode() for document in documents]
     write_together(dict(zip(paths, texts, strict=True)))

@@ -124,14 +124,24 @@ def _images_of(root: Path, config: dict[str, Any], entry: Any, split: str, notes
             files = [p.relative_to(root).as_posix() for p in files_below(place) if is_image_name(p)]
             folder = place.relative_to(root).as_posix()
         else:
-            lines = place.read_text(encoding="utf-8", errors="replace").splitlines()
-            names = [local_name(line.strip()).removeprefix("./") for line in lines if line.strip()]
-            files = [name for name in names if not leaves_folder(name) and (root / name).is_file()]
+            lines = place.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            names = [local_name(line.strip()) for line in lines if line.strip()]
+            files = [file for name in names if (file := _listed(root, place.parent, name)) is not None]
             notes.left_out[f"lines of {text} that lead to no image below {root}"] += len(names) - len(files)
             folder = ""
         folder = "" if folder == "." else folder
         return [LabeledImage(f.removeprefix(f"{folder}/") if folder else f, folder, None, None, split) for f in files]
     return None
+
+
+def _listed(root: Path, folder: Path, name: str) -> str | None:
+    """The path below the root of an image in a list of names: below the list's own folder (./), or the root."""
+    bare = name.removeprefix("./")
+    if leaves_folder(bare):
+        return None
+    places = (folder, root) if name != bare else (root, folder)
+    file = next((place / bare for place in places if (place / bare).is_file()), None)
+    return None if file is None else file.relative_to(root).as_posix()
 
 
 def _match_labels(
@@ -215,7 +225,7 @@ def _read_labels(
     assert image.size is not None
     if not file.is_file():
         return  # without anybody
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in file.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         if not line.strip():
             continue
         try:

@@ -140,6 +140,4 @@ def _pairs(flip_idx: Any, names: Sequence[str], notes: Notes) -> tuple[tuple[int
         return None
     if {frozenset(p) for p in pairs} == {frozenset(p) for p in guessed}:
         return tuple(sorted(guessed))
-    text = ", ".join(f"[{names[a]}, {names[b]}]" for a, b in sorted(pairs))
-    notes.remark(f"COCO has no flip pairs, and the names do not tell these: data.skeleton.flip_pairs: [{text}]")
     return tuple(sorted(pairs))

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pose.formats.convert import Converted, convert
-from pose.formats.sleap import below_common, video_folders
+from pose.formats.image_files import below_common
+from pose.formats.sleap import video_folders
 from tests.formats.base import EDGES, NAMES, assert_same, make_document, people_of, sizes_of, write_images
 
 REAL = Path(__file__).parent / "real"
