@@ -69,13 +69,14 @@ def open_opencv(folder: Path, batch: int, *, file: str = "m.onnx") -> Opened:
 
 
 def open_mnn(folder: Path, batch: int, *, file: str = "m.onnx") -> Opened:
+    import _tools as converter  # of MNN; its program mnnconvert installs packages and reports to its maker
     import MNN
     from MNN import expr, nn
 
     network_only = file == "net.onnx"
     converted = folder / f"{file}.mnn"
     arguments = ["-f", "ONNX", "--modelFile", str(folder / file), "--MNNModel", str(converted), "--bizCode", "pose"]
-    _call(_program("mnnconvert"), *arguments)
+    converter.mnnconvert(["mnnconvert", *arguments])
     names = (["images"], ["heatmaps"]) if network_only else (["crops"], ["keypoints", "scores"])
     one_thread = nn.create_runtime_manager(({"backend": "CPU", "numThread": 1},))  # by default four, which spin
     network = nn.load_module_from_file(str(converted), *names, runtime_manager=one_thread)

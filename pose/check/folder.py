@@ -12,6 +12,7 @@ from pose.data.foreign import find_foreign, refuse_foreign
 from pose.data.image_entries import local_name
 from pose.data.image_names import split_name
 from pose.data.json_file import read_json
+from pose.data.keypoint_files import keypoint_files
 from pose.runtime.errors import DataError
 from pose.runtime.text import plural, shell_word
 
@@ -41,7 +42,8 @@ class FoundSplit:
 def find_splits(folder: Path) -> list[FoundSplit]:
     """Find the splits of a folder, those for training first.
 
-    Where names of files have `keypoints` in them, as COCO's, others (instances, captions) are not read.
+    Where names of files have `keypoints` in them, as COCO's, of the others (instances, captions) only those are read
+    that have keypoints of another split.
 
     Raises:
         FileNotFoundError: no annotation file, or no images for one; with what was looked for.
@@ -49,7 +51,7 @@ def find_splits(folder: Path) -> list[FoundSplit]:
     """
     below = sorted((folder / "annotations").glob("*.json"))
     files = below or sorted(folder.glob("*.json"))
-    files = [path for path in files if "keypoints" in path.stem] or files
+    files = keypoint_files(files)
     read = [(path, read_json(path)) for path in files]
     documents = [(path, document) for path, document in read if _lists_images(document)]
     if not documents:
@@ -92,14 +94,16 @@ def find_split(path: Path, *, images: Path | None = None) -> FoundSplit:
     return FoundSplit(name, path, document, where, _detections(root, name))
 
 
-def find_validation(path: Path, *, images: Path | None) -> FoundSplit:
+def find_validation(path: Path, train: FoundSplit, *, images: Path | None) -> FoundSplit:
     """The annotation file to evaluate on, beside one to train on whose images are in `images`.
 
     Its own are there too, or in a folder beside that has the split's name, as COCO's images/val2017 beside
-    images/train2017. If they are in neither, `check_images` tells.
+    images/train2017; that goes before where both files list an image of one name, as frames that are numbered alike.
+    If they are in neither, `check_images` tells.
     """
     split = find_split(path, images=images)
-    if images is None or _has_images(images, split.document):
+    alike = set(_listed(train.document, None)) & set(_listed(split.document, None))
+    if images is None or (not alike and _has_images(images, split.document)):
         return split
     beside = images.parent / split.name
     return replace(split, images_dir=beside) if _has_images(beside, split.document) else split
@@ -135,10 +139,10 @@ def _lists_images(document: Any) -> bool:
     return isinstance(document, dict) and isinstance(document.get("images"), list)
 
 
-def _listed(document: dict[str, Any]) -> list[str]:
-    """The names of the first images."""
+def _listed(document: dict[str, Any], count: int | None = TRIED) -> list[str]:
+    """The names of the first images; of all of them by None."""
     names = [image.get("file_name") for image in document["images"] if isinstance(image, dict)]
-    return [name for name in islice(names, TRIED) if isinstance(name, str) and name]
+    return [name for name in islice(names, count) if isinstance(name, str) and name]
 
 
 def _has_images(folder: Path, document: dict[str, Any]) -> bool:

@@ -92,7 +92,7 @@ def _find_data(data: Path, images: Path | None) -> tuple[FoundSplit, FoundSplit]
     if not data.is_dir():
         train = find_split(data, images=images)
         beside = validation_file(data)
-        val = train if beside is None else find_validation(beside, images=images)
+        val = train if beside is None else find_validation(beside, train, images=images)
     elif images is not None:
         raise ConfigError("--images is for one JSON as --data; the images of a folder are found in it")
     else:

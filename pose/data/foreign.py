@@ -132,7 +132,10 @@ def _name_bytes(path: Path, head: bytes) -> tuple[str, str] | None:
     if head.startswith(b"\x89HDF\r\n"):
         if suffix == ".slp":
             return "a SLEAP project", ""
-        return "an HDF5 file, as of DeepLabCut or SLEAP", f"{_convert(path)} (of DeepLabCut; of SLEAP convert the .slp)"
+        return (
+            "an HDF5 file, as of DeepLabCut or SLEAP",
+            f"{_convert(path)} (of DeepLabCut; of SLEAP convert the .slp)",
+        )
     if text.startswith(b"<"):
         return _name_xml(text)
     if suffix in (".tfrecord", ".tfrecords", ".record"):

@@ -12,6 +12,7 @@ from pose.data.category import edge_fits
 from pose.data.image_entries import leaves_folder, local_name
 from pose.data.image_names import split_name
 from pose.data.json_file import read_json
+from pose.data.keypoint_files import keypoint_files
 from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
 from pose.formats.labels import LabeledImage, LabeledPerson, LabelSet, Notes, ObjectKind, as_list
 from pose.keypoints.known import COCO_WHOLEBODY133
@@ -42,7 +43,12 @@ def read_coco(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = N
     if not path.is_dir():
         return _read_file(path, notes, keypoints, folder="", split="")
     found = LabelSet([], [], path)
-    for file in _keypoint_files(path / "annotations", notes):
+    below = sorted((path / "annotations").glob("*.json"))
+    files = keypoint_files(below)
+    notes.left_out["files in annotations without keypoints, or of a split that another has"] += len(below) - len(
+        files
+    )
+    for file in files:
         split = split_name(file)
         places = (f"images/{split}", split, "images", "")
         folder = next(place for place in places if (path / place).is_dir())
@@ -51,26 +57,6 @@ def read_coco(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = N
         found.people += part.people
         found.listed += part.listed
     return found
-
-
-def _keypoint_files(folder: Path, notes: Notes) -> list[Path]:
-    """The files of a folder that are called keypoints, and those of other splits that hold some; else all."""
-    below = sorted(folder.glob("*.json"))
-    called = [file for file in below if "keypoints" in file.stem]
-    if not called:
-        return below
-    splits = {split_name(file) for file in called}
-    more = [file for file in below if split_name(file) not in splits and _has_keypoints(read_json(file))]
-    notes.left_out["files in annotations without keypoints, or of a split that another has"] += len(below) - len(
-        called + more
-    )
-    return sorted(called + more)
-
-
-def _has_keypoints(document: Any) -> bool:
-    """Whether a document is a COCO file with keypoints of somebody."""
-    people = as_list(document.get("annotations")) if isinstance(document, dict) else []
-    return any(isinstance(person, dict) and person.get("keypoints") for person in people)
 
 
 def read_roboflow(path: Path, notes: Notes, *, keypoints: tuple[str, ...] | None = None) -> LabelSet:

@@ -76,8 +76,8 @@ def join_boxes(
     """Give people without a box one that holds at least half of their points; each box is used once.
 
     Of several it is one of the person's own label, then the one that is most like the extent of the points, then the
-    smallest. One of another label must be like it: who stands before a car has not its box. Who has no label gets that
-    of the box.
+    smallest. One of another label must be like it: who stands before a car has not its box. Who has no label gets
+    that of the box.
 
     Args:
         boxes: with their labels.

@@ -66,6 +66,15 @@ def test_the_split_stands_behind_keypoints_in_the_name(tmp_path: Path) -> None:
     assert [split.images_dir for split in found] == [tmp_path / "images/train", tmp_path / "images/val"]
 
 
+def test_a_split_whose_file_is_not_called_keypoints(tmp_path: Path) -> None:
+    for split in ("val", "train"):
+        fill(tmp_path / "images" / split, seed=0)
+        write(tmp_path / f"annotations/{'val' if split == 'val' else 'dog_keypoints_train'}.json", make())
+    write(tmp_path / "annotations/captions_test.json", {**make(), "annotations": []})
+    write(tmp_path / "annotations/instances_train.json", make())
+    assert [split.path.name for split in find_splits(tmp_path)] == ["dog_keypoints_train.json", "val.json"]
+
+
 def test_splits_are_compared(coco: Path, pose_cli: Cli) -> None:
     for split in ("train2017", "val2017"):
         cv2.imwrite(str(coco / f"images/{split}/0.png"), picture(99))

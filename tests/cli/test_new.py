@@ -120,6 +120,25 @@ def test_images_of_the_two_splits_in_folders_of_their_own(
     assert (data.train.images, data.val.images) == ("images/train2017", "images/val2017")
 
 
+def test_images_of_both_splits_that_are_numbered_alike(
+    pose_cli: Cli, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `pose figures` and cameras number them: those of the other split are in its own folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("train", "val"):
+        shutil.copytree(tiny_dataset / "images", tmp_path / "images" / name)
+        shutil.copy(tiny_dataset / "people.json", f"{name}.json")
+    outcome = pose_cli("new", "my.yaml", "--data", "train.json", "--images", "images/train")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert load_config(Path("my.yaml")).data.val.images == "images/val"
+    # Parts of one file by `pose split` list other images of the one folder, whatever lies beside it.
+    document = json.loads((tiny_dataset / "people.json").read_text())
+    for name, images in (("train", document["images"][:5]), ("val", document["images"][5:])):
+        Path(f"labels_{name}.json").write_text(json.dumps(document | {"images": images}))
+    pose_cli("new", "other.yaml", "--data", "labels_train.json", "--images", "images/train")
+    assert load_config(Path("other.yaml")).data.val.images == "images/train"
+
+
 def test_a_folder_without_the_images_is_noticed(pose_cli: Cli, tiny_dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     given = ("new", tmp_path / "my.yaml", "--data", tiny_dataset / "people.json")

@@ -106,6 +106,22 @@ def _drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> N
     )
 
 
+def _shows_through(page: Page) -> list[int]:
+    """What the network gets of a transparent image that is opened after another one of its size, then that again."""
+    return page.script(  # type: ignore[no-any-return]
+        """(async () => {
+        const size = [pose.state.image.width, pose.state.image.height];
+        const before = await new Promise((go) => canvas.toBlob(go));
+        const empty = new OffscreenCanvas(...size);
+        empty.getContext("2d");
+        await pose.openImage(await empty.convertToBlob());
+        const found = [...pose.state.image.data.slice(0, 3)];
+        await pose.openImage(before);
+        return found;
+        })()"""
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", ["quarter", "udp_dark"])  # both ways to count pixels, and to decode
 def test_in_a_browser(pose_cli: Cli, serve: Callable[[Path], str], tmp_path: Path, codec: str) -> None:
@@ -136,6 +152,7 @@ def test_in_a_browser(pose_cli: Cli, serve: Callable[[Path], str], tmp_path: Pat
             )
             found += [person["keypoints"] for person in people]
             expected += [np.column_stack([p.keypoints, p.scores]) for p in model(image.image, boxes=boxes)]
+        assert _shows_through(page) == [0, 0, 0]
         _drag(page, (0.2, 0.1), (0.8, 0.9))
         last = image.image.shape
         dragged = page.script("pose.state.boxes.at(-1)")

@@ -174,6 +174,7 @@ export async function update() {
 
 function show(source, width, height) {
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  context.clearRect(0, 0, width, height); // what was shown before, which a transparent image lets through
   context.drawImage(source, 0, 0);
   state.image = context.getImageData(0, 0, width, height);
 }
