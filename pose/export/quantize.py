@@ -1,9 +1,9 @@
 """INT8 by onnxruntime's quantization.
 
 Networks with DY-ReLU: the weights of matrix products (1x1 convolutions and hyper functions, most of the parameters)
-are int8 per channel, and what they are multiplied with is quantized for each crop while it runs. Other networks: QDQ
-of the convolutions, weights per channel, activations per tensor with ranges from calibration, except the first, which
-sees pixels, and the last, whose peaks are the scores.
+are int8 per channel, and what they are multiplied with is quantized while it runs, with one range for all crops of a
+batch; so crops are run one at a time. Other networks: QDQ of the convolutions, weights per channel, activations per
+tensor with ranges from calibration, except the first, which sees pixels, and the last, whose peaks are the scores.
 
 Convolutions of networks with DY-ReLU are left alone: their ranges change with the image, so fixed ones move most
 keypoints of photographs. docs/export.md has the measurements, by tools/bench/int8.py.

@@ -145,9 +145,11 @@ class OnnxModel:
         Raises:
             ValueError: what comes out is not finite.
         """
+        # What int8 products are multiplied with has one range for all of a batch: a person would depend on the others.
+        count = 1 if self.int8 else CROPS_AT_ONCE
         parts = [
-            self.session.run(None, {INPUT: crops[start : start + CROPS_AT_ONCE]})
-            for start in range(0, max(len(crops), 1), CROPS_AT_ONCE)
+            self.session.run(None, {INPUT: crops[start : start + count]})
+            for start in range(0, max(len(crops), 1), count)
         ]
         found: list[NDArray[np.float32]] = [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
         if not all(np.isfinite(array).all() for array in found):

@@ -290,6 +290,10 @@ def test_int8(
     assert products.count("MatMulInteger") > 10
     assert "Gemm" not in products
     assert "QuantizeLinear" not in {node.op_type for node in graph.node}  # convolutions are in float
+    crops = generated_crops(3, (64, 64), seed=5)
+    alone = [model.run(crop[None])[1] for crop in crops]
+    np.testing.assert_array_equal(model.run(crops)[1], np.concatenate(alone))  # nobody depends on who else is there
+    assert not np.array_equal(model.session.run(None, {"crops": crops})[1], np.concatenate(alone))
     assert path.stat().st_size < 0.8 * exported.stat().st_size
     found = pose_cli("predict", path, tiny_dataset / "images", "--out", tmp_path / "out", "--heatmaps")
     assert found.code == 2
