@@ -83,7 +83,7 @@ class ClassificationTask(Task):
         self.val = find_images(root / config.data.val, self.classes)
         self.num_samples = len(self.images)
         labels = np.array([len(self.images), *(image.label for image in (*self.images, *self.val))])
-        self.checksum = zlib.crc32(labels.tobytes())
+        self.checksum = zlib.crc32("\0".join(self.classes).encode(), zlib.crc32(labels.tobytes()))
         augment = config.augment
         self.dataset = ImageFolderDataset(
             self.images,

@@ -10,6 +10,7 @@ import typer
 
 from pose.cli.options import BatchSize, Device, Workers, check_writable, pick_workers
 from pose.runtime.errors import ConfigError
+from pose.runtime.files import sha256
 from pose.runtime.text import shell_word
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, wor
             on_batch=lambda count: progress.update("evaluating", steps=count),
         )
     result = score(predictions, val, skeleton)
-    details = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.epoch, "flip_test": True}
+    details = {"checkpoint": str(checkpoint.path), "weights_sha256": sha256(checkpoint.path)}
+    details |= {"epoch": checkpoint.epoch, "flip_test": True}
     mark = evaluation_mark(
         out / "eval",
         checkpoint=checkpoint.path,

@@ -244,11 +244,12 @@ def _evaluate_classifier(
     from pose.config.classification import ClassificationConfig
     from pose.inference.memory import fitting_batch_size
     from pose.runtime.console import Progress, make_console
+    from pose.runtime.files import sha256
 
     console = make_console()
     settings = _settings(config, changes, path=checkpoint.path, console=console)
     assert isinstance(settings, ClassificationConfig)
-    classes = checkpoint.classes or ()
+    classes, weights = checkpoint.classes or (), sha256(checkpoint.path)
     images = find_images(Path(settings.data.root, settings.data.val), classes)
     wanted = min(settings.eval.batch_size, max(1, len(images)))
     batch_size = fitting_batch_size(wanted, settings.model.input_size, device=device, mirrored=False)
@@ -272,7 +273,7 @@ def _evaluate_classifier(
                 workers=evaluation_workers(workers, settings.train.workers, device),
                 on_batch=lambda count: progress.update("images", steps=count),
             )
-        details = {"checkpoint": str(checkpoint.path), "epoch": checkpoint.epoch}
+        details = {"checkpoint": str(checkpoint.path), "weights_sha256": weights, "epoch": checkpoint.epoch}
         result.write(folder, config=settings, details=details, mark=mark)
         print(result.line())
         print(f"metrics and results: {folder}")

@@ -1,7 +1,7 @@
-"""YAML as config files have it: every key once, and `1e-1` a number.
+"""YAML as config files have it: every key once, and numbers as in YAML 1.2.
 
-PyYAML reads YAML 1.1, where a number with an exponent needs a point and a sign (`1.0e-1`), and of a key that stands
-twice it keeps the last.
+PyYAML reads YAML 1.1, where a number with an exponent needs a point and a sign (`1.0e-1`), `010` is 8 and `1:30` is 90;
+and of a key that stands twice it keeps the last.
 """
 
 from __future__ import annotations
@@ -35,11 +35,28 @@ class _Dumper(yaml.SafeDumper):
     """Quotes what `_Loader` would take for a number."""
 
 
-_NUMBER = re.compile(r"[-+]?(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)[eE][-+]?\d+")
-for _class in (_Loader, _Dumper):
-    _class.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(rf"^(?:{_NUMBER.pattern})$"), list("-+.0123456789")
-    )
+def _read_integer(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node)).replace("_", "")
+    try:
+        return int(text, 0 if re.match(r"[-+]?0[xob]", text) else 10)
+    except ValueError:
+        raise ConfigError(f"{text!r:.80} is no whole number") from None
+
+
+_INTEGER, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_NUMBERS = {
+    _INTEGER: r"[-+]?(\d[\d_]*|0x[\da-fA-F_]+|0o[0-7_]+|0b[01_]+)",
+    _FLOAT: r"[-+]?((\d[\d_]*\.[\d_]*|\.\d[\d_]*)|(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)[eE][-+]?\d+"
+    r"|\.(inf|Inf|INF))|\.(nan|NaN|NAN)",
+}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NUMBERS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_constructor(_INTEGER, _read_integer)
+for _class in (_Loader, _Dumper):  # what is written is quoted where either version takes it for a number
+    for _tag, _pattern in _NUMBERS.items():
+        _class.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), list("-+.0123456789"))
 
 
 def parse_yaml(text: str) -> Any:

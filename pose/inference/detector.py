@@ -7,7 +7,6 @@ Shapes: N people. Images are (H, W, 3) uint8 RGB, boxes left, top, width, height
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import sys
@@ -23,6 +22,7 @@ from numpy.typing import ArrayLike
 from pose.data.boxes import Boxes, usable_boxes
 from pose.images.types import Image
 from pose.runtime.errors import CheckpointError
+from pose.runtime.files import sha256
 from pose.runtime.paths import user_path
 from pose.runtime.text import plural, shell_word
 
@@ -229,8 +229,7 @@ def _cached_weights(name: str) -> Path:
                 f"put it there as {file} or name it by --weights (or `load_detector(weights=...)`), "
                 f"or give boxes of your own"
             ) from None
-    with file.open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    found = sha256(file)
     if not found.startswith(digest):
         raise CheckpointError(f"{file} is damaged: its SHA-256 starts with {found[:8]}, not {digest}; delete it")
     return file

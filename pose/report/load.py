@@ -15,6 +15,7 @@ import yaml
 from pose.evaluation.analysis.analyze import FORMAT
 from pose.keypoints import oks
 from pose.runtime.errors import DataError
+from pose.runtime.files import sha256
 from pose.runtime.text import shell_word
 from pose.training.metrics_file import finite_numbers, read_metrics
 
@@ -100,7 +101,7 @@ def read_run(folder: Path) -> RunReport:
     made_with = first.config if first is not None else {}
     # What an evaluation's numbers were made with is in its own; that of the run may say otherwise.
     config = trained or made_with if run == folder else made_with or trained
-    missing = [f"{other.folder.name} is an evaluation of another model" for other in others]
+    missing = [f"{other.folder.name} is an evaluation of other weights" for other in others]
     if first is None:
         missing.append(f"not evaluated yet; pose eval {shell_word(folder.name)} adds the numbers and the analysis")
     elif first.analysis is None:
@@ -146,10 +147,12 @@ def _run_of(evaluation: Evaluated) -> Path | None:
 
 def _is_of(evaluation: Evaluated, run: Path) -> bool:
     """Whether an evaluation in the folder of a run is of its weights; the run may be a copy of another."""
-    checkpoint = _checkpoint(evaluation)
-    if checkpoint is None:
+    checkpoint, named = _checkpoint(evaluation), evaluation.metrics.get("checkpoint")
+    own = run / Path(named).name if isinstance(named, str) else None
+    if own is not None and own.is_file() and "weights_sha256" in evaluation.metrics:
+        return sha256(own) == evaluation.metrics["weights_sha256"]  # training may have gone on since
+    if checkpoint is None or own is None:
         return True
-    own = run / checkpoint.name
     return own.is_file() and (own.samefile(checkpoint) or filecmp.cmp(own, checkpoint, shallow=False))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import tempfile
@@ -97,6 +98,12 @@ def part_prefix(target: Path) -> str:
 def write_json(path: str | os.PathLike[str], data: Any, *, indent: int | None = 2) -> None:
     """`write_atomic` of JSON; NaN and infinities are refused, as other readers refuse them."""
     write_atomic(path, (json.dumps(data, indent=indent, allow_nan=False) + "\n").encode())
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of what a file holds, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_unchanged(path: Path) -> bytes:

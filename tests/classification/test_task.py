@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,16 @@ def test_resume_equals_never_having_stopped(
         assert all(torch.equal(ours.weights[key], theirs.weights[key]) for key in theirs.weights)
         assert (ours.epoch, ours.metrics) == (theirs.epoch, theirs.metrics)
     assert rows(tmp_path / "halved") == rows(tmp_path / "whole")
+
+
+def test_classes_that_change_their_names_are_other_labels(data: dict[str, Any], tmp_path: Path) -> None:
+    """Though as many images are of each."""
+    root = Path(shutil.copytree(data["data"]["root"], tmp_path / "colors"))
+    before = ClassificationTask(config_of(data)).checksum
+    assert ClassificationTask(config_of(data, f"data.root={root}")).checksum == before
+    for split in ("train", "val"):
+        (root / split / "red").rename(root / split / "rose")
+    assert ClassificationTask(config_of(data, f"data.root={root}")).checksum != before
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import hashlib
 import json
 import re
 import shutil
@@ -42,6 +43,7 @@ def test_evaluation(pose_cli: Cli, tiny_run: Path, tiny_dataset: Path, tmp_path:
     assert (found["boxes"], found["images"], found["people"]) == ("gt", 10, 10)
     details: dict[str, Any] = {"checkpoint": str(tiny_run / "best.safetensors"), "epoch": 2, "flip_test": True}
     details["usage"] = {"annotations": 10, "used": 10, "left_out": {}}
+    details["weights_sha256"] = hashlib.sha256((tiny_run / "best.safetensors").read_bytes()).hexdigest()
     assert {key: found[key] for key in list(found)[13:]} == {**details, "only_images_with_boxes": False}
 
     records = read(tmp_path / "ev" / "results.json")

@@ -242,10 +242,15 @@ def test_an_evaluation_of_other_weights_is_not_the_runs(evaluated: Path, tmp_pat
     (run / "eval-demo/metrics.json").write_text(json.dumps(metrics))
     after = read_run(run)
     assert [e.folder for e in after.evaluations] == [e.folder for e in before.evaluations]
-    assert "eval-demo is an evaluation of another model" in after.missing
+    assert "eval-demo is an evaluation of other weights" in after.missing
     assert read_run(run / "eval-demo").name == "eval-demo"
     (run / "config.yaml").unlink()
     assert read_run(run).config == after.evaluations[0].config  # better than none
+    # Of a run that went on the earlier evaluations are those of earlier weights.
+    (run / "best.safetensors").write_bytes(b"better weights")
+    went_on = read_run(run)
+    assert went_on.evaluations == []
+    assert "eval-gt is an evaluation of other weights" in went_on.missing
 
 
 @pytest.mark.parametrize(
