@@ -1,7 +1,7 @@
 """YAML as config files have it: every key once, and numbers as in YAML 1.2.
 
-PyYAML reads YAML 1.1, where a number with an exponent needs a point and a sign (`1.0e-1`), `010` is 8 and `1:30` is 90;
-and of a key that stands twice it keeps the last.
+PyYAML reads YAML 1.1, where a number with an exponent needs a point and a sign (`1.0e-1`), `010` is 8 and `1:30` is
+90; and of a key that stands twice it keeps the last.
 """
 
 from __future__ import annotations

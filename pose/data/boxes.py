@@ -19,9 +19,10 @@ from pose.data.records import read_flag, read_id, read_number, read_numbers, rea
 from pose.data.usage import Usage
 from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.runtime.errors import DataError
-from pose.runtime.text import plural
+from pose.runtime.text import first_few, plural
 
 Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) scores
+PERSON = ("person", "persons", "people", "human", "pedestrian")  # names of categories of people
 LARGEST_COORDINATE = 1e9  # pixels; images are far smaller
 SMALLEST_SIDE = 1e-3  # pixels of a box; crops of much smaller ones have coordinates that are not finite
 _EXPECTED = f"expected [x, y, width, height] in pixels, width and height positive and at least {SMALLEST_SIDE:g}"
@@ -100,8 +101,9 @@ def read_boxes(
         path: a JSON list of {bbox: [x, y, width, height], score (1 if left out), file_name or image_id}, or COCO
             annotations. `file_name` is the path below the input folder, or the end of it where that is unambiguous;
             an `image_id` that no `images` explain is the number in the file's name (785 for 000000000785.jpg).
-            Left out are other images, crowds, and all but one category: that with the skeleton's name, with
-            keypoints (several with the skeleton's keypoints are one), COCO's 1 for people, or the only one.
+            Left out are other images, crowds, and all but one category: that with the skeleton's name (of COCO's 17
+            keypoints also "person" and the like), with keypoints (several with the skeleton's keypoints are one),
+            COCO's 1 for people where it has no other name, or the only one.
         min_score: boxes that score less are left out.
         files: where the images lie, by name. They tell which is meant where the file has boxes of several paths that
             end in the name of one image, as a/1.jpg and b/1.jpg do in 1.jpg.
@@ -280,14 +282,21 @@ def _categories(path: Path, records: Sequence[Any], categories: Sequence[Any], s
     """Choose the ids of the category whose boxes are taken, among those that have some."""
     kinds = {_as_key(r["category_id"]) for r in records if isinstance(r, dict) and _is_id(r.get("category_id"))}
     listed = {_as_key(c["id"]): c for c in categories if isinstance(c, dict) and _is_id(c.get("id"))}
-    named = {i for i, c in listed.items() if i in kinds and c.get("name") == skeleton.name}
+    people = skeleton.keypoint_names == COCO17.keypoint_names
+    names = {i: str(c.get("name") or "") for i, c in listed.items() if i in kinds}
+    named = {i for i, n in names.items() if n == skeleton.name or (people and n.lower() in PERSON)}
     posed = {i for i, c in listed.items() if i in kinds and c.get("keypoints")}
     if len(named) != 1 and posed and all(listed[i]["keypoints"] == list(skeleton.keypoint_names) for i in posed):
         return posed  # read as one in training too
-    person = {1} & kinds if skeleton.keypoint_names == COCO17.keypoint_names else set()
+    from_zero = {0, 1} <= kinds and not listed  # of a detector that counts its classes from 0, where 0 is the person
+    person = {1} & kinds if people and not names.get(1) and not from_zero else set()
     wanted = named or posed or person or kinds
     if len(wanted) > 1:
-        raise DataError(f"{path} has boxes of the categories {sorted(wanted, key=str)}; leave only those to predict")
+        shown = [f"{i} {names[i]}" if names.get(i) else str(i) for i in sorted(wanted, key=str)]
+        raise DataError(
+            f"{path} has boxes of the categories {first_few(shown)}, and nothing tells which are meant; leave only those "
+            f"to predict" + (" (counted from 0, a person is 0; COCO's is 1)" if people and from_zero else "")
+        )
     return wanted
 
 

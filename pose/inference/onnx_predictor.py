@@ -145,7 +145,7 @@ class OnnxModel:
         Raises:
             ValueError: what comes out is not finite.
         """
-        # What int8 products are multiplied with has one range for all of a batch: a person would depend on the others.
+        # What int8 products are multiplied with has one range for a whole batch: a person would depend on the others.
         count = 1 if self.int8 else CROPS_AT_ONCE
         parts = [
             self.session.run(None, {INPUT: crops[start : start + count]})

@@ -27,7 +27,7 @@ def records(*categories: int) -> list[dict[str, Any]]:
 
 def test_category_1_is_a_person_for_people_only(tmp_path: Path) -> None:
     assert counts(tmp_path, records(1, 18, 18), COCO17) == 1
-    with pytest.raises(ValueError, match=r"categories \[1, 18\]; leave only those to predict"):
+    with pytest.raises(ValueError, match=r"categories 1, 18, and nothing tells which are meant; leave only"):
         counts(tmp_path, records(1, 18, 18), DOG)
     assert counts(tmp_path, records(18, 18), DOG) == 2
 
@@ -42,6 +42,22 @@ def test_the_categorys_name_decides(tmp_path: Path) -> None:
     }
     assert counts(tmp_path, data, DOG) == 2
     assert counts(tmp_path, data, COCO17) == 1
+
+
+def test_a_name_goes_before_the_number_of_a_person(tmp_path: Path) -> None:
+    """As of detectors whose classes are their own, in the order of the alphabet or counted from 0."""
+    data = {
+        "images": [{"id": 7, "file_name": "7.jpg"}],
+        "annotations": records(1, 1, 3),
+        "categories": [{"id": 1, "name": "bicycle"}, {"id": 2, "name": "car"}, {"id": 3, "name": "Person"}],
+    }
+    assert counts(tmp_path, data, COCO17) == 1
+    data["categories"][2]["name"] = "worker"
+    with pytest.raises(DataError, match="categories 1 bicycle, 3 worker, and nothing tells which are meant"):
+        counts(tmp_path, data, COCO17)
+    with pytest.raises(DataError, match=r"categories 0, 1, .* \(counted from 0, a person is 0; COCO's is 1\)"):
+        counts(tmp_path, records(0, 1), COCO17)
+    assert counts(tmp_path, records(0, 0), COCO17) == 2
 
 
 def test_one_empty_box_is_left_out_and_counted(tmp_path: Path) -> None:
