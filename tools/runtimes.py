@@ -1,6 +1,6 @@
 """Fill the tables of docs/runtimes.md: exported models in every runtime that is installed, against PyTorch.
 
-    pip install -e ".[runtimes]"
+    pip install -e ".[onnx,runtimes]"
     python tools/runtimes.py [--model CKPT] [--crops 60] [--only NAME] [--install DIR] [--node DIR] [--litert PYTHON]
     python tools/runtimes.py --fp16     # with weights in half precision, but for the network alone
     python tools/runtimes.py --sweep    # the networks of tools/runtime_models.py instead of one

@@ -14,6 +14,7 @@ from pose.config.classification import ClassifierConfig
 from pose.config.keypoints import Config, ModelConfig
 from pose.config.load import AnyConfig
 from pose.keypoints.skeletons import Skeleton
+from pose.models.classifier import Classifier
 from pose.models.weights import can_replace, check_weights, convert_torchvision
 from pose.runtime.device import without_memory
 from pose.runtime.errors import CheckpointError
@@ -82,6 +83,7 @@ def load_initial_weights(
     path: str | Path,
     *,
     skeleton: Skeleton | None = None,
+    classes: Sequence[str] | None = None,
     section: ModelConfig | ClassifierConfig | None = None,
 ) -> str:
     """Fill a network with other weights where names and shapes agree (`model.init`).
@@ -91,6 +93,7 @@ def load_initial_weights(
             by `torch.save`.
         skeleton: of the network; the last layer of weights for other keypoints is left out, even if their number
             is the same.
+        classes: of a classifier; likewise.
         section: that the network was built from, for messages.
     Returns:
         A line that counts the matched tensors, and lists what stays as initialized and what is not used.
@@ -114,6 +117,10 @@ def load_initial_weights(
                     f"; the last layer starts fresh: it found the {plural(other.num_keypoints, 'keypoint')} of "
                     f"skeleton '{other.name}', and is to find the {skeleton.num_keypoints} of '{skeleton.name}'"
                 )
+        elif isinstance(model, Classifier) and checkpoint.classes not in (None, tuple(classes or ())):
+            last = f"classifier.{len(model.classifier) - 1}."
+            weights = {key: value for key, value in weights.items() if not key.startswith(last)}
+            note = f"; the last layer starts fresh: the {len(checkpoint.classes or ())} classes there are others"
     matched = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
     # Not all tensors: norms count their batches in scalars, which match between any two networks.
     shared = [k for k, v in own.items() if k.startswith("backbone.") and v.ndim == 4 and k in weights]

@@ -152,8 +152,8 @@ def _evaluate(config: Config, run: Path, *, out: Path, device: torch.device, wor
             on_batch=lambda count: progress.update("evaluating", steps=count),
         )
     result = score(predictions, val, skeleton)
-    details = {"checkpoint": str(checkpoint.path), "weights_sha256": sha256(checkpoint.path)}
-    details |= {"epoch": checkpoint.epoch, "flip_test": True}
+    weights = {"checkpoint": str(checkpoint.path), "weights_sha256": sha256(checkpoint.path)}
+    details = {**weights, "epoch": checkpoint.epoch, "flip_test": True}
     mark = evaluation_mark(
         out / "eval",
         checkpoint=checkpoint.path,

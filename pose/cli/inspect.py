@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from pose.cli.options import CHECKPOINT, Device, check_writable, prepare_figures
+from pose.cli.options import CHECKPOINT, Device, Overrides, check_writable, prepare_figures
 from pose.runtime.outputs import holds_json_of, refuse_foreign
 
 if TYPE_CHECKING:
@@ -23,10 +23,15 @@ BATCH_SIZE = 16
 
 def inspect(
     checkpoint: Annotated[Path, typer.Argument(help=CHECKPOINT)],
+    *,
+    overrides: Overrides = None,
     out: Annotated[Path, typer.Option(help="Folder for the figures and inspect.json.")],
     data: Annotated[
         Optional[Path],  # noqa: UP045 (typer reads it at run time)
-        typer.Option(help="The dataset's folder (data.root). Default: that of the checkpoint's config."),
+        typer.Option(
+            help="The dataset's folder (data.root); of one that is not generated the files in it are named by "
+            "KEY=VALUE, as for eval. Default: that of the checkpoint's config."
+        ),
     ] = None,
     images: Annotated[int, typer.Option(min=2, help="How many validation images, or people, to look at.")] = 64,
     device: Device = "auto",
@@ -49,7 +54,7 @@ def inspect(
 
     load_pyplot()  # fail before the work
     loaded = load_checkpoint(checkpoint)
-    changes = [] if data is None else [f"data.root={str(data)!r}"]
+    changes = [*([] if data is None else [f"data.root={str(data)!r}"]), *(overrides or [])]
     config = make_config(loaded.config.model_dump(mode="json"), changes, source=f"the config inside {loaded.path}")
     chosen = pick_device(device)
     check_writable(out)
@@ -59,7 +64,9 @@ def inspect(
         ours=holds_json_of(out / "inspect.json", checkpoint=..., images=..., layers=...),
         writer="`pose inspect`",
     )
-    prepare_figures(config, make_console(), to_train=False, trusted=data is not None)
+    prepare_figures(
+        config, make_console(), to_train=False, trusted=any(change.startswith("data.root=") for change in changes)
+    )
     model = loaded.build(chosen) if isinstance(config, Config) else loaded.build_classifier(chosen)
     batches = list(validation_crops(loaded, config, count=images, device=chosen))
     layers = inspect_dynamics(model, batches)

@@ -40,7 +40,12 @@ MinBoxScore = Annotated[
 ]
 Heatmaps = Annotated[bool, typer.Option("--heatmaps", help="Also write each person's heatmaps.")]
 Threshold = Annotated[float, typer.Option(min=-1, help="Keypoints that score less are not drawn.")]  # and no NaN
-FlipTest = Annotated[bool, typer.Option("--flip-test/--no-flip-test", help="Average with the mirrored crop.")]
+FlipTest = Annotated[
+    bool,
+    typer.Option(
+        "--flip-test/--no-flip-test", help="Average with the mirrored crop. An .onnx file does as it was exported."
+    ),
+]
 Camera = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option(min=0, metavar="N", help="Record from camera N until Ctrl-C, instead of files."),

@@ -157,7 +157,10 @@ def _claim_to_resume(run: Path, changes: list[str]) -> tuple[AnyConfig, RunLock]
     try:
         settings = load_config(run / "config.yaml", changes)
         if changes:
-            kept = f"; train.milestones stay {settings.train.milestones}" if settings.train.milestones else ""
+            stretched = any(change.startswith("train.minutes=") for change in changes)
+            kept = "; the schedule is stretched over the new time, so the rate may rise again" if stretched else ""
+            if not stretched and settings.train.milestones:
+                kept = f"; train.milestones stay {settings.train.milestones}"
             print(f"changed for the rest of the run: {', '.join(changes)}{kept}", file=sys.stderr)
         return settings, lock
     except BaseException:

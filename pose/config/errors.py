@@ -33,14 +33,22 @@ def explain_all(error: ValidationError, schema: type[BaseModel], *, tasks: Itera
         schema: what the config was read as.
         tasks: what its `task` can be.
     """
-    # A skeleton is a name or a section: pydantic also says that it is no name.
-    found = [one for one in error.errors() if one["loc"] != ("data", "skeleton", "str")]
-    return [_explain(one, schema, tasks) for one in found]
+    return [_explain(one, schema, tasks) for one in error.errors() if not _is_of_other_member(one)]
+
+
+def _is_of_other_member(error: Mapping[str, Any]) -> bool:
+    """Of a skeleton, a name or a section, and a category, a name or a list, pydantic says what each member lacks."""
+    is_list = isinstance(error["input"], list)
+    return (
+        error["loc"] == ("data", "skeleton", "str")
+        or (error["loc"] == ("data", "category", "str") and is_list)
+        or (error["loc"] == ("data", "category", "list[str]") and not is_list)
+    )
 
 
 def _explain(error: Mapping[str, Any], schema: type[BaseModel], tasks: Iterable[str]) -> str:
     loc, kind, given = list(error["loc"]), error["type"], error["input"]
-    if loc[:2] == ["data", "skeleton"]:
+    if loc[:2] in (["data", "skeleton"], ["data", "category"]):
         del loc[2:3]  # pydantic names the member of the union there ("str", "SkeletonConfig"), which is no key
     where = ".".join(f"{step!s:.80}" for step in loc)
     if where == "task":

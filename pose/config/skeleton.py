@@ -30,6 +30,7 @@ def with_skeleton(config: Config) -> Config:
     given = data.skeleton if isinstance(data.skeleton, SkeletonConfig) else SkeletonConfig()
     fields = {key: value for key, value in given.model_dump().items() if value is not None}
     if len(fields) == len(SkeletonConfig.model_fields):
+        _warn_of_sides(data.resolve_skeleton(), config)
         return config
     path = Path(data.root, data.train.annotations)
     if not {"keypoint_names", "edges"} <= fields.keys():
@@ -67,22 +68,14 @@ def _with_category(path: Path, fields: dict[str, Any], wanted: str | list[str] |
 
 def _warn_of_guesses(skeleton: Skeleton, given: dict[str, Any], config: Config) -> None:
     names, what = skeleton.keypoint_names, f"skeleton '{skeleton.name}'"
-    mirrors = config.eval.flip_test or (config.augment is not None and config.augment.flip > 0)
-    if mirrors and "flip_pairs" not in given:
+    if _mirrors(config) and "flip_pairs" not in given:
         pairs = [f"{names[a]} - {names[b]}" for a, b in skeleton.flip_pairs]
         warnings.warn(
             f"{what}: flip_pairs are guessed from the names: {', '.join(pairs) or 'none'}; write "
             "data.skeleton.flip_pairs (lists of a left and a right name) if that is wrong",
             stacklevel=3,
         )
-    paired = {i for pair in skeleton.flip_pairs for i in pair}
-    alone = [name for i, name in enumerate(names) if i not in paired and split_side(name)[0] != "middle"]
-    if mirrors and alone:
-        warnings.warn(
-            f"{what}: the names {', '.join(alone)} have a side but stand in no flip pair, so mirrored images teach "
-            "the wrong side. Add them to data.skeleton.flip_pairs, or set augment.flip=0 and eval.flip_test=false",
-            stacklevel=3,
-        )
+    _warn_of_sides(skeleton, config)
     if "oks_sigmas" not in given:
         parts = [split_side(name)[1] for name in names]
         own = sum(part not in COCO_SIGMAS for part in parts)
@@ -97,4 +90,22 @@ def _warn_of_guesses(skeleton: Skeleton, given: dict[str, Any], config: Config) 
         warnings.warn(
             f"{what} has no upper_body, so half-body augmentation is off; list data.skeleton.upper_body to have it",
             stacklevel=3,
+        )
+
+
+def _mirrors(config: Config) -> bool:
+    return config.eval.flip_test or (config.augment is not None and config.augment.flip > 0)
+
+
+def _warn_of_sides(skeleton: Skeleton, config: Config) -> None:
+    """Of keypoints that have a side by their name and no other of the other side, where images are mirrored."""
+    paired = {i for pair in skeleton.flip_pairs for i in pair}
+    names = enumerate(skeleton.keypoint_names)
+    alone = [name for i, name in names if i not in paired and split_side(name)[0] != "middle"]
+    if _mirrors(config) and alone:
+        warnings.warn(
+            f"skeleton '{skeleton.name}': the names {', '.join(alone)} have a side but stand in no flip pair, so "
+            "mirrored images teach the wrong side. Add them to data.skeleton.flip_pairs, or set augment.flip=0 and "
+            "eval.flip_test=false",
+            stacklevel=4,
         )

@@ -23,7 +23,9 @@ def looks_xyxy(boxes: Array, sizes: Array) -> Bools:
     known = np.isfinite(boxes).all(axis=1) & np.isfinite(sizes).all(axis=1)
     corners = known & (w > x) & (h > y) & (w <= width + 1) & (h <= height + 1)
     leaves = known & leave_image(boxes, sizes)
-    enough = known.sum() > 1 and corners.sum() >= 0.98 * known.sum() and leaves.sum() >= 0.2 * known.sum()
+    if known.sum() == 1:  # alone it has to reach far out
+        leaves &= leave_image(boxes, 1.1 * sizes)
+    enough = known.any() and corners.sum() >= 0.98 * known.sum() and leaves.sum() >= 0.2 * known.sum()
     return np.asarray(leaves & corners if enough else np.zeros(len(boxes), dtype=bool))
 
 

@@ -55,6 +55,10 @@ def read_box(where: str, record: Mapping[str, Any]) -> tuple[list[float], float]
     if box is None or len(box) != 4 or not (np.abs(box) < LARGEST_COORDINATE).all():
         message = f"{where} has bbox {given!r:.80}; {_EXPECTED}"
         raise Unusable("with a bbox that is not four numbers", message)
+    other = next((key for key in ("confidence", "conf", "probability") if key in record), None)
+    if other is not None and "score" not in record:
+        message = f"{where} has {other} {record[other]!r:.40} and no score; call it score"
+        raise Unusable("whose score has another name", message)
     score = read_number(record.get("score", 1.0))
     if score is None:
         message = f"{where} has score {record['score']!r:.40}; expected a finite number, or none for 1"
@@ -294,8 +298,8 @@ def _categories(path: Path, records: Sequence[Any], categories: Sequence[Any], s
     if len(wanted) > 1:
         shown = [f"{i} {names[i]}" if names.get(i) else str(i) for i in sorted(wanted, key=str)]
         raise DataError(
-            f"{path} has boxes of the categories {first_few(shown)}, and nothing tells which are meant; leave only those "
-            f"to predict" + (" (counted from 0, a person is 0; COCO's is 1)" if people and from_zero else "")
+            f"{path} has boxes of the categories {first_few(shown)}, and nothing tells which are meant; leave only "
+            "those to predict" + (" (counted from 0, a person is 0; COCO's is 1)" if people and from_zero else "")
         )
     return wanted
 

@@ -61,7 +61,10 @@ class Predictions:
             if array.shape != shape:
                 raise DataError(f"predictions of {n} people: {name} must have shape {shape}, got {array.shape}")
             if not np.isfinite(array).all():
-                raise DataError(f"predictions hold values in {name} that are not finite; did training diverge?")
+                raise DataError(
+                    f"predictions hold values in {name} that are not finite: training has diverged. Start another "
+                    "with a lower train.lr, or with train.clip_grad_norm=1"
+                )
 
     @cached_property
     def areas(self) -> NDArray[np.float64]:

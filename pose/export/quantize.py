@@ -32,7 +32,6 @@ from pose.inference.inputs import whole_box
 from pose.inference.onnx_predictor import INPUT, OUTPUTS
 
 CALIBRATION_CROPS = 64
-BATCH = 8
 
 
 def calibration_crops(folder: Path | None, input_size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -97,7 +96,7 @@ def quantize(graph: ModelProto, crops: NDArray[np.uint8], *, kinds: Sequence[str
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
-            self.batches = iter(np.array_split(crops, max(1, len(crops) // BATCH)))
+            self.batches = iter(np.split(crops, len(crops)))  # the calibrator stacks what comes of each
 
         def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
             batch = next(self.batches, None)

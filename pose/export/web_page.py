@@ -11,7 +11,7 @@ from pathlib import Path
 from pose.checkpoints.checkpoint import Checkpoint
 from pose.export.export import Exported, export_onnx
 from pose.runtime.files import write_atomic
-from pose.runtime.text import plural
+from pose.runtime.text import plural, shell_word
 
 PAGE = ("index.html", "app.js")
 MODEL = "model.onnx"
@@ -56,7 +56,10 @@ def export_web(
         write_atomic(folder / name, data)
     missing = [name for name in RUNTIME if not (folder / name).is_file()]
     if not missing:
-        return exported, f"python -m http.server --directory {folder} serves the page at http://localhost:8000"
+        return (
+            exported,
+            f"python -m http.server --directory {shell_word(folder)} serves the page at http://localhost:8000",
+        )
     return exported, (
         f"{plural(len(missing), 'file is', 'files are')} missing in {folder}: {', '.join(missing)}, from "
         f"node_modules/onnxruntime-web/dist after `npm install --ignore-scripts onnxruntime-web@{RUNTIME_VERSION}`; "

@@ -7,6 +7,7 @@ damaged files end the whole process where it reads them by path.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import warnings
@@ -49,6 +50,7 @@ MAX_IMAGE_PIXELS = _max_pixels(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", ""))
 
 
 _told: list[str] = []  # what `read_image` warned of
+_told_of_frames: list[str] = []
 
 
 class UnreadableImage(DataError):
@@ -81,7 +83,29 @@ def read_and_check(path: Path | str, *, upright: bool) -> tuple[Image, bool]:
     image, dark = _decode(data, path, upright=upright)
     if dark:
         warnings.warn(dark, stacklevel=3)
+    if not _told_of_frames and (count := _count_frames(data)) > 1:
+        _told_of_frames.append(str(path))
+        warnings.warn(
+            f"{path} has {count} frames or pages, of which the first is read; other such images are not named. Make "
+            "a video of it to have them all",
+            stacklevel=3,
+        )
     return image, is_cut_off(data)
+
+
+def _count_frames(data: bytes) -> int:
+    """How many images an animated GIF, WebP or PNG or a TIFF of several pages holds; 1 where nobody knows."""
+    moving = data.startswith(b"GIF8") or b"ANIM" in data[:64] or b"acTL" in data[:4096]
+    if not (moving or is_tiff(data)):
+        return 1
+    try:
+        from PIL import Image as Pillow
+    except ModuleNotFoundError:  # of the install without PyTorch
+        return 1
+    unreadable = (OSError, ValueError, SyntaxError, EOFError, Pillow.DecompressionBombError)
+    with contextlib.suppress(*unreadable), Pillow.open(io.BytesIO(data)) as image:
+        return int(getattr(image, "n_frames", 1))
+    return 1
 
 
 def _warn_of_dark_once(text: str) -> None:

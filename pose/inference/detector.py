@@ -11,14 +11,14 @@ import math
 import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from pose.data.box_habits import odd_boxes
 from pose.data.boxes import Boxes, usable_boxes
 from pose.images.types import Image
 from pose.runtime.errors import CheckpointError
@@ -34,6 +34,7 @@ DETECTORS = ("ssdlite", "fasterrcnn")
 DEFAULT_DETECTOR = "ssdlite"
 MIN_SCORE = 0.5
 PERSON = 1  # COCO's category
+_GIVES = "for each image it gives boxes (N, 4) as x, y, width, height and scores (N,)"
 
 
 @runtime_checkable
@@ -81,26 +82,48 @@ class CheckedDetector:
         min_score: people that score less are left out too, and not counted.
     Attributes:
         left_out: how many boxes could not be used so far.
+        odd: what is odd about those of the first images of which something is.
     """
 
     def __init__(self, detector: Detector, *, min_score: float = -math.inf) -> None:
         self.detector, self.min_score = detector, min_score
         self.name = detector.name
         self.left_out = 0
+        self.odd = ""
 
     def __call__(self, images_rgb: Sequence[Image]) -> list[Boxes]:
-        return [self._usable(*found) for found in self.detector(images_rgb)]
+        given: Any = self.detector(images_rgb)
+        found = list(given) if isinstance(given, Iterable) else None
+        if found is None or len(found) != len(images_rgb):
+            got = f"a {type(given).__name__}" if found is None else plural(len(found), "result")
+            raise ValueError(f"the detector {self.name} gave {got} for {plural(len(images_rgb), 'image')}; {_GIVES}")
+        results = [self._usable(each) for each in found]
+        sizes = [image.shape[:2] for image, (boxes, _) in zip(images_rgb, results, strict=True) for _ in boxes]
+        if sizes and not self.odd:
+            all_boxes = np.concatenate([boxes for boxes, _ in results])
+            self.odd = odd_boxes(all_boxes, np.array(sizes, dtype=np.float64))
+        return results
 
-    def _usable(self, boxes: ArrayLike, scores: ArrayLike) -> Boxes:
-        xywh = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-        confidence = np.asarray(scores, dtype=np.float64)
+    def _usable(self, result: Any) -> Boxes:
+        try:
+            boxes, scores = result
+            xywh = np.asarray(boxes, dtype=np.float64)
+            confidence = np.asarray(scores, dtype=np.float64).reshape(-1)
+        except (TypeError, ValueError):
+            raise ValueError(f"the detector {self.name} gave {result!r:.80} for an image; {_GIVES}") from None
+        xywh = xywh.reshape(-1, 4) if not xywh.size else xywh
+        if xywh.ndim != 2 or xywh.shape != (len(confidence), 4):
+            shapes = f"boxes of shape {np.shape(boxes)} and scores of shape {np.shape(scores)}"
+            raise ValueError(f"the detector {self.name} gave {shapes} for an image; {_GIVES}")
         usable = usable_boxes(xywh) & np.isfinite(confidence)
         self.left_out += int((~usable).sum())
         keep = usable & (confidence >= self.min_score)
         return xywh[keep], confidence[keep]
 
     def warn(self) -> None:
-        """Say how many boxes were left out, if any."""
+        """Say how many boxes were left out, if any, and whether the others look like something else than boxes."""
+        if self.odd:
+            warnings.warn(f"the detector {self.name}: {self.odd}", stacklevel=3)
         if self.left_out:
             warnings.warn(
                 f"left out {plural(self.left_out, 'box', 'boxes')} of the detector {self.name}: numbers that are not "

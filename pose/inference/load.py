@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pose.inference.base import PredictorBase
 from pose.inference.detector import DEFAULT_DETECTOR, Detector
+from pose.runtime.errors import MissingPackage
 
 
 def is_onnx(source: str | Path) -> bool:
@@ -55,6 +56,10 @@ def load(
             detector=detector,
             threads=threads or 0,
         )
-    from pose.inference.torch_predictor import Predictor
-
+    try:
+        from pose.inference.torch_predictor import Predictor
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingPackage(f"{source}, which is no .onnx of `pose export`,", "torch") from None
     return Predictor.from_checkpoint(source, device, flip_test=flip_test, batch_size=batch_size, detector=detector)

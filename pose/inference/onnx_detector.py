@@ -6,6 +6,7 @@ Shapes: N images, A anchors. Images are (H, W, 3) uint8 RGB, boxes left, top, wi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,17 @@ class OnnxDetector:
         session: onnxruntime's.
         header: the file's metadata.
         min_score: people that score less are left out.
+        source: the file, or its bytes, from which a copy is opened anew.
+        threads: of onnxruntime.
     """
 
-    def __init__(self, session: Any, header: dict[str, Any], *, min_score: float) -> None:
+    def __init__(
+        self, session: Any, header: dict[str, Any], *, min_score: float, source: str | bytes, threads: int = 0
+    ) -> None:
         if not 0 <= min_score <= 1:
             raise ValueError(f"the detector's min_score is in [0, 1], got {min_score}")
         self.session, self.min_score = session, min_score
+        self.source, self.threads = source, threads
         self.name: str = header["name"]
         self.input_size = (header["input_size"][0], header["input_size"][1])
         self.candidates: int = header["candidates"]
@@ -71,7 +77,12 @@ class OnnxDetector:
             or shape[1:] != [*header["input_size"], 3]
         ):
             raise ValueError(f"{name} is no detector; give a file that `pose export-detector` wrote")
-        return cls(session, header, min_score=min_score)
+        kept = source if isinstance(source, bytes) else str(Path(source).absolute())
+        return cls(session, header, min_score=min_score, source=kept, threads=threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled without the session, which cannot be: it is opened anew."""
+        return partial(OnnxDetector.open, min_score=self.min_score, threads=self.threads), (self.source,)
 
     def __call__(self, images_rgb: Sequence[Image]) -> list[Boxes]:
         return [self._find(image) for image in images_rgb]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import json
 import re
 import time
 import warnings
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pose.data.image_entries import leaves_folder
 from pose.drawing.sheets import draw_heatmaps
 from pose.images.files import ImageInput, find_images
 from pose.images.types import Image
@@ -103,6 +105,7 @@ def predict_images(
     read = partial(boxes_of_images, images=inputs, skeleton=predictor.skeleton, min_score=min_box_score, tell=tell)
     source = box_source(predictor, boxes, what="image", read=read, min_score=min_box_score)
     _check_targets(inputs, out, protected=[] if source.file is None else [source.file], heatmaps=heatmaps)
+    earlier = _earlier_files(out)
     document = _Document(out, predictor, boxes=source.label)
     drawing = _Drawing(out, threshold=threshold, boxes=boxes != "whole")
     loop = ImageLoop(inputs, upright=source.file is None, workers=workers, progress=progress)
@@ -114,6 +117,7 @@ def predict_images(
                 loop.tell(index + 1)
     source.warn()
     drawing.warn()
+    _warn_of_earlier(earlier - drawing.written, out)
     return document.summary(broken=loop.finish(out))
 
 
@@ -200,17 +204,21 @@ class _Drawing:
     def __init__(self, out: Path, *, threshold: float, boxes: bool) -> None:
         self.out, self.threshold, self.boxes = out, threshold, boxes
         self.images = self.bare = 0
+        self.written: set[Path] = set()
 
     def draw(self, image: ImageInput, pixels: Image, people: People, heatmaps: Sequence[CropHeatmaps]) -> None:
         target = _target(image, self.out)
         try:
             write_image(target, people.draw(pixels, threshold=self.threshold, boxes=self.boxes))
+            self.written.add(target)
         except ValueError as error:  # more pixels than the format holds: this image's trouble alone
             warnings.warn(f"not drawn, but in {PREDICTIONS}: {error}", stacklevel=2)
             return
         for person, (crop, maps) in enumerate(heatmaps):
             drawn = draw_heatmaps(crop, maps, people.skeleton)
-            write_image(target.with_name(f"{target.name}.heatmaps-{person}.jpg"), drawn)
+            maps_target = target.with_name(f"{target.name}.heatmaps-{person}.jpg")
+            write_image(maps_target, drawn)
+            self.written.add(maps_target)
         self.images += 1
         self.bare += nothing_to_draw(people, self.threshold)
 
@@ -227,6 +235,33 @@ class _Drawing:
 def _target(image: ImageInput, out: Path) -> Path:
     """Where an image is drawn to."""
     return out / (image.name if Path(image.name).suffix.lower() in WRITABLE_SUFFIXES else f"{image.name}.png")
+
+
+def _earlier_files(out: Path) -> set[Path]:
+    """The drawings and heatmaps of an earlier prediction in the folder."""
+    if not holds_json_of(out / PREDICTIONS, format=FORMAT):
+        return set()
+    listed = json.loads((out / PREDICTIONS).read_bytes()).get("images")
+    names = [image.get("file_name") for image in listed or [] if isinstance(image, dict)]
+    targets = [
+        _target(ImageInput(name, None, True), out)
+        for name in names
+        if isinstance(name, str) and not leaves_folder(name)
+    ]
+    found = {target for target in targets if target.is_file()}
+    for target in targets:
+        found.update(target.parent.glob(f"{glob.escape(target.name)}.heatmaps-*.jpg"))
+    return found
+
+
+def _warn_of_earlier(files: set[Path], out: Path) -> None:
+    """Of files that do not belong to predictions.json any more."""
+    if files:
+        warnings.warn(
+            f"{plural(len(files), 'file')} of an earlier prediction {'is' if len(files) == 1 else 'are'} still in "
+            f"{out}, e.g. {min(files).name}; {PREDICTIONS} has only what was found now",
+            stacklevel=3,
+        )
 
 
 def _check_targets(images: Sequence[ImageInput], out: Path, *, protected: Sequence[Path], heatmaps: bool) -> None:

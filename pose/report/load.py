@@ -104,7 +104,7 @@ def read_run(folder: Path) -> RunReport:
     missing = [f"{other.folder.name} is an evaluation of other weights" for other in others]
     if first is None:
         missing.append(f"not evaluated yet; pose eval {shell_word(folder.name)} adds the numbers and the analysis")
-    elif first.analysis is None:
+    elif first.analysis is None and config.get("task") != "classification":
         missing.append(f"no {first.folder.name}/analysis.json: evaluated by an older version, or without people")
     if not history:
         missing.append("no metrics.csv beside the evaluation, so no learning curves")

@@ -11,6 +11,7 @@ import yaml
 
 import pose
 from pose.evaluation.analysis.errors import KINDS
+from pose.keypoints.known import SKELETONS
 from pose.keypoints.skeletons import Skeleton
 from pose.report.charts import Series, bars, histogram, line_chart, number
 from pose.report.examples import draw_examples
@@ -92,14 +93,19 @@ def run_names(runs: Sequence[RunReport]) -> list[str]:
 
 def comparability(runs: Sequence[RunReport]) -> str:
     """Why the numbers may not be compared, or nothing."""
-    keys = ("boxes", "annotations", "images", "people", "flip_test", "max_detections", "downscale", "grow_boxes")
+    keys = ["boxes", "annotations", "images", "people", "flip_test", "max_detections", "downscale", "grow_boxes"]
+    keys.append("oks_sigmas")
     seen: dict[str, set[str]] = {key: set() for key in keys}
     for run in runs:
         made_with = _made_with(run.evaluations[0]) if run.evaluations else {}
         for key, values in seen.items():
             if key in made_with:
                 values.add(made_with[key])
-    differ = [f"{key} ({', '.join(sorted(values))})" for key, values in seen.items() if len(values) > 1]
+    differ = [
+        f"{key} ({', '.join(f'{value:.60}' for value in sorted(values))})"
+        for key, values in seen.items()
+        if len(values) > 1
+    ]
     return f"not evaluated alike, so the numbers are not comparable: {'; '.join(differ)} differ" if differ else ""
 
 
@@ -113,6 +119,10 @@ def _made_with(evaluation: Evaluated) -> dict[str, str]:
     for key in ("data.val.annotations", "eval.max_detections", "data.downscale"):
         if key in config:
             found[key.rpartition(".")[2]] = config[key]
+    named = SKELETONS.get(config.get("data.skeleton", ""))
+    sigmas = str(named.to_dict()["oks_sigmas"]) if named else config.get("data.skeleton.oks_sigmas")
+    if sigmas is not None:
+        found["oks_sigmas"] = sigmas
     grown = [config[key] for key in ("data.grow_boxes.share", "data.grow_boxes.pixels") if key in config]
     if grown:
         found["grow_boxes"] = " and ".join(grown)

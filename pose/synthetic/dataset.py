@@ -183,7 +183,7 @@ def _claim(folder: Path, parameters: dict[str, Any]) -> int | None:
         if folder.exists() and any(folder.iterdir()):
             raise DataError(
                 f"{folder} is not empty and holds no {DONE}, so it was not made by `pose figures`; "
-                "give another folder, or an empty one"
+                "give another folder, or an empty one; for data of your own set data.figures=null"
             )
         write_json(folder / UNDERWAY, parameters)
     return None

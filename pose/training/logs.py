@@ -107,7 +107,8 @@ def print_end(run: Path, console: Console) -> None:
         best = equal[-1 if top == 0 else 0]  # as best.safetensors is: at 0 the latest, see `Schedule.judge`
         lines.append(f"  best   {metric} {best[metric]:.3f}, epoch {best['epoch']:.0f}: best.safetensors")
     if rows:
-        lines.append(f"  last   epoch {rows[-1]['epoch']:.0f}: last.safetensors; every epoch: metrics.csv, tb/")
+        tb = ", tb/" if (run / "tb").is_dir() else ""
+        lines.append(f"  last   epoch {rows[-1]['epoch']:.0f}: last.safetensors; every epoch: metrics.csv{tb}")
     speeds, waits = ([row[name] for row in rows if name in row] for name in ("images_per_s", "data_wait"))
     if speeds and waits:
         trend = f", from {speeds[0]:.0f} in the first epoch to {speeds[-1]:.0f} in the last" if len(rows) > 1 else ""

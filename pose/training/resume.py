@@ -21,7 +21,7 @@ from pose.training.learner import Learner
 from pose.training.state import TrainState
 
 NAME, PREVIOUS = "resume.pt", "resume.previous.pt"
-# Keys that a resumed run may change: how long it goes on, how it is kept, and where its data lie.
+# Keys that a resumed run may change: how long it goes on, how it is kept, and where its data lie or are broken.
 CHANGEABLE = (
     "train.epochs",
     "train.minutes",
@@ -31,6 +31,7 @@ CHANGEABLE = (
     "train.workers",
     "eval.every",
     "data.root",
+    "data.skip_unreadable",
     "data.cache",
     "data.cache_gb",
 )

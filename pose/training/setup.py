@@ -92,7 +92,8 @@ def set_up(
         warnings.warn(notice, stacklevel=3)
     if config.model.init and saved is None:
         skeleton = config.data.resolve_skeleton() if isinstance(config, Config) else None
-        say(load_initial_weights(model, config.model.init, skeleton=skeleton, section=config.model))
+        init = config.model.init
+        say(load_initial_weights(model, init, skeleton=skeleton, classes=task.classes, section=config.model))
     learner = Learner(model, train, device=device, world=world)
     optimizer = task.make_optimizer(model)
     schedule = Schedule(train, steps_per_epoch, task.learning_rate, task.metrics[0])

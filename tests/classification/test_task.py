@@ -131,6 +131,17 @@ def test_resume_equals_never_having_stopped(
     assert rows(tmp_path / "halved") == rows(tmp_path / "whole")
 
 
+def test_the_last_layer_of_other_classes_is_not_taken(data: dict[str, Any], tmp_path: Path) -> None:
+    """Though there are as many."""
+    run_training(config_of(data, "train.epochs=1"), tmp_path / "run")
+    model = ClassificationTask(config_of(data)).build_model()
+    own = tuple(sorted(COLORS))
+    assert load_initial_weights(model, tmp_path / "run", classes=own).endswith("0 start fresh")
+    line = load_initial_weights(model, tmp_path / "run", classes=("a", "b", "c"))
+    assert "2 start fresh" in line
+    assert line.endswith("the last layer starts fresh: the 3 classes there are others")
+
+
 def test_classes_that_change_their_names_are_other_labels(data: dict[str, Any], tmp_path: Path) -> None:
     """Though as many images are of each."""
     root = Path(shutil.copytree(data["data"]["root"], tmp_path / "colors"))

@@ -130,7 +130,7 @@ def test_missing_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("data.category=[]", "data.category.list[str]: expected at least 1 entry, got 0"),
+        ("data.category=[]", "data.category: expected at least 1 entry, got 0"),
         ("model.input_size=[256, 190]", "multiples of 32 such as [256, 192], got [256, 190]"),
         ("model.input_size=[256]", "model.input_size: entry 2 is missing, got [256]"),
         ("model.width=0", "model.width: expected more than 0, got 0"),

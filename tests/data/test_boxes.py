@@ -60,6 +60,14 @@ def test_a_name_goes_before_the_number_of_a_person(tmp_path: Path) -> None:
     assert counts(tmp_path, records(0, 0), COCO17) == 2
 
 
+def test_a_score_of_another_name_is_told(tmp_path: Path) -> None:
+    data = [*records(1), {"image_id": 7, "bbox": [0, 0, 9, 9], "confidence": 0.2}]
+    with pytest.warns(
+        UserWarning, match=r"1 of 2 boxes are left out: 1 whose score has another name; .*call it score"
+    ):
+        assert counts(tmp_path, data, DOG) == 1
+
+
 def test_one_empty_box_is_left_out_and_counted(tmp_path: Path) -> None:
     data = [*records(1), {"image_id": 7, "bbox": [0, 0, 0, 5]}, {"image_id": 7, "bbox": [0, 0, 5, 0]}]
     with pytest.warns(

@@ -208,7 +208,7 @@ def test_a_model_that_diverged(config: Config) -> None:
             return torch.full((len(x), 17, 64, 48), torch.nan)
 
     val = validation_set(config.data)
-    with pytest.raises(ValueError, match=r"not finite; did training diverge"):
+    with pytest.raises(ValueError, match=r"not finite: training has diverged\. Start another with a lower train\.lr"):
         evaluate(Nothing(), val, config, device=CPU)
 
 

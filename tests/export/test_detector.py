@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,18 @@ def test_boxes_are_torchvisions(exported: Path) -> None:
     theirs.model.head.classification_head.module_list[5][1].bias.data[1] += 1  # type: ignore[union-attr, index]
     with pytest.raises(ValueError, match="the exported detector is not the network"):
         compare(theirs.model, exported.read_bytes(), images)
+
+
+@pytest.mark.slow
+def test_a_copy_is_the_same_detector(exported: Path) -> None:
+    """As spawned processes take it."""
+    ours = OnnxDetector.open(exported, min_score=0.3)
+    copy = pickle.loads(pickle.dumps(ours))
+    image = np.random.default_rng(0).integers(0, 255, (120, 90, 3), dtype=np.uint8)
+    assert (copy.name, copy.min_score) == (ours.name, 0.3)
+    np.testing.assert_array_equal(copy([image])[0][0], ours([image])[0][0])
+    from_bytes = OnnxDetector.open(exported.read_bytes(), min_score=0.3)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(from_bytes))([image])[0][0], ours([image])[0][0])
 
 
 def test_suppression_is_torchvisions() -> None:

@@ -196,6 +196,22 @@ def test_a_deep_pil_image_is_as_its_file(tmp_path: Path, mode: str) -> None:
     np.testing.assert_array_equal(read_input(image, color="rgb")[0], read_image(tmp_path / "a.png"))
 
 
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tiff"])
+def test_that_only_the_first_of_several_frames_is_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr("pose.images.read._told_of_frames", [])
+    frames = [PIL.Image.new("RGB", (40, 30), color) for color in ("red", "green", "blue")]
+    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
+    with pytest.warns(UserWarning, match=rf"a\.{suffix} has 3 frames or pages, of which the first is read") as said:
+        image = read_upright(tmp_path / f"a.{suffix}")
+        read_upright(tmp_path / f"a.{suffix}")
+    assert len(said) == 1
+    np.testing.assert_allclose(image[15, 20], (255, 0, 0), atol=6)
+    frames[0].save(tmp_path / f"one.{suffix}")
+    read_upright(tmp_path / f"one.{suffix}")
+
+
 def test_few_bits_are_told(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encoded(".png", GRAY_16 >> 4))

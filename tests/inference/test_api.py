@@ -246,6 +246,43 @@ def test_boxes_of_a_detector_that_are_not_finite_are_left_out() -> None:
         predictor().predict(IMAGE, [BOX], box_scores=[np.nan])
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "gave a NoneType for 2 images; for each image it gives boxes"),
+        ([([BOX], [0.5])], "gave 1 result for 2 images"),
+        ([[BOX], [BOX]], "for an image; for each image it gives boxes"),
+        ([([BOX], [0.5, 0.4])] * 2, r"gave boxes of shape \(1, 4\) and scores of shape \(2,\) for an image"),
+        ([([BOX[:3]], [0.5])] * 2, r"gave boxes of shape \(1, 3\)"),
+    ],
+)
+def test_what_a_detector_gives_is_checked(given: Any, message: str) -> None:
+    class Own:
+        name = "own"
+
+        def __call__(self, images_rgb: Sequence[Any]) -> Any:
+            return given
+
+    with pytest.raises(ValueError, match=f"the detector own {message}" if "gave" in message else message):
+        predictor(detector=Own())([IMAGE, IMAGE], boxes="detect")
+
+
+def test_a_detector_that_gives_corners_is_told() -> None:
+    """As torchvision's and many others do."""
+    height, width = IMAGE.shape[:2]
+
+    class Corners:
+        name = "corners"
+
+        def __call__(self, images_rgb: Sequence[Any]) -> list[Any]:
+            corners = [(width / 2, height / 2, width - 1, height - 1), (10, 20, width - 5, height - 5)]
+            return [(np.array(corners), np.ones((2, 1))) for _ in images_rgb]
+
+    with pytest.warns(UserWarning, match=r"the detector corners: .* all would fit as corners x1, y1, x2, y2"):
+        found = predictor(detector=Corners())([IMAGE, IMAGE], boxes="detect")
+    assert [len(people) for people in found] == [2, 2]
+
+
 def test_heatmaps_of_a_stream_are_those_of_one_image() -> None:
     boxes = [[BOX, (20.0, 10.0, 100.0, 150.0)], [], [BOX]]
     model = predictor(batch_size=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -447,6 +448,20 @@ def test_heatmaps_are_written_for_each_person(folder: Path, tmp_path: Path) -> N
         "7.jpg.heatmaps-1.jpg",
         "predictions.json",
     }
+
+
+def test_drawings_of_an_earlier_prediction_are_told(folder: Path, tmp_path: Path) -> None:
+    boxes = tmp_path / "boxes.json"
+    records = [{"file_name": "7.jpg", "bbox": [5, 5, 20, 20]}, {"file_name": "7.jpg", "bbox": [9, 9, 20, 20]}]
+    out = tmp_path / "out"
+    for used in (records, records, records[:1]):
+        boxes.write_text(json.dumps(used))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            predict_images(predictor(), [folder / "7.jpg"], out=out, boxes=boxes, heatmaps=True)
+        said = [str(w.message) for w in caught if "earlier prediction" in str(w.message)]
+        expected = f"1 file of an earlier prediction is still in {out}, e.g. 7.jpg.heatmaps-1.jpg"
+        assert [text.partition(";")[0] for text in said] == ([expected] if len(used) == 1 else [])
 
 
 @pytest.mark.parametrize("heatmaps", [False, True])

@@ -13,10 +13,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from pose.data.coco import load_coco
 from pose.evaluation.analysis.analyze import analyze
-from pose.keypoints.skeletons import Skeleton
+from pose.keypoints.skeletons import COCO17, Skeleton
 from pose.report.charts import Series, bars, line_chart, number, ticks
 from pose.report.load import read_run
 from pose.report.page import config_differences
@@ -225,6 +226,16 @@ def test_compare(evaluated: Path, tmp_path: Path, pose_cli: Cli) -> None:
     outcome = pose_cli("compare", evaluated / "eval-gt", tmp_path / "most")
     assert "not comparable: max_detections (1, 20) differ" in outcome.out
     assert "eval.max_detections: 20 | 1" in outcome.out.splitlines()
+    # So are OKS sigmas.
+    copied = shutil.copytree(evaluated / "eval-gt", tmp_path / "sigmas")
+    document = yaml.safe_load(made_with)
+    document["data"]["skeleton"] = COCO17.to_dict() | {"oks_sigmas": [0.5] * 17}
+    (copied / "config.yaml").write_text(yaml.safe_dump(document))
+    outcome = pose_cli("compare", evaluated / "eval-gt", copied)
+    assert "not comparable: oks_sigmas ([0.026, 0.025" in outcome.out
+    document["data"]["skeleton"] = COCO17.to_dict()
+    (copied / "config.yaml").write_text(yaml.safe_dump(document))
+    assert "not comparable" not in pose_cli("compare", evaluated / "eval-gt", copied).out
     # Other boxes are another question.
     outcome = pose_cli("compare", evaluated / "eval-gt", evaluated / "eval-boxes")
     assert "not evaluated alike, so the numbers are not comparable: boxes" in outcome.out

@@ -172,7 +172,7 @@ def _count_missing(source: VideoSource, course: _Course, *, stopped: bool) -> in
     if stopped or source.frames is None or done == source.frames:
         return source.unreadable
     end = 2 * course.last - course.before  # of the last frame, if it lasts as long as the one before
-    if done > source.frames or end >= (source.frames - 0.5) / source.fps:
+    if done > source.frames or end >= (source.frames - source.late - 0.5) / source.fps:
         warnings.warn(
             f"{source.name} has {plural(done, 'frame')}; the {source.frames} of its header are an estimate",
             stacklevel=3,

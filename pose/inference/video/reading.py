@@ -35,6 +35,7 @@ class VideoSource:
         frames: how many frames the file claims to hold, which may be an estimate from its length and rate; None if
             it does not say, and for cameras.
         live: whether it is a camera, whose frames are taken as they come, by the clock.
+        late: how many frames the first one is late, at `fps`; an estimate of `frames` counts them too.
         unreadable: frames so far that could not be read, though later ones could.
     """
 
@@ -46,6 +47,7 @@ class VideoSource:
     _capture: Any
     _first: Image
     _first_time: float = 0.0  # of the file's clock
+    late: float = 0.0
     unreadable: int = 0
 
     def __iter__(self) -> Iterator[tuple[int, float, Image]]:
@@ -112,7 +114,17 @@ def open_video(path: Path) -> VideoSource:
     frame = _read(capture) if capture.isOpened() else None
     if frame is None:
         capture.release()
-        raise DataError(f"cannot read {path}: broken, empty, or no video; expected e.g. H.264 in .mp4")
+        raise DataError(
+            f"cannot read {path}: broken, empty, no video, or in a codec that OpenCV has not got here, as AV1 may "
+            "be; expected e.g. H.264 in .mp4"
+        )
+    across, down = (capture.get(key) for key in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+    if across > 0 and down > 0 and across != down:
+        warnings.warn(
+            f"{path}: its pixels are not square ({across:g}:{down:g}); frames are taken, and drawn, as they are "
+            "stored",
+            stacklevel=2,
+        )
     count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     frames = int(count) if math.isfinite(count) and 0 < count < 1e9 else None
     return _source(str(path), capture, frame, frames=frames, live=False)
@@ -141,7 +153,10 @@ def _source(name: str, capture: Any, frame: Image, *, frames: int | None, live: 
             )
         fps, frames = USUAL_FPS, None  # the number is computed from the rate
     size = frame.shape[0], frame.shape[1]
-    return VideoSource(name, size, fps, frames, live, capture, frame, 0.0 if live else _own_time(capture))
+    if live:
+        return VideoSource(name, size, fps, frames, live, capture, frame)
+    late = float(capture.get(cv2.CAP_PROP_PTS)) if hasattr(cv2, "CAP_PROP_PTS") else 0.0  # since OpenCV 4.11
+    return VideoSource(name, size, fps, frames, live, capture, frame, _own_time(capture), max(0.0, late))
 
 
 def _own_time(capture: Any) -> float:

@@ -165,8 +165,8 @@ def test_bad_input_is_one_message(clip: Path, tiny_run: Path, tmp_path: Path, po
     }
     cases: list[tuple[list[Any], str]] = [
         ([tmp_path / "gone.mp4", "--out", out], "no video "),
-        ([tmp_path / "broken.mp4", "--out", out], "broken, empty, or no video"),
-        ([tmp_path / "empty.mp4", "--out", out], "broken, empty, or no video"),
+        ([tmp_path / "broken.mp4", "--out", out], "broken, empty, no video, or in a codec"),
+        ([tmp_path / "empty.mp4", "--out", out], "broken, empty, no video, or in a codec"),
         ([clip, "--out", tmp_path / "out.avi"], "name it with .mp4"),
         ([clip, "--out", folder], "is a folder"),
         ([clip, clip, "--out", out], "give it alone"),

@@ -56,6 +56,24 @@ def test_a_late_start_is_taken_off(tmp_path: Path) -> None:
     np.testing.assert_allclose(times, TIMES, atol=0.0011)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_a_late_start_is_no_damage(tmp_path: Path, suffix: str, recwarn: pytest.WarningsRecorder) -> None:
+    """Their length, of which the number of frames is estimated, counts from 0."""
+    path = write(tmp_path / f"a{suffix}", [3 + 0.05 * number for number in range(20)])
+    found = predict_video(predictor(), open_video(path), out=tmp_path / "o.mp4", boxes="whole")
+    assert (found.frames, found.missing) == (20, 0)
+    assert not any("damaged" in str(warning.message) for warning in recwarn)
+
+
+def test_pixels_that_are_not_square_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.mp4")
+    lie(monkeypatch, CAP_PROP_SAR_NUM=lambda _: 4.0, CAP_PROP_SAR_DEN=lambda _: 3.0)
+    with pytest.warns(
+        UserWarning, match=r"its pixels are not square \(4:3\); frames are taken, and drawn, as they are"
+    ):
+        open_video(path).close()
+
+
 class Lying:
     """A capture with other properties than the file's."""
 
