@@ -144,8 +144,8 @@ def read_category(path: Path, data: Any, *, name: str | Sequence[str] | None = N
         got = [str(c.get("name")) for c in data.get("categories") or [] if isinstance(c, dict)]
         raise DataError(
             f"{path} has no category with keypoint names (categories: {', '.join(got) or 'none'}); expected one such "
-            f"as {_EXAMPLE}. Add it to the file, or list data.skeleton.keypoint_names in the config; for `pose score` "
-            "give --skeleton"
+            f"as {_EXAMPLE}. Add it to the file, or list data.skeleton.keypoint_names in the config; for `pose "
+            "score` give --skeleton"
         )
     return found
 
