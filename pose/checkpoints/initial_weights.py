@@ -107,20 +107,9 @@ def load_initial_weights(
         weights, note = _foreign_weights(source, model)
     else:
         checkpoint = load_checkpoint(path)
-        source, weights = checkpoint.path, checkpoint.weights
-        theirs = describe_network(checkpoint.config.model)
-        if skeleton is not None and isinstance(checkpoint.config, Config):
-            other = checkpoint.skeleton
-            if other.keypoint_names != skeleton.keypoint_names:
-                weights = {key: value for key, value in weights.items() if not key.startswith(LAST_LAYER)}
-                note = (
-                    f"; the last layer starts fresh: it found the {plural(other.num_keypoints, 'keypoint')} of "
-                    f"skeleton '{other.name}', and is to find the {skeleton.num_keypoints} of '{skeleton.name}'"
-                )
-        elif isinstance(model, Classifier) and checkpoint.classes not in (None, tuple(classes or ())):
-            last = f"classifier.{len(model.classifier) - 1}."
-            weights = {key: value for key, value in weights.items() if not key.startswith(last)}
-            note = f"; the last layer starts fresh: the {len(checkpoint.classes or ())} classes there are others"
+        source, theirs = checkpoint.path, describe_network(checkpoint.config.model)
+        last, note = _last_of_others(checkpoint, model, skeleton, classes)
+        weights = {key: v for key, v in checkpoint.weights.items() if not (last and key.startswith(last))}
     matched = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
     # Not all tensors: norms count their batches in scalars, which match between any two networks.
     shared = [k for k, v in own.items() if k.startswith("backbone.") and v.ndim == 4 and k in weights]
@@ -143,6 +132,25 @@ def load_initial_weights(
     fresh, unused = [key for key in own if key not in matched], [key for key in weights if key not in own]
     line = f"{len(matched)} of {len(own)} tensors taken from {source}; {len(fresh)} start fresh{_listed(fresh)}"
     return line + (f"; {len(unused)} not used{_listed(unused)}" if unused else "") + note
+
+
+def _last_of_others(
+    checkpoint: Checkpoint, model: nn.Module, skeleton: Skeleton | None, classes: Sequence[str] | None
+) -> tuple[str, str]:
+    """How the names of a last layer begin that found other things than the network is to find, and a note; or ""."""
+    if skeleton is not None and isinstance(checkpoint.config, Config):
+        other = checkpoint.skeleton
+        if other.keypoint_names != skeleton.keypoint_names:
+            return LAST_LAYER, (
+                f"; the last layer starts fresh: it found the {plural(other.num_keypoints, 'keypoint')} of skeleton "
+                f"'{other.name}', and is to find the {skeleton.num_keypoints} of '{skeleton.name}'"
+            )
+    elif isinstance(model, Classifier) and checkpoint.classes not in (None, tuple(classes or ())):
+        count = len(checkpoint.classes or ())
+        return f"classifier.{len(model.classifier) - 1}.", (
+            f"; the last layer starts fresh: the {count} classes there are others"
+        )
+    return "", ""
 
 
 def _listed(keys: Sequence[str]) -> str:
