@@ -138,6 +138,7 @@ def _evaluate_keypoints(
     from pose.evaluation.splits import validation_set
     from pose.inference.memory import fitting_batch_size
     from pose.runtime.console import Progress, make_console
+    from pose.runtime.files import sha256
 
     console = make_console()
     chosen = ["data.val.boxes=gt"] if boxes == "gt" else []  # limits of the config are for these
@@ -145,6 +146,7 @@ def _evaluate_keypoints(
     settings = _settings(network.config, changes, path=network.path, console=console)
     assert isinstance(settings, Config)
     check_backend(settings.eval.backend)  # before the minutes that predictions take
+    weights = sha256(network.path)  # that of now: a training may write others meanwhile
     skeleton, input_size = settings.data.resolve_skeleton(), settings.model.input_size
     most = settings.eval.max_detections
     val = validation_set(
@@ -178,6 +180,7 @@ def _evaluate_keypoints(
         result = score(predictions, val, skeleton, backend=settings.eval.backend, max_detections=most)
         details = {
             "checkpoint": str(network.path),
+            "weights_sha256": weights,
             "epoch": network.epoch,
             "flip_test": settings.eval.flip_test,
             **network.details,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pose.cli.options import name_in_run
 from pose.runtime.errors import CheckpointError, ConfigError
-from pose.runtime.files import sha256
 from pose.runtime.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -74,12 +73,12 @@ def trained_network(
         )
         return predict_crops, model
 
-    config, details = checkpoint.pose_config, {"weights_sha256": sha256(checkpoint.path)}
+    config, details = checkpoint.pose_config, {}
     # Nothing is written into the package.
     is_demo = checkpoint.path == DEMO_MODEL
     results = Path("demo-eval") if is_demo else checkpoint.path.with_name(f"eval{name_in_run(checkpoint.path)}")
     if codec is not None:
-        config, details = decoded_by(codec, config, path=checkpoint.path), details | {"codec": codec}
+        config, details = decoded_by(codec, config, path=checkpoint.path), {"codec": codec}
         results = results.with_name(f"{results.name}-{codec}")
     return Network(
         path=checkpoint.path,
@@ -144,5 +143,5 @@ def exported_network(path: Path, *, device: str, flip_test: bool) -> Network:
         device=None,
         results=path.parent / f"eval-{path.stem}",
         open=open_network,
-        details={"int8": exported.int8, "weights_sha256": sha256(path)},
+        details={"int8": exported.int8},
     )

@@ -64,7 +64,6 @@ def in_python(folder: Path, boxes: list[list[float]]) -> object:
 TAKERS = [of_an_image_file, of_a_video, of_an_evaluation, in_python]
 
 
-@pytest.mark.parametrize("take", TAKERS)
 def test_one_box_alone(tmp_path: Path) -> None:
     """As of one person in one image: it has to reach far out, which a box at the edge does not."""
     with pytest.warns(UserWarning, match="1 of 1 box reach out of the image, and all would fit as corners"):
@@ -74,6 +73,7 @@ def test_one_box_alone(tmp_path: Path) -> None:
         in_python(tmp_path, [[60.0, 18.0, 105.0, 94.0]])
 
 
+@pytest.mark.parametrize("take", TAKERS)
 @pytest.mark.parametrize(("kind", "boxes"), [("corners", CORNERS), ("shares", SHARES)])
 def test_odd_boxes_are_warned_of(tmp_path: Path, take: Take, kind: str, boxes: list[list[float]]) -> None:
     with pytest.warns(UserWarning, match=SAID[kind]):

@@ -159,7 +159,7 @@ def test_the_command_on_a_pose_network(tiny_run: Path, tmp_path: Path, pose_cli:
 def test_the_demo_model_on_data_of_ones_own(tiny_dataset: Path, tmp_path: Path, pose_cli: Callable[..., Any]) -> None:
     """Which no figures.json says to be generated."""
     pytest.importorskip("matplotlib")
-    files = ["data.figures=null", "data.val.annotations=people.json", "data.val.images=images"]
+    files = ["data.figures=null", "data.val.annotations=people.json", "data.val.images=images", "data.val.boxes=gt"]
     arguments = ("inspect", "demo", *files, "--data", tiny_dataset, "--out", tmp_path / "out", "--images", 2)
     outcome = pose_cli(*arguments, "--device", "cpu")
     assert outcome.code == 0, outcome.err
