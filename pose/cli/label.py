@@ -52,7 +52,8 @@ def label(
         boxes, detector=detector, weights=weights, device=device, min_box_score=min_box_score
     )
     predictor = pose.load(checkpoint, device, flip_test=flip_test, batch_size=batch_size or 64, detector=finder)
-    with Progress(make_console(), 0) as progress:
+    console = make_console()
+    with Progress(console, 0) as progress:
         summary = label_images(
             predictor,
             inputs,
@@ -63,6 +64,7 @@ def label(
             min_box_score=min_score,
             workers=pick_workers(workers, predictor.device),
             progress=lambda done, total: progress.reach("images", done, total=total),
+            tell=lambda line: console.print(line, highlight=False),
         )
     print(summary)
     root = os.path.relpath(summary.root)

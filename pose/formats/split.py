@@ -110,10 +110,9 @@ def _groups(images: list[Any], path: Path, *, by_prefix: bool) -> dict[str, list
 def prefix(name: str) -> str:
     """What comes before the last number of a file's name, with its folder: walk/frame_ of walk/frame_0012.jpg."""
     folder, slash, file = name.replace("\\", "/").rpartition("/")
-    backward = file[::-1]  # from its end, where a pattern that fits nothing is done at once
-    suffixes = re.match(r"((?!\d+\.)\w+\.)*", backward)  # a number between dots is none
-    assert suffixes
-    backward = backward[suffixes.end() :]
+    stem = file.rpartition(".")[0] or file
+    before, dot, digest = stem.rpartition(".rf.")  # of Roboflow
+    backward = (before if dot and digest.isalnum() else stem)[::-1]  # where a pattern that fits nothing ends at once
     number = re.match(r"\D*\d+", backward)
     return f"{folder}{slash}{backward[number.end() if number else 0 :][::-1]}"
 

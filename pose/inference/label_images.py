@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from pose.formats.write import write
 from pose.formats.yolo_yaml import require_yaml
 from pose.images.files import ImageInput, find_images
 from pose.inference.base import PredictorBase
-from pose.inference.box_source import box_source, boxes_of_images
+from pose.inference.box_source import BoxSource, box_source, boxes_of_images
 from pose.inference.image_loop import ImageLoop, Progress, in_groups
 from pose.inference.results import People
 from pose.keypoints.known import SKELETONS
@@ -93,6 +93,7 @@ def label_images(
     min_box_score: float = 0.0,
     workers: int = 0,
     progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> LabelSummary:
     """Find the people of images, and write them as annotations of a format.
 
@@ -105,7 +106,7 @@ def label_images(
         threshold: keypoints that score less are not labeled.
         min_box_score: boxes that score less are left out.
         workers: threads that read files ahead; 0 reads each when its turn comes.
-        progress: called with the numbers of images done and in all.
+        progress, tell: as of `predict_images`.
     Raises:
         FileNotFoundError: an input or the boxes are missing.
         ConfigError: no such format.
@@ -114,8 +115,8 @@ def label_images(
     """
     out = user_path(out)
     check_target(out, target)
-    inputs = find_images(images, out=out)
-    read = partial(boxes_of_images, images=inputs, skeleton=predictor.skeleton, min_score=min_box_score)
+    inputs = find_images(images, out=out, tell=tell)
+    read = partial(boxes_of_images, images=inputs, skeleton=predictor.skeleton, min_score=min_box_score, tell=tell)
     source = box_source(predictor, boxes, what="image", read=read, min_score=min_box_score)
     upright = source.file is None
     loop = ImageLoop(inputs, upright=upright, workers=workers, progress=progress)
@@ -123,11 +124,7 @@ def label_images(
     if FILES[target] is None:
         labeler.check_names(inputs)
     try:
-        for group in in_groups(loop.requests(source), predictor.batch_size):
-            found = predictor.stream([request for _, request in group])
-            for (index, _), people in zip(group, found, strict=True):
-                labeler.add(inputs[index], people)
-                loop.tell(index + 1)
+        labeler.label(predictor, loop, source)
     except BaseException:
         if labeler.labels.people:
             labeler.write(out, target, upright=upright)
@@ -197,6 +194,14 @@ class _Labeler:
                 raise DataError(
                     f"the labels of {other} and {name} would have one name; give the images different ones"
                 )
+
+    def label(self, predictor: PredictorBase, loop: ImageLoop, source: BoxSource) -> None:
+        """Find the people of all images."""
+        for group in in_groups(loop.requests(source), predictor.batch_size):
+            found = predictor.stream([request for _, request in group])
+            for (index, _), people in zip(group, found, strict=True):
+                self.add(loop.images[index], people)
+                loop.tell(index + 1)
 
     def add(self, image: ImageInput, people: People) -> None:
         """The people of one image, the best first; somebody without a labeled keypoint stays as a box."""

@@ -84,6 +84,8 @@ def test_the_seed_chooses(tmp_path: Path) -> None:
     [
         *[("walk/frame_0012.jpg", "walk/frame_"), ("a.png", "a"), ("cam1-007_rgb.png", "cam1-"), ("a.jp2", "a")],
         *[("x\\y12.jpg", "x/y"), ("v1.0001.jpg", "v1."), ("cam2.12.rgb.png", "cam2."), ("a_1.rf.3a.jpg", "a_")],
+        *[("clip1.mp4_frame_0001.jpg", "clip1.mp4_frame_"), ("2024.05.01_0000.jpg", "2024.05.01_")],
+        *[("cam1.side_0001.jpg", "cam1.side_"), ("img_0007_jpg.rf.9f2.jpg", "img_"), ("7", "")],
     ],
 )
 def test_prefix(name: str, expected: str) -> None:

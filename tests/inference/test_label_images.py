@@ -207,7 +207,9 @@ def test_the_category_is_named_for_what_it_is() -> None:
 
 @pytest.mark.slow
 def test_the_command(pose_cli: Cli, photos: Path, tmp_path: Path) -> None:
+    (photos / "phone.heic").write_bytes(b"a photograph")
     outcome = pose_cli("label", "demo", photos, "--to", "cvat", "--out", tmp_path / "out", "--threshold", -1)
+    assert "1 left out: .heic 1" in outcome.err  # what of a folder is left out
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("labeled: 2 people in 2 images\n")
     assert "once they are corrected and exported: pose convert EXPORT corrected.json --images " in outcome.out
