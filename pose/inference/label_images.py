@@ -175,6 +175,8 @@ class _Labeler:
         self.root = os.path.commonpath([os.path.dirname(file) for file in files])
         self.labels = LabelSet([], [], Path(self.root))
         self.notes = Notes()
+        if ", " in kind.name:  # see `pose.data.category.Category.name`
+            self.notes.remark(f"all are of the category '{kind.name}', which the model has learned as one")
         self.keypoints = self.labeled = 0
 
     def _name(self, image: ImageInput) -> str:

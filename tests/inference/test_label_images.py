@@ -205,6 +205,13 @@ def test_the_category_is_named_for_what_it_is() -> None:
     assert kind_of(DOG).name == "dog"
 
 
+def test_kinds_that_were_learned_as_one_are_told(photos: Path, tmp_path: Path) -> None:
+    model = Model()
+    model.skeleton = replace(DOG, name="dog, cat")
+    summary = run(model, photos, "coco", tmp_path / "out")
+    assert "all are of the category 'dog, cat', which the model has learned as one" in str(summary)
+
+
 @pytest.mark.slow
 def test_the_command(pose_cli: Cli, photos: Path, tmp_path: Path) -> None:
     (photos / "phone.heic").write_bytes(b"a photograph")
