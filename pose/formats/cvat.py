@@ -112,8 +112,10 @@ def _read_people(element: ET.Element, named: Collection[str], notes: Notes) -> l
             notes.left_out[f"shapes of the kind <{shape.tag:.40}>"] += 1
     for group in grouped.keys() - {"0"}:
         own = [person for person in people if person.key == group]
-        if len(own) == len(grouped[group]) == 1:
-            own[0].box = grouped.pop(group)[0][1]
+        label, box = grouped[group][0]
+        if len(own) == len(grouped[group]) == 1 and (label == own[0].label or not {label, own[0].label} & set(named)):
+            own[0].box = box
+            del grouped[group]
         else:
             grouped[group] = join_boxes(own, grouped[group], named=named, notes=notes)
     left = join_boxes(people, [box for boxes in grouped.values() for box in boxes], named=named, notes=notes)

@@ -105,7 +105,9 @@ def _images_of(
     they count where the data have an address of that name.
     """
     on = list(dict.fromkeys(str(r.get("to_name")) for r in results if r.get("type") in REGIONS))
-    if len(on) <= 1:
+    if len(on) <= 1 and not (on and _is_image(data.get(on[0]))):
+        if len(set(filter(_is_image, data.values()))) > 1 and not _called(data):
+            notes.guessed["tasks with several images, whose regions are taken for those of the first"] += 1
         return [(_address(data), results)]
     images = []
     for name in on:
@@ -120,10 +122,17 @@ def _images_of(
 def _address(data: Mapping[str, Any]) -> str:
     """Where the image of a task is: an entry that is called so, else one that looks so; "" without any."""
     texts = [v for v in data.values() if isinstance(v, str)]
-    called = [data[key] for key in ("image", "img", "image_url") if isinstance(data.get(key), str)]
-    images = [text for text in texts if is_image_name(PurePosixPath(re.sub(r"[?#].*", "", text)))]
     others = [text for text in texts if re.search(r"\.\w{3,4}(\?|$)", text)]
-    return next(iter([*called, *images, *others]), "")
+    return next(iter([*_called(data), *filter(_is_image, texts), *others]), "")
+
+
+def _called(data: Mapping[str, Any]) -> list[str]:
+    return [data[key] for key in ("image", "img", "image_url") if isinstance(data.get(key), str)]
+
+
+def _is_image(value: Any) -> bool:
+    """Whether a value is an address or name that ends as those of images do."""
+    return isinstance(value, str) and is_image_name(PurePosixPath(re.sub(r"[?#].*", "", value)))
 
 
 def _read_image(

@@ -134,9 +134,8 @@ class LabelSet:
                     f"people of '{own.name}' with keypoints in another order, put into that of the first"
                 ] += 1
             person.kind = kind
-        self.listed = list(
-            {id(k): k for k in (first.get((k.name, frozenset(k.keypoint_names)), k) for k in self.listed)}.values()
-        )
+        shared = [first.setdefault((k.name, frozenset(k.keypoint_names)), k) for k in self.listed]
+        self.listed = list({id(kind): kind for kind in shared}.values())
 
     def splits(self) -> list[str]:
         """The names of the splits, in the order of their first image."""

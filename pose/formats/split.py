@@ -110,7 +110,8 @@ def _groups(images: list[Any], path: Path, *, by_prefix: bool) -> dict[str, list
 def prefix(name: str) -> str:
     """What comes before the last number of a file's name, with its folder: walk/frame_ of walk/frame_0012.jpg."""
     folder, slash, file = name.replace("\\", "/").rpartition("/")
-    stem = file.rpartition(".")[0] or file
+    stem, _, suffix = file.rpartition(".")
+    stem = stem if stem and suffix.isalnum() else file
     before, dot, digest = stem.rpartition(".rf.")  # of Roboflow
     backward = (before if dot and digest.isalnum() else stem)[::-1]  # where a pattern that fits nothing ends at once
     number = re.match(r"\D*\d+", backward)

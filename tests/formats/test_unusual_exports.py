@@ -53,6 +53,14 @@ def test_a_box_of_something_else_is_not_the_persons(tmp_path: Path) -> None:
     document, done = run(file)
     assert boxes_of(document) == [[90, 90, 50, 120], [95, 95, 50, 95]]  # the first around the keypoints
     assert done.notes.left_out["boxes without keypoints"] == 2
+    (tmp_path / "annotations.converted.json").unlink()
+    rider, bike = (
+        cvat_skeleton((100, 100), (120, 200), (130, 130), group=4),
+        cvat_box("bike", 90, 90, 60, 130, group=4),
+    )
+    group = cvat_image("a.jpg", rider, bike, cvat_skeleton((9, 9), (20, 20)), cvat_box("person box", 5, 5, 20, 20))
+    document, _ = run(write_cvat(tmp_path, group))  # nor in a group, where people have boxes of their own
+    assert boxes_of(document) == [[90, 90, 50, 120], [5, 5, 20, 20]]
     # Without boxes of the person's own label anywhere, one of another is taken if it looks like the person.
     file = write_cvat(tmp_path, cvat_image("a.jpg", person, car, cvat_box("bbox", 95, 95, 50, 120)))
     (tmp_path / "annotations.converted.json").unlink()
@@ -154,6 +162,13 @@ def test_two_images_in_a_task_of_label_studio(tmp_path: Path) -> None:
     document, _ = run(write_tasks(tmp_path, task))
     assert names_of(document) == ["l.jpg", "r.jpg"]
     assert boxes_of(document) == [[5, 10, 20, 30], [40, 10, 20, 30]]
+    (tmp_path / "tasks.converted.json").unlink()
+    task = {"data": {"left": "l.jpg", "right": "r.jpg"}, "annotations": [{"result": dog(40, "right")}]}
+    assert names_of(run(write_tasks(tmp_path, task))[0]) == ["r.jpg"]  # on one of them only
+    (tmp_path / "tasks.converted.json").unlink()
+    task["data"] = {"a": "l.jpg", "b": "r.jpg"}
+    _, done = run(write_tasks(tmp_path, task))
+    assert done.notes.guessed["tasks with several images, whose regions are taken for those of the first"] == 1
     (tmp_path / "tasks.converted.json").unlink()
     task = {"data": {"a": "l.jpg", "b": "r.jpg"}, "annotations": [{"result": result}]}
     with pytest.raises(DataError, match="regions on one of several images, of which nothing tells the file: 6"):
@@ -329,6 +344,11 @@ def test_coco_holds_what_it_held(tmp_path: Path) -> None:
     other = convert(tmp_path / "dogs.json", tmp_path / "yolo", target_format="yolo", images=tmp_path / "d/images")
     assert other.notes.lost["other entries of images"] == 2
     config = yaml.safe_load((tmp_path / "yolo/data.yaml").read_text())
+    (tmp_path / "f/annotations").mkdir(parents=True)
+    for name in ("train", "val"):
+        (tmp_path / f"f/annotations/dog_keypoints_{name}.json").write_text(json.dumps(document))
+    for path in convert(tmp_path / "f", tmp_path / "both.json").written:  # each category once
+        assert [c["id"] for c in json.loads(path.read_text())["categories"]] == [1, 3]
     assert config["names"] == {0: "cat", 1: "dog"}  # as the categories are numbered, not by the first one's kind
 
 
