@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -117,9 +118,14 @@ def _settings(config: AnyConfig, changes: list[str], *, path: Path, console: Con
     return settings
 
 
-def _settings_of(changes: list[str]) -> list[str]:
-    """The overrides by which an evaluation may have other numbers, for `evaluation_mark`."""
-    return sorted({change for change in changes if not change.startswith(_NO_SETTINGS)})
+def _settings_of(changes: list[str], *, annotations: str) -> list[str]:
+    """The overrides by which an evaluation may have other numbers, for `evaluation_mark`.
+
+    Args:
+        annotations: of the config; if they are not below data.root, that says where the images are alone.
+    """
+    told = _NO_SETTINGS[1:] if os.path.isabs(annotations) else _NO_SETTINGS
+    return sorted({change for change in changes if not change.startswith(told)})
 
 
 def _evaluate_keypoints(
@@ -161,7 +167,8 @@ def _evaluate_keypoints(
         checkpoint=network.path,
         data=Path(settings.data.root, settings.data.val.annotations),
         boxes=val.boxes,
-        settings=_settings_of(changes) + ["--only-images-with-boxes"] * only_images_with_boxes,
+        settings=_settings_of(changes, annotations=settings.data.val.annotations)
+        + ["--only-images-with-boxes"] * only_images_with_boxes,
     ) as (folder, mark):
         predict_crops, model = network.open(settings)
         with Progress(console, len(val.people)) as progress:
@@ -262,7 +269,7 @@ def _evaluate_classifier(
         checkpoint=checkpoint.path,
         data=Path(settings.data.root, settings.data.val),
         boxes="",
-        settings=_settings_of(changes),
+        settings=_settings_of(changes, annotations=settings.data.val),
     ) as (folder, mark):
         model = checkpoint.build_classifier(device)
         with Progress(console, len(images)) as progress:

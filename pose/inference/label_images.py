@@ -129,7 +129,10 @@ def label_images(
         if labeler.labels.people:
             labeler.write(out, target, upright=upright)
             done = plural(len(labeler.labels.images), "image")
-            warnings.warn(f"ended early: {out} has the {done} done by then", stacklevel=2)
+            warnings.warn(
+                f"ended early: {out} has the {done} done by then; to label all of them give another --out",
+                stacklevel=2,
+            )
         raise
     source.warn()
     if not labeler.labels.people:
