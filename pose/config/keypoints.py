@@ -150,8 +150,8 @@ class DataConfig(Section):
         given = self.skeleton if isinstance(self.skeleton, SkeletonConfig) else SkeletonConfig()
         if given.keypoint_names is None:
             raise ValueError(
-                "data.skeleton is to be read from the annotations first, which only training does; name a skeleton, or "
-                "list data.skeleton.keypoint_names"
+                "data.skeleton is to be read from the annotations first, which only training does; name a skeleton, "
+                "or list data.skeleton.keypoint_names"
             )
         return Skeleton.from_names(
             given.name or "custom",

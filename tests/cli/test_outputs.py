@@ -70,17 +70,10 @@ def test_each_evaluation_has_a_folder_of_its_own(
     assert sorted(path.name for path in moved.glob("eval-gt*")) == ["eval-gt", *(f"eval-gt-{n}" for n in (2, 3, 4))]
     assert read(moved / "eval-gt" / "metrics.json")["flip_test"]
     # Where the annotations are named in full, data.root is where the images are.
-    full = f"data.val.annotations={tiny_dataset / 'people.json'}"
+    given = ("eval", moved, "--boxes", "gt", f"data.val.annotations={tiny_dataset / 'people.json'}")
     for root in (tiny_dataset, shutil.copytree(tiny_dataset, tmp_path / "elsewhere"), tiny_dataset):
-        assert (
-            pose_cli(
-                "eval", moved, "--boxes", "gt", full, f"data.root={root}", "--out", tmp_path / f"ev {root.name}"
-            ).code
-            == 0
-        )
-    outcome = pose_cli(
-        "eval", moved, "--boxes", "gt", full, f"data.root={tiny_dataset}", "--out", tmp_path / "ev elsewhere"
-    )
+        assert pose_cli(*given, f"data.root={root}", "--out", tmp_path / f"ev {root.name}").code == 0
+    outcome = pose_cli(*given, f"data.root={tiny_dataset}", "--out", tmp_path / "ev elsewhere")
     refusal(outcome, "or with other data, boxes or settings; give another --out")
     outcome = pose_cli("compare", moved, moved / "eval-gt")
     assert [line.split()[-3] for line in outcome.out.splitlines()[1:3]] == ["eval-gt-2", "eval-gt"]
