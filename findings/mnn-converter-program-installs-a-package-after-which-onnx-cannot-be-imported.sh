@@ -35,7 +35,9 @@ graph = helper.make_graph([helper.make_node("Conv", ["picture", "weight"], ["hea
 onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), "head.onnx")
 PY
 venv/bin/python make.py
-PATH="$work/bin:$PATH" venv/bin/mnnconvert -f ONNX --modelFile head.onnx --MNNModel head.mnn --bizCode finding > log 2>&1
+options="-f ONNX --modelFile head.onnx --MNNModel head.mnn --bizCode finding"
+# shellcheck disable=SC2086 (several options)
+PATH="$work/bin:$PATH" venv/bin/mnnconvert $options > log 2>&1
 [ "$(sort -u asked)" = "pip install -U aliyun-log-python-sdk" ]
 echo "the program asked for: $(sort -u asked)"
 rm asked head.mnn
