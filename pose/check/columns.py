@@ -155,8 +155,7 @@ def _without_outlines(
 ) -> tuple[AnnotationTable, list[tuple[dict[str, Any], dict[str, Any]]]]:
     """Take the annotations out that are just the outline of another, as training does."""
     bare = np.array([a.get("keypoints") in (None, []) for a in table.records], dtype=bool) & (table.image >= 0)
-    outlined = np.array([bool(a.get("segmentation")) for a in table.records], dtype=bool)
-    found = find_outlines(table.image, table.boxes, np.nan_to_num(table.keypoints), bare, outlined)
+    found = find_outlines(table.image, table.boxes, np.nan_to_num(table.keypoints), bare)
     if not found:
         return table, []
     keep = [row for row in range(len(table.records)) if row not in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -106,7 +107,15 @@ def find_validation(path: Path, train: FoundSplit, *, images: Path | None) -> Fo
     if images is None or (not alike and _has_images(images, split.document)):
         return split
     beside = images.parent / split.name
-    return replace(split, images_dir=beside) if _has_images(beside, split.document) else split
+    if _has_images(beside, split.document):
+        return replace(split, images_dir=beside)
+    if alike:
+        warnings.warn(
+            f"{path} lists images of {plural(len(alike), 'name')} that {train.path} lists too, e.g. {min(alike)}, "
+            f"and no folder {beside} has them: {images} is taken for both; set data.val.images if others are meant",
+            stacklevel=3,
+        )
+    return split
 
 
 def check_images(split: FoundSplit) -> None:

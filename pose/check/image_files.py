@@ -106,6 +106,9 @@ def _look(path: Path, *, decode: bool) -> FileProbe:
 
 def _thumbnail(image: Image.Image) -> NDArray[np.uint8]:
     image.draft("L", (2 * THUMB, 2 * THUMB))  # a JPEG is decoded at an eighth of its size where that is enough
+    if image.mode.startswith("I"):  # of 16 bits, which Pillow would cut off at 255
+        pixels = np.asarray(image, dtype=np.float64)
+        image = Image.fromarray((pixels * (255 / max(1.0, pixels.max()))).astype(np.uint8))
     gray = image.convert("L").resize((THUMB, THUMB), Image.Resampling.BOX)
     return np.asarray(gray, dtype=np.uint8)
 

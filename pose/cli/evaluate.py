@@ -125,7 +125,8 @@ def _settings_of(changes: list[str], *, annotations: str) -> list[str]:
         annotations: of the config; if they are not below data.root, that says where the images are alone.
     """
     told = _NO_SETTINGS[1:] if os.path.isabs(annotations) else _NO_SETTINGS
-    return sorted({change for change in changes if not change.startswith(told)})
+    last = {change.partition("=")[0]: change for change in changes}  # of one key, which counts
+    return sorted(change for change in last.values() if not change.startswith(told))
 
 
 def _evaluate_keypoints(

@@ -112,7 +112,6 @@ def _drop_outlines(
         np.array([a.box_xywh for a in found]),
         np.array([a.keypoints_img for a in found]),
         bare,
-        np.array([bool(record.get("segmentation")) for record in used], dtype=bool),
     )
     if not outlines:
         return found, used

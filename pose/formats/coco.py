@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def _read_images(records: list[Any], notes: Notes, *, folder: str, split: str) -
         else:
             height, width = read_whole(record.get("height")), read_whole(record.get("width"))
             size = (height, width) if height and width else None
-            extra = {key: value for key, value in record.items() if key not in _IMAGE}
+            extra = _others(record, _IMAGE, notes)
             images[number] = LabeledImage(local_name(name), folder, size, number, split, extra)
     return images
 
@@ -158,7 +159,7 @@ def _read_kinds(
         given = as_list(row.get("skeleton"))
         edges = [pair for pair in given if edge_fits(pair, len(listed))]
         notes.left_out["edges that join no two keypoints"] += len(given) - len(edges)
-        extra = {key: value for key, value in row.items() if key not in _CATEGORY}
+        extra = _others(row, _CATEGORY, notes)
         kinds[number] = ObjectKind(
             names[number], tuple(listed), tuple((a - 1, b - 1) for a, b in edges), None, number, extra
         )
@@ -226,12 +227,20 @@ def _read_person(
         return None
     box = read_numbers(record.get("bbox"))
     box_xywh = tuple(box.tolist()) if box is not None and len(box) == 4 else None
-    extra = {key: value for key, value in record.items() if key not in _OWN}
+    extra = _others(record, _OWN, notes)
     area, track = read_number(record.get("area")), record.get("track")
     if not isinstance(track, str):
         track = None
         extra |= {"track": record["track"]} if "track" in record else {}
     return LabeledPerson(image, kind, points, box_xywh, read_id(record.get("id")), area, crowd, track, extra)
+
+
+def _others(record: Mapping[str, Any], own: Sequence[str], notes: Notes) -> dict[str, Any]:
+    """The entries of a record but for `own`; JSON has no NaN, which pandas writes for what is missing."""
+    kept = {key: value for key, value in record.items() if key not in own}
+    missing = [key for key, value in kept.items() if isinstance(value, float) and not math.isfinite(value)]
+    notes.left_out["other entries that are no finite numbers"] += len(missing)
+    return {key: value for key, value in kept.items() if key not in missing}
 
 
 def _read_points(value: Any, count: int, notes: Notes) -> Floats | None:

@@ -76,15 +76,25 @@ def _category(kind: ObjectKind) -> dict[str, Any]:
     return {"name": kind.name, "keypoints": list(kind.keypoint_names), "skeleton": edges, **kind.extra}
 
 
+def by_split(labels: LabelSet, notes: Notes) -> dict[str, LabelSet]:
+    """The labels of each split, with categories of the same numbers."""
+    kinds = labels.kinds()
+    for kind, number in zip(kinds, _ids([kind.id for kind in kinds], "ids of categories", notes), strict=True):
+        kind.id = number
+    parts = {split: LabelSet([], [], labels.root, kinds) for split in labels.splits()}
+    for image in labels.images:
+        parts[image.split].images.append(image)
+    for person in labels.people:
+        parts[person.image.split].people.append(person)
+    return parts
+
+
 def render_roboflow(labels: LabelSet, notes: Notes) -> dict[str, bytes]:
     """The annotation file of each split, for beside its images."""
     files = {}
-    for split in labels.splits():
-        images = [image for image in labels.images if image.split == split]
-        chosen = {id(image) for image in images}
-        part = LabelSet(images, [p for p in labels.people if id(p.image) in chosen], labels.root, labels.listed)
+    for split, part in by_split(labels, notes).items():
         document = write_coco(part, notes, description="by pose convert", name_of=lambda i: i.file_name)
-        files[f"{_roboflow_folder(split)}/{ROBOFLOW}"] = (json.dumps(document) + "\n").encode()
+        files[f"{_roboflow_folder(split)}/{ROBOFLOW}"] = (json.dumps(document, allow_nan=False) + "\n").encode()
     return files
 
 

@@ -98,19 +98,15 @@ def _write_two(out: Path, data: bytes, suffix: str, beside: bytes) -> tuple[Path
 
 def _write_coco(labels: LabelSet, out: Path, notes: Notes, description: str) -> tuple[Path, ...]:
     """One file, or one for each split: out_train.json, out_val.json."""
-    splits = labels.splits()
+    parts = coco_write.by_split(labels, notes)
+    splits = list(parts)
     paths = [
         out if len(splits) == 1 else out.with_name(f"{out.stem}_{split or 'rest'}{out.suffix}") for split in splits
     ]
     for path in paths:
         if os.path.lexists(path):
             raise DataError(f"{path} exists already; give another name")
-    documents = []
-    for split in splits:
-        chosen = [image for image in labels.images if image.split == split]
-        own = {id(image) for image in chosen}
-        part = LabelSet(chosen, [p for p in labels.people if id(p.image) in own], labels.root, labels.listed)
-        documents.append(coco_write.write_coco(part, notes, description=description))
+    documents = [coco_write.write_coco(part, notes, description=description) for part in parts.values()]
     texts = [(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode() for document in documents]
     write_together(dict(zip(paths, texts, strict=True)))
     return tuple(paths)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from pose.check.folder import find_splits
@@ -81,6 +82,14 @@ def test_splits_are_compared(coco: Path, pose_cli: Cli) -> None:
     outcome = pose_cli("check", coco)
     assert outcome.code == 1
     assert "val2017: split-overlap (1)" in outcome.out
+
+
+def test_copies_of_16_bits_are_found(coco: Path, pose_cli: Cli) -> None:
+    """Saved anew, so that the files differ."""
+    gray = picture(99)[..., 0].astype(np.uint16) * 256 + 255  # more than 255 everywhere
+    for level, split in enumerate(("train2017", "val2017")):
+        cv2.imwrite(str(coco / f"images/{split}/0.png"), gray, [cv2.IMWRITE_PNG_COMPRESSION, 1 + 8 * level])
+    assert "val2017: split-similar (1)" in pose_cli("check", coco).out
 
 
 @pytest.mark.parametrize(

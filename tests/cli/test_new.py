@@ -90,8 +90,9 @@ def test_the_two_files_of_a_split_and_images_elsewhere(
     """As `pose convert` and `pose split` leave them; the file with all images beside them is not for validation."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").symlink_to(tiny_dataset / "images")
-    for name in ("labels", "labels_train", "labels_val"):
-        (tmp_path / f"{name}.json").write_bytes((tiny_dataset / "people.json").read_bytes())
+    document = json.loads((tiny_dataset / "people.json").read_text())
+    for name, part in (("", slice(None)), ("_train", slice(5)), ("_val", slice(5, None))):
+        (tmp_path / f"labels{name}.json").write_text(json.dumps(document | {"images": document["images"][part]}))
     refusal(pose_cli("new", "my.yaml", "--data", "labels_train.json"), "no images of labels_train.json")
     outcome = pose_cli("new", "my.yaml", "--data", "labels_train.json", "--images", "photos")
     assert (outcome.code, outcome.err) == (0, "")
@@ -131,6 +132,11 @@ def test_images_of_both_splits_that_are_numbered_alike(
     outcome = pose_cli("new", "my.yaml", "--data", "train.json", "--images", "images/train")
     assert (outcome.code, outcome.err) == (0, "")
     assert load_config(Path("my.yaml")).data.val.images == "images/val"
+    (tmp_path / "images/val").rename(tmp_path / "images/elsewhere")
+    outcome = pose_cli("new", "b.yaml", "--data", "train.json", "--images", "images/train")
+    assert (
+        "val.json lists images of 10 names that train.json lists too, e.g. 000001.png, and no folder" in outcome.err
+    )
     # Parts of one file by `pose split` list other images of the one folder, whatever lies beside it.
     document = json.loads((tiny_dataset / "people.json").read_text())
     for name, images in (("train", document["images"][:5]), ("val", document["images"][5:])):

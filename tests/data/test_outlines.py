@@ -95,26 +95,31 @@ def test_each_person_has_one_at_most() -> None:
     bare = np.array([False, True, True, True, False])
     here = np.zeros(5, dtype=np.int64)
     # The smallest; the last is a person not labeled.
-    assert find_outlines(here, boxes, keypoints, bare, bare) == {1: 0}
-    assert find_outlines(np.arange(5), boxes, keypoints, bare, bare) == {}
+    assert find_outlines(here, boxes, keypoints, bare) == {1: 0}
+    assert find_outlines(np.arange(5), boxes, keypoints, bare) == {}
 
 
-def test_a_box_alone_may_be_somebody_behind() -> None:
-    """It is the person's if that has none, or one like it."""
+def test_somebody_behind_is_no_outline() -> None:
+    """But of who has no box, one like it, or the extent of the keypoints."""
     boxes = np.array([[10.0, 10, 20, 20], [5, 5, 40, 40]])
-    keypoints = np.array([[[12, 12, 2], [28, 28, 2]], [[0, 0, 0]] * 2])
+    keypoints = np.array([[[15, 15, 2], [22, 22, 2]], [[0, 0, 0]] * 2])
     bare, here = np.array([False, True]), np.zeros(2, dtype=np.int64)
-    nothing = np.zeros(2, dtype=bool)
-    assert find_outlines(here, boxes, keypoints, bare, nothing) == {}
-    assert find_outlines(here, np.array([[10.0, 10, 0, 0], boxes[1]]), keypoints, bare, nothing) == {1: 0}
-    assert find_outlines(here, np.array([[6.0, 6, 36, 36], boxes[1]]), keypoints, bare, nothing) == {1: 0}
+    assert find_outlines(here, boxes, keypoints, bare) == {}
+    for own in ([10.0, 10, 0, 0], [6.0, 6, 36, 36], [15.0, 15, 7, 7]):
+        assert find_outlines(here, np.array([own, boxes[1]]), keypoints, bare) == {1: 0}
 
 
-def test_a_neighbour_with_a_box_alone_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("crowds", [True, False])
+def test_crowds_and_neighbours_without_keypoints_stay(tmp_path: Path, crowds: bool) -> None:
+    """Crowds are so in COCO's instances; a neighbour has a box alone as long as nobody has labeled him."""
     document = make(outlines=True)
-    for a in document["annotations"][4:]:
-        del a["segmentation"]
+    for person, other in zip(document["annotations"][:4], document["annotations"][4:], strict=True):
+        x, y, w, h = person["bbox"]
+        person["bbox"] = [x - 10, y - 10, w + 20, h + 20]
+        other["iscrowd"] = int(crowds)
+        if not crowds:
+            del other["segmentation"]
     with pytest.warns(UserWarning, match=r"repaired .* 4 annotations without keypoints \(taken as not labeled\)"):
         assert len(load(document, tmp_path).annotations or ()) == 8
     mended = repair(read_split("a", Path("a.json"), document, skeleton=FISH), Findings(), None).document
-    assert [a["bbox"] for a in mended["annotations"]] == [a["bbox"] for a in make(outlines=True)["annotations"]]
+    assert [a["bbox"] for a in mended["annotations"]] == [a["bbox"] for a in document["annotations"]]

@@ -97,6 +97,22 @@ def test_frames_that_cvat_names_without_a_suffix(tmp_path: Path) -> None:
     assert done.labels.root == tmp_path / "images"
 
 
+@pytest.mark.parametrize("target", ["coco", "roboflow"])
+def test_splits_number_categories_alike(tmp_path: Path, target: str) -> None:
+    """Whoever stands first in each."""
+    box, other = cvat_skeleton((9, 9), (20, 20)), cvat_skeleton((9, 9), (20, 20)).replace("person", "cat")
+    train, val = (f'subset="{name}"' for name in ("Train", "Validation"))
+    images = [cvat_image("a.jpg", box, other, more=train), cvat_image("b.jpg", other, box, more=val)]
+    convert(
+        write_cvat(tmp_path, *images),
+        tmp_path / "out.json" if target == "coco" else tmp_path / "out",
+        target_format=target,
+    )
+    files = sorted(tmp_path.glob("out_*.json")) or sorted(tmp_path.glob("out/*/*.json"))
+    found = [{c["id"]: c["name"] for c in json.loads(path.read_text())["categories"]} for path in files]
+    assert found == [{1: "person", 2: "cat"}] * 2
+
+
 def test_images_of_one_path_are_told(tmp_path: Path) -> None:
     person = cvat_skeleton((9, 9), (20, 20))
     file = write_cvat(tmp_path, cvat_image("a.jpg", person), cvat_image("a.jpg", person), cvat_image("b.jpg"))
@@ -328,14 +344,16 @@ def test_tracks_pass_through_coco(tmp_path: Path) -> None:
 def test_coco_holds_what_it_held(tmp_path: Path) -> None:
     """Other entries, a category that nobody is of, and visibilities as training takes them: above 0 or not."""
     document = make_document()
-    document["images"][0] |= {"crowdIndex": 0.3, "frame_id": 7}
+    document["images"][0] |= {"crowdIndex": 0.3, "frame_id": 7, "date_captured": float("nan")}
     document["categories"] = [{"id": 1, "name": "cat", "keypoints": NAMES}, *document["categories"]]
     document["categories"][1] |= {"supercategory": "animal", "sigmas": [0.1] * len(NAMES)}
     document["annotations"][0]["keypoints"][2] = -1
     document["licenses"] = [{"id": 1}]
     (tmp_path / "dogs.json").write_text(json.dumps(document))
     copy, done = run(tmp_path / "dogs.json")
+    del document["images"][0]["date_captured"]  # which JSON has not, and pandas writes
     assert copy["images"] == document["images"]
+    assert done.notes.left_out["other entries that are no finite numbers"] == 1
     expected = document["categories"]
     assert copy["categories"] == [{**expected[0], "skeleton": []}, expected[1]]
     assert copy["annotations"][0]["keypoints"][:6] == [30, 30, 0, 40, 25.5, 2]
