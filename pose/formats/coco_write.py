@@ -33,7 +33,7 @@ def write_coco(
         )
     image_ids = _ids([image.id for image in labels.images], "ids of images", notes, least=0)
     person_ids = _ids([person.id for person in labels.people], "ids of people", notes)
-    kinds = labels.kinds()
+    kinds = labels.kinds() or labels.listed  # of a split without people too
     kind_ids = _ids([kind.id for kind in kinds], "ids of categories", notes)
     by_image = {id(image): number for image, number in zip(labels.images, image_ids, strict=True)}
     by_kind = {id(kind): number for kind, number in zip(kinds, kind_ids, strict=True)}

@@ -113,6 +113,15 @@ def test_splits_number_categories_alike(tmp_path: Path, target: str) -> None:
     assert found == [{1: "person", 2: "cat"}] * 2
 
 
+def test_a_split_without_people_is_read_again(tmp_path: Path) -> None:
+    images = [cvat_image("a.jpg", cvat_skeleton((9, 9), (20, 20)), more='subset="Train"')]
+    images.append(cvat_image("b.jpg", more='subset="Validation"'))
+    convert(write_cvat(tmp_path, *images), tmp_path / "out", target_format="roboflow")
+    done = convert(tmp_path / "out", tmp_path / "again.json")
+    categories = [json.loads(path.read_text())["categories"] for path in done.written]
+    assert [[c["name"] for c in each] for each in categories] == [["person"]] * 2
+
+
 def test_images_of_one_path_are_told(tmp_path: Path) -> None:
     person = cvat_skeleton((9, 9), (20, 20))
     file = write_cvat(tmp_path, cvat_image("a.jpg", person), cvat_image("a.jpg", person), cvat_image("b.jpg"))
