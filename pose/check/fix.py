@@ -25,14 +25,18 @@ class Repair:
     """The mended document.
 
     Attributes:
-        changes: by what was done, the names of what it was done to.
+        changes: by what was done, the names of what it was done to; names may be alike, and each stands for one.
     """
 
     document: dict[str, Any]
     changes: dict[str, list[int | str]] = field(default_factory=dict)
+    _last: dict[str, int] = field(default_factory=dict)  # by what was done, the record that it was done to last
 
-    def did(self, what: str, name: int | str) -> None:
-        self.changes.setdefault(what, []).append(name)
+    def did(self, what: str, name: int | str, record: dict[str, Any] | None = None) -> None:
+        """Note what was done; of a record that is given, once, however often it is done in a row."""
+        if record is None or self._last.get(what) != id(record):
+            self.changes.setdefault(what, []).append(name)
+        self._last[what] = id(record)
 
 
 def repair(split: Split, found: Findings, probes: Sequence[FileProbe | None] | None) -> Repair:
@@ -170,11 +174,11 @@ def _repair_keypoints(result: Repair, a: dict[str, Any], name: int | str, split:
     for i in range(0, 3 * k, 3):
         x, y, v = points[i : i + 3]
         if any(read_number(n) is None for n in (x, y, v)):
-            result.did("keypoints without numbers set to not labeled", name)
+            result.did("keypoints without numbers set to not labeled", name, a)
         elif v == 0 and (x != 0 or y != 0):
-            result.did("coordinates of unlabeled keypoints set to 0", name)
+            result.did("coordinates of unlabeled keypoints set to 0", name, a)
         elif v > 0 and x == 0 and y == 0:
-            result.did("keypoints at (0, 0) set to not labeled", name)
+            result.did("keypoints at (0, 0) set to not labeled", name, a)
         else:
             continue
         points[i : i + 3] = [0, 0, 0]

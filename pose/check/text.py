@@ -74,7 +74,7 @@ def print_repair(console: Console, repair: Repair, left: Findings, out: str) -> 
     for what, names in repair.changes.items():
         different = list(dict.fromkeys(names))
         shown = ", ".join(map(str, different[:SHOWN])) + ", ..." * (len(different) > SHOWN)
-        _lines(console, f"{what}: {len(different)} ({shown})", indent=2)
+        _lines(console, f"{what}: {len(names)} ({shown})", indent=2)
     rest = [f for f in left.all() if f.what.level != "note"]
     if rest:
         console.print("left as they are, for you to decide", style="bold", highlight=False)

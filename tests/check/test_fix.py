@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import warnings
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import cv2
 import pytest
+from rich.console import Console
 
 from pose.check.checker import check_split
 from pose.check.columns import read_split
 from pose.check.findings import Findings
 from pose.check.fix import Repair, repair, without_nan
 from pose.check.kinds import KINDS
+from pose.check.text import print_repair
 from pose.data.coco import load_coco
 from pose.keypoints.skeletons import COCO17
 from tests.helpers.findings import CASES, IMAGES, Document, count, every, kinds, make, picture, to_corners
@@ -65,6 +68,22 @@ def test_round_trip(folder: Path, kind: str) -> None:
     assert result.changes
     assert [f.kind for f in left.all() if f.what.level != "note"] == []
     load(result.document, folder)
+
+
+def test_what_has_one_name_is_counted_each_time(folder: Path) -> None:
+    """And a person once, of whom several keypoints are mended."""
+    document = make()
+    lost = [dict(a, image_id=999) for a in document["annotations"][:3]]
+    for a in lost:
+        del a["id"]
+    document["annotations"] += lost
+    document["annotations"][0]["keypoints"][:6] = [0, 0, 2, 0, 0, 2]
+    result, _ = mend(document, folder)
+    assert result.changes["annotations of unknown images dropped"] == ["without id"] * 3
+    assert len(result.changes["keypoints at (0, 0) set to not labeled"]) == 1
+    text = io.StringIO()
+    print_repair(Console(file=text), result, Findings(), "out.json")
+    assert "annotations of unknown images dropped: 3 (without id)" in text.getvalue()
 
 
 def test_every_fixable_kind_makes_the_round_trip() -> None:
