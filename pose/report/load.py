@@ -103,7 +103,8 @@ def read_run(folder: Path) -> RunReport:
     config = trained or made_with if run == folder else made_with or trained
     missing = [f"{other.folder.name} is an evaluation of other weights" for other in others]
     if first is None:
-        missing.append(f"not evaluated yet; pose eval {shell_word(str(folder))} adds the numbers and the analysis")
+        given = folder.name if folder.is_absolute() else str(folder)  # pages are handed on, without full paths
+        missing.append(f"not evaluated yet; pose eval {shell_word(given)} adds the numbers and the analysis")
     elif first.analysis is None and config.get("task") != "classification":
         missing.append(f"no {first.folder.name}/analysis.json: evaluated by an older version, or without people")
     if not history:
