@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from pose.config.classification import ClassificationConfig
     from pose.config.keypoints import Config
     from pose.config.load import AnyConfig
-    from pose.evaluation.run import Evaluation
+    from pose.evaluation.coco import Predictions
+    from pose.evaluation.run import CropPredictor, Evaluation
     from pose.evaluation.splits import ValidationSet
 
 
@@ -141,10 +142,10 @@ def _evaluate_keypoints(
     """COCO's numbers and the analysis to stdout, and the files of an evaluation into a folder."""
     from pose.config.keypoints import Config
     from pose.evaluation.coco_backends import check_backend
-    from pose.evaluation.run import predict_people, score
+    from pose.evaluation.run import score
     from pose.evaluation.splits import validation_set
     from pose.inference.memory import fitting_batch_size
-    from pose.runtime.console import Progress, make_console
+    from pose.runtime.console import make_console
     from pose.runtime.files import sha256
 
     console = make_console()
@@ -154,14 +155,14 @@ def _evaluate_keypoints(
     assert isinstance(settings, Config)
     check_backend(settings.eval.backend)  # before the minutes that predictions take
     weights = sha256(network.path)  # that of now: a training may write others meanwhile
-    skeleton, input_size = settings.data.resolve_skeleton(), settings.model.input_size
+    skeleton = settings.data.resolve_skeleton()
     most = settings.eval.max_detections
     val = validation_set(
         settings.data, boxes=boxes, only_images_with_boxes=only_images_with_boxes, max_detections=most
     )
     console.print(str(val.usage), highlight=False)
     wanted = min(settings.eval.batch_size, max(1, len(val.people)))
-    batch_size = fitting_batch_size(wanted, input_size, device=network.device)
+    batch_size = fitting_batch_size(wanted, settings.model.input_size, device=network.device)
     with evaluation_folder(
         out,
         default=network.results.with_name(f"{network.results.name}-{Path(val.boxes).stem}"),
@@ -172,19 +173,9 @@ def _evaluate_keypoints(
         + ["--only-images-with-boxes"] * only_images_with_boxes,
     ) as (folder, mark):
         predict_crops, model = network.open(settings)
-        with Progress(console, len(val.people)) as progress:
-            predictions = predict_people(
-                predict_crops,
-                val.people,
-                skeleton=skeleton,
-                input_size=input_size,
-                average=settings.data.downscale == "average",
-                unbiased=settings.model.make_codec().unbiased,
-                batch_size=batch_size,
-                workers=evaluation_workers(workers, settings.train.workers, network.device),
-                pin_memory=network.device is not None and network.device.type == "cuda",
-                on_batch=lambda count: progress.update("people", steps=count),
-            )
+        predictions = _predict(
+            predict_crops, val, settings, network.device, batch_size=batch_size, workers=workers, console=console
+        )
         result = score(predictions, val, skeleton, backend=settings.eval.backend, max_detections=most)
         details = {
             "checkpoint": str(network.path),
@@ -196,6 +187,35 @@ def _evaluate_keypoints(
         }
         result.write(folder, config=settings, details=details, mark=mark)
         _print_result(result, _write_analysis(result, val, settings, model, folder), folder)
+
+
+def _predict(
+    predict_crops: CropPredictor,
+    val: ValidationSet,
+    settings: Config,
+    device: torch.device | None,
+    *,
+    batch_size: int,
+    workers: int | None,
+    console: Console,
+) -> Predictions:
+    """The keypoints of everybody, with a progress bar."""
+    from pose.evaluation.run import predict_people
+    from pose.runtime.console import Progress
+
+    with Progress(console, len(val.people)) as progress:
+        return predict_people(
+            predict_crops,
+            val.people,
+            skeleton=settings.data.resolve_skeleton(),
+            input_size=settings.model.input_size,
+            average=settings.data.downscale == "average",
+            unbiased=settings.model.make_codec().unbiased,
+            batch_size=batch_size,
+            workers=evaluation_workers(workers, settings.train.workers, device),
+            pin_memory=device is not None and device.type == "cuda",
+            on_batch=lambda count: progress.update("people", steps=count),
+        )
 
 
 def _write_analysis(result: Evaluation, val: ValidationSet, config: Config, model: nn.Module, folder: Path) -> str:

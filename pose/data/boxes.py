@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose.data.box_categories import as_key, choose_categories, is_id
 from pose.data.image_names import ImageMatcher, contradicts, meant_by, normal_name
 from pose.data.json_file import read_document
 from pose.data.left_out import Unusable, warn_left_out
-from pose.data.records import read_flag, read_id, read_number, read_numbers, read_whole
+from pose.data.records import read_flag, read_number, read_numbers, read_whole
 from pose.data.usage import Usage
-from pose.keypoints.skeletons import COCO17, Skeleton
+from pose.keypoints.skeletons import Skeleton
 from pose.runtime.errors import DataError
-from pose.runtime.text import first_few, plural
+from pose.runtime.text import plural
 
 Boxes = tuple[NDArray[np.float64], NDArray[np.float64]]  # (N, 4) xywh, (N,) scores
-PERSON = ("person", "persons", "people", "human", "pedestrian")  # names of categories of people
 LARGEST_COORDINATE = 1e9  # pixels; images are far smaller
 SMALLEST_SIDE = 1e-3  # pixels of a box; crops of much smaller ones have coordinates that are not finite
 _EXPECTED = f"expected [x, y, width, height] in pixels, width and height positive and at least {SMALLEST_SIDE:g}"
@@ -193,7 +193,7 @@ class _Collector:
             DataError: it fits several images.
         """
         _check_record(where, record)
-        image_id = _as_key(record.get("image_id"))
+        image_id = as_key(record.get("image_id"))
         listed, size = self.listed.get(image_id, (None, None))
         own_name = record.get("file_name")
         file_name = self._file_name(record)
@@ -229,7 +229,7 @@ class _Collector:
         """What a record says, else what the file says of its image_id."""
         if not isinstance(record, dict):
             return None
-        own, (listed, _) = record.get("file_name"), self.listed.get(_as_key(record.get("image_id")), (None, None))
+        own, (listed, _) = record.get("file_name"), self.listed.get(as_key(record.get("image_id")), (None, None))
         return own if isinstance(own, str) and own else listed
 
     def _meant(self, name: str, said: str) -> list[str]:
@@ -261,47 +261,25 @@ def _load_records(path: Path, skeleton: Skeleton) -> _Content:
     listed_images: dict[Any, tuple[str, tuple[int, int] | None]] = {}
     problems = []
     for index, image in enumerate(images):
-        if isinstance(image, dict) and _is_id(image.get("id")) and isinstance(image.get("file_name"), str):
+        if isinstance(image, dict) and is_id(image.get("id")) and isinstance(image.get("file_name"), str):
             height, width = read_whole(image.get("height")), read_whole(image.get("width"))
             size = (height, width) if height and width else None
-            listed_images[_as_key(image["id"])] = image["file_name"], size
+            listed_images[as_key(image["id"])] = image["file_name"], size
         else:
             message = f"images[{index}] needs an id and a file_name, got {image!r:.80}"
             problems.append(Unusable("without id or file_name", message))
     warn_left_out(path, "images", problems, len(images), advice="")
-    wanted = _categories(path, data, categories, skeleton)
+    wanted = choose_categories(path, data, categories, skeleton)
     left_out: Counter[str] = Counter()
     records = []
     for index, record in enumerate(data):
-        if isinstance(record, dict) and _as_key(record.get("category_id")) not in (None, *wanted):
+        if isinstance(record, dict) and as_key(record.get("category_id")) not in (None, *wanted):
             left_out["of other categories"] += 1
         elif isinstance(record, dict) and read_flag(record.get("iscrowd")) is True:
             left_out["crowd"] += 1
         else:
             records.append((index, record))
     return _Content(records, listed_images, left_out)
-
-
-def _categories(path: Path, records: Sequence[Any], categories: Sequence[Any], skeleton: Skeleton) -> set[Any]:
-    """Choose the ids of the category whose boxes are taken, among those that have some."""
-    kinds = {_as_key(r["category_id"]) for r in records if isinstance(r, dict) and _is_id(r.get("category_id"))}
-    listed = {_as_key(c["id"]): c for c in categories if isinstance(c, dict) and _is_id(c.get("id"))}
-    people = skeleton.keypoint_names == COCO17.keypoint_names
-    names = {i: str(c.get("name") or "") for i, c in listed.items() if i in kinds}
-    named = {i for i, n in names.items() if n == skeleton.name or (people and n.lower() in PERSON)}
-    posed = {i for i, c in listed.items() if i in kinds and c.get("keypoints")}
-    if len(named) != 1 and posed and all(listed[i]["keypoints"] == list(skeleton.keypoint_names) for i in posed):
-        return posed  # read as one in training too
-    from_zero = {0, 1} <= kinds and not listed  # of a detector that counts its classes from 0, where 0 is the person
-    person = {1} & kinds if people and not names.get(1) and not from_zero else set()
-    wanted = named or posed or person or kinds
-    if len(wanted) > 1:
-        shown = [f"{i} {names[i]}" if names.get(i) else str(i) for i in sorted(wanted, key=str)]
-        raise DataError(
-            f"{path} has boxes of the categories {first_few(shown)}, and nothing tells which are meant; leave only "
-            "those to predict" + (" (counted from 0, a person is 0; COCO's is 1)" if people and from_zero else "")
-        )
-    return wanted
 
 
 def _check_record(where: str, record: Any) -> None:
@@ -313,21 +291,9 @@ def _check_record(where: str, record: Any) -> None:
     if not isinstance(record, dict):
         raise Unusable("that are no objects", f"{where} is {record!r:.80}; expected an object such as {_EXAMPLE}")
     name = record.get("file_name")
-    if not (isinstance(name, str) and name if name is not None else _is_id(record.get("image_id"))):
+    if not (isinstance(name, str) and name if name is not None else is_id(record.get("image_id"))):
         message = f"{where} needs a file_name or an image_id, got {record!r:.80}; e.g. {_EXAMPLE}"
         raise Unusable("without file_name and image_id", message)
     if read_flag(record.get("iscrowd")) is None:
         message = f"{where} has iscrowd {record['iscrowd']!r:.40}; expected 0, or 1 for a group"
         raise Unusable("whose iscrowd is neither 0 nor 1", message)
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) or read_id(value) is not None
-
-
-def _as_key(value: Any) -> Any:
-    """Read an id as a number where it is one, 785 of "785" and 785.0; other text stays."""
-    number = read_id(value)
-    if number is not None:
-        return number
-    return value if isinstance(value, str) else None
